@@ -1,0 +1,1 @@
+//! Test grounds of keepalived-rs, from the simulator to real kernels.

@@ -1,0 +1,15 @@
+//! Vocabulary without behaviour: time, timers, addresses, random numbers, syslog idents.
+//!
+//! Owns: types that every layer speaks. Never does: input, output, reading a clock.
+//! Driven by: everybody; imports nothing of this crate.
+
+pub mod ident;
+pub mod net;
+pub mod rng;
+pub mod time;
+pub mod timers;
+
+pub use net::{Family, IfIndex, Mac};
+pub use rng::Rng;
+pub use time::{Duration, Instant};
+pub use timers::TimerQueue;

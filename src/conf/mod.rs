@@ -1,0 +1,13 @@
+//! From the bytes of `keepalived.conf` to a typed configuration.
+//!
+//! ```text
+//! bytes -source-> lines -reader+expand-> logical lines -syntax-> AST -bind(schema)-> model -resolve-> Config
+//! running Config x new Config -diff-> Plan -> domains
+//! ```
+//!
+//! Owns: the language, its diagnostics, the model and the comparison of two models. Never does:
+//! touch the system by itself; files and facts of the host come through the traits of `source`.
+//! Driven by: `cli` (config test) and `host` (start, reload). Of all this the domains see
+//! `model` alone.
+
+pub mod model;

@@ -1,0 +1,34 @@
+//! What a configuration means: typed, resolved, comparable.
+//!
+//! Owns: the configuration as the domains see it; every value has its unit in its type and every
+//! default is filled in. Never does: remember lines or text (that is the AST's). Driven by:
+//! `conf::bind` fills it, `conf::resolve` completes it, `node` hands it to the domains.
+
+use std::path::PathBuf;
+
+mod check;
+mod global;
+pub mod plan;
+mod vrrp;
+
+pub use check::{
+    Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
+    TunnelChecksum, TunnelKind, VirtualServer,
+};
+pub use global::{Global, LogStyle};
+pub use vrrp::{
+    AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
+};
+
+/// A whole configuration, ready to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// `global_defs` and the settings that stand outside of any block.
+    pub global: Global,
+    /// The VRRP instances in the order of the file.
+    pub vrrp_instances: Vec<VrrpInstance>,
+    /// The virtual servers in the order of the file.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// Every file that was read, the main one first.
+    pub files: Vec<PathBuf>,
+}

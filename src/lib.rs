@@ -1,0 +1,25 @@
+//! keepalived-rs: VRRP and health-checked IPVS, as a library that the `keepalived` binary drives.
+//!
+//! ```text
+//! main ── cli ── host ── node ── {vrrp check ipvs iface} ── conf::model
+//!                  │       │                 │
+//!                  └─ ops ─┴─────────────────┴── wire ── base
+//! ```
+//!
+//! The whole daemon minus system calls is one pure value, [`node::Node`]: it takes events with the
+//! time at which they happened, asks for effects, and says when it next needs the clock. `host`
+//! drives it against the kernel, the simulator in `compat-tests` against a virtual world.
+//! `compat-tests/tests/layers.rs` keeps the arrows of the drawing true.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod base;
+pub mod check;
+pub mod conf;
+pub mod host;
+pub mod iface;
+pub mod ipvs;
+pub mod node;
+pub mod ops;
+pub mod vrrp;
+pub mod wire;

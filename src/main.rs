@@ -1,0 +1,3 @@
+//! The `keepalived` binary.
+
+fn main() {}

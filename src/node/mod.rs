@@ -1,0 +1,100 @@
+//! The whole daemon minus system calls, as one value.
+//!
+//! Owns: the domains, the running configuration, and (in `wiring`) the only table that turns one
+//! domain's action into another's event. Never does: read a clock, open anything, block. Driven
+//! by: `host` against the kernel, the simulator against a virtual world; the compiled code is the
+//! same.
+//!
+//! The contract of the five methods: `handle`, `handle_timeout` and `apply` take the time and
+//! append the effects to carry out, in order; `next_deadline` is when `handle_timeout` is needed
+//! next, and may change after each of the three; calling `handle_timeout` early is harmless.
+
+mod wiring;
+
+use crate::base::Instant;
+use crate::conf::model::plan::Plan;
+use crate::conf::model::{Config, LogStyle};
+use crate::ops::{Effect, Event};
+use crate::{check, iface, ipvs, vrrp};
+
+/// What the node has to know before it starts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Seed of everything random (warm-up of checks).
+    pub seed: u64,
+    /// Which log texts to write.
+    pub log_style: LogStyle,
+}
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    vrrp: vrrp::Domain,
+    check: check::Domain,
+    ipvs: ipvs::Domain,
+    iface: iface::Domain,
+    queues: wiring::Queues,
+    stopping: bool,
+}
+
+impl Node {
+    /// A node without configuration; links and addresses come as events, then `apply`.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            config: Config::default(),
+            vrrp: vrrp::Domain::new(options.log_style),
+            check: check::Domain::new(options.log_style, options.seed),
+            ipvs: ipvs::Domain::default(),
+            iface: iface::Domain::default(),
+            queues: wiring::Queues::default(),
+            stopping: false,
+        }
+    }
+
+    /// The configuration that runs.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Makes `plan`, which leads from [`Node::config`] to `config`, happen. The first start is a
+    /// plan from the empty configuration.
+    pub fn apply(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {
+        if self.stopping {
+            return;
+        }
+        self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
+        self.check.apply(now, plan.services, &mut self.queues.check);
+        self.config = config;
+        self.drain(now, out);
+    }
+
+    /// Takes an event.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Effect>) {
+        self.dispatch(now, event, out);
+        self.drain(now, out);
+    }
+
+    /// Lets everything that is due at `now` happen; harmless if nothing is.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
+        self.check.handle_timeout(now, &mut self.queues.check);
+        self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
+        self.drain(now, out);
+    }
+
+    /// When `handle_timeout` is needed next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [
+            self.vrrp.next_deadline(),
+            self.check.next_deadline(),
+            self.ipvs.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

@@ -1,0 +1,124 @@
+//! Which action of a domain is which event of another.
+//!
+//! Owns: that table, and nothing else. Domains do not know of each other.
+
+use super::Node;
+use crate::base::Instant;
+use crate::ops::{Effect, Event, OpOwner};
+use crate::{check, iface, ipvs, vrrp};
+
+/// Actions that wait to be handed on; kept to reuse their memory.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    pub(super) vrrp: Vec<vrrp::Action>,
+    pub(super) check: Vec<check::Action>,
+    pub(super) ipvs: Vec<ipvs::Action>,
+    pub(super) iface: Vec<iface::Action>,
+}
+
+impl Node {
+    /// Hands an event of the world to the domain that it concerns.
+    pub(super) fn dispatch(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Effect>) {
+        match event {
+            Event::Link(change) => self.iface.link(now, &change, &mut self.queues.iface),
+            Event::Address(change) => self.iface.address(now, &change, &mut self.queues.iface),
+            Event::Packet {
+                socket,
+                from,
+                meta,
+                bytes,
+            } => {
+                let event = vrrp::Event::Packet {
+                    socket,
+                    from,
+                    meta,
+                    bytes,
+                };
+                self.vrrp.handle(now, event, &mut self.queues.vrrp);
+            }
+            Event::SocketFailed { socket, errno } => {
+                let event = vrrp::Event::SocketFailed(socket, errno);
+                self.vrrp.handle(now, event, &mut self.queues.vrrp);
+            }
+            Event::Probe { id, what } => {
+                self.check
+                    .handle(now, check::Event::Probe(id, what), &mut self.queues.check);
+            }
+            Event::Refused { tag, errno } => match tag.owner {
+                OpOwner::Vrrp => {
+                    self.vrrp
+                        .handle(now, vrrp::Event::Refused(tag, errno), &mut self.queues.vrrp);
+                }
+                OpOwner::Ipvs => {
+                    self.ipvs
+                        .handle(now, ipvs::Event::Refused(tag, errno), &mut self.queues.ipvs);
+                }
+            },
+            Event::IpvsTable(table) => {
+                self.ipvs
+                    .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
+            }
+            Event::Stop => self.stop(now, out),
+        }
+    }
+
+    /// Resigns, then takes addresses and services away, in the order that operators know: priority
+    /// 0, addresses, services.
+    fn stop(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        self.vrrp
+            .handle(now, vrrp::Event::Stop, &mut self.queues.vrrp);
+        self.drain(now, out);
+        self.check
+            .handle(now, check::Event::Stop, &mut self.queues.check);
+        self.drain(now, out);
+        out.push(Effect::Exit(0));
+    }
+
+    /// Hands actions on until none is left.
+    pub(super) fn drain(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        for action in std::mem::take(&mut self.queues.iface) {
+            let event = match action {
+                iface::Action::Changed(interface) => vrrp::Event::Interface(vrrp::InterfaceFacts {
+                    index: interface.index,
+                    name: interface.name,
+                    up: interface.up,
+                    mac: interface.mac,
+                    mtu: interface.mtu,
+                    primary_v4: interface.primary_v4,
+                }),
+                iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
+                iface::Action::AddressAdded(index, address) => {
+                    vrrp::Event::AddressAdded(index, address)
+                }
+                iface::Action::AddressRemoved(index, address) => {
+                    vrrp::Event::AddressRemoved(index, address)
+                }
+            };
+            self.vrrp.handle(now, event, &mut self.queues.vrrp);
+        }
+        for action in self.queues.check.drain(..) {
+            match action {
+                check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
+                check::Action::Want(key, wanted) => {
+                    let wanted = wanted.map(|service| (service.spec, service.destinations));
+                    self.ipvs
+                        .handle(now, ipvs::Event::Want(key, wanted), &mut self.queues.ipvs);
+                }
+            }
+        }
+        for action in self.queues.vrrp.drain(..) {
+            match action {
+                vrrp::Action::World(effect) => out.push(effect),
+            }
+        }
+        for action in self.queues.ipvs.drain(..) {
+            match action {
+                ipvs::Action::World(effect) => out.push(effect),
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Kernel objects that the node wants or finds, and the operations between the two.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::base::{Duration, Family, IfIndex};
+
+/// Who asked for a kernel operation, to hand a refusal back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OpOwner {
+    /// The VRRP domain: addresses.
+    Vrrp,
+    /// The IPVS domain: services and destinations.
+    Ipvs,
+}
+
+/// Identifies an operation in [`super::Event::Refused`]; `serial` is the owner's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpTag {
+    /// The domain that asked.
+    pub owner: OpOwner,
+    /// What the domain calls the operation.
+    pub serial: u64,
+}
+
+/// One change of kernel state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KernelOp {
+    /// Adds an address (`RTM_NEWADDR`, exclusive).
+    AddressAdd(AddressSpec),
+    /// Removes an address (`RTM_DELADDR`).
+    AddressDel(AddressSpec),
+    /// Changes the IPVS table.
+    Ipvs(IpvsOp),
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AddressSpec {
+    /// The interface.
+    pub interface: IfIndex,
+    /// The address.
+    pub address: IpAddr,
+    /// Length of its prefix.
+    pub prefix_len: u8,
+    /// `RT_SCOPE_*`; 0 is global.
+    pub scope: u8,
+    /// IPv4 broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// IPv4 label, at most 15 bytes.
+    pub label: Option<String>,
+}
+
+/// A virtual service as IPVS keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServiceSpec {
+    /// Virtual address.
+    pub address: IpAddr,
+    /// Virtual port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Name of the scheduler.
+    pub scheduler: &'static str,
+    /// Persistence: timeout in whole seconds, and the prefix length that makes one client.
+    pub persistence: Option<(Duration, u8)>,
+}
+
+/// A destination of a virtual service as IPVS keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DestinationSpec {
+    /// Address and port of the real server.
+    pub address: SocketAddr,
+    /// Weight; 0 takes no new connections.
+    pub weight: u32,
+    /// How packets get there.
+    pub method: ForwardMethod,
+}
+
+/// Forwarding method with the kernel's distinctions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForwardMethod {
+    /// `IP_VS_CONN_F_MASQ`.
+    Masquerade,
+    /// `IP_VS_CONN_F_DROUTE`.
+    DirectRoute,
+    /// `IP_VS_CONN_F_TUNNEL` with the tunnel's type, port and flags
+    /// (`IPVS_DEST_ATTR_TUN_TYPE`, `_TUN_PORT`, `_TUN_FLAGS`).
+    Tunnel {
+        /// 0 IPIP, 1 GUE, 2 GRE.
+        kind: u8,
+        /// UDP port, GUE only.
+        port: u16,
+        /// 0 no checksum, 1 checksum, 2 remote checksum.
+        flags: u16,
+    },
+}
+
+/// A change of the IPVS table. A service is named by address, port and protocol; the other fields
+/// of the specification are its new values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IpvsOp {
+    /// `IPVS_CMD_NEW_SERVICE`.
+    ServiceAdd(ServiceSpec),
+    /// `IPVS_CMD_SET_SERVICE`.
+    ServiceSet(ServiceSpec),
+    /// `IPVS_CMD_DEL_SERVICE`; takes the destinations along.
+    ServiceDel(ServiceSpec),
+    /// `IPVS_CMD_NEW_DEST`.
+    DestAdd(ServiceSpec, DestinationSpec),
+    /// `IPVS_CMD_SET_DEST`.
+    DestSet(ServiceSpec, DestinationSpec),
+    /// `IPVS_CMD_DEL_DEST`.
+    DestDel(ServiceSpec, DestinationSpec),
+}
+
+/// A service found in the kernel with its destinations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpvsService {
+    /// Address, port, protocol.
+    pub address: IpAddr,
+    /// Virtual port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Name of the scheduler; the kernel may run one that we do not know.
+    pub scheduler: String,
+    /// Persistence, as in [`ServiceSpec`].
+    pub persistence: Option<(Duration, u8)>,
+    /// Its destinations.
+    pub destinations: Vec<DestinationSpec>,
+}
+
+impl ServiceSpec {
+    /// Family of the virtual address.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+}

@@ -1,0 +1,17 @@
+//! The seam between the pure node and the world, as data.
+//!
+//! Owns: `Event` (what the world tells), `Effect` (what the node asks for) and the kernel objects
+//! that both speak of. Never does: carry anything out. Driven by: `node` and its domains on one
+//! side, `host` and the simulator on the other.
+
+pub mod kernel;
+pub mod world;
+
+pub use kernel::{
+    AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
+    ServiceSpec,
+};
+pub use world::{
+    AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,
+    ProbeFailure, ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec,
+};

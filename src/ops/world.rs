@@ -1,0 +1,219 @@
+//! Events, effects, and what they carry.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::kernel::{IpvsService, KernelOp, OpTag};
+use crate::base::{Duration, Family, IfIndex, Mac};
+
+/// What the world tells the node. Events borrow: the host hands out its receive buffer.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// A link appeared, changed or went. At the start there is one for each link that exists.
+    Link(LinkChange),
+    /// An address appeared or went. At the start there is one for each address that exists.
+    Address(AddressChange),
+    /// A packet arrived on a socket that the node opened.
+    Packet {
+        /// The socket.
+        socket: SocketId,
+        /// Source address of the IP packet.
+        from: IpAddr,
+        /// What else the kernel says of it.
+        meta: RxMeta,
+        /// For IPv4 raw sockets the IP header comes first.
+        bytes: &'a [u8],
+    },
+    /// A socket could not be opened, or failed so that it has to be opened anew.
+    SocketFailed {
+        /// The socket.
+        socket: SocketId,
+        /// The system's error number.
+        errno: i32,
+    },
+    /// Something happened to a probe.
+    Probe {
+        /// The probe.
+        id: ProbeId,
+        /// What.
+        what: ProbeIo,
+    },
+    /// The kernel refused an operation.
+    Refused {
+        /// Which one.
+        tag: OpTag,
+        /// The kernel's error number.
+        errno: i32,
+    },
+    /// The answer to [`Effect::ReadIpvs`]: the whole table, or why it cannot be had.
+    IpvsTable(Result<&'a [IpvsService], i32>),
+    /// The daemon has to end: resign, take everything away, then [`Effect::Exit`].
+    Stop,
+}
+
+/// A change of a network link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkChange {
+    /// The kernel's index.
+    pub index: IfIndex,
+    /// Its name; may change while the index stays.
+    pub name: String,
+    /// What it is now; `None`: it is gone.
+    pub state: Option<LinkState>,
+}
+
+/// State of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkState {
+    /// `IFF_UP`: switched on by the administrator.
+    pub admin_up: bool,
+    /// `IFF_RUNNING`: has a carrier.
+    pub running: bool,
+    /// `IFF_LOOPBACK`.
+    pub loopback: bool,
+    /// Hardware address, where it is an Ethernet one.
+    pub mac: Option<Mac>,
+    /// Largest packet in bytes.
+    pub mtu: u32,
+}
+
+/// A change of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressChange {
+    /// The link that carries it.
+    pub index: IfIndex,
+    /// The address.
+    pub address: IpAddr,
+    /// Length of its prefix.
+    pub prefix_len: u8,
+    /// `IFA_F_SECONDARY`: not the address that the kernel takes as a source.
+    pub secondary: bool,
+    /// `IFA_PROTO`; 18 marks addresses that keepalived added, 0 is unknown (kernels before 5.18).
+    pub protocol: u8,
+    /// Whether it is there now.
+    pub present: bool,
+}
+
+/// Identifies a socket; the node chooses the number and never uses one twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u64);
+
+/// A socket that the node wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketSpec {
+    /// Sends and receives VRRP (IP protocol 112) by multicast on one interface; for IPv4 frames
+    /// carry their own IP header in both directions. Own packets do not come back.
+    Vrrp {
+        /// The interface.
+        interface: IfIndex,
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The multicast group to join.
+        group: IpAddr,
+    },
+    /// Sends whole Ethernet frames on any interface; receives nothing.
+    Link,
+}
+
+/// What the kernel says of a received packet beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RxMeta {
+    /// The interface that it came in by.
+    pub interface: IfIndex,
+}
+
+/// A packet to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// To an IP address; for IPv4 the bytes start with the IP header.
+    Ip {
+        /// Destination.
+        to: IpAddr,
+        /// The packet.
+        bytes: Vec<u8>,
+    },
+    /// A whole Ethernet frame.
+    Link {
+        /// The interface to send it on.
+        interface: IfIndex,
+        /// The frame, from the destination MAC address on.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Identifies a probe (one attempt of a check); never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub u64);
+
+/// What a check asks of its connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeCmd {
+    /// Starts to connect; answered by one [`ProbeIo`]. Deadlines are the check's own business.
+    Connect(ConnectSpec),
+    /// Gives the connection up; nothing more is heard of it.
+    Close,
+}
+
+/// A TCP connection that a check wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectSpec {
+    /// Where to.
+    pub to: SocketAddr,
+    /// Where from, if given.
+    pub from: Option<SocketAddr>,
+    /// Through which interface, if given (`SO_BINDTODEVICE`).
+    pub interface: Option<String>,
+    /// `SO_MARK`; 0 is none.
+    pub mark: u32,
+}
+
+/// What happened to a probe's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeIo {
+    /// The connection stands.
+    Connected,
+    /// It does not, or no longer.
+    Failed(ProbeFailure),
+}
+
+/// Why a probe's connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeFailure {
+    /// The peer or the network refused or broke the connection: this tells of the server.
+    Remote(i32),
+    /// This host lacks descriptors, ports or memory: this tells nothing of the server.
+    Local(i32),
+}
+
+/// What the node asks of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Change kernel state; a refusal comes back as [`Event::Refused`]. In order, and before any
+    /// effect that follows.
+    Kernel(KernelOp, OpTag),
+    /// Read the IPVS table; answered by [`Event::IpvsTable`].
+    ReadIpvs,
+    /// Open a socket.
+    Open(SocketId, SocketSpec),
+    /// Close it.
+    Close(SocketId),
+    /// Send a packet. What the kernel does not take at once is lost, as on the wire.
+    Send(SocketId, Frame),
+    /// Drive a probe.
+    Probe(ProbeId, ProbeCmd),
+    /// The daemon may end with this exit status; everything is taken away.
+    Exit(i32),
+}
+
+impl AddressChange {
+    /// The IPv4 address, if it is one.
+    #[must_use]
+    pub const fn v4(&self) -> Option<Ipv4Addr> {
+        match self.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }
+    }
+}
+
+/// How long the host waits for the node's effects at a stop before it gives up and ends anyway.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,4 @@
+//! Packets and messages as bytes: the only place where byte order exists.
+//!
+//! Owns: encoding and checked decoding. Never does: judge a packet by anything but its form;
+//! decoders take any bytes and never panic. Driven by: the domains and the host's drivers.
