@@ -1,1 +1,5 @@
 //! Test grounds of keepalived-rs, from the simulator to real kernels.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod bed;
