@@ -175,7 +175,10 @@ fn processes_end_with_their_host() {
     drop(host);
     for pid in pids {
         // Whoever adopted the daemon may take its time to reap it; what has ended runs no program.
-        assert!(std::fs::read_link(format!("/proc/{pid}/exe")).is_err(), "{pid} still runs");
+        assert!(
+            std::fs::read_link(format!("/proc/{pid}/exe")).is_err(),
+            "{pid} still runs"
+        );
     }
 }
 

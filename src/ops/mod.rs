@@ -4,6 +4,7 @@
 //! that both speak of. Never does: carry anything out. Driven by: `node` and its domains on one
 //! side, `host` and the simulator on the other.
 
+mod ipvs;
 pub mod kernel;
 pub mod world;
 

@@ -1,0 +1,137 @@
+//! IPVS operations as requests to the kernel, and dumps as tables.
+//!
+//! Owns: the translation between the objects of [`super::kernel`] and those of [`crate::wire`].
+//! Never does: send or read. Driven by: the host's driver and the simulator's kernel.
+
+use std::net::SocketAddr;
+
+use super::kernel::{DestinationSpec, ForwardMethod, IpvsOp, IpvsService, ServiceSpec};
+use crate::base::Duration;
+use crate::wire::ipvs::{
+    Destination, FORWARD_BYPASS, FORWARD_DIRECT, FORWARD_LOCAL, FORWARD_MASQUERADE, FORWARD_TUNNEL,
+    Request, SERVICE_PERSISTENT, Service, ServiceId, Tunnel,
+};
+
+impl IpvsOp {
+    /// The request that carries the operation out.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        match self {
+            Self::ServiceAdd(spec) => Request::NewService(spec.to_wire()),
+            Self::ServiceSet(spec) => Request::SetService(spec.to_wire()),
+            Self::ServiceDel(spec) => Request::DelService(spec.id()),
+            Self::DestAdd(spec, server) => Request::NewDestination(spec.id(), server.to_wire()),
+            Self::DestSet(spec, server) => Request::SetDestination(spec.id(), server.to_wire()),
+            Self::DestDel(spec, server) => Request::DelDestination(spec.id(), server.address),
+        }
+    }
+}
+
+impl ServiceSpec {
+    /// What names the service in a request.
+    #[must_use]
+    pub const fn id(&self) -> ServiceId {
+        ServiceId {
+            address: self.address,
+            port: self.port,
+            protocol: self.protocol,
+        }
+    }
+
+    fn to_wire(&self) -> Service {
+        // As ipvsadm does, a service without persistence gets the mask of a single client.
+        let (flags, timeout, client_prefix) = match self.persistence {
+            None => (0, 0, self.family().bits()),
+            Some((timeout, prefix)) => (SERVICE_PERSISTENT, seconds(timeout), prefix),
+        };
+        Service {
+            id: self.id(),
+            scheduler: self.scheduler.to_owned(),
+            flags,
+            timeout,
+            client_prefix,
+        }
+    }
+}
+
+impl DestinationSpec {
+    fn to_wire(self) -> Destination {
+        let (forward, tunnel) = match self.method {
+            ForwardMethod::Masquerade => (FORWARD_MASQUERADE, Tunnel::default()),
+            ForwardMethod::DirectRoute => (FORWARD_DIRECT, Tunnel::default()),
+            ForwardMethod::Tunnel { kind, port, flags } => {
+                (FORWARD_TUNNEL, Tunnel { kind, port, flags })
+            }
+        };
+        Destination {
+            address: self.address,
+            forward,
+            weight: self.weight,
+            tunnel,
+        }
+    }
+}
+
+impl From<Destination> for DestinationSpec {
+    fn from(found: Destination) -> Self {
+        let Tunnel { kind, port, flags } = found.tunnel;
+        let method = match found.forward {
+            FORWARD_TUNNEL => ForwardMethod::Tunnel { kind, port, flags },
+            // Kernels before 4.0 show a server that is the director itself as LOCAL whatever was
+            // asked for, and nobody asks for BYPASS: both need no frame rewritten, as direct
+            // routing.
+            FORWARD_DIRECT | FORWARD_LOCAL | FORWARD_BYPASS => ForwardMethod::DirectRoute,
+            _ => ForwardMethod::Masquerade,
+        };
+        Self {
+            address: found.address,
+            weight: found.weight,
+            method,
+        }
+    }
+}
+
+impl IpvsService {
+    /// A table entry from the kernel's two dumps: of the services, and of this service's
+    /// destinations.
+    #[must_use]
+    pub fn from_dump(found: Service, destinations: Vec<DestinationSpec>) -> Self {
+        let persistence = (found.flags & SERVICE_PERSISTENT != 0).then(|| {
+            (
+                Duration::from_secs(u64::from(found.timeout)),
+                found.client_prefix,
+            )
+        });
+        Self {
+            address: found.id.address,
+            port: found.id.port,
+            protocol: found.id.protocol,
+            scheduler: found.scheduler,
+            persistence,
+            destinations,
+        }
+    }
+
+    /// What names the service in a request.
+    #[must_use]
+    pub const fn id(&self) -> ServiceId {
+        ServiceId {
+            address: self.address,
+            port: self.port,
+            protocol: self.protocol,
+        }
+    }
+
+    /// The destination of that address.
+    #[must_use]
+    pub fn destination(&self, address: SocketAddr) -> Option<&DestinationSpec> {
+        self.destinations
+            .iter()
+            .find(|found| found.address == address)
+    }
+}
+
+/// Whole seconds, as IPVS counts them; what does not fit saturates.
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}

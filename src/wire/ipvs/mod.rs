@@ -1,0 +1,378 @@
+//! The generic netlink family `IPVS`: requests to the kernel and its replies to dumps.
+//!
+//! Owns: commands, attributes, and which number has which byte order (the kernel mixes them: see
+//! [`attr`]). Never does: look up the family's number, send, or judge what it reads by anything
+//! but its form; [`Reply`] takes any bytes and never panics. Driven by: `ops`, which turns
+//! operations into requests and dumps into tables, and the host's netlink driver, which frames,
+//! sends and reads acknowledgements.
+//!
+//! ```text
+//! nlmsghdr | genlmsghdr: command, version 1 | 1 SERVICE { attributes } | 2 DEST { attributes }
+//! ```
+//!
+//! Numbers and layouts: `include/uapi/linux/ip_vs.h`. A service is named by family, protocol,
+//! address and port (or by a firewall mark); a request about a destination needs the name of its
+//! service only, and the reply to a dump of destinations does not repeat it.
+
+mod attr;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+
+use netlink_packet_core::{
+    DecodeError, Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
+    ParseableParametrized,
+};
+use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
+
+use crate::base::Family;
+use attr::{Address, DestinationAttr, ServiceAttr};
+
+/// Name of the family, for the look-up of its number.
+pub const FAMILY_NAME: &str = "IPVS";
+/// Version of the family; there has only ever been this one.
+pub const VERSION: u8 = 1;
+
+/// `IP_VS_SVC_F_PERSISTENT`.
+pub const SERVICE_PERSISTENT: u32 = 0x0001;
+/// `IP_VS_SVC_F_HASHED`: the kernel's own mark that a service is in its table.
+pub const SERVICE_HASHED: u32 = 0x0002;
+
+/// `IP_VS_CONN_F_MASQ`: addresses are translated.
+pub const FORWARD_MASQUERADE: u32 = 0;
+/// `IP_VS_CONN_F_LOCALNODE`: old kernels show this for a server that is the director itself.
+pub const FORWARD_LOCAL: u32 = 1;
+/// `IP_VS_CONN_F_TUNNEL`: packets are wrapped.
+pub const FORWARD_TUNNEL: u32 = 2;
+/// `IP_VS_CONN_F_DROUTE`: frames go to the server's MAC address.
+pub const FORWARD_DIRECT: u32 = 3;
+/// `IP_VS_CONN_F_BYPASS`: for cache clusters.
+pub const FORWARD_BYPASS: u32 = 4;
+/// `IP_VS_CONN_F_FWD_MASK`.
+const FORWARD_MASK: u32 = 7;
+
+const CMD_NEW_SERVICE: u8 = 1;
+const CMD_SET_SERVICE: u8 = 2;
+const CMD_DEL_SERVICE: u8 = 3;
+const CMD_GET_SERVICE: u8 = 4;
+const CMD_NEW_DEST: u8 = 5;
+const CMD_SET_DEST: u8 = 6;
+const CMD_DEL_DEST: u8 = 7;
+const CMD_GET_DEST: u8 = 8;
+
+/// `IPVS_CMD_ATTR_SERVICE` and `IPVS_CMD_ATTR_DEST`.
+const ATTR_SERVICE: u16 = 1;
+const ATTR_DEST: u16 = 2;
+
+/// What names a service that has an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServiceId {
+    /// Virtual address.
+    pub address: IpAddr,
+    /// Virtual port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+}
+
+/// A service with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name.
+    pub id: ServiceId,
+    /// Name of the scheduler.
+    pub scheduler: String,
+    /// `IP_VS_SVC_F_*`.
+    pub flags: u32,
+    /// Persistence timeout in seconds; 0 if not persistent.
+    pub timeout: u32,
+    /// Length of the prefix that makes one client. In a reply 0 also stands for an IPv4 mask that
+    /// is no prefix (the kernel takes any).
+    pub client_prefix: u8,
+}
+
+/// A destination of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destination {
+    /// Address and port of the server.
+    pub address: SocketAddr,
+    /// `FORWARD_*`.
+    pub forward: u32,
+    /// Weight, 0 to 2^31-1.
+    pub weight: u32,
+    /// How packets are wrapped, for [`FORWARD_TUNNEL`]; zeros otherwise.
+    pub tunnel: Tunnel,
+}
+
+/// `IPVS_DEST_ATTR_TUN_*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tunnel {
+    /// `IP_VS_CONN_F_TUNNEL_TYPE_*`: 0 IPIP, 1 GUE, 2 GRE.
+    pub kind: u8,
+    /// UDP port (GUE).
+    pub port: u16,
+    /// 0 no checksum, 1 checksum, 2 remote checksum offload.
+    pub flags: u16,
+}
+
+/// What the kernel can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Adds a service; EEXIST if there is one of that name.
+    NewService(Service),
+    /// Gives a service new settings, keeps its destinations and connections; ESRCH if there is none.
+    SetService(Service),
+    /// Removes a service with its destinations; ESRCH if there is none.
+    DelService(ServiceId),
+    /// Adds a destination; EEXIST if the service has it, ESRCH if there is no such service.
+    NewDestination(ServiceId, Destination),
+    /// Gives a destination new settings; ENOENT if the service has none of that name.
+    SetDestination(ServiceId, Destination),
+    /// Removes a destination; ENOENT if the service has none of that name.
+    DelDestination(ServiceId, SocketAddr),
+    /// Asks for all services (needs `NLM_F_DUMP`).
+    GetServices,
+    /// Asks for the destinations of a service (needs `NLM_F_DUMP`).
+    GetDestinations(ServiceId),
+}
+
+/// What the kernel says in a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A service.
+    Service(Service),
+    /// A service that a firewall mark names; keepalived's own come later.
+    MarkService(u32),
+    /// A destination of the service that was asked for.
+    Destination(Destination),
+}
+
+impl Request {
+    /// Appends the whole netlink message to `out`, so that many of them make one send. `family`
+    /// is the number that the kernel gave the family, `flags` are `NLM_F_*`.
+    pub fn append(self, family: u16, flags: u16, sequence: u32, out: &mut Vec<u8>) {
+        let mut header = NetlinkHeader::default();
+        header.flags = flags;
+        header.sequence_number = sequence;
+        let mut message = GenlMessage::from_payload(self);
+        message.set_resolved_family_id(family);
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+        message.finalize();
+        let start = out.len();
+        out.resize(start + message.buffer_len(), 0);
+        if let Some(buffer) = out.get_mut(start..) {
+            message.serialize(buffer);
+        }
+    }
+
+    /// The attributes of the two nests; `None` where the command has no such nest.
+    fn nests(&self) -> (Option<Vec<ServiceAttr>>, Option<Vec<DestinationAttr>>) {
+        match self {
+            Self::NewService(service) | Self::SetService(service) => {
+                (Some(service_attrs(service)), None)
+            }
+            Self::DelService(id) | Self::GetDestinations(id) => (Some(id_attrs(id)), None),
+            Self::NewDestination(id, destination) | Self::SetDestination(id, destination) => {
+                (Some(id_attrs(id)), Some(destination_attrs(destination)))
+            }
+            Self::DelDestination(id, address) => {
+                (Some(id_attrs(id)), Some(destination_id_attrs(*address)))
+            }
+            Self::GetServices => (None, None),
+        }
+    }
+}
+
+impl GenlFamily for Request {
+    fn family_name() -> &'static str {
+        FAMILY_NAME
+    }
+
+    fn command(&self) -> u8 {
+        match self {
+            Self::NewService(_) => CMD_NEW_SERVICE,
+            Self::SetService(_) => CMD_SET_SERVICE,
+            Self::DelService(_) => CMD_DEL_SERVICE,
+            Self::NewDestination(..) => CMD_NEW_DEST,
+            Self::SetDestination(..) => CMD_SET_DEST,
+            Self::DelDestination(..) => CMD_DEL_DEST,
+            Self::GetServices => CMD_GET_SERVICE,
+            Self::GetDestinations(_) => CMD_GET_DEST,
+        }
+    }
+
+    fn version(&self) -> u8 {
+        VERSION
+    }
+}
+
+impl Emitable for Request {
+    fn buffer_len(&self) -> usize {
+        let (service, destination) = self.nests();
+        service.map_or(0, |attrs| attr::Nest(ATTR_SERVICE, attrs).buffer_len())
+            + destination.map_or(0, |attrs| attr::Nest(ATTR_DEST, attrs).buffer_len())
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        let (service, destination) = self.nests();
+        let mut rest = buffer;
+        if let Some(attrs) = service {
+            rest = attr::Nest(ATTR_SERVICE, attrs).emit_into(rest);
+        }
+        if let Some(attrs) = destination {
+            attr::Nest(ATTR_DEST, attrs).emit_into(rest);
+        }
+    }
+}
+
+fn id_attrs(id: &ServiceId) -> Vec<ServiceAttr> {
+    vec![
+        ServiceAttr::Family(attr::family_number(Family::of(id.address))),
+        ServiceAttr::Protocol(u16::from(id.protocol)),
+        ServiceAttr::Address(Address::from(id.address)),
+        ServiceAttr::Port(id.port),
+    ]
+}
+
+fn service_attrs(service: &Service) -> Vec<ServiceAttr> {
+    let mut attrs = id_attrs(&service.id);
+    attrs.extend([
+        ServiceAttr::Scheduler(service.scheduler.clone()),
+        // The mask says which flags the value decides: all of them.
+        ServiceAttr::Flags {
+            value: service.flags,
+            mask: u32::MAX,
+        },
+        ServiceAttr::Timeout(service.timeout),
+        ServiceAttr::Netmask(attr::netmask(
+            Family::of(service.id.address),
+            service.client_prefix,
+        )),
+    ]);
+    attrs
+}
+
+fn destination_id_attrs(address: SocketAddr) -> Vec<DestinationAttr> {
+    vec![
+        DestinationAttr::Family(attr::family_number(Family::of(address.ip()))),
+        DestinationAttr::Address(Address::from(address.ip())),
+        DestinationAttr::Port(address.port()),
+    ]
+}
+
+fn destination_attrs(destination: &Destination) -> Vec<DestinationAttr> {
+    let mut attrs = destination_id_attrs(destination.address);
+    attrs.extend([
+        DestinationAttr::Forward(destination.forward),
+        DestinationAttr::Weight(destination.weight),
+    ]);
+    // Kernels before 5.3 do not know these; they are sent only where they say something.
+    if destination.tunnel != Tunnel::default() {
+        attrs.extend([
+            DestinationAttr::TunnelKind(destination.tunnel.kind),
+            DestinationAttr::TunnelPort(destination.tunnel.port),
+            DestinationAttr::TunnelFlags(destination.tunnel.flags),
+        ]);
+    }
+    // The kernel demands both limits; 0 is none.
+    attrs.extend([
+        DestinationAttr::UpperThreshold(0),
+        DestinationAttr::LowerThreshold(0),
+    ]);
+    attrs
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for Reply {
+    fn parse_with_param(bytes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        for nla in NlasIterator::new(bytes) {
+            let nla = nla?;
+            match (header.cmd, nla.kind()) {
+                (CMD_NEW_SERVICE, ATTR_SERVICE) => return parse_service(nla.value()),
+                (CMD_NEW_DEST, ATTR_DEST) => {
+                    return parse_destination(nla.value()).map(Self::Destination);
+                }
+                // A later kernel may say more than we ask for.
+                (_, _) => {}
+            }
+        }
+        Err(DecodeError::from(format!(
+            "IPVS command {} without a service or destination",
+            header.cmd
+        )))
+    }
+}
+
+/// The value of an attribute that has to be there.
+fn needed<T>(value: Option<T>, what: &str) -> Result<T, DecodeError> {
+    value.ok_or_else(|| DecodeError::from(format!("IPVS reply without {what}")))
+}
+
+fn parse_service(bytes: &[u8]) -> Result<Reply, DecodeError> {
+    let (mut family, mut protocol, mut address, mut port, mut mark) =
+        (None, None, None, None, None);
+    let (mut scheduler, mut flags, mut timeout, mut netmask) = (None, None, None, None);
+    for nla in NlasIterator::new(bytes) {
+        match ServiceAttr::parse(&nla?)? {
+            Some(ServiceAttr::Family(number)) => family = attr::family(number),
+            Some(ServiceAttr::Protocol(number)) => protocol = u8::try_from(number).ok(),
+            Some(ServiceAttr::Address(raw)) => address = Some(raw),
+            Some(ServiceAttr::Port(number)) => port = Some(number),
+            Some(ServiceAttr::Mark(number)) => mark = Some(number),
+            Some(ServiceAttr::Scheduler(name)) => scheduler = Some(name),
+            Some(ServiceAttr::Flags { value, mask: _ }) => flags = Some(value),
+            Some(ServiceAttr::Timeout(seconds)) => timeout = Some(seconds),
+            Some(ServiceAttr::Netmask(raw)) => netmask = Some(raw),
+            None => {}
+        }
+    }
+    if let Some(mark) = mark {
+        return Ok(Reply::MarkService(mark));
+    }
+    let family = needed(family, "a known address family")?;
+    Ok(Reply::Service(Service {
+        id: ServiceId {
+            address: needed(address, "an address")?.of_family(family),
+            port: needed(port, "a port")?,
+            protocol: needed(protocol, "a protocol")?,
+        },
+        scheduler: needed(scheduler, "a scheduler")?,
+        flags: needed(flags, "flags")?,
+        timeout: timeout.unwrap_or(0),
+        client_prefix: netmask.map_or(0, |raw| attr::prefix(family, raw)),
+    }))
+}
+
+fn parse_destination(bytes: &[u8]) -> Result<Destination, DecodeError> {
+    let (mut family, mut address, mut port) = (None, None, None);
+    let (mut forward, mut weight, mut tunnel) = (None, None, Tunnel::default());
+    for nla in NlasIterator::new(bytes) {
+        match DestinationAttr::parse(&nla?)? {
+            Some(DestinationAttr::Family(number)) => family = attr::family(number),
+            Some(DestinationAttr::Address(raw)) => address = Some(raw),
+            Some(DestinationAttr::Port(number)) => port = Some(number),
+            Some(DestinationAttr::Forward(number)) => forward = Some(number & FORWARD_MASK),
+            Some(DestinationAttr::Weight(number)) => weight = Some(number),
+            Some(DestinationAttr::TunnelKind(kind)) => tunnel.kind = kind,
+            Some(DestinationAttr::TunnelPort(port)) => tunnel.port = port,
+            Some(DestinationAttr::TunnelFlags(flags)) => tunnel.flags = flags,
+            Some(DestinationAttr::UpperThreshold(_) | DestinationAttr::LowerThreshold(_))
+            | None => {}
+        }
+    }
+    let address: Address = needed(address, "an address")?;
+    // Kernels before 3.18 do not say the family: servers then have the family of their service.
+    // Only an IPv4 address leaves the last twelve bytes zero.
+    let family = family.unwrap_or_else(|| address.likely_family());
+    let forward = needed(forward, "a forwarding method")?;
+    Ok(Destination {
+        address: SocketAddr::new(address.of_family(family), needed(port, "a port")?),
+        forward,
+        weight: needed(weight, "a weight")?,
+        tunnel: if forward == FORWARD_TUNNEL {
+            tunnel
+        } else {
+            Tunnel::default()
+        },
+    })
+}
