@@ -59,6 +59,12 @@ impl Node {
         &self.config
     }
 
+    /// Every VRRP instance as it stands.
+    #[must_use]
+    pub fn vrrp_view(&self) -> Vec<vrrp::InstanceView> {
+        self.vrrp.view()
+    }
+
     /// Makes `plan`, which leads from [`Node::config`] to `config`, happen. The first start is a
     /// plan from the empty configuration.
     pub fn apply(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {

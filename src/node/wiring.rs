@@ -88,15 +88,9 @@ impl Node {
                     up: interface.up,
                     mac: interface.mac,
                     mtu: interface.mtu,
-                    primary_v4: interface.primary_v4,
                 }),
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
-                iface::Action::AddressAdded(index, address) => {
-                    vrrp::Event::AddressAdded(index, address)
-                }
-                iface::Action::AddressRemoved(index, address) => {
-                    vrrp::Event::AddressRemoved(index, address)
-                }
+                iface::Action::Address(change) => vrrp::Event::Address(change),
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }

@@ -3,11 +3,28 @@
 //! Owns: the state of every virtual router and which addresses it wants to be present. Never does:
 //! open a socket, read a clock, know of checks or IPVS. Driven by: `node`.
 
-use crate::base::{IfIndex, Instant, Mac};
-use crate::conf::model::plan::Step;
-use crate::conf::model::{LogStyle, VrrpInstance};
-use crate::ops::{Effect, OpTag, RxMeta, SocketId};
-use std::net::{IpAddr, Ipv4Addr};
+mod addresses;
+mod advertise;
+mod domain;
+mod garp;
+mod instance;
+mod links;
+mod messages;
+mod receive;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::net::IpAddr;
+
+pub use domain::Domain;
+pub use instance::State;
+pub use stats::Stats;
+pub use view::InstanceView;
+
+use crate::base::{IfIndex, Mac};
+use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId};
 
 /// What the VRRP domain is told.
 #[derive(Debug, Clone)]
@@ -16,10 +33,8 @@ pub enum Event<'a> {
     Interface(InterfaceFacts),
     /// An interface is gone.
     InterfaceGone(IfIndex),
-    /// An address is on an interface now, whoever put it there.
-    AddressAdded(IfIndex, IpAddr),
-    /// An address is no longer on an interface, whoever took it away.
-    AddressRemoved(IfIndex, IpAddr),
+    /// An address appeared, changed its flags, or went, by whoever's doing.
+    Address(AddressChange),
     /// A VRRP packet.
     Packet {
         /// The socket that it came by.
@@ -52,8 +67,6 @@ pub struct InterfaceFacts {
     pub mac: Option<Mac>,
     /// Largest packet.
     pub mtu: u32,
-    /// First address that is not a secondary one: the source of adverts.
-    pub primary_v4: Option<Ipv4Addr>,
 }
 
 /// What the VRRP domain asks for.
@@ -61,39 +74,4 @@ pub struct InterfaceFacts {
 pub enum Action {
     /// Of the world.
     World(Effect),
-}
-
-/// All virtual routers of this host.
-#[derive(Debug)]
-pub struct Domain {
-    style: LogStyle,
-}
-
-impl Domain {
-    /// A domain without instances.
-    #[must_use]
-    pub const fn new(style: LogStyle) -> Self {
-        Self { style }
-    }
-
-    /// Carries out a reload, or the first start when everything is an [`Step::Add`].
-    pub fn apply(&mut self, now: Instant, plan: Vec<Step<VrrpInstance>>, out: &mut Vec<Action>) {
-        let _ = (now, plan, out, self.style);
-    }
-
-    /// Takes an event.
-    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
-        let _ = (now, event, out);
-    }
-
-    /// Lets timers that are due at `now` fire; harmless if none is.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let _ = (now, out);
-    }
-
-    /// When `handle_timeout` is next needed.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
-    }
 }

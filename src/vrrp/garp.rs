@@ -1,0 +1,92 @@
+//! Telling the segment where the virtual addresses are now.
+//!
+//! Owns: bursts of gratuitous ARP: which addresses, how many frames, in keepalived's order (round
+//! by round over all addresses). Never does: decide that a burst is due. Driven by: `instance`
+//! at its transitions and timers, and `addresses`, which announces each address as it is added.
+
+use std::net::IpAddr;
+
+use super::instance::{Cx, Instance, Timer};
+use super::messages::{Line, say};
+use crate::base::Duration;
+use crate::ops::{Effect, Frame};
+use crate::wire::arp;
+
+impl Instance {
+    /// Announces every address `rounds` times, with the line that says so for each.
+    pub(super) fn announce(&mut self, cx: &mut Cx<'_>, rounds: u32) {
+        for round in 0..rounds {
+            for index in 0..self.vips.len() {
+                if self.vips[index].standing.is_there() {
+                    self.announce_one(cx, index, round == 0);
+                }
+            }
+        }
+    }
+
+    /// Sends the rounds that follow after each address has been announced once.
+    pub(super) fn announce_further(&mut self, cx: &mut Cx<'_>, rounds: u32) {
+        for _ in 1..rounds {
+            for index in 0..self.vips.len() {
+                if self.vips[index].standing.is_there() {
+                    self.announce_one(cx, index, false);
+                }
+            }
+        }
+    }
+
+    /// Sends one frame for one address; `first` writes the line that a burst begins.
+    pub(super) fn announce_one(&self, cx: &mut Cx<'_>, index: usize, first: bool) {
+        let vip = &self.vips[index];
+        let (Some(on), IpAddr::V4(address)) = (vip.on, vip.config.address) else {
+            return;
+        };
+        let Some(facts) = cx.links.by_index(on) else {
+            return;
+        };
+        let Some(mac) = facts.mac else {
+            // No Ethernet, no ARP: a tunnel or point-to-point link has nobody to tell.
+            return;
+        };
+        let interface = facts.name.as_str();
+        let burst = Line::AnnouncingOn { interface, address };
+        let frame = Line::Announced { interface, address };
+        match cx.style {
+            crate::conf::model::LogStyle::Current => {
+                if first {
+                    say(cx.style, &self.config.name, burst);
+                }
+                say(cx.style, &self.config.name, frame);
+            }
+            // 1.3.5 said so after the first frame.
+            crate::conf::model::LogStyle::V1_3 => {
+                say(cx.style, &self.config.name, frame);
+                if first {
+                    say(cx.style, &self.config.name, burst);
+                }
+            }
+        }
+        let bytes = arp::gratuitous_request(mac, address);
+        let frame = Frame::Link {
+            interface: on,
+            bytes,
+        };
+        let socket = cx.link_socket;
+        cx.effect(Effect::Send(socket, frame));
+    }
+
+    /// Arms the burst that follows after `delay`, if there is to be one.
+    pub(super) fn arm_second_burst(&self, cx: &mut Cx<'_>, delay: Duration) {
+        if !delay.is_zero() {
+            cx.arm(self.id, Timer::SecondBurst, cx.now + delay);
+        }
+    }
+
+    /// Arms the next of the periodic bursts, if there are to be any.
+    pub(super) fn arm_refresh(&self, cx: &mut Cx<'_>) {
+        let period = self.config.garp.refresh;
+        if !period.is_zero() {
+            cx.arm(self.id, Timer::Refresh, cx.now + period);
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! One virtual router: the state machine (RFC 3768 §6).
+//!
+//! Owns: the state, the reasons that hold it in FAULT, and what each transition does. Never does:
+//! look at bytes (`receive`), build them (`advertise`, `garp`) or plan addresses (`addresses`).
+//! Driven by: `domain`, one [`Input`] at a time; every pair of state and input is spelled out in
+//! [`Instance::step`], and every transition goes through [`Instance::enter`].
+
+use std::net::Ipv4Addr;
+
+use super::Action;
+use super::addresses::Vip;
+use super::advertise::advertised;
+use super::links::Links;
+use super::messages::{Line, say};
+use super::stats::Stats;
+use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
+use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
+use crate::ops::{Effect, SocketId};
+
+/// Identifies an instance within the domain; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct InstanceId(pub(super) u32);
+
+impl InstanceId {
+    pub(super) const MIN: Self = Self(0);
+    pub(super) const MAX: Self = Self(u32::MAX);
+}
+
+/// State of a virtual router. RFC 3768 has no fault: there, such a router would be in Initialize.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Not started yet, or stopped.
+    Init,
+    /// Listens; another router is master.
+    Backup,
+    /// Advertises and holds the addresses.
+    Master,
+    /// Cannot take part.
+    Fault,
+}
+
+/// Why an instance cannot take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultReason {
+    NoInterface,
+    InterfaceDown,
+    NoAddress,
+    Family,
+}
+
+/// The timers of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// In BACKUP: no master was heard.
+    MasterDown,
+    /// In MASTER: the next advert.
+    Advert,
+    /// In BACKUP: a lower master has been tolerated for long enough.
+    PreemptDelay,
+    /// In MASTER: the burst of announcements that follows the first.
+    SecondBurst,
+    /// In MASTER: the periodic burst.
+    Refresh,
+}
+
+/// What the machine reacts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The instance is new.
+    Start,
+    /// The reasons for FAULT are gone.
+    Able,
+    /// There is a reason for FAULT.
+    Unable(FaultReason),
+    /// A timer that was due at this time.
+    Timer(Timer, Instant),
+    /// A valid advert.
+    Advert(Heard),
+    /// A master was not run for so long that a rival may have taken over.
+    Overslept(Duration),
+    /// The daemon ends, or the instance leaves the configuration.
+    Stop,
+}
+
+/// A valid advert of another router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) from: Ipv4Addr,
+    pub(super) priority: Priority,
+}
+
+/// What an instance works with during one call.
+pub(super) struct Cx<'a> {
+    pub(super) now: Instant,
+    pub(super) style: LogStyle,
+    pub(super) timers: &'a mut TimerQueue<(InstanceId, Timer)>,
+    pub(super) links: &'a mut Links,
+    pub(super) link_socket: SocketId,
+    pub(super) out: &'a mut Vec<Action>,
+}
+
+impl Cx<'_> {
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.out.push(Action::World(effect));
+    }
+
+    pub(super) fn arm(&mut self, id: InstanceId, timer: Timer, at: Instant) {
+        self.timers.set((id, timer), at);
+    }
+
+    pub(super) fn disarm(&mut self, id: InstanceId, timer: Timer) {
+        self.timers.cancel((id, timer));
+    }
+}
+
+/// One virtual router.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) id: InstanceId,
+    pub(super) config: VrrpInstance,
+    pub(super) state: State,
+    pub(super) stats: Stats,
+    /// The interface, while it exists, and the socket there.
+    pub(super) link: Option<IfIndex>,
+    pub(super) socket: Option<SocketId>,
+    /// Source of adverts.
+    pub(super) source: Option<Ipv4Addr>,
+    pub(super) vips: Vec<Vip>,
+    pub(super) next_slot: u32,
+    /// What adverts name, computed when configuration or MTU change.
+    pub(super) advertised: Vec<Ipv4Addr>,
+    pub(super) ip_id: u16,
+    pub(super) last_sent: Option<Instant>,
+    pub(super) peers: Peers,
+    /// The preempt delay has run out, so that lower adverts no longer count.
+    preempt_now: bool,
+}
+
+/// What is known of other routers.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    /// The last one whose advert was accepted as a master's.
+    pub(super) master: Option<Ipv4Addr>,
+    /// Any packet for this virtual router was heard, even one that was refused.
+    pub(super) heard: bool,
+    /// It was said that none was ever heard.
+    pub(super) missed: bool,
+    /// Complaints made since state or master last changed, as bits.
+    pub(super) complaints: u16,
+}
+
+impl Instance {
+    /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
+    pub(super) fn new(id: InstanceId, config: VrrpInstance) -> Self {
+        Self {
+            id,
+            config,
+            state: State::Init,
+            stats: Stats::default(),
+            link: None,
+            socket: None,
+            source: None,
+            vips: Vec::new(),
+            next_slot: 0,
+            advertised: Vec::new(),
+            ip_id: 0,
+            last_sent: None,
+            peers: Peers::default(),
+            preempt_now: false,
+        }
+    }
+
+    /// The priority that adverts carry now.
+    pub(super) const fn priority(&self) -> Priority {
+        self.config.priority
+    }
+
+    /// Looks its interface up anew; returns the reason for FAULT, if there is one.
+    pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
+        let facts = cx.links.by_name(&self.config.interface);
+        self.link = facts.map(|facts| facts.index);
+        let source = self.link.and_then(|link| cx.links.source(link));
+        // The last one is kept to resign with; without one the instance is in FAULT.
+        self.source = source.or(self.source);
+        let mtu = facts.map_or(1500, |facts| facts.mtu);
+        self.advertised = advertised(&self.config, mtu);
+        if self.config.family == Family::V6 {
+            return Some(FaultReason::Family);
+        }
+        match facts {
+            None => Some(FaultReason::NoInterface),
+            Some(facts) if !facts.up => Some(FaultReason::InterfaceDown),
+            Some(_) if source.is_none() => Some(FaultReason::NoAddress),
+            Some(_) => None,
+        }
+    }
+
+    /// Feeds the machine.
+    pub(super) fn step(&mut self, cx: &mut Cx<'_>, input: Input) {
+        use Input as I;
+        use State::{Backup, Fault, Init, Master};
+        match (self.state, input) {
+            (Init, I::Start) => self.start(cx),
+            // Nothing reaches an instance before its start or after its stop.
+            (
+                Init,
+                I::Able | I::Unable(_) | I::Timer(..) | I::Advert(_) | I::Overslept(_) | I::Stop,
+            ) => {}
+
+            (Backup, I::Unable(reason)) => self.fault(cx, reason),
+            (Backup, I::Timer(Timer::MasterDown, due)) => self.master_down(cx, due),
+            (Backup, I::Timer(Timer::PreemptDelay, _)) => self.preempt_now = true,
+            (Backup, I::Advert(heard)) => self.backup_hears(cx, heard),
+            // RFC 3768 §6.4.2: a backup that shuts down says nothing.
+            (Backup, I::Stop) => self.enter(cx, Init),
+            // It is able already, started already, and does not speak in its sleep; the other
+            // timers are a master's and disarmed when it ceases to be one.
+            (
+                Backup,
+                I::Start
+                | I::Able
+                | I::Overslept(_)
+                | I::Timer(Timer::Advert | Timer::SecondBurst | Timer::Refresh, _),
+            ) => {}
+
+            (Master, I::Unable(reason)) => self.fault(cx, reason),
+            (Master, I::Timer(Timer::Advert, due)) => self.advertise(cx, due),
+            (Master, I::Timer(Timer::SecondBurst, _)) => {
+                self.announce(cx, self.config.garp.repeat);
+            }
+            (Master, I::Timer(Timer::Refresh, _)) => {
+                self.announce(cx, self.config.garp.refresh_repeat);
+                self.arm_refresh(cx);
+            }
+            (Master, I::Advert(heard)) => self.master_hears(cx, heard),
+            (Master, I::Overslept(late)) => self.overslept(cx, late),
+            (Master, I::Stop) => self.enter(cx, Init),
+            (Master, I::Start | I::Able | I::Timer(Timer::MasterDown | Timer::PreemptDelay, _)) => {
+            }
+
+            (Fault, I::Able) => self.enter(cx, Backup),
+            (Fault, I::Unable(reason)) => self.say_fault(cx, reason),
+            (Fault, I::Stop) => self.enter(cx, Init),
+            // Adverts may still come in while an address is missing; without one there is
+            // nothing to answer with.
+            (Fault, I::Start | I::Advert(_) | I::Overslept(_) | I::Timer(..)) => {}
+        }
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        if let Some(reason) = self.look_up(cx) {
+            self.say_fault(cx, reason);
+            self.move_to(cx, State::Fault, true);
+        } else if self.priority().is_owner() {
+            // RFC 3768 §6.4.1: the owner asks nobody.
+            self.move_to(cx, State::Master, true);
+        } else {
+            self.move_to(cx, State::Backup, true);
+            if self.config.initial_state == InitialState::Master {
+                let at = cx.now + self.listen_interval();
+                cx.arm(self.id, Timer::MasterDown, at);
+            }
+        }
+    }
+
+    fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {
+        let line = Line::Fault(reason, &self.config.interface);
+        say(cx.style, &self.config.name, line);
+    }
+
+    fn fault(&mut self, cx: &mut Cx<'_>, reason: FaultReason) {
+        self.say_fault(cx, reason);
+        self.enter(cx, State::Fault);
+    }
+
+    /// Nobody was heard for the master down interval. If this is noticed much too late, this host
+    /// stood still (suspended, starved) and may have missed adverts: it listens once more.
+    fn master_down(&mut self, cx: &mut Cx<'_>, due: Instant) {
+        let late = cx.now.saturating_since(due);
+        if late > self.config.advert_interval {
+            say(cx.style, &self.config.name, Line::Overslept(late));
+            let at = cx.now + self.listen_interval();
+            cx.arm(self.id, Timer::MasterDown, at);
+            return;
+        }
+        say(cx.style, &self.config.name, Line::Timeout);
+        self.enter(cx, State::Master);
+        if !self.peers.heard && !self.peers.missed {
+            self.peers.missed = true;
+            let line = Line::NeverHeard {
+                vrid: self.config.vrid.get(),
+                interface: &self.config.interface,
+                stranger: None,
+            };
+            say(cx.style, &self.config.name, line);
+        }
+    }
+
+    /// RFC 3768 §6.4.2.
+    fn backup_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
+        let name = self.config.name.as_str();
+        if heard.priority == Priority::RESIGN {
+            say(cx.style, name, Line::BackupGotZero);
+            let at = cx.now + self.skew();
+            cx.arm(self.id, Timer::MasterDown, at);
+            return;
+        }
+        if heard.priority >= self.priority() {
+            if cx.timers.cancel((self.id, Timer::PreemptDelay)).is_some() {
+                say(cx.style, name, Line::StopPreemptDelay);
+            }
+            self.preempt_now = false;
+            self.follow(cx, heard);
+        } else if self.config.no_preempt {
+            self.follow(cx, heard);
+        } else if !self.config.preempt_delay.is_zero() && !self.preempt_now {
+            if cx.timers.get((self.id, Timer::PreemptDelay)).is_none() {
+                let delay = self.config.preempt_delay;
+                say(cx.style, name, Line::StartPreemptDelay(delay));
+                cx.arm(self.id, Timer::PreemptDelay, cx.now + delay);
+            }
+            self.follow(cx, heard);
+        } else {
+            // The timer runs on, so that the lower master is displaced when it fires.
+            let Heard { priority, from } = heard;
+            say(cx.style, name, Line::LowerDiscarded { priority, from });
+        }
+    }
+
+    /// Takes the sender for the master.
+    fn follow(&mut self, cx: &mut Cx<'_>, heard: Heard) {
+        if self.peers.master != Some(heard.from) {
+            self.peers.master = Some(heard.from);
+            self.peers.complaints = 0;
+        }
+        let at = cx.now + self.master_down_interval();
+        cx.arm(self.id, Timer::MasterDown, at);
+    }
+
+    /// RFC 3768 §6.4.3, with an answer to a lower advert as RFC 9568 §6.4.3 has it.
+    fn master_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
+        let Heard { priority, from } = heard;
+        let ours = self.priority();
+        let name = self.config.name.as_str();
+        if priority == Priority::RESIGN {
+            say(cx.style, name, Line::MasterGotZero);
+            self.advertise(cx, cx.now);
+            return;
+        }
+        if priority == ours && ours.is_owner() {
+            say(cx.style, name, Line::TwoOwners { from });
+        }
+        let higher_address = self.source.is_some_and(|source| from > source);
+        if priority > ours {
+            let line = Line::MasterGotHigher {
+                priority,
+                ours,
+                from,
+            };
+            say(cx.style, name, line);
+        } else if priority == ours && higher_address {
+            say(cx.style, name, Line::MasterGotSame { priority, from });
+        } else {
+            let line = Line::MasterGotLower {
+                priority,
+                ours,
+                from,
+            };
+            say(cx.style, name, line);
+            self.advertise(cx, cx.now);
+            // The other believed itself master and announced its own MAC address.
+            self.announce(cx, self.config.garp.lower_priority_repeat);
+            self.arm_second_burst(cx, self.config.garp.lower_priority_delay);
+            return;
+        }
+        self.enter(cx, State::Backup);
+        self.peers.master = Some(from);
+    }
+
+    /// A host that stood still must not speak before it has listened: it steps back without a
+    /// word, and takes over again if nobody answers within one interval.
+    fn overslept(&mut self, cx: &mut Cx<'_>, late: Duration) {
+        say(cx.style, &self.config.name, Line::Overslept(late));
+        self.enter(cx, State::Backup);
+        let at = cx.now + self.listen_interval();
+        cx.arm(self.id, Timer::MasterDown, at);
+    }
+
+    /// How long a master has been silent, if so long that a rival may have taken over.
+    pub(super) fn overslept_for(&self, now: Instant) -> Option<Duration> {
+        let silent = now.saturating_since(self.last_sent?);
+        let slept = self.state == State::Master && silent > self.quickest_takeover();
+        slept.then_some(silent)
+    }
+
+    /// Changes the state; does what leaving the old one and entering the new one take.
+    pub(super) fn enter(&mut self, cx: &mut Cx<'_>, to: State) {
+        self.move_to(cx, to, false);
+    }
+
+    fn move_to(&mut self, cx: &mut Cx<'_>, to: State, init: bool) {
+        let from = std::mem::replace(&mut self.state, to);
+        self.peers.complaints = 0;
+        self.preempt_now = false;
+        let line = Line::Entering { state: to, init };
+        match to {
+            State::Backup | State::Fault => say(cx.style, &self.config.name, line),
+            State::Master => say(
+                cx.style,
+                &self.config.name,
+                Line::Entering {
+                    state: to,
+                    init: false,
+                },
+            ),
+            State::Init => {}
+        }
+        match from {
+            State::Init => self.take_leftovers_away(cx),
+            State::Backup => {
+                cx.disarm(self.id, Timer::MasterDown);
+                cx.disarm(self.id, Timer::PreemptDelay);
+            }
+            State::Master => self.leave_master(cx, to),
+            State::Fault => {}
+        }
+        match to {
+            State::Backup => {
+                let at = cx.now + self.master_down_interval();
+                cx.arm(self.id, Timer::MasterDown, at);
+            }
+            State::Master => self.become_master(cx),
+            State::Init | State::Fault => {}
+        }
+    }
+
+    fn leave_master(&mut self, cx: &mut Cx<'_>, to: State) {
+        for timer in [Timer::Advert, Timer::SecondBurst, Timer::Refresh] {
+            cx.disarm(self.id, timer);
+        }
+        self.stats.release_master += 1;
+        match to {
+            // RFC 3768 §6.4.3, shutdown: the backups need not wait for a timeout.
+            State::Init | State::Fault => {
+                self.send_advert(cx, Priority::RESIGN);
+                say(cx.style, &self.config.name, Line::SentZero);
+            }
+            State::Backup | State::Master => {}
+        }
+        self.last_sent = None;
+        self.remove_addresses(cx);
+    }
+
+    /// The advert goes first: it is what stops a rival; then each address with its announcement.
+    fn become_master(&mut self, cx: &mut Cx<'_>) {
+        self.stats.become_master += 1;
+        self.peers.master = None;
+        self.advertise(cx, cx.now);
+        self.add_addresses(cx);
+        self.announce_further(cx, self.config.garp.repeat);
+        self.arm_second_burst(cx, self.config.garp.delay);
+        self.arm_refresh(cx);
+    }
+}
+
+impl Instance {
+    /// The interfaces that concern the instance.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let carriers = self.config.addresses.iter();
+        let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
+        carriers.chain([self.config.interface.as_str()])
+    }
+
+    /// Takes a new configuration over, of the same key, without leaving the state.
+    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance) {
+        let _ = &cx;
+        self.config = config;
+    }
+
+    /// What must hold between two calls.
+    pub(super) fn check_invariants(&self, timers: &TimerQueue<(InstanceId, Timer)>) {
+        let armed = |timer| timers.get((self.id, timer)).is_some();
+        debug_assert_eq!(armed(Timer::MasterDown), self.state == State::Backup);
+        debug_assert_eq!(armed(Timer::Advert), self.state == State::Master);
+        debug_assert!(self.state == State::Backup || !armed(Timer::PreemptDelay));
+        debug_assert!(
+            self.state == State::Master || !(armed(Timer::SecondBurst) || armed(Timer::Refresh))
+        );
+        debug_assert!(
+            self.state == State::Master || self.vips.iter().all(|vip| !vip.standing.is_there())
+        );
+    }
+}

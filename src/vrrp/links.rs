@@ -1,0 +1,276 @@
+//! What the VRRP domain knows of interfaces, and which addresses on them are virtual.
+//!
+//! Owns: a copy of the interfaces' facts and addresses, who claims which address, and the choice
+//! of an advert's source address. Never does: change an address. Driven by: `domain`, which
+//! stores what it is told before any instance looks.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::InterfaceFacts;
+use super::instance::InstanceId;
+use crate::base::IfIndex;
+use crate::ops::AddressChange;
+
+/// `IFA_PROTO` of addresses that keepalived, and so this daemon, added.
+pub(super) const IFA_PROTO_KEEPALIVED: u8 = 18;
+
+/// What the kernel takes for one address: the same on the same interface with another prefix
+/// length is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AddressKey {
+    pub(super) on: IfIndex,
+    pub(super) address: IpAddr,
+    pub(super) prefix_len: u8,
+}
+
+#[derive(Debug)]
+struct Link {
+    facts: InterfaceFacts,
+    addresses: BTreeMap<(IpAddr, u8), Present>,
+    /// Usable as a source unless claimed, in the order in which the kernel told of them.
+    candidates: BTreeMap<u64, Ipv4Addr>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Present {
+    order: u64,
+    protocol: u8,
+}
+
+/// Interfaces by index and name, and the claims on addresses.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    by_index: BTreeMap<IfIndex, Link>,
+    by_name: BTreeMap<String, IfIndex>,
+    /// Value: whether the claimant owns the address (priority 255), which may then be a source.
+    claims: BTreeMap<(AddressKey, InstanceId), bool>,
+    next_order: u64,
+}
+
+impl Links {
+    /// Stores the facts of an interface; returns the name that it had before, if another.
+    pub(super) fn set(&mut self, facts: InterfaceFacts) -> Option<String> {
+        let renamed = match self.by_index.get(&facts.index) {
+            Some(link) if link.facts.name != facts.name => Some(link.facts.name.clone()),
+            Some(_) | None => None,
+        };
+        if let Some(old) = &renamed {
+            self.by_name.remove(old);
+        }
+        self.by_name.insert(facts.name.clone(), facts.index);
+        match self.by_index.get_mut(&facts.index) {
+            Some(link) => link.facts = facts,
+            None => {
+                let link = Link {
+                    facts,
+                    addresses: BTreeMap::new(),
+                    candidates: BTreeMap::new(),
+                };
+                self.by_index.insert(link.facts.index, link);
+            }
+        }
+        renamed
+    }
+
+    /// Forgets an interface; returns its name.
+    pub(super) fn remove(&mut self, index: IfIndex) -> Option<String> {
+        let link = self.by_index.remove(&index)?;
+        // A new interface may have taken the name before the old one's end was told.
+        if self.by_name.get(&link.facts.name) == Some(&index) {
+            self.by_name.remove(&link.facts.name);
+        }
+        Some(link.facts.name)
+    }
+
+    /// Stores that an address is there or gone.
+    pub(super) fn address(&mut self, change: &AddressChange) {
+        let Some(link) = self.by_index.get_mut(&change.index) else {
+            return;
+        };
+        let key = (change.address, change.prefix_len);
+        let old = link.addresses.remove(&key);
+        if let Some(old) = old {
+            link.candidates.remove(&old.order);
+        }
+        if !change.present {
+            return;
+        }
+        let order = old.map_or(self.next_order, |old| old.order);
+        self.next_order = self.next_order.max(order + 1);
+        let protocol = change.protocol;
+        link.addresses.insert(key, Present { order, protocol });
+        if let Some(address) = change.v4()
+            && !change.secondary
+            && protocol != IFA_PROTO_KEEPALIVED
+        {
+            link.candidates.insert(order, address);
+        }
+    }
+
+    /// The facts of the interface of that name.
+    pub(super) fn by_name(&self, name: &str) -> Option<&InterfaceFacts> {
+        let index = self.by_name.get(name)?;
+        self.by_index.get(index).map(|link| &link.facts)
+    }
+
+    /// The facts of the interface of that index.
+    pub(super) fn by_index(&self, index: IfIndex) -> Option<&InterfaceFacts> {
+        self.by_index.get(&index).map(|link| &link.facts)
+    }
+
+    /// Whether exactly this address is there.
+    pub(super) fn has(&self, key: AddressKey) -> bool {
+        self.by_index
+            .get(&key.on)
+            .is_some_and(|link| link.addresses.contains_key(&(key.address, key.prefix_len)))
+    }
+
+    /// Whether the address is there with any prefix length.
+    pub(super) fn has_any(&self, on: IfIndex, address: IpAddr) -> bool {
+        self.by_index.get(&on).is_some_and(|link| {
+            let range = (address, 0)..=(address, u8::MAX);
+            link.addresses.range(range).next().is_some()
+        })
+    }
+
+    /// Addresses on `on` that carry keepalived's mark and that no instance claims.
+    pub(super) fn strays(&self, on: IfIndex) -> impl Iterator<Item = IpAddr> + '_ {
+        let addresses = self.by_index.get(&on).map(|link| &link.addresses);
+        addresses
+            .into_iter()
+            .flatten()
+            .filter(move |((address, prefix_len), present)| {
+                let key = AddressKey {
+                    on,
+                    address: *address,
+                    prefix_len: *prefix_len,
+                };
+                present.protocol == IFA_PROTO_KEEPALIVED && self.claimants(key).next().is_none()
+            })
+            .map(|((address, _), _)| *address)
+    }
+
+    /// The source of adverts on `on`: the first address that the kernel takes as a primary one and
+    /// that is not virtual. A virtual address is none even if it is all that is left, because
+    /// it goes away with the master state that it would speak for.
+    pub(super) fn source(&self, on: IfIndex) -> Option<Ipv4Addr> {
+        let link = self.by_index.get(&on)?;
+        link.candidates
+            .values()
+            .copied()
+            .find(|&address| !self.is_virtual(on, IpAddr::V4(address)))
+    }
+
+    fn is_virtual(&self, on: IfIndex, address: IpAddr) -> bool {
+        let key = |prefix_len| AddressKey {
+            on,
+            address,
+            prefix_len,
+        };
+        let mut claims = self
+            .claims
+            .range((key(0), InstanceId::MIN)..=(key(u8::MAX), InstanceId::MAX))
+            .peekable();
+        claims.peek().is_some() && claims.all(|(_, &owner)| !owner)
+    }
+
+    /// Notes that `by` has this address in its list.
+    pub(super) fn claim(&mut self, key: AddressKey, by: InstanceId, owner: bool) {
+        self.claims.insert((key, by), owner);
+    }
+
+    /// Notes that it no longer has.
+    pub(super) fn unclaim(&mut self, key: AddressKey, by: InstanceId) {
+        self.claims.remove(&(key, by));
+    }
+
+    /// The instances that have this address in their lists.
+    pub(super) fn claimants(&self, key: AddressKey) -> impl Iterator<Item = InstanceId> + '_ {
+        self.claims
+            .range((key, InstanceId::MIN)..=(key, InstanceId::MAX))
+            .map(|(&(_, by), _)| by)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on() -> IfIndex {
+        IfIndex::new(2).unwrap()
+    }
+
+    fn links() -> Links {
+        let mut links = Links::default();
+        links.set(InterfaceFacts {
+            index: on(),
+            name: "eth0".into(),
+            up: true,
+            mac: None,
+            mtu: 1500,
+        });
+        links
+    }
+
+    fn address(last: u8, prefix_len: u8) -> AddressChange {
+        AddressChange {
+            index: on(),
+            address: IpAddr::from([192, 0, 2, last]),
+            prefix_len,
+            secondary: false,
+            protocol: 0,
+            present: true,
+        }
+    }
+
+    // Input: .9, .1 (secondary), .5, in this order; then .9 goes. Output: .9, then .5.
+    #[test]
+    fn the_source_is_the_first_primary_address_in_the_kernels_order() {
+        let mut links = links();
+        links.address(&address(9, 24));
+        links.address(&AddressChange {
+            secondary: true,
+            ..address(1, 24)
+        });
+        links.address(&address(5, 24));
+        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 9)));
+        links.address(&AddressChange {
+            present: false,
+            ..address(9, 24)
+        });
+        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 5)));
+    }
+
+    // On kernels before 5.18 a leftover virtual address carries no mark; the claim tells it.
+    #[test]
+    fn a_virtual_address_is_no_source_unless_it_is_owned() {
+        let mut links = links();
+        links.address(&address(100, 32));
+        let key = AddressKey {
+            on: on(),
+            address: IpAddr::from([192, 0, 2, 100]),
+            prefix_len: 32,
+        };
+        let by = InstanceId::MIN;
+        links.claim(key, by, false);
+        assert_eq!(links.source(on()), None);
+        links.claim(key, by, true);
+        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 100)));
+    }
+
+    #[test]
+    fn an_interface_that_is_made_anew_under_the_same_name_is_found() {
+        let mut links = links();
+        let new = IfIndex::new(7).unwrap();
+        links.set(InterfaceFacts {
+            index: new,
+            name: "eth0".into(),
+            up: true,
+            mac: None,
+            mtu: 1500,
+        });
+        assert_eq!(links.remove(on()), Some("eth0".into()));
+        assert_eq!(links.by_name("eth0").map(|facts| facts.index), Some(new));
+    }
+}

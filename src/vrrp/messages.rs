@@ -1,0 +1,417 @@
+//! The log lines of the VRRP domain, in both generations of texts.
+//!
+//! Owns: every text, its level, and the rule which level a style needs. Never does: decide when a
+//! line is due. Driven by: the machines of this domain. Operators grep these lines: those that
+//! keepalived has are keepalived's, letter by letter.
+//!
+//! Levels: `info` is always written, `debug` with `-D`, `trace` with `-D -D`; keepalived 1.3.5
+//! had one level of detail only, so that its style needs `-D` where 2.x needs it twice.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use log::Level;
+
+use super::instance::{FaultReason, State};
+use crate::base::Duration;
+use crate::base::ident::VRRP;
+use crate::conf::model::{LogStyle, Priority};
+
+/// A line about one instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Line<'a> {
+    /// The instance is in another state; `init` at its start.
+    Entering {
+        state: State,
+        init: bool,
+    },
+    Fault(FaultReason, &'a str),
+    Timeout,
+    BackupGotZero,
+    LowerDiscarded {
+        priority: Priority,
+        from: Ipv4Addr,
+    },
+    StartPreemptDelay(Duration),
+    StopPreemptDelay,
+    MasterGotLower {
+        priority: Priority,
+        ours: Priority,
+        from: Ipv4Addr,
+    },
+    MasterGotHigher {
+        priority: Priority,
+        ours: Priority,
+        from: Ipv4Addr,
+    },
+    MasterGotSame {
+        priority: Priority,
+        from: Ipv4Addr,
+    },
+    MasterGotZero,
+    TwoOwners {
+        from: Ipv4Addr,
+    },
+    SentZero,
+    SettingVips,
+    RemovingVips,
+    AnnouncingOn {
+        interface: &'a str,
+        address: Ipv4Addr,
+    },
+    Announced {
+        interface: &'a str,
+        address: Ipv4Addr,
+    },
+    EffectivePriority {
+        from: Priority,
+        to: Priority,
+    },
+    Overslept(Duration),
+    NeverHeard {
+        vrid: u8,
+        interface: &'a str,
+        stranger: Option<(u8, Ipv4Addr)>,
+    },
+    Heard {
+        from: Ipv4Addr,
+        priority: Priority,
+    },
+    AddressRefused {
+        address: IpAddr,
+        interface: &'a str,
+        errno: i32,
+    },
+    AddressNotRemoved {
+        address: IpAddr,
+        interface: &'a str,
+        errno: i32,
+    },
+    Invalid(Complaint, Ipv4Addr),
+}
+
+/// What is wrong with a received packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Complaint {
+    Length { got: usize, expected: usize },
+    Ttl(u8),
+    Version(u8),
+    Type(u8),
+    AuthType { got: u8, expected: u8 },
+    Password,
+    Interval { got: u8, expected: u64 },
+    Checksum,
+    Count { got: u8, expected: usize },
+    Address { vrid: u8, address: Ipv4Addr },
+}
+
+impl Complaint {
+    /// A bit of its kind, for the once-only rule.
+    pub(super) const fn bit(self) -> u16 {
+        match self {
+            Self::Length { .. } => 1,
+            Self::Ttl(_) => 1 << 1,
+            Self::Version(_) => 1 << 2,
+            Self::Type(_) => 1 << 3,
+            Self::AuthType { .. } => 1 << 4,
+            Self::Password => 1 << 5,
+            Self::Interval { .. } => 1 << 6,
+            Self::Checksum => 1 << 7,
+            Self::Count { .. } => 1 << 8,
+            Self::Address { .. } => 1 << 9,
+        }
+    }
+}
+
+/// Writes `line` about the instance `name`, if the level of detail asks for it.
+pub(super) fn say(style: LogStyle, name: &str, line: Line<'_>) {
+    let Some(level) = line.level(style) else {
+        return;
+    };
+    log::log!(target: VRRP, level, "{}", Text { style, name, line });
+    if style == LogStyle::V1_3
+        && let Line::Entering {
+            state: State::Master,
+            ..
+        } = line
+    {
+        // Two lines of 1.3.5 that 2.x has merged into one.
+        log::log!(target: VRRP, level, "VRRP_Instance({name}) Entering MASTER STATE");
+    }
+}
+
+impl Line<'_> {
+    /// The level of the line; `None` where the style has no such line.
+    fn level(&self, style: LogStyle) -> Option<Level> {
+        let old = style == LogStyle::V1_3;
+        Some(match self {
+            Self::Entering { state, init } => match state {
+                // 1.3.5 says in the reason's line that it is in FAULT.
+                State::Fault if old && !init => return None,
+                State::Init | State::Backup | State::Master | State::Fault => Level::Info,
+            },
+            Self::Timeout | Self::BackupGotZero | Self::MasterGotZero if old => return None,
+            Self::Timeout
+            | Self::BackupGotZero
+            | Self::MasterGotZero
+            | Self::SettingVips
+            | Self::RemovingVips
+            | Self::AnnouncingOn { .. } => Level::Debug,
+            Self::Announced { .. } if old => Level::Debug,
+            Self::Announced { .. } => Level::Trace,
+            Self::Fault(..)
+            | Self::LowerDiscarded { .. }
+            | Self::StartPreemptDelay(_)
+            | Self::StopPreemptDelay
+            | Self::MasterGotLower { .. }
+            | Self::MasterGotHigher { .. }
+            | Self::MasterGotSame { .. }
+            | Self::SentZero
+            | Self::EffectivePriority { .. }
+            | Self::Heard { .. }
+            | Self::Invalid(..) => Level::Info,
+            Self::Overslept(_) | Self::NeverHeard { .. } => Level::Warn,
+            Self::TwoOwners { .. } | Self::AddressRefused { .. } => Level::Error,
+            Self::AddressNotRemoved { .. } => Level::Error,
+        })
+    }
+}
+
+/// A line with its prefix.
+struct Text<'a> {
+    style: LogStyle,
+    name: &'a str,
+    line: Line<'a>,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Line::Announced { interface, address } = self.line {
+            return write!(f, "Sending gratuitous ARP on {interface} for {address}");
+        }
+        match self.style {
+            LogStyle::Current => {
+                write!(f, "({}) ", self.name)?;
+                current(f, self.line)
+            }
+            LogStyle::V1_3 => {
+                write!(f, "VRRP_Instance({}) ", self.name)?;
+                v1_3(f, self.line)
+            }
+        }
+    }
+}
+
+fn state_name(state: State) -> &'static str {
+    match state {
+        State::Init => "INIT",
+        State::Backup => "BACKUP",
+        State::Master => "MASTER",
+        State::Fault => "FAULT",
+    }
+}
+
+/// Texts of 1.3.5; what it did not say, or said alike, has the current text.
+fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
+    match line {
+        Line::Entering {
+            state: State::Master,
+            ..
+        } => f.write_str("Transition to MASTER STATE"),
+        Line::Entering { state, init: _ } => write!(f, "Entering {} STATE", state_name(state)),
+        Line::Fault(reason, interface) => {
+            write!(f, "Now in FAULT state ({})", Reason(reason, interface))
+        }
+        Line::MasterGotLower { priority, ours, .. } => write!(
+            f,
+            "Received advert with lower priority {priority}, ours {ours}, forcing new election"
+        ),
+        Line::MasterGotHigher { priority, ours, .. } => write!(
+            f,
+            "Received advert with higher priority {priority}, ours {ours}"
+        ),
+        Line::SettingVips => f.write_str("setting protocol VIPs."),
+        Line::RemovingVips => f.write_str("removing protocol VIPs."),
+        Line::Timeout
+        | Line::BackupGotZero
+        | Line::LowerDiscarded { .. }
+        | Line::StartPreemptDelay(_)
+        | Line::StopPreemptDelay
+        | Line::MasterGotSame { .. }
+        | Line::MasterGotZero
+        | Line::TwoOwners { .. }
+        | Line::SentZero
+        | Line::AnnouncingOn { .. }
+        | Line::Announced { .. }
+        | Line::EffectivePriority { .. }
+        | Line::Overslept(_)
+        | Line::NeverHeard { .. }
+        | Line::Heard { .. }
+        | Line::AddressRefused { .. }
+        | Line::AddressNotRemoved { .. }
+        | Line::Invalid(..) => current(f, line),
+    }
+}
+
+/// Texts of 2.x; those from `Overslept` on, but for `Invalid`, are ours alone.
+fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
+    match line {
+        Line::Entering { state, init } => {
+            let init = if init { " (init)" } else { "" };
+            write!(f, "Entering {} STATE{init}", state_name(state))
+        }
+        Line::Fault(reason, interface) => {
+            write!(f, "entering FAULT state ({})", Reason(reason, interface))
+        }
+        Line::Timeout => f.write_str("Receive advertisement timeout"),
+        Line::BackupGotZero => f.write_str("Backup received priority 0 advertisement"),
+        Line::LowerDiscarded { priority, from } => write!(
+            f,
+            "received lower priority ({priority}) advert from {from} - discarding"
+        ),
+        Line::StartPreemptDelay(delay) => write!(
+            f,
+            "start preempt delay ({}.{:06})",
+            delay.as_secs(),
+            delay.subsec_micros()
+        ),
+        Line::StopPreemptDelay => f.write_str("stop preempt delay"),
+        Line::MasterGotLower {
+            priority,
+            ours,
+            from,
+        } => write!(
+            f,
+            "Received advert from {from} with lower priority {priority}, ours {ours}, forcing new election"
+        ),
+        Line::MasterGotHigher {
+            priority,
+            ours,
+            from,
+        } => write!(
+            f,
+            "Master received advert from {from} with higher priority {priority}, ours {ours}"
+        ),
+        Line::MasterGotSame { priority, from } => write!(
+            f,
+            "Master received advert from {from} with same priority {priority} but higher IP address than ours"
+        ),
+        Line::MasterGotZero => f.write_str("Master received priority 0 message"),
+        Line::TwoOwners { from } => write!(
+            f,
+            "CONFIGURATION ERROR: local instance and {from} are both configured as address owner, please resolve"
+        ),
+        Line::SentZero => f.write_str("sent 0 priority"),
+        Line::SettingVips => f.write_str("setting VIPs."),
+        Line::RemovingVips => f.write_str("removing VIPs."),
+        Line::AnnouncingOn { interface, address } => write!(
+            f,
+            "Sending/queueing gratuitous ARPs on {interface} for {address}"
+        ),
+        Line::Announced { interface, address } => {
+            write!(f, "Sending gratuitous ARP on {interface} for {address}")
+        }
+        Line::EffectivePriority { from, to } => {
+            write!(f, "Changing effective priority from {from} to {to}")
+        }
+        Line::Invalid(complaint, from) => invalid(f, complaint, from),
+        Line::Overslept(late) => write!(
+            f,
+            "was not run for {}.{:03} s, in which another router may have taken over - listening before speaking",
+            late.as_secs(),
+            late.subsec_millis()
+        ),
+        Line::NeverHeard {
+            vrid,
+            interface,
+            stranger,
+        } => {
+            write!(
+                f,
+                "is master, and no other router has ever been heard for VRID {vrid} on {interface}; \
+                 if there is one, look for a firewall that drops protocol 112 or 224.0.0.18, for another \
+                 virtual_router_id, or for another interface"
+            )?;
+            match stranger {
+                Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
+                None => Ok(()),
+            }
+        }
+        Line::Heard { from, priority } => {
+            write!(
+                f,
+                "another router is heard now: {from}, priority {priority}"
+            )
+        }
+        Line::AddressRefused {
+            address,
+            interface,
+            errno,
+        } => write!(
+            f,
+            "the kernel refused to add {address} to {interface}: error {errno}"
+        ),
+        Line::AddressNotRemoved {
+            address,
+            interface,
+            errno,
+        } => write!(
+            f,
+            "the kernel refused to remove {address} from {interface}: error {errno}"
+        ),
+    }
+}
+
+fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> fmt::Result {
+    match complaint {
+        Complaint::Length { got, expected } => {
+            let how = if got < expected { "short" } else { "long" };
+            write!(
+                f,
+                "vrrp packet from {from} too {how}, length {got} and expect {expected}"
+            )
+        }
+        Complaint::Ttl(ttl) => write!(
+            f,
+            "invalid TTL/HL from {from}. Received {ttl} and expect 255"
+        ),
+        Complaint::Version(version) => {
+            write!(f, "invalid version from {from}. {version} and expect 2")
+        }
+        Complaint::Type(kind) => write!(f, "invalid type from {from}. {kind} and expect 1"),
+        Complaint::AuthType { got, expected } => {
+            write!(
+                f,
+                "received a {got} auth from {from}, expecting {expected}!"
+            )
+        }
+        Complaint::Password => write!(f, "received an invalid passwd from {from}!"),
+        Complaint::Interval { got, expected } => write!(
+            f,
+            "advertisement interval mismatch mine={expected} secs rcved={got} secs from {from}"
+        ),
+        Complaint::Checksum => write!(f, "Invalid VRRPv2 checksum from {from}"),
+        Complaint::Count { got, expected } => {
+            write!(f, "expected {expected} VIPs but received {got} from {from}")
+        }
+        Complaint::Address { vrid, address } => write!(
+            f,
+            "ip address associated with VRID {vrid} not present in advert from {from}: {address}"
+        ),
+    }
+}
+
+/// A reason with the interface that it may name.
+struct Reason<'a>(FaultReason, &'a str);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interface = self.1;
+        match self.0 {
+            FaultReason::NoInterface => write!(f, "interface {interface} does not exist"),
+            FaultReason::InterfaceDown => write!(f, "interface {interface} down"),
+            FaultReason::NoAddress => f.write_str("no IPv4 address for interface"),
+            FaultReason::Family => f.write_str("adverts over IPv6 are not supported"),
+        }
+    }
+}

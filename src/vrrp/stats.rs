@@ -1,0 +1,25 @@
+//! Counters of one instance, named as keepalived's statistics name them.
+//!
+//! Owns: numbers. Never does: decide anything. Driven by: the machines of this domain.
+
+/// What an instance has seen and done since its start; survives a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)] // The names are those of keepalived.stats and of its JSON.
+pub struct Stats {
+    pub advert_rcvd: u64,
+    pub advert_sent: u64,
+    pub become_master: u64,
+    pub release_master: u64,
+    pub packet_len_err: u64,
+    pub advert_interval_err: u64,
+    pub ip_ttl_err: u64,
+    pub version_err: u64,
+    pub checksum_err: u64,
+    pub invalid_type_rcvd: u64,
+    pub addr_list_err: u64,
+    pub invalid_authtype: u64,
+    pub authtype_mismatch: u64,
+    pub auth_failure: u64,
+    pub pri_zero_rcvd: u64,
+    pub pri_zero_sent: u64,
+}

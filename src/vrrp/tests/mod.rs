@@ -1,0 +1,243 @@
+//! The machine, driven through the domain as `node` drives it.
+//!
+//! Owns: a bench with one interface (index 2, `eth0`, 192.0.2.1/24), and text forms of effects, so
+//! that tests read as transcripts. Driven by: the test runner.
+
+mod election;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU8;
+
+use super::{Action, Domain, Event, InterfaceFacts, State};
+use crate::base::{Duration, Family, IfIndex, Instant, Mac};
+use crate::conf::model::plan::Step;
+use crate::conf::model::{
+    Garp, InitialState, LogStyle, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
+};
+use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
+use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
+use crate::wire::vrrp::{AdvertV2, Header, advert_v2_len, write_advert_v2};
+
+pub(super) const US: &str = "192.0.2.1";
+
+/// A domain under test and its clock.
+pub(super) struct Bench {
+    pub(super) now: Instant,
+    pub(super) domain: Domain,
+    out: Vec<Action>,
+}
+
+pub(super) fn index() -> IfIndex {
+    IfIndex::new(2).unwrap()
+}
+
+pub(super) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(super) fn vip(address: &str) -> VirtualAddress {
+    VirtualAddress {
+        address: address.parse().unwrap(),
+        prefix_len: 32,
+        interface: None,
+        scope: Scope::GLOBAL,
+        broadcast: None,
+        label: None,
+    }
+}
+
+/// VRID 51 on eth0, BACKUP, priority 100, one address, one frame a burst and no second burst.
+pub(super) fn config() -> VrrpInstance {
+    VrrpInstance {
+        name: "VI_1".into(),
+        vrid: Vrid(NonZeroU8::new(51).unwrap()),
+        family: Family::V4,
+        interface: "eth0".into(),
+        initial_state: InitialState::Backup,
+        priority: Priority(100),
+        advert_interval: Duration::from_secs(1),
+        auth: None,
+        addresses: vec![vip("192.0.2.101")],
+        no_preempt: false,
+        preempt_delay: Duration::ZERO,
+        garp: Garp {
+            repeat: 1,
+            delay: Duration::ZERO,
+            lower_priority_repeat: 1,
+            lower_priority_delay: Duration::ZERO,
+            ..Garp::default()
+        },
+    }
+}
+
+pub(super) fn facts(up: bool) -> InterfaceFacts {
+    InterfaceFacts {
+        index: index(),
+        name: "eth0".into(),
+        up,
+        mac: Some(Mac([2, 0, 0, 0, 0, 10])),
+        mtu: 1500,
+    }
+}
+
+pub(super) fn address(text: &str, prefix_len: u8, present: bool) -> AddressChange {
+    AddressChange {
+        index: index(),
+        address: text.parse().unwrap(),
+        prefix_len,
+        secondary: false,
+        protocol: 0,
+        present,
+    }
+}
+
+impl Bench {
+    /// Interface up, address there, no instance yet; the clock shows one hour.
+    pub(super) fn new() -> Self {
+        let mut bench = Self {
+            now: Instant::from_micros(3_600_000_000),
+            domain: Domain::new(LogStyle::Current),
+            out: Vec::new(),
+        };
+        bench.tell(Event::Interface(facts(true)));
+        bench.tell(Event::Address(address(US, 24, true)));
+        bench
+    }
+
+    /// The same with this instance started.
+    pub(super) fn with(config: VrrpInstance) -> Self {
+        let mut bench = Self::new();
+        bench.apply(vec![Step::Add(config)]);
+        bench
+    }
+
+    /// The same as master, all said.
+    pub(super) fn master(config: VrrpInstance) -> Self {
+        let mut bench = Self::with(config);
+        bench.run(ms(5000));
+        assert_eq!(bench.state(), State::Master);
+        bench
+    }
+
+    pub(super) fn apply(&mut self, plan: Vec<Step<VrrpInstance>>) -> Vec<String> {
+        self.domain.apply(self.now, plan, &mut self.out);
+        self.said()
+    }
+
+    pub(super) fn tell(&mut self, event: Event<'_>) -> Vec<String> {
+        self.domain.handle(self.now, event, &mut self.out);
+        self.said()
+    }
+
+    /// Lets the time pass, timer by timer as the loop does; returns what happened, each line with
+    /// the time since the call.
+    pub(super) fn run(&mut self, span: Duration) -> Vec<String> {
+        let start = self.now;
+        let end = start + span;
+        let mut lines = Vec::new();
+        while let Some(at) = self.domain.next_deadline().filter(|&at| at <= end) {
+            assert!(at >= self.now, "a timer is armed for the past");
+            self.now = at;
+            self.domain.handle_timeout(at, &mut self.out);
+            let since = at.saturating_since(start).as_micros();
+            lines.extend(
+                self.said()
+                    .into_iter()
+                    .map(|said| format!("{since} {said}")),
+            );
+        }
+        self.now = end;
+        lines
+    }
+
+    /// Stands still for `span`, then wakes.
+    pub(super) fn stall(&mut self, span: Duration) -> Vec<String> {
+        self.now += span;
+        self.domain.handle_timeout(self.now, &mut self.out);
+        self.said()
+    }
+
+    /// An advert for VRID 51 with one address arrives.
+    pub(super) fn hear(&mut self, from: &str, priority: u8) -> Vec<String> {
+        let packet = advert(from, priority, 255, |_| {});
+        self.receive(&packet)
+    }
+
+    pub(super) fn receive(&mut self, packet: &[u8]) -> Vec<String> {
+        let socket = self.socket();
+        self.tell(Event::Packet {
+            socket,
+            from: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            meta: RxMeta { interface: index() },
+            bytes: packet,
+        })
+    }
+
+    /// The VRRP socket: the second that a bench opens.
+    pub(super) fn socket(&self) -> SocketId {
+        SocketId(2)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.domain.view()[0].state
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        self.out.drain(..).map(|action| text(&action)).collect()
+    }
+}
+
+/// An advert for VRID 51 with 192.0.2.101; `spoil` may change it before the checksum is made.
+pub(super) fn advert(
+    from: &str,
+    priority: u8,
+    ttl: u8,
+    spoil: impl FnOnce(&mut AdvertV2<'_>),
+) -> Vec<u8> {
+    let addresses = [Ipv4Addr::new(192, 0, 2, 101)];
+    let mut advert = AdvertV2 {
+        vrid: 51,
+        priority,
+        interval_secs: 1,
+        auth: None,
+        addresses: &addresses,
+    };
+    spoil(&mut advert);
+    let header = Ipv4 {
+        source: from.parse().unwrap(),
+        destination: VRRP_GROUP_V4,
+        identification: 9,
+        ttl,
+        protocol: 112,
+    };
+    let mut packet = Vec::new();
+    write_ipv4(&header, advert_v2_len(advert.addresses.len()), &mut packet);
+    write_advert_v2(&advert, &mut packet);
+    packet
+}
+
+fn text(action: &Action) -> String {
+    let Action::World(effect) = action;
+    match effect {
+        Effect::Kernel(KernelOp::AddressAdd(spec), _) => {
+            format!("+{}/{}", spec.address, spec.prefix_len)
+        }
+        Effect::Kernel(KernelOp::AddressDel(spec), _) => {
+            format!("-{}/{}", spec.address, spec.prefix_len)
+        }
+        Effect::Send(_, Frame::Ip { bytes, .. }) => {
+            let (_, payload) = parse_ipv4(bytes).unwrap();
+            let header = Header::read(payload).unwrap();
+            format!("advert {}", header.priority)
+        }
+        Effect::Send(_, Frame::Link { bytes, .. }) => {
+            let [a, b, c, d] = bytes[38..42] else {
+                panic!("a short frame");
+            };
+            format!("garp {a}.{b}.{c}.{d}")
+        }
+        Effect::Open(..) => "open".into(),
+        Effect::Close(..) => "close".into(),
+        other => format!("{other:?}"),
+    }
+}
