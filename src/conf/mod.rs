@@ -10,4 +10,5 @@
 //! Driven by: `cli` (config test) and `host` (start, reload). Of all this the domains see
 //! `model` alone.
 
+pub mod diff;
 pub mod model;

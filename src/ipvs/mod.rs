@@ -3,7 +3,17 @@
 //! Owns: a mirror of the services that are ours in the kernel. Never does: decide which servers
 //! serve (the checks do), or touch services of others. Driven by: `node`.
 
-use crate::base::Instant;
+mod domain;
+mod messages;
+mod plan;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+pub use domain::{Domain, RETRY_AFTER, View};
+
 use crate::conf::model::ServiceKey;
 use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceSpec};
 
@@ -12,6 +22,8 @@ use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceSpec};
 pub enum Event<'a> {
     /// A service should look like this; `None`: it should not be there.
     Want(ServiceKey, Option<(ServiceSpec, Vec<DestinationSpec>)>),
+    /// One destination of a wanted service should look like this; `None`: it should not be there.
+    WantDestination(ServiceKey, SocketAddr, Option<DestinationSpec>),
     /// The kernel's table, or the error number why there is none.
     Table(Result<&'a [IpvsService], i32>),
     /// The kernel refused an operation of ours.
@@ -23,26 +35,4 @@ pub enum Event<'a> {
 pub enum Action {
     /// Of the world.
     World(Effect),
-}
-
-/// Wanted and installed services.
-#[derive(Debug, Default)]
-pub struct Domain {}
-
-impl Domain {
-    /// Takes an event.
-    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
-        let _ = (now, event, out);
-    }
-
-    /// Lets timers that are due at `now` fire; harmless if none is.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let _ = (now, out);
-    }
-
-    /// When `handle_timeout` is next needed.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
-    }
 }

@@ -102,6 +102,10 @@ impl Node {
                     self.ipvs
                         .handle(now, ipvs::Event::Want(key, wanted), &mut self.queues.ipvs);
                 }
+                check::Action::WantDestination(key, address, wanted) => {
+                    let event = ipvs::Event::WantDestination(key, address, wanted);
+                    self.ipvs.handle(now, event, &mut self.queues.ipvs);
+                }
             }
         }
         for action in self.queues.vrrp.drain(..) {

@@ -1,0 +1,228 @@
+//! From the outcomes of attempts to up and down.
+//!
+//! Owns: retries and hysteresis, for every kind of check alike. Never does: probe, keep time.
+//! Driven by: `domain`, which schedules the next attempt as told.
+//!
+//! A check that is up and fails is tried again `retry` times, `delay_before_retry` apart; it is
+//! down when all of them failed. The first attempt after the start has no retries: nothing is known
+//! in the server's favour yet. A single success brings a check up.
+
+use super::probe::Outcome;
+use crate::base::Duration;
+use crate::conf::model::TcpCheck;
+
+/// What a check knows of its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Checker {
+    /// The current verdict.
+    up: bool,
+    /// An attempt has told something since the start.
+    has_run: bool,
+    /// Failed attempts since the last success, while up.
+    failures: u32,
+}
+
+/// The numbers that rule a checker, of whatever kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub(super) retries: u32,
+    pub(super) delay_before_retry: Duration,
+    pub(super) delay_loop: Duration,
+}
+
+impl From<&TcpCheck> for Policy {
+    fn from(check: &TcpCheck) -> Self {
+        Self {
+            retries: check.retries,
+            delay_before_retry: check.delay_before_retry,
+            delay_loop: check.delay_loop,
+        }
+    }
+}
+
+/// What an outcome comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Until the next attempt.
+    pub(super) after: Duration,
+    /// What is new.
+    pub(super) news: News,
+}
+
+/// What an outcome changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing worth a word.
+    Nothing,
+    /// The first attempt succeeded; the check was up anyway.
+    Confirmed,
+    /// The check is up now.
+    Up,
+    /// An attempt failed; the check stays up for the time being.
+    Wavers,
+    /// The check is down now, after so many retries.
+    Down {
+        /// Retries that were made.
+        retries: u32,
+    },
+    /// The first attempt failed; the check was down anyway.
+    StaysDown,
+}
+
+impl Checker {
+    /// A check at the start: counts as up unless `alpha`.
+    pub(super) const fn new(alpha: bool) -> Self {
+        Self {
+            up: !alpha,
+            has_run: false,
+            failures: 0,
+        }
+    }
+
+    pub(super) const fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// Takes the outcome of an attempt.
+    pub(super) fn settle(&mut self, outcome: Outcome, policy: Policy) -> Settled {
+        let first = !self.has_run;
+        let (after, news) = match (outcome, self.up) {
+            // Another try soon: a shortage of this host must not hide a dead server for long.
+            (Outcome::Unknown(_), true | false) => {
+                return Settled {
+                    after: policy.delay_before_retry,
+                    news: News::Nothing,
+                };
+            }
+            (Outcome::Success, up) => {
+                self.up = true;
+                self.failures = 0;
+                let news = match (up, first) {
+                    (false, true | false) => News::Up,
+                    (true, true) => News::Confirmed,
+                    (true, false) => News::Nothing,
+                };
+                (policy.delay_loop, news)
+            }
+            (Outcome::Failure | Outcome::Timeout, false) if first => {
+                (policy.delay_loop, News::StaysDown)
+            }
+            (Outcome::Failure | Outcome::Timeout, false) => (policy.delay_loop, News::Nothing),
+            (Outcome::Failure | Outcome::Timeout, true) => {
+                if !first && self.failures < policy.retries {
+                    self.failures += 1;
+                    (policy.delay_before_retry, News::Wavers)
+                } else {
+                    let retries = self.failures;
+                    self.up = false;
+                    self.failures = 0;
+                    (policy.delay_loop, News::Down { retries })
+                }
+            }
+        };
+        self.has_run = true;
+        Settled { after, news }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOP: Duration = Duration::from_secs(6);
+    const RETRY: Duration = Duration::from_secs(3);
+
+    const fn policy(retries: u32) -> Policy {
+        Policy {
+            retries,
+            delay_before_retry: RETRY,
+            delay_loop: LOOP,
+        }
+    }
+
+    fn run(checker: &mut Checker, retries: u32, outcomes: &[Outcome]) -> Vec<(Duration, News)> {
+        outcomes
+            .iter()
+            .map(|&outcome| {
+                let settled = checker.settle(outcome, policy(retries));
+                (settled.after, settled.news)
+            })
+            .collect()
+    }
+
+    use News::{Confirmed, Down, Nothing, StaysDown, Up, Wavers};
+    use Outcome::{Failure, Success, Timeout, Unknown};
+
+    // Input: retry 3, a success, then four failures. Output: three retries 3 s apart, then down.
+    #[test]
+    fn retries_come_before_the_verdict() {
+        let mut checker = Checker::new(false);
+        assert_eq!(
+            run(
+                &mut checker,
+                3,
+                &[Success, Failure, Timeout, Failure, Failure, Failure]
+            ),
+            [
+                (LOOP, Confirmed),
+                (RETRY, Wavers),
+                (RETRY, Wavers),
+                (RETRY, Wavers),
+                (LOOP, Down { retries: 3 }),
+                (LOOP, Nothing),
+            ]
+        );
+        assert!(!checker.is_up());
+    }
+
+    // Input: two failures, a success, two failures. Output: still up.
+    #[test]
+    fn a_success_forgives_the_failures_before_it() {
+        let mut checker = Checker::new(false);
+        let news = run(
+            &mut checker,
+            2,
+            &[Success, Failure, Failure, Success, Failure, Failure],
+        );
+        assert_eq!(news.last(), Some(&(RETRY, Wavers)));
+        assert!(checker.is_up());
+    }
+
+    #[test]
+    fn the_first_attempt_has_no_retries() {
+        let mut checker = Checker::new(false);
+        assert_eq!(
+            run(&mut checker, 3, &[Failure, Success, Success]),
+            [(LOOP, Down { retries: 0 }), (LOOP, Up), (LOOP, Nothing)]
+        );
+    }
+
+    #[test]
+    fn alpha_starts_down_and_one_success_brings_it_up() {
+        let mut checker = Checker::new(true);
+        assert!(!checker.is_up());
+        assert_eq!(
+            run(&mut checker, 3, &[Timeout, Failure, Success]),
+            [(LOOP, StaysDown), (LOOP, Nothing), (LOOP, Up)]
+        );
+    }
+
+    // Input: no retries, a failure that is the host's own in between. Output: no verdict from it.
+    #[test]
+    fn a_shortage_of_this_host_says_nothing_of_the_server() {
+        let mut checker = Checker::new(false);
+        assert_eq!(
+            run(
+                &mut checker,
+                0,
+                &[Unknown(24), Success, Unknown(24), Failure]
+            ),
+            [
+                (RETRY, Nothing),
+                (LOOP, Confirmed),
+                (RETRY, Nothing),
+                (LOOP, Down { retries: 0 }),
+            ]
+        );
+    }
+}

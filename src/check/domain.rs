@@ -1,0 +1,397 @@
+//! Schedules checks, routes their results, and says what IPVS should look like.
+//!
+//! Owns: every service, checker and timer. Never does: decide what an attempt means (`probe`), when
+//! a check is down (`checker`) or how configurations differ (`reload`). Driven by: `node`.
+//!
+//! A checker has one timer: for its next attempt, or for the deadline of the one under way; so
+//! there is at most one attempt under way for each. Many attempts that are due at once are started
+//! a few at a time, so that adverts get their turn between them.
+
+use std::collections::BTreeMap;
+
+use slab::Slab;
+
+use super::checker::{Checker, News, Policy};
+use super::messages::{self, Subject};
+use super::probe::{Outcome, TcpProbe};
+use super::service::{CheckerIndex, Service};
+use super::{Action, Event};
+use crate::base::{Duration, Instant, Rng, TimerQueue};
+use crate::conf::model::{LogStyle, RealServerKey, ServiceKey, TcpCheck};
+use crate::ops::{ProbeCmd, ProbeId, ProbeIo};
+
+/// How many attempts are started before the loop gets its turn.
+pub const STARTS_PER_TURN: u32 = 64;
+/// How long the loop has its turn when more attempts are due.
+const BREATH: Duration = Duration::from_millis(1);
+/// The first attempt comes this long after the start, plus a random part of `warmup`.
+const FIRST_AFTER: Duration = Duration::from_secs(1);
+/// A shortage of this host is said this often at most.
+const SHORTAGE_PAUSE: Duration = Duration::from_secs(60);
+/// Bits of a probe's number that are the place of its checker; the rest never repeats.
+const INDEX_BITS: u32 = 24;
+
+/// All virtual servers with their checks.
+#[derive(Debug)]
+pub struct Domain {
+    pub(super) style: LogStyle,
+    rng: Rng,
+    pub(super) services: BTreeMap<ServiceKey, Service>,
+    pub(super) checkers: Slab<Entry>,
+    timers: TimerQueue<CheckerIndex>,
+    probes_started: u64,
+    /// More attempts are due, but not before this.
+    not_before: Option<Instant>,
+    shortage: Shortage,
+}
+
+/// A checker and where it belongs.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) service: ServiceKey,
+    /// Place of the server in the service.
+    pub(super) server: usize,
+    /// Place of the check in the server.
+    pub(super) check: usize,
+    pub(super) checker: Checker,
+    running: Option<(ProbeId, TcpProbe)>,
+}
+
+/// Keeps the log from being filled by what lies in this host.
+#[derive(Debug, Default)]
+struct Shortage {
+    silent_until: Option<Instant>,
+    skipped: u64,
+}
+
+/// The state of all services, for reports and the simulator.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a>(&'a Domain);
+
+/// The state of one real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerView {
+    /// Its service.
+    pub service: ServiceKey,
+    /// Itself.
+    pub server: RealServerKey,
+    /// All its checks are up: it is in IPVS.
+    pub alive: bool,
+    /// Its weight.
+    pub weight: u32,
+}
+
+impl Domain {
+    /// A domain without virtual servers; `seed` spreads the first checks.
+    #[must_use]
+    pub fn new(style: LogStyle, seed: u64) -> Self {
+        Self {
+            style,
+            rng: Rng::new(seed),
+            services: BTreeMap::new(),
+            checkers: Slab::new(),
+            timers: TimerQueue::default(),
+            probes_started: 0,
+            not_before: None,
+            shortage: Shortage::default(),
+        }
+    }
+
+    /// Takes an event.
+    pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::Probe(id, what) => self.probe_io(now, id, what, out),
+            Event::Stop => self.stop(out),
+        }
+    }
+
+    /// Lets timers that are due at `now` fire; harmless if none is.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.not_before.is_some_and(|at| at > now) {
+            return;
+        }
+        self.not_before = None;
+        let mut started = 0;
+        while let Some((index, _)) = self.timers.pop_due(now) {
+            let running = self.checkers.get_mut(index).and_then(|e| e.running.take());
+            if let Some((id, probe)) = running {
+                let (outcome, command) = probe.deadline();
+                out.push(Action::Probe(id, command));
+                self.settle(now, index, outcome, out);
+                continue;
+            }
+            self.start(now, index, out);
+            started += 1;
+            if started == STARTS_PER_TURN {
+                let more = self.timers.next_deadline().is_some_and(|at| at <= now);
+                self.not_before = more.then(|| now + BREATH);
+                break;
+            }
+        }
+    }
+
+    /// When `handle_timeout` is next needed.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline().max(self.not_before)
+    }
+
+    /// The state of all services.
+    #[must_use]
+    pub const fn view(&self) -> View<'_> {
+        View(self)
+    }
+
+    /// Puts a new checker into the table and schedules its first attempt.
+    pub(super) fn add_checker(
+        &mut self,
+        now: Instant,
+        service: ServiceKey,
+        check: &TcpCheck,
+    ) -> CheckerIndex {
+        let index = self.checkers.insert(Entry {
+            service,
+            server: 0,
+            check: 0,
+            checker: Checker::new(check.alpha),
+            running: None,
+        });
+        self.schedule_first(now, index, check);
+        index
+    }
+
+    /// Schedules an attempt as at the start, unless one is due before.
+    pub(super) fn schedule_first(&mut self, now: Instant, index: CheckerIndex, check: &TcpCheck) {
+        let first = now + FIRST_AFTER + self.rng.duration_below(check.warmup);
+        let at = self.timers.get(index).map_or(first, |due| due.min(first));
+        self.timers.set(index, at);
+    }
+
+    /// Takes a checker out of the table.
+    pub(super) fn remove_checker(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
+        self.give_up(index, out);
+        self.checkers.try_remove(index);
+    }
+
+    /// Gives the attempt under way up and disarms the timer.
+    pub(super) fn give_up(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
+        if let Some(entry) = self.checkers.get_mut(index)
+            && let Some((id, _)) = entry.running.take()
+        {
+            out.push(Action::Probe(id, ProbeCmd::Close));
+            self.timers.cancel(index);
+        }
+    }
+
+    fn start(&mut self, now: Instant, index: CheckerIndex, out: &mut Vec<Action>) {
+        self.probes_started += 1;
+        let id = probe_id(self.probes_started, index);
+        let Some((entry, check)) = self.checker_and_check(index) else {
+            return;
+        };
+        let (probe, command) = TcpProbe::start(check);
+        let deadline = now + check.connect_timeout;
+        entry.running = Some((id, probe));
+        self.timers.set(index, deadline);
+        out.push(Action::Probe(id, command));
+    }
+
+    /// A checker with its configuration.
+    fn checker_and_check(&mut self, index: CheckerIndex) -> Option<(&mut Entry, &TcpCheck)> {
+        let entry = self.checkers.get_mut(index)?;
+        let service = self.services.get(&entry.service)?;
+        let server = service.servers.get(entry.server)?;
+        let check = server.config.tcp_checks.get(entry.check)?;
+        Some((entry, check))
+    }
+
+    fn probe_io(&mut self, now: Instant, id: ProbeId, what: ProbeIo, out: &mut Vec<Action>) {
+        let Some(index) = index_of(id) else {
+            return;
+        };
+        let Some(entry) = self.checkers.get_mut(index) else {
+            return;
+        };
+        // What comes late is of an attempt that was given up.
+        let Some((_, probe)) = entry.running.take_if(|(running, _)| *running == id) else {
+            return;
+        };
+        let (outcome, command) = probe.on(what);
+        if let Some(command) = command {
+            out.push(Action::Probe(id, command));
+        }
+        self.settle(now, index, outcome, out);
+    }
+
+    /// Takes the outcome of an attempt: schedules the next and passes the news on.
+    fn settle(
+        &mut self,
+        now: Instant,
+        index: CheckerIndex,
+        outcome: Outcome,
+        out: &mut Vec<Action>,
+    ) {
+        let style = self.style;
+        let Some((entry, check)) = self.checker_and_check(index) else {
+            return;
+        };
+        let log_all = check.log_all_failures;
+        let settled = entry.checker.settle(outcome, Policy::from(check));
+        let (service, place) = (entry.service, entry.server);
+        self.timers.set(index, now + settled.after);
+        let Some(service) = self.services.get_mut(&service) else {
+            return;
+        };
+        let key = service.key();
+        let Some(server) = service.servers.get_mut(place) else {
+            return;
+        };
+        let subject = Subject {
+            style,
+            service: key,
+            server: server.key(),
+        };
+        if let Outcome::Unknown(errno) = outcome {
+            self.shortage.say(now, subject, errno);
+            return;
+        }
+        match settled.news {
+            News::Nothing => return,
+            News::Confirmed => {
+                messages::tcp_success(subject);
+                return;
+            }
+            News::StaysDown => {
+                messages::check_failed(subject, 0);
+                return;
+            }
+            News::Wavers => {
+                messages::tcp_failure(subject, outcome, log_all);
+                return;
+            }
+            News::Up => {
+                messages::tcp_success(subject);
+                server.failing = server.failing.saturating_sub(1);
+                if !server.is_alive() {
+                    return;
+                }
+                messages::adding(subject);
+            }
+            News::Down { retries } => {
+                messages::tcp_failure(subject, outcome, log_all);
+                messages::check_failed(subject, retries);
+                server.failing += 1;
+                if server.failing > 1 {
+                    return;
+                }
+                messages::removing(subject);
+            }
+        }
+        let alive = server.is_alive();
+        let (weight, address) = (server.config.weight, server.address());
+        let wanted = alive.then(|| server.destination());
+        let quorum = service.weigh(weight, alive);
+        messages::quorum(style, key, quorum);
+        out.push(Action::WantDestination(key, address, wanted));
+    }
+
+    fn stop(&mut self, out: &mut Vec<Action>) {
+        let checkers: Vec<CheckerIndex> = self.checkers.iter().map(|(index, _)| index).collect();
+        for index in checkers {
+            self.give_up(index, out);
+        }
+        self.checkers.clear();
+        self.timers = TimerQueue::default();
+        self.not_before = None;
+        let services = std::mem::take(&mut self.services);
+        for (key, service) in &services {
+            for server in &service.servers {
+                let subject = Subject {
+                    style: self.style,
+                    service: *key,
+                    server: server.key(),
+                };
+                messages::shutting_down(subject, server.is_alive());
+            }
+            out.push(Action::Want(*key, None));
+        }
+        if !services.is_empty() {
+            messages::stopped();
+        }
+    }
+
+    /// What has to hold between events.
+    pub(super) fn check_invariants(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        let mut seen = 0;
+        for (key, service) in &self.services {
+            for (place, server) in service.servers.iter().enumerate() {
+                debug_assert_eq!(server.checkers.len(), server.config.tcp_checks.len());
+                let mut failing = 0;
+                for (check, &index) in server.checkers.iter().enumerate() {
+                    let Some(entry) = self.checkers.get(index) else {
+                        debug_assert!(false, "a checker that is not in the table");
+                        continue;
+                    };
+                    debug_assert_eq!(
+                        (entry.service, entry.server, entry.check),
+                        (*key, place, check)
+                    );
+                    debug_assert!(self.timers.get(index).is_some(), "a checker that sleeps");
+                    failing += usize::from(!entry.checker.is_up());
+                    seen += 1;
+                }
+                debug_assert_eq!(failing, server.failing);
+            }
+        }
+        debug_assert_eq!(seen, self.checkers.len(), "a checker that nobody has");
+        debug_assert_eq!(seen, self.timers.len(), "a timer that nobody has");
+    }
+}
+
+impl Shortage {
+    fn say(&mut self, now: Instant, subject: Subject, errno: i32) {
+        if self.silent_until.is_some_and(|until| now < until) {
+            self.skipped += 1;
+            return;
+        }
+        messages::local_failure(subject, errno, std::mem::take(&mut self.skipped));
+        self.silent_until = Some(now + SHORTAGE_PAUSE);
+    }
+}
+
+impl View<'_> {
+    /// Every real server, service by service.
+    pub fn servers(self) -> impl Iterator<Item = ServerView> {
+        self.0.services.values().flat_map(|service| {
+            service.servers.iter().map(|server| ServerView {
+                service: service.key(),
+                server: server.key(),
+                alive: server.is_alive(),
+                weight: server.config.weight,
+            })
+        })
+    }
+
+    /// Attempts that are under way.
+    pub fn probes(self) -> impl Iterator<Item = ProbeId> {
+        self.0
+            .checkers
+            .iter()
+            .filter_map(|(_, entry)| entry.running.map(|(id, _)| id))
+    }
+}
+
+/// The number of the `serial`th attempt, made for the checker at `index`: its answers find the
+/// checker without a search, and no number is ever used twice.
+fn probe_id(serial: u64, index: CheckerIndex) -> ProbeId {
+    debug_assert!(index < 1 << INDEX_BITS, "more than 16 million checkers");
+    ProbeId((serial << INDEX_BITS) | u64::try_from(index).unwrap_or(0))
+}
+
+/// The place of the checker that an attempt was made for.
+fn index_of(ProbeId(id): ProbeId) -> Option<CheckerIndex> {
+    usize::try_from(id & ((1 << INDEX_BITS) - 1)).ok()
+}

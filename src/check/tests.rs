@@ -1,0 +1,257 @@
+//! The domain from configuration to wishes for IPVS.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::*;
+use crate::base::{Duration, Instant};
+use crate::conf::model::plan::{Change, Step};
+use crate::conf::model::{
+    Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, TcpCheck,
+    VirtualServer,
+};
+use crate::ops::{ForwardMethod, ProbeFailure};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn check(target: &str) -> TcpCheck {
+    TcpCheck {
+        target: target.parse().unwrap(),
+        bind: None,
+        bind_interface: None,
+        fwmark: 0,
+        connect_timeout: 3 * SECOND,
+        retries: 3,
+        delay_before_retry: 3 * SECOND,
+        delay_loop: 6 * SECOND,
+        warmup: Duration::ZERO,
+        alpha: false,
+        log_all_failures: false,
+    }
+}
+
+fn server(address: &str, weight: u32) -> RealServer {
+    RealServer {
+        key: RealServerKey {
+            address: ip(address),
+            port: 3306,
+        },
+        weight,
+        forwarding: Forwarding::Dr,
+        tcp_checks: vec![check(&SocketAddr::new(ip(address), 3306).to_string())],
+    }
+}
+
+/// The virtual server of the document.
+fn mysql() -> VirtualServer {
+    VirtualServer {
+        key: ServiceKey {
+            address: ip("182.148.15.239"),
+            port: 3306,
+            protocol: Protocol::Tcp,
+        },
+        scheduler: Scheduler::Wrr,
+        persistence: Some(Persistence {
+            timeout: 50 * SECOND,
+            granularity: 32,
+        }),
+        real_servers: vec![server("182.148.15.233", 3), server("182.148.15.238", 3)],
+    }
+}
+
+/// A domain, the time, and what it asked for last.
+struct Bench {
+    domain: Domain,
+    now: Instant,
+    out: Vec<Action>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            domain: Domain::new(LogStyle::Current, 1),
+            now: Instant::from_micros(1_000_000_000),
+            out: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, step: Step<VirtualServer>) -> Vec<Action> {
+        self.domain.apply(self.now, vec![step], &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Action> {
+        self.domain.handle(self.now, event, &mut self.out);
+        self.domain.check_invariants();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Lets the time go on to the next deadline.
+    fn tick(&mut self) -> Vec<Action> {
+        self.now = self.domain.next_deadline().unwrap().max(self.now);
+        self.domain.handle_timeout(self.now, &mut self.out);
+        self.domain.check_invariants();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Lets the time go on until probes start, answers each as `up` says, and returns what else
+    /// was asked for.
+    fn round(&mut self, up: impl Fn(SocketAddr) -> bool) -> Vec<Action> {
+        let mut other = Vec::new();
+        for action in self.tick() {
+            let Action::Probe(id, ProbeCmd::Connect(spec)) = action else {
+                other.push(action);
+                continue;
+            };
+            let what = if up(spec.to) {
+                ProbeIo::Connected
+            } else {
+                ProbeIo::Failed(ProbeFailure::Remote(111))
+            };
+            other.extend(self.handle(Event::Probe(id, what)));
+        }
+        other.retain(|action| !matches!(action, Action::Probe(_, ProbeCmd::Close)));
+        other
+    }
+
+    fn alive(&self) -> Vec<bool> {
+        self.domain.view().servers().map(|s| s.alive).collect()
+    }
+}
+
+fn destination(address: &str, weight: u32) -> DestinationSpec {
+    DestinationSpec {
+        address: SocketAddr::new(ip(address), 3306),
+        weight,
+        method: ForwardMethod::DirectRoute,
+    }
+}
+
+// Input: the document's virtual server. Output: the table of the document at once, checks 1 s
+// later.
+#[test]
+fn servers_count_as_up_at_the_start() {
+    let mut bench = Bench::new();
+    let actions = bench.apply(Step::Add(mysql()));
+    let wanted = WantedService {
+        spec: ServiceSpec {
+            address: ip("182.148.15.239"),
+            port: 3306,
+            protocol: 6,
+            scheduler: "wrr",
+            persistence: Some((50 * SECOND, 32)),
+        },
+        destinations: vec![
+            destination("182.148.15.233", 3),
+            destination("182.148.15.238", 3),
+        ],
+    };
+    assert_eq!(actions, [Action::Want(mysql().key, Some(wanted))]);
+    assert_eq!(bench.domain.next_deadline(), Some(bench.now + SECOND));
+}
+
+// Input: MySQL2 stops after the first check and starts again. Output: out of the table after
+// three retries 3 s apart, back with the first success.
+#[test]
+fn a_server_goes_after_its_retries_and_comes_back_with_a_success() {
+    let two: SocketAddr = "182.148.15.238:3306".parse().unwrap();
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    assert_eq!(bench.round(|_| true), []);
+    let stopped = bench.now;
+    let mut seen = Vec::new();
+    while seen.is_empty() {
+        seen = bench.round(|to| to != two);
+    }
+    let gone = Action::WantDestination(mysql().key, two, None);
+    assert_eq!(seen, [gone]);
+    assert_eq!(bench.now.saturating_since(stopped), 15 * SECOND);
+    assert_eq!(bench.alive(), [true, false]);
+    let mut seen = Vec::new();
+    while seen.is_empty() {
+        seen = bench.round(|_| true);
+    }
+    let back = destination("182.148.15.238", 3);
+    assert_eq!(
+        seen,
+        [Action::WantDestination(mysql().key, two, Some(back))]
+    );
+    assert_eq!(bench.now.saturating_since(stopped), 21 * SECOND);
+}
+
+// Input: no answer. Output: the connection is closed at connect_timeout, and late news is ignored.
+#[test]
+fn a_connection_that_does_not_come_about_in_time_is_a_failure() {
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    let started = bench.tick();
+    let [
+        Action::Probe(first, ProbeCmd::Connect(_)),
+        Action::Probe(..),
+    ] = started.as_slice()
+    else {
+        panic!("{started:?}");
+    };
+    assert_eq!(bench.domain.next_deadline(), Some(bench.now + 3 * SECOND));
+    let ended = bench.tick();
+    assert!(ended.contains(&Action::Probe(*first, ProbeCmd::Close)));
+    assert_eq!(bench.alive(), [false, false]);
+    assert_eq!(bench.handle(Event::Probe(*first, ProbeIo::Connected)), []);
+    assert_eq!(bench.alive(), [false, false]);
+}
+
+#[test]
+fn a_kept_service_hears_nothing_of_a_reload() {
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    let due = bench.domain.next_deadline();
+    bench.now += Duration::from_millis(300);
+    assert_eq!(bench.apply(Step::Keep(mysql())), []);
+    assert_eq!(bench.domain.next_deadline(), due);
+}
+
+// Input: another weight while the server is down. Output: it stays down, and comes back with the
+// new weight.
+#[test]
+fn a_changed_weight_does_not_bring_a_server_back() {
+    let two: SocketAddr = "182.148.15.238:3306".parse().unwrap();
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    let down = bench.round(|to| to != two);
+    assert_eq!(down, [Action::WantDestination(mysql().key, two, None)]);
+    let mut new = mysql();
+    new.real_servers[1].weight = 9;
+    let actions = bench.apply(Step::Update(new, Change::Live));
+    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(wanted.destinations, [destination("182.148.15.233", 3)]);
+    let back = destination("182.148.15.238", 9);
+    assert_eq!(
+        bench.round(|_| true),
+        [Action::WantDestination(mysql().key, two, Some(back))]
+    );
+}
+
+#[test]
+fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    let started = bench.tick();
+    let ids: Vec<ProbeId> = started
+        .iter()
+        .filter_map(|action| match action {
+            Action::Probe(id, _) => Some(*id),
+            Action::Want(..) | Action::WantDestination(..) => None,
+        })
+        .collect();
+    let ended = bench.handle(Event::Stop);
+    for id in ids {
+        assert!(ended.contains(&Action::Probe(id, ProbeCmd::Close)));
+    }
+    assert!(ended.contains(&Action::Want(mysql().key, None)));
+    assert_eq!(bench.domain.next_deadline(), None);
+}

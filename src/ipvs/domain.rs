@@ -1,0 +1,403 @@
+//! Keeps the kernel's table as the checks want it.
+//!
+//! Owns: when the table is read, when operations are sent, what a refusal means. Never does: touch
+//! a service that nobody here wants. Driven by: `node`, through [`Event`].
+//!
+//! The table is read before the first operation, so services that are there already (a restart
+//! after a crash) are edited in place. A refusal means that the mirror is wrong, because somebody
+//! else changes the table: it is read again and the difference sent once more. What is refused
+//! after that is an error; it is tried again with patience, never in a loop.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::table::{Installed, Wanted};
+use super::{Action, Event, messages, plan};
+use crate::base::{Duration, Instant};
+use crate::conf::model::ServiceKey;
+use crate::ops::{
+    DestinationSpec, Effect, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag, ServiceSpec,
+};
+
+/// Pause between attempts while the kernel has no IPVS or refuses a service.
+pub const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Where the kernel's table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was wanted yet.
+    Idle,
+    /// It is being read.
+    Reading,
+    /// It is mirrored.
+    Ready,
+    /// It cannot be had.
+    Unavailable,
+}
+
+/// Why the table is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To adopt what is there.
+    Adopt,
+    /// Because an operation was refused.
+    Repair,
+    /// To try again what was refused after a repair, or to see whether there is IPVS by now.
+    Retry,
+}
+
+/// A service that is wanted, installed, or both.
+#[derive(Debug)]
+struct Entry {
+    /// Names it, also when it is not wanted any more.
+    spec: ServiceSpec,
+    wanted: Option<Wanted>,
+    installed: Option<Installed>,
+    /// The kernel refused it after a repair; said in the log, not to be said again.
+    refused: bool,
+}
+
+/// Wanted and installed services.
+#[derive(Debug)]
+pub struct Domain {
+    entries: BTreeMap<ServiceKey, Entry>,
+    phase: Phase,
+    purpose: Purpose,
+    /// When to try again.
+    retry_at: Option<Instant>,
+    /// The error of a missing IPVS was said.
+    complained: bool,
+    /// Serial of the next operation.
+    serial: u64,
+    /// Serial of the first operation after the table was last read; refusals of earlier ones are
+    /// answered by that reading.
+    read_serial: u64,
+    /// The services of the last repair, each with the serial of its first operation, and the
+    /// serial behind the last: refusals of these are final.
+    repair: (Vec<(u64, ServiceKey)>, u64),
+    /// Operations under way to the queue; kept for its memory.
+    ops: Vec<IpvsOp>,
+}
+
+/// What is wanted and installed, for reports and the simulator.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a>(&'a Domain);
+
+impl Default for Domain {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            phase: Phase::Idle,
+            purpose: Purpose::Adopt,
+            retry_at: None,
+            complained: false,
+            serial: 0,
+            read_serial: 0,
+            repair: (Vec::new(), 0),
+            ops: Vec::new(),
+        }
+    }
+}
+
+impl Domain {
+    /// Takes an event.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
+        match event {
+            Event::Want(key, Some((spec, destinations))) => {
+                self.want(key, Wanted::new(spec, destinations), out);
+            }
+            Event::Want(key, None) => self.unwant(key, out),
+            Event::WantDestination(key, address, wanted) => {
+                self.want_destination(key, address, wanted, out);
+            }
+            Event::Table(Ok(table)) => self.table(now, table, out),
+            Event::Table(Err(errno)) => self.no_table(now, errno),
+            Event::Refused(tag, errno) => self.refused(now, tag.serial, errno, out),
+        }
+        self.check_invariants();
+    }
+
+    /// Lets timers that are due at `now` fire; harmless if none is.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            if !self.entries.is_empty() {
+                self.read(Purpose::Retry, out);
+            }
+        }
+    }
+
+    /// When `handle_timeout` is next needed.
+    #[must_use]
+    pub const fn next_deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// What is wanted and installed.
+    #[must_use]
+    pub const fn view(&self) -> View<'_> {
+        View(self)
+    }
+
+    fn want(&mut self, key: ServiceKey, wanted: Wanted, out: &mut Vec<Action>) {
+        let entry = self.entries.entry(key).or_insert_with(|| Entry {
+            spec: wanted.spec.clone(),
+            wanted: None,
+            installed: None,
+            refused: false,
+        });
+        entry.spec = wanted.spec.clone();
+        entry.wanted = Some(wanted);
+        let refused = entry.refused;
+        match self.phase {
+            Phase::Idle => self.read(Purpose::Adopt, out),
+            Phase::Reading => {}
+            Phase::Unavailable => {
+                if self.retry_at.is_none() {
+                    self.read(Purpose::Retry, out);
+                }
+            }
+            Phase::Ready if refused => self.read(Purpose::Repair, out),
+            Phase::Ready => self.reconcile(key, out),
+        }
+    }
+
+    /// A service that goes is deleted at once if it is ours, whatever is being read: at a stop
+    /// there is no later.
+    fn unwant(&mut self, key: ServiceKey, out: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        entry.wanted = None;
+        if entry.installed.is_some() {
+            self.reconcile(key, out);
+        } else if self.phase != Phase::Reading {
+            self.entries.remove(&key);
+        }
+        if self.entries.is_empty() {
+            self.retry_at = None;
+        }
+    }
+
+    fn want_destination(
+        &mut self,
+        key: ServiceKey,
+        address: SocketAddr,
+        wanted: Option<DestinationSpec>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        let Some(service) = &mut entry.wanted else {
+            return;
+        };
+        service.set(address, wanted);
+        if self.phase != Phase::Ready {
+            return;
+        }
+        if entry.refused {
+            // The mirror of this one is a guess.
+            self.read(Purpose::Repair, out);
+            return;
+        }
+        let op = match &entry.installed {
+            None => None,
+            Some(installed) => plan::destination(service, installed, address),
+        };
+        if let Some(op) = op {
+            Installed::track(&mut entry.installed, &op);
+            self.send(op, out);
+        }
+    }
+
+    fn read(&mut self, purpose: Purpose, out: &mut Vec<Action>) {
+        self.phase = Phase::Reading;
+        self.purpose = purpose;
+        out.push(Action::World(Effect::ReadIpvs));
+    }
+
+    fn no_table(&mut self, now: Instant, errno: i32) {
+        self.phase = Phase::Unavailable;
+        // What was installed stays in the mirror: at a stop it has to be tried to delete it.
+        self.entries
+            .retain(|_, entry| entry.wanted.is_some() || entry.installed.is_some());
+        self.retry_at = (!self.entries.is_empty()).then(|| now + RETRY_AFTER);
+        if !self.complained && !self.entries.is_empty() {
+            self.complained = true;
+            messages::unavailable(errno, RETRY_AFTER.as_secs());
+        }
+    }
+
+    fn table(&mut self, now: Instant, table: &[IpvsService], out: &mut Vec<Action>) {
+        if self.complained {
+            self.complained = false;
+            messages::available();
+        }
+        self.phase = Phase::Ready;
+        self.adopt(table);
+        self.read_serial = self.serial;
+        let repairing = self.purpose != Purpose::Adopt;
+        let mut repaired = std::mem::take(&mut self.repair.0);
+        repaired.clear();
+        let mut to_verify = false;
+        let keys: Vec<ServiceKey> = self.entries.keys().copied().collect();
+        for key in keys {
+            let first = self.serial;
+            self.reconcile(key, out);
+            let changed = self.serial != first;
+            let refused = self.entries.get_mut(&key).map(|entry| &mut entry.refused);
+            match (refused, changed) {
+                (Some(refused @ true), false) => {
+                    *refused = false;
+                    messages::accepted(key);
+                }
+                (Some(true), true) => to_verify = true,
+                (Some(false) | None, true) if repairing => messages::differs(key),
+                (Some(false) | None, true | false) => {}
+            }
+            if changed && repairing {
+                repaired.push((first, key));
+            }
+        }
+        self.repair = (repaired, self.serial);
+        if to_verify {
+            self.retry_at = Some(now + RETRY_AFTER);
+        }
+    }
+
+    /// Makes the mirror what the kernel's table says of our services.
+    fn adopt(&mut self, table: &[IpvsService]) {
+        let found: BTreeMap<_, _> = table
+            .iter()
+            .map(|service| ((service.address, service.port, service.protocol), service))
+            .collect();
+        for entry in self.entries.values_mut() {
+            let name = (entry.spec.address, entry.spec.port, entry.spec.protocol);
+            entry.installed = found
+                .get(&name)
+                .map(|service| Installed::found(&entry.spec, service));
+        }
+    }
+
+    fn refused(&mut self, now: Instant, serial: u64, errno: i32, out: &mut Vec<Action>) {
+        if serial < self.read_serial || self.entries.is_empty() {
+            return;
+        }
+        match self.phase {
+            // The answer to this is on its way.
+            Phase::Reading | Phase::Idle | Phase::Unavailable => {}
+            Phase::Ready => match self.repair_of(serial) {
+                None => self.read(Purpose::Repair, out),
+                Some((key, first)) => {
+                    self.retry_at = Some(now + RETRY_AFTER);
+                    if let Some(entry) = self.entries.get_mut(&key)
+                        && !entry.refused
+                    {
+                        entry.refused = true;
+                        let scheduler = (serial == first).then_some(entry.spec.scheduler);
+                        messages::refused(key, scheduler, errno, RETRY_AFTER.as_secs());
+                    }
+                }
+            },
+        }
+    }
+
+    /// The service that operation `serial` was to repair, and the serial of its first operation.
+    fn repair_of(&self, serial: u64) -> Option<(ServiceKey, u64)> {
+        let (repaired, end) = &self.repair;
+        if serial >= *end {
+            return None;
+        }
+        let behind = repaired.partition_point(|&(first, _)| first <= serial);
+        let &(first, key) = repaired.get(behind.checked_sub(1)?)?;
+        Some((key, first))
+    }
+
+    /// Sends the operations that `key` needs.
+    fn reconcile(&mut self, key: ServiceKey, out: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        let mut ops = std::mem::take(&mut self.ops);
+        plan::service(
+            &entry.spec,
+            entry.wanted.as_ref(),
+            entry.installed.as_ref(),
+            &mut ops,
+        );
+        for op in &ops {
+            Installed::track(&mut entry.installed, op);
+        }
+        if entry.wanted.is_none() && entry.installed.is_none() {
+            self.entries.remove(&key);
+        }
+        for op in ops.drain(..) {
+            self.send(op, out);
+        }
+        self.ops = ops;
+    }
+
+    fn send(&mut self, op: IpvsOp, out: &mut Vec<Action>) {
+        let tag = OpTag {
+            owner: OpOwner::Ipvs,
+            serial: self.serial,
+        };
+        self.serial += 1;
+        out.push(Action::World(Effect::Kernel(KernelOp::Ipvs(op), tag)));
+    }
+}
+
+impl Domain {
+    /// What has to hold after every event.
+    fn check_invariants(&self) {
+        debug_assert!(
+            self.entries.values().all(|entry| entry.wanted.is_some()
+                || entry.installed.is_some()
+                || self.phase == Phase::Reading),
+            "an entry that is neither wanted nor installed"
+        );
+        debug_assert!(
+            self.phase != Phase::Idle || self.serial == 0,
+            "operations before the table was read"
+        );
+    }
+}
+
+impl<'a> View<'a> {
+    /// Whether the kernel's table could be read when it was last tried.
+    #[must_use]
+    pub fn available(self) -> bool {
+        self.0.phase == Phase::Ready
+    }
+
+    /// The services that are wanted, each with its destinations in the order of their addresses.
+    pub fn wanted(
+        self,
+    ) -> impl Iterator<Item = (&'a ServiceSpec, impl Iterator<Item = &'a DestinationSpec>)> {
+        self.0
+            .entries
+            .values()
+            .filter_map(|entry| entry.wanted.as_ref())
+            .map(|wanted| {
+                let destinations = wanted.destinations.values().map(|(_, spec)| spec);
+                (&wanted.spec, destinations)
+            })
+    }
+
+    /// Whether the mirror of the kernel's table is what is wanted and nothing was refused.
+    #[must_use]
+    pub fn settled(self) -> bool {
+        let mut ops = Vec::new();
+        self.0.phase == Phase::Ready
+            && self.0.entries.values().all(|entry| {
+                plan::service(
+                    &entry.spec,
+                    entry.wanted.as_ref(),
+                    entry.installed.as_ref(),
+                    &mut ops,
+                );
+                ops.is_empty() && !entry.refused
+            })
+    }
+}
