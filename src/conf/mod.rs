@@ -10,5 +10,21 @@
 //! Driven by: `cli` (config test) and `host` (start, reload). Of all this the domains see
 //! `model` alone.
 
+mod ast;
+mod bind;
+mod diag;
 pub mod diff;
+mod draft;
+mod expand;
+mod include;
+mod loader;
 pub mod model;
+mod reader;
+mod resolve;
+mod schema;
+pub mod source;
+mod syntax;
+
+pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
+pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
+pub use source::{FileError, Files, HostFacts};

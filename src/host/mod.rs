@@ -2,3 +2,5 @@
 //!
 //! Owns: every descriptor, the clock, and the ledger of what is installed. Never does: decide
 //! anything about VRRP, checks or IPVS. Driven by: `main`.
+
+pub mod files;

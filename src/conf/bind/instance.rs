@@ -1,0 +1,303 @@
+//! Handlers of `vrrp_instance` and `authentication`.
+//!
+//! Owns: what each of their keywords sets in the draft. Never does: look at more than one keyword
+//! (`resolve::vrrp` does). Driven by: `bind` through the schema.
+
+use super::super::diag::Class;
+use super::super::draft::{AuthKind, Draft, GarpDraft, InstanceDraft};
+use super::super::model::{AuthPass, InitialState};
+use super::super::source::{to_bytes, to_display};
+use super::{Outcome, Statement, Stop};
+use crate::base::Duration;
+
+/// The largest number of seconds that fits 32 bits of microseconds.
+const MAX_SECONDS: u32 = 4294;
+
+/// `vrrp_instance NAME {`
+pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let Some(name) = st.word(1) else {
+        st.error(Class::General, "vrrp_instance must have a name", Some(0));
+        return Err(Stop::SkipBlock);
+    };
+    if draft.instances.iter().any(|instance| instance.name == name) {
+        let message = format!("vrrp instance {name} already defined");
+        st.error(Class::General, message, Some(1));
+        return Err(Stop::SkipBlock);
+    }
+    draft.instances.push(InstanceDraft {
+        name: name.to_owned(),
+        place: st.place(),
+        interface: None,
+        vrid: None,
+        state: None,
+        priority: None,
+        advert_interval: None,
+        auth: AuthKind::None,
+        auth_pass: None,
+        family: None,
+        addresses: Vec::new(),
+        no_preempt: false,
+        preempt_delay: None,
+        garp: GarpDraft::default(),
+    });
+    Ok(())
+}
+
+/// Runs `f` on the instance that is being read. The schema calls these handlers only inside of an
+/// instance, so there is one.
+fn current(draft: &mut Draft, f: impl FnOnce(&mut InstanceDraft) -> Outcome) -> Outcome {
+    draft.instances.last_mut().map_or(Ok(()), f)
+}
+
+/// `state MASTER|BACKUP`
+pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    current(draft, |instance| {
+        instance.state = Some(match word {
+            "MASTER" => InitialState::Master,
+            "BACKUP" => InitialState::Backup,
+            _ => {
+                let message = format!(
+                    "({}) unknown state '{}', defaulting to BACKUP",
+                    instance.name,
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+                InitialState::Backup
+            }
+        });
+        Ok(())
+    })
+}
+
+/// `interface NAME`
+pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let name = st.need(1)?;
+    current(draft, |instance| {
+        if !st.facts.interface_exists(name) {
+            let message = format!(
+                "WARNING - interface {} for vrrp_instance {} doesn't exist",
+                to_display(name),
+                instance.name
+            );
+            st.missing_interface(message, 1);
+        }
+        instance.interface = Some(name.to_owned());
+        Ok(())
+    })
+}
+
+/// `virtual_router_id NUMBER`
+pub(in super::super) fn virtual_router_id(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 1, 255)?;
+    let word = st.need(1)?;
+    current(draft, |instance| {
+        match number.and_then(|number| u8::try_from(number).ok()) {
+            Some(vrid) => instance.vrid = Some(vrid),
+            None => {
+                let message = format!(
+                    "({}): VRID '{}' not valid - must be between 1 & 255",
+                    instance.name,
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `priority NUMBER`
+pub(in super::super) fn priority(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 1, 255)?;
+    current(draft, |instance| {
+        instance.priority = number.and_then(|number| u8::try_from(number).ok());
+        if instance.priority.is_none() {
+            let message = format!(
+                "({}) Priority not valid! must be between 1 & 255. Using default 100",
+                instance.name
+            );
+            st.error(Class::General, message, Some(1));
+            instance.priority = Some(100);
+        }
+        Ok(())
+    })
+}
+
+/// `advert_int SECONDS`
+pub(in super::super) fn advert_int(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let value = st.seconds(1, Duration::from_millis(10), Duration::from_secs(255))?;
+    let word = st.need(1)?;
+    current(draft, |instance| {
+        match value {
+            Some(value) => instance.advert_interval = Some(value),
+            None => {
+                let message = format!(
+                    "({}) Advert interval ({}) not valid! Must be > 0 - ignoring",
+                    instance.name,
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `nopreempt`
+pub(in super::super) fn nopreempt(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        instance.no_preempt = true;
+        Ok(())
+    })
+}
+
+/// `preempt`
+pub(in super::super) fn preempt(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        instance.no_preempt = false;
+        Ok(())
+    })
+}
+
+/// `preempt_delay SECONDS`
+pub(in super::super) fn preempt_delay(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let value = st.seconds(1, Duration::ZERO, Duration::from_secs(1000))?;
+    current(draft, |instance| {
+        match value {
+            Some(value) => instance.preempt_delay = Some(value),
+            None => {
+                let message = format!(
+                    "({}) Preempt_delay not valid! must be between 0-1000",
+                    instance.name
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A `garp_*` setting in seconds; `owner` is the prefix of messages about it.
+pub(super) fn garp_seconds(
+    st: &mut Statement<'_>,
+    owner: &str,
+    slot: &mut Option<Duration>,
+) -> Outcome {
+    let number = st.number(1, 0, MAX_SECONDS)?;
+    match number {
+        Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
+        None => {
+            let message = format!(
+                "{owner}{} '{}' invalid - ignoring",
+                st.need(0)?,
+                to_display(st.need(1)?)
+            );
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
+/// A `garp_*` setting that counts packets.
+pub(super) fn garp_count(
+    st: &mut Statement<'_>,
+    owner: &str,
+    min: u32,
+    slot: &mut Option<u32>,
+) -> Outcome {
+    match st.number(1, 0, u32::MAX)? {
+        Some(count) if count < min => {
+            let message = format!(
+                "{owner}{} must be greater than 0, setting to 1",
+                st.need(0)?
+            );
+            st.error(Class::General, message, Some(1));
+            *slot = Some(min);
+        }
+        Some(count) => *slot = Some(count),
+        None => {
+            let message = format!(
+                "{owner}{} '{}' invalid - ignoring",
+                st.need(0)?,
+                to_display(st.need(1)?)
+            );
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
+macro_rules! garp {
+    ($($name:ident: $kind:ident($($min:literal)?) -> $field:ident;)*) => {$(
+        /// The keyword of that name.
+        pub(in super::super) fn $name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+            current(draft, |instance| {
+                let owner = format!("({}): ", instance.name);
+                $kind(st, &owner, $($min,)? &mut instance.garp.$field)
+            })
+        }
+    )*};
+}
+
+garp! {
+    garp_master_delay: garp_seconds() -> delay;
+    garp_master_refresh: garp_seconds() -> refresh;
+    garp_master_repeat: garp_count(1) -> repeat;
+    garp_master_refresh_repeat: garp_count(1) -> refresh_repeat;
+    garp_lower_prio_delay: garp_seconds() -> lower_priority_delay;
+    garp_lower_prio_repeat: garp_count(0) -> lower_priority_repeat;
+}
+
+/// `authentication {`
+pub(in super::super) fn authentication(_: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    Ok(())
+}
+
+/// `auth_type PASS|AH`
+pub(in super::super) fn auth_type(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    current(draft, |instance| {
+        match word {
+            "PASS" => instance.auth = AuthKind::Pass,
+            "AH" => {
+                instance.auth = AuthKind::Ah;
+                st.error(
+                    Class::Warning,
+                    "auth_type AH is known to keepalived but not active in this version; adverts \
+                     go without authentication",
+                    Some(1),
+                );
+            }
+            _ => {
+                let message = format!(
+                    "({}) unknown authentication type '{}'",
+                    instance.name,
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `auth_pass SECRET`
+pub(in super::super) fn auth_pass(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let bytes = to_bytes(st.need(1)?);
+    if bytes.len() > 8 {
+        st.error(
+            Class::General,
+            "Truncating auth_pass to 8 characters",
+            Some(1),
+        );
+    }
+    let mut secret = [0; 8];
+    for (slot, byte) in secret.iter_mut().zip(bytes.iter()) {
+        *slot = *byte;
+    }
+    current(draft, |instance| {
+        instance.auth_pass = Some(AuthPass(secret));
+        Ok(())
+    })
+}

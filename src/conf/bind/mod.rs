@@ -1,0 +1,369 @@
+//! From logical lines to the draft: keepalived's stream semantics, driven by the schema.
+//!
+//! Owns: the stack of open blocks. A line is looked up in the innermost block, whatever brought the
+//! reader there: after an unknown keyword its `{` is unexpected, its lines are tried in the
+//! enclosing block and its `}` ends that block. That outcome is keepalived's and part of the
+//! contract; we add a note that explains it. Never does: fill in defaults or compare objects with
+//! each other (`resolve`). Driven by: `Loader::step`.
+
+pub(super) mod address;
+pub(super) mod global;
+pub(super) mod instance;
+pub(super) mod probes;
+pub(super) mod real_server;
+mod statement;
+pub(super) mod virtual_server;
+
+pub(super) use statement::{Outcome, Statement, Stop, place_of};
+
+use super::ast::{Kind, Line};
+use super::diag::{Class, Consequence, Diagnostic, Span};
+use super::draft::Draft;
+use super::schema::{self, Form, Level};
+
+/// Takes the line of a keyword or of a value.
+pub(super) type Handler = fn(&mut Draft, &mut Statement<'_>) -> Outcome;
+/// Takes the end of a block.
+pub(super) type Close = Option<fn(&mut Draft, &mut Statement<'_>)>;
+
+/// An open block.
+enum Frame {
+    /// Of keywords.
+    Keywords {
+        level: Level,
+        close: Close,
+        opened: Option<Opened>,
+    },
+    /// Of values.
+    Values { line: Handler, opened: Opened },
+    /// Skipped whole; how many blocks are open in it.
+    Skip { depth: usize },
+}
+
+/// Where a block was opened.
+#[derive(Debug, Clone)]
+struct Opened {
+    name: String,
+    line: Line,
+}
+
+/// A block whose `{` has to come next.
+enum Pending {
+    None,
+    Keywords {
+        level: Level,
+        close: Close,
+        opened: Opened,
+    },
+    Values {
+        line: Handler,
+        opened: Opened,
+    },
+    Skip,
+}
+
+/// The binder.
+pub(super) struct Binder {
+    pub(super) draft: Draft,
+    frames: Vec<Frame>,
+    pending: Pending,
+    braces: usize,
+    stray: bool,
+    /// The last line that named an unknown keyword: its brace gets a note.
+    unknown: Option<(String, Line)>,
+}
+
+impl Binder {
+    /// A binder at the top level.
+    pub(super) fn new() -> Self {
+        Self {
+            draft: Draft::default(),
+            frames: vec![Frame::Keywords {
+                level: Level::Root,
+                close: None,
+                opened: None,
+            }],
+            pending: Pending::None,
+            braces: 0,
+            stray: false,
+            unknown: None,
+        }
+    }
+
+    /// Takes a logical line; false: reading ends here.
+    pub(super) fn line(&mut self, st: &mut Statement<'_>) -> bool {
+        match st.line.kind {
+            Kind::Open => {
+                self.braces += 1;
+                self.open(st);
+                true
+            }
+            Kind::Close => {
+                self.count_close(st);
+                self.pending_without_open(st);
+                self.close(st);
+                true
+            }
+            Kind::Text if st.line.count == 0 => true,
+            Kind::Text => {
+                self.pending_without_open(st);
+                self.text(st)
+            }
+        }
+    }
+
+    /// Reports what is left open at the end of the text.
+    pub(super) fn end(&mut self, report: &mut dyn FnMut(Diagnostic), span: &dyn Fn(&Line) -> Span) {
+        if self.braces > 0 {
+            let mut finding = Diagnostic::new(
+                Class::MissingClose,
+                format!("There are {} missing '}}'s or extra '{{'s", self.braces),
+            )
+            .consequence(Consequence::KeepRunning);
+            for frame in &self.frames {
+                if let Frame::Keywords {
+                    opened: Some(opened),
+                    ..
+                }
+                | Frame::Values { opened, .. } = frame
+                {
+                    let text = format!("`{}` opened here is not closed", opened.name);
+                    finding = finding.note(text, Some(span(&opened.line)));
+                }
+            }
+            report(finding);
+        }
+    }
+
+    fn open(&mut self, st: &mut Statement<'_>) {
+        match std::mem::replace(&mut self.pending, Pending::None) {
+            Pending::Keywords {
+                level,
+                close,
+                opened,
+            } => self.frames.push(Frame::Keywords {
+                level,
+                close,
+                opened: Some(opened),
+            }),
+            Pending::Values { line, opened } => self.frames.push(Frame::Values { line, opened }),
+            Pending::Skip => self.frames.push(Frame::Skip { depth: 1 }),
+            Pending::None => {
+                if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
+                    *depth += 1;
+                    return;
+                }
+                let mut finding = st
+                    .finding(Class::UnexpectedOpen, "Unexpected '{' - ignoring", Some(0))
+                    .consequence(Consequence::KeepRunning);
+                if let Some((name, line)) = self.unknown.take() {
+                    let inside = self.innermost();
+                    finding = finding.note(
+                        format!(
+                            "block `{name}` is unknown, so its lines are tried in {inside} and its \
+                             `}}` ends that block"
+                        ),
+                        Some(st.span_of(&line, Some(0))),
+                    );
+                }
+                st.diagnostics.push(finding);
+            }
+        }
+    }
+
+    /// A block keyword was not followed by `{`.
+    fn pending_without_open(&mut self, st: &mut Statement<'_>) {
+        match std::mem::replace(&mut self.pending, Pending::None) {
+            Pending::None | Pending::Skip => {}
+            Pending::Keywords {
+                level,
+                close,
+                opened,
+            } => {
+                let finding = st
+                    .finding(
+                        Class::MissingOpen,
+                        "Missing '{' at beginning of configuration block",
+                        None,
+                    )
+                    .note(
+                        format!("`{}` needs a block", opened.name),
+                        Some(st.span_of(&opened.line, Some(0))),
+                    )
+                    .consequence(Consequence::KeepRunning);
+                st.diagnostics.push(finding);
+                self.frames.push(Frame::Keywords {
+                    level,
+                    close,
+                    opened: Some(opened),
+                });
+            }
+            Pending::Values { line, opened } => {
+                let finding = st
+                    .finding(
+                        Class::Advice,
+                        "Missing '{' at beginning of configuration block",
+                        None,
+                    )
+                    .note(
+                        format!("`{}` needs a block", opened.name),
+                        Some(st.span_of(&opened.line, Some(0))),
+                    )
+                    .consequence(Consequence::KeepRunning);
+                st.diagnostics.push(finding);
+                self.frames.push(Frame::Values { line, opened });
+            }
+        }
+    }
+
+    fn count_close(&mut self, st: &mut Statement<'_>) {
+        if self.braces > 0 {
+            self.braces -= 1;
+            return;
+        }
+        self.stray = true;
+        let finding = st
+            .finding(Class::UnexpectedClose, "Extra '}' found", Some(0))
+            .consequence(Consequence::KeepRunning);
+        st.diagnostics.push(finding);
+    }
+
+    fn close(&mut self, st: &mut Statement<'_>) {
+        let outermost = self.frames.len() <= 1;
+        match self.frames.last_mut() {
+            Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
+            Some(Frame::Skip { .. } | Frame::Values { .. }) => {
+                self.frames.pop();
+            }
+            Some(Frame::Keywords { close, .. }) if !outermost => {
+                if let Some(close) = *close {
+                    close(&mut self.draft, st);
+                }
+                self.frames.pop();
+            }
+            Some(Frame::Keywords { .. }) | None => {
+                let finding = st
+                    .finding(Class::UnknownKeyword, "Unknown keyword '}'", Some(0))
+                    .consequence(Consequence::KeepRunning);
+                st.diagnostics.push(finding);
+            }
+        }
+    }
+
+    fn text(&mut self, st: &mut Statement<'_>) -> bool {
+        let level = match self.frames.last() {
+            Some(Frame::Skip { .. }) => return true,
+            Some(Frame::Values { line, .. }) => {
+                let line = *line;
+                return self.outcome(line, st, Pending::None);
+            }
+            Some(Frame::Keywords { level, .. }) => *level,
+            None => Level::Root,
+        };
+        let name = st.word(0).unwrap_or_default();
+        match schema::find(level, name) {
+            Some(Form::Leaf(handler)) => self.outcome(handler, st, Pending::None),
+            Some(Form::Block { open, inner, close }) => {
+                let opened = Opened {
+                    name: st.whole(),
+                    line: st.line,
+                };
+                let pending = Pending::Keywords {
+                    level: inner,
+                    close,
+                    opened,
+                };
+                self.outcome(open, st, pending)
+            }
+            Some(Form::Values { line }) => {
+                self.pending = Pending::Values {
+                    line,
+                    opened: Opened {
+                        name: st.whole(),
+                        line: st.line,
+                    },
+                };
+                true
+            }
+            Some(Form::InactiveLeaf) => {
+                st.inactive(name);
+                true
+            }
+            Some(Form::InactiveBlock) => {
+                st.inactive(name);
+                self.pending = Pending::Skip;
+                true
+            }
+            Some(Form::Obsolete(help)) => {
+                let finding = st
+                    .finding(
+                        Class::UnknownKeyword,
+                        format!("Unknown keyword '{name}'"),
+                        Some(0),
+                    )
+                    .note("the keyword is obsolete", None)
+                    .help(help);
+                st.diagnostics.push(finding);
+                true
+            }
+            None => {
+                self.unknown(level, name, st);
+                true
+            }
+        }
+    }
+
+    fn outcome(&mut self, handler: Handler, st: &mut Statement<'_>, pending: Pending) -> bool {
+        match handler(&mut self.draft, st) {
+            Ok(()) => {
+                self.pending = pending;
+                true
+            }
+            Err(Stop::SkipBlock) => {
+                self.pending = Pending::Skip;
+                true
+            }
+            Err(Stop::Abort) => false,
+        }
+    }
+
+    fn unknown(&mut self, level: Level, name: &str, st: &mut Statement<'_>) {
+        let shown = super::source::to_display(name).into_owned();
+        let mut finding = st.finding(
+            Class::UnknownKeyword,
+            format!("Unknown keyword '{shown}'"),
+            Some(0),
+        );
+        if let Some(near) = schema::nearest(level, name) {
+            let doc = schema::doc(level, near).map_or(String::new(), |doc| format!(" ({doc})"));
+            finding = finding.help(format!("did you mean `{near}`{doc}?"));
+        } else if let Some(other) = schema::levels_of(name).next() {
+            finding = finding.note(
+                format!(
+                    "`{name}` belongs into {}, this is {}",
+                    other.name(),
+                    self.innermost()
+                ),
+                None,
+            );
+        }
+        st.diagnostics.push(finding);
+        self.unknown = Some((shown, st.line));
+    }
+
+    /// The innermost block as an operator calls it.
+    fn innermost(&self) -> String {
+        match self.frames.last() {
+            Some(
+                Frame::Keywords {
+                    opened: Some(opened),
+                    ..
+                }
+                | Frame::Values { opened, .. },
+            ) => format!("`{}`", opened.name),
+            Some(Frame::Keywords { .. } | Frame::Skip { .. }) | None => {
+                Level::Root.name().to_owned()
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! A keyword line as its handler sees it: words, numbers, findings.
+//!
+//! Owns: access to the words of one line and keepalived's texts about values that are none. Never
+//! does: decide what a bad value means for the setting; the handler does. Driven by: `bind`.
+
+use std::net::IpAddr;
+
+use super::super::ast::{Line, Slice, Store};
+use super::super::diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
+use super::super::reader::{Place, span};
+use super::super::source::{HostFacts, Source, to_display};
+use crate::base::Duration;
+
+/// Why a handler does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Stop {
+    /// The block that follows is skipped whole.
+    SkipBlock,
+    /// Reading ends.
+    Abort,
+}
+
+/// What a handler answers.
+pub(in super::super) type Outcome = Result<(), Stop>;
+
+/// One line.
+pub(in super::super) struct Statement<'s> {
+    pub(in super::super) slice: &'s Slice,
+    pub(in super::super) sources: &'s [Source],
+    pub(in super::super) facts: &'s dyn HostFacts,
+    pub(in super::super) diagnostics: &'s mut Diagnostics,
+    pub(in super::super) line: Line,
+}
+
+impl<'s> Statement<'s> {
+    /// The bytes that the words point into.
+    fn store(&self) -> &'s str {
+        match self.line.store {
+            Store::File => self
+                .sources
+                .get(self.line.source.0 as usize)
+                .map_or("", |source| &source.text[..]),
+            Store::Arena | Store::Expanded => &self.slice.text,
+        }
+    }
+
+    /// The word at `index`; 0 is the keyword.
+    pub(in super::super) fn word(&self, index: usize) -> Option<&'s str> {
+        let word = self.slice.words(&self.line).get(index)?;
+        self.store().get(word.start as usize..word.end as usize)
+    }
+
+    /// How many words there are, the keyword included.
+    pub(in super::super) fn count(&self) -> usize {
+        self.line.count as usize
+    }
+
+    /// The words from `index` on.
+    pub(in super::super) fn words(&self, index: usize) -> impl Iterator<Item = &'s str> + use<'s> {
+        let store = self.store();
+        self.slice
+            .words(&self.line)
+            .iter()
+            .skip(index)
+            .filter_map(|word| store.get(word.start as usize..word.end as usize))
+    }
+
+    /// All words, with single blanks.
+    pub(in super::super) fn whole(&self) -> String {
+        let words: Vec<_> = self.words(0).collect();
+        to_display(&words.join(" ")).into_owned()
+    }
+
+    /// The word at `index`, without which nothing can go on.
+    ///
+    /// # Errors
+    /// `Abort` if there is none: keepalived exits at once.
+    pub(in super::super) fn need(&mut self, index: usize) -> Result<&'s str, Stop> {
+        if let Some(word) = self.word(index) {
+            return Ok(word);
+        }
+        let keyword = to_display(self.word(0).unwrap_or_default());
+        let after = to_display(self.word(index - 1).unwrap_or_default());
+        let message = format!(
+            "*** Configuration line starting `{keyword}` is missing a parameter after keyword \
+             `{after}` at word position {}",
+            index + 1
+        );
+        let finding = self
+            .finding(Class::MissingParameter, message, Some(0))
+            .note("keepalived stops reading here", None)
+            .consequence(Consequence::RefuseStart(2));
+        self.diagnostics.push(finding);
+        Err(Stop::Abort)
+    }
+
+    /// A number in `min..=max` at `index`; `None`, reported, if it is none.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn number(
+        &mut self,
+        index: usize,
+        min: u32,
+        max: u32,
+    ) -> Result<Option<u32>, Stop> {
+        let word = self.need(index)?;
+        let problem = match parse_unsigned(word) {
+            Ok(value) if (u64::from(min)..=u64::from(max)).contains(&value) => {
+                return Ok(u32::try_from(value).ok());
+            }
+            Ok(_) | Err(NotANumber::Huge) => {
+                format!("number '{}' outside range [{min}, {max}]", to_display(word))
+            }
+            Err(NotANumber::Negative) => format!("negative number '{}'", to_display(word)),
+            Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),
+        };
+        self.error(Class::InvalidNumber, problem, Some(index));
+        Ok(None)
+    }
+
+    /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn seconds(
+        &mut self,
+        index: usize,
+        min: Duration,
+        max: Duration,
+    ) -> Result<Option<Duration>, Stop> {
+        let word = self.need(index)?;
+        let problem = match parse_seconds(word) {
+            Ok(value) if (min..=max).contains(&value) => return Ok(Some(value)),
+            Ok(_) | Err(NotANumber::Huge) => format!(
+                "number '{}' outside range [{}, {}]",
+                to_display(word),
+                decimal(min),
+                decimal(max)
+            ),
+            Err(NotANumber::Negative) => format!("negative number '{}'", to_display(word)),
+            Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),
+        };
+        self.error(Class::InvalidNumber, problem, Some(index));
+        Ok(None)
+    }
+
+    /// `true`, `on`, `yes`, `false`, `off`, `no` at `index`; nothing there means true.
+    pub(in super::super) fn boolean(&mut self, index: usize) -> Option<bool> {
+        match self.word(index) {
+            None | Some("true" | "on" | "yes") => Some(true),
+            Some("false" | "off" | "no") => Some(false),
+            Some(_) => None,
+        }
+    }
+
+    /// An address at `index`; `None` if it is none, which is the handler's to report.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn address(&mut self, index: usize) -> Result<Option<IpAddr>, Stop> {
+        Ok(self.need(index)?.parse().ok())
+    }
+
+    /// Reports something about the word at `index`, or about the whole line.
+    pub(in super::super) fn error(
+        &mut self,
+        class: Class,
+        message: impl Into<String>,
+        index: Option<usize>,
+    ) {
+        let finding = self.finding(class, message, index);
+        self.diagnostics.push(finding);
+    }
+
+    /// Reports that an interface does not exist; whether that matters is known at the end.
+    pub(in super::super) fn missing_interface(&mut self, message: String, index: usize) {
+        let finding = self
+            .finding(Class::General, message, Some(index))
+            .consequence(Consequence::RefuseStart(2));
+        self.diagnostics.push(finding);
+    }
+
+    /// Tells that a keyword does nothing yet.
+    pub(in super::super) fn inactive(&mut self, name: &str) {
+        let message = format!(
+            "keyword '{name}' is known to keepalived but not active in this version; ignored"
+        );
+        self.error(Class::Warning, message, Some(0));
+    }
+
+    /// A finding about the word at `index`, or about the whole line.
+    pub(in super::super) fn finding(
+        &self,
+        class: Class,
+        message: impl Into<String>,
+        index: Option<usize>,
+    ) -> Diagnostic {
+        let finding = Diagnostic::new(class, message).at(self.span_of(&self.line, index));
+        if self.line.store == Store::Expanded {
+            finding.note(
+                format!("the line reads `{}` after expansion", self.whole()),
+                None,
+            )
+        } else {
+            finding
+        }
+    }
+
+    /// Where a line, or one of its words, stands in its file.
+    pub(in super::super) fn span_of(&self, line: &Line, index: Option<usize>) -> Span {
+        let columns = index.and_then(|index| {
+            let word = self.slice.words(line).get(index)?;
+            (line.store == Store::File && *line == self.line).then(|| {
+                let start = (word.start - line.offset) as usize;
+                (start, start + (word.end - word.start) as usize)
+            })
+        });
+        span(self.sources, place_of(line), columns)
+    }
+
+    /// Where the line stands.
+    pub(in super::super) fn place(&self) -> Place {
+        place_of(&self.line)
+    }
+}
+
+/// Where a line stands.
+pub(in super::super) fn place_of(line: &Line) -> Place {
+    Place {
+        source: line.source,
+        number: line.number,
+        offset: line.offset as usize,
+    }
+}
+
+/// Why a word is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotANumber {
+    Invalid,
+    Negative,
+    Huge,
+}
+
+/// A decimal number; a sign and leading zeros are allowed, anything after it is not.
+fn parse_unsigned(word: &str) -> Result<u64, NotANumber> {
+    let digits = word.strip_prefix('+').unwrap_or(word);
+    if word.starts_with('-') {
+        return Err(NotANumber::Negative);
+    }
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotANumber::Invalid);
+    }
+    digits.parse().map_err(|_| NotANumber::Huge)
+}
+
+/// Seconds with up to six decimals; `.5` and `5.` are numbers too.
+fn parse_seconds(word: &str) -> Result<Duration, NotANumber> {
+    let digits = word.strip_prefix('+').unwrap_or(word);
+    if word.starts_with('-') {
+        return Err(NotANumber::Negative);
+    }
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let numeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !numeric(whole) || !numeric(fraction) || whole.len() + fraction.len() == 0 {
+        return Err(NotANumber::Invalid);
+    }
+    let seconds: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().map_err(|_| NotANumber::Huge)?
+    };
+    let mut micros = 0;
+    let mut scale = 100_000;
+    for digit in fraction.bytes() {
+        micros += u64::from(digit - b'0') * scale;
+        scale /= 10;
+    }
+    Ok(Duration::from_secs(seconds) + Duration::from_micros(micros))
+}
+
+/// Seconds with as many decimals as they have.
+fn decimal(duration: Duration) -> String {
+    let micros = duration.subsec_micros();
+    if micros == 0 {
+        return duration.as_secs().to_string();
+    }
+    let text = format!("{}.{micros:06}", duration.as_secs());
+    text.trim_end_matches('0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: what people write for seconds. Output: microseconds, or why not.
+    #[test]
+    fn seconds_have_decimals() {
+        for (word, micros) in [
+            ("1", 1_000_000),
+            (".5", 500_000),
+            ("5.", 5_000_000),
+            ("0.01", 10_000),
+            ("+2.25", 2_250_000),
+            ("1.1234567", 1_123_456),
+        ] {
+            assert_eq!(
+                parse_seconds(word),
+                Ok(Duration::from_micros(micros)),
+                "{word}"
+            );
+        }
+        assert_eq!(parse_seconds("x"), Err(NotANumber::Invalid));
+        assert_eq!(parse_seconds("."), Err(NotANumber::Invalid));
+        assert_eq!(parse_seconds("-1"), Err(NotANumber::Negative));
+        assert_eq!(parse_seconds("99999999999999999999"), Err(NotANumber::Huge));
+    }
+
+    // Input: what people write for numbers. Output: the number, or why not.
+    #[test]
+    fn numbers_are_decimal() {
+        assert_eq!(parse_unsigned("0051"), Ok(51));
+        assert_eq!(parse_unsigned("+7"), Ok(7));
+        assert_eq!(parse_unsigned("0x10"), Err(NotANumber::Invalid));
+        assert_eq!(parse_unsigned("-1"), Err(NotANumber::Negative));
+        assert_eq!(parse_unsigned(""), Err(NotANumber::Invalid));
+        assert_eq!(
+            parse_unsigned("99999999999999999999"),
+            Err(NotANumber::Huge)
+        );
+    }
+}

@@ -1,0 +1,377 @@
+//! Handlers of `virtual_server`, and the values that servers and checks share with it.
+//!
+//! Owns: what each of its keywords sets in the draft. Never does: look at more than one keyword
+//! (`resolve::check` does). Driven by: `bind` through the schema.
+
+use std::net::Ipv4Addr;
+
+use super::super::diag::Class;
+use super::super::draft::{CheckDefaults, Draft, ServiceDraft};
+use super::super::model::{Forwarding, Protocol, Scheduler, TunnelChecksum, TunnelKind};
+use super::super::source::to_display;
+use super::{Outcome, Statement, Stop};
+use crate::base::{Duration, Family};
+
+/// Largest number of seconds of a timer that keepalived keeps in 32 bits of microseconds.
+pub(super) const MAX_SHORT: Duration = Duration::from_micros(u32::MAX as u64);
+/// Largest number of seconds of a timer that keepalived keeps in 64 bits of microseconds.
+pub(super) const MAX_LONG: Duration = Duration::from_micros(18_446_744_073_709_551_614);
+/// The smallest timer.
+pub(super) const MICROSECOND: Duration = Duration::from_micros(1);
+/// What a bare `persistence_timeout` means.
+const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
+
+/// `virtual_server IP [PORT] {`
+pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    if matches!(word, "group" | "fwmark") {
+        st.need(2)?;
+        let message = format!(
+            "virtual_server {word} is known to keepalived but not active in this version; ignored"
+        );
+        st.error(Class::Warning, message, Some(1));
+        return Err(Stop::SkipBlock);
+    }
+    let port = match st.word(2) {
+        None | Some("0") => Some(0),
+        Some(_) => st
+            .number(2, 1, 65_535)?
+            .and_then(|port| u16::try_from(port).ok()),
+    };
+    let (Ok(address), Some(port)) = (word.parse(), port) else {
+        let message = format!(
+            "Invalid virtual server IP address{} {}{}{} - skipping",
+            if st.count() > 2 { "/port" } else { "" },
+            to_display(word),
+            if st.count() > 2 { "/" } else { "" },
+            to_display(st.word(2).unwrap_or_default())
+        );
+        st.error(Class::General, message, Some(1));
+        return Err(Stop::SkipBlock);
+    };
+    draft.services.push(ServiceDraft {
+        place: st.place(),
+        address,
+        port,
+        protocol: None,
+        scheduler: None,
+        forwarding: None,
+        persistence_timeout: None,
+        granularity: None,
+        weight: 1,
+        checks: CheckDefaults::default(),
+        real_servers: Vec::new(),
+    });
+    Ok(())
+}
+
+/// `}`: a service without servers is nothing.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    if draft
+        .services
+        .last()
+        .is_some_and(|service| service.real_servers.is_empty())
+    {
+        if let Some(service) = draft.services.pop() {
+            let protocol = service.protocol.map_or("none", Protocol::name);
+            let message = format!(
+                "Virtual server [{}]:{protocol}:{} has no real servers - ignoring",
+                service.address, service.port
+            );
+            st.error(Class::General, message, None);
+        }
+    }
+}
+
+/// Runs `f` on the service that is being read. The schema calls these handlers only inside of a
+/// service, so there is one.
+fn current(draft: &mut Draft, f: impl FnOnce(&mut ServiceDraft) -> Outcome) -> Outcome {
+    draft.services.last_mut().map_or(Ok(()), f)
+}
+
+/// `lb_algo NAME`
+pub(in super::super) fn lb_algo(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    current(draft, |service| {
+        match Scheduler::from_name(word) {
+            Some(scheduler) => service.scheduler = Some(scheduler),
+            None => {
+                let message = format!("Invalid lvs_scheduler '{}' - ignoring", to_display(word));
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `lb_kind NAT|DR|TUN`
+pub(in super::super) fn lb_kind(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let method = method(st, "virtual server")?;
+    current(draft, |service| {
+        service.forwarding = method.or(service.forwarding);
+        Ok(())
+    })
+}
+
+/// `NAT`, `DR`, `TUN [type ipip|gre|gue [port N] [csum|nocsum|remcsum]]`; `None`, reported, if it
+/// is none of these.
+pub(super) fn method(st: &mut Statement<'_>, owner: &str) -> Result<Option<Forwarding>, Stop> {
+    let word = st.need(1)?;
+    match word {
+        "NAT" => Ok(Some(Forwarding::Nat)),
+        "DR" => Ok(Some(Forwarding::Dr)),
+        "TUN" => Ok(tunnel(st, owner).map(Forwarding::Tun)),
+        _ => {
+            let message = format!(
+                "PARSER : unknown [{}] routing method for {owner}.",
+                to_display(word)
+            );
+            st.error(Class::General, message, Some(1));
+            Ok(None)
+        }
+    }
+}
+
+fn tunnel(st: &mut Statement<'_>, owner: &str) -> Option<TunnelKind> {
+    let mut kind = "ipip";
+    let (mut port, mut checksum) = (None, None);
+    let mut index = 2;
+    while let Some(option) = st.word(index) {
+        let value = st.word(index + 1);
+        let problem = match (option, value) {
+            ("type", Some(name @ ("ipip" | "gre" | "gue"))) => {
+                kind = name;
+                index += 2;
+                continue;
+            }
+            ("type", Some(name)) => {
+                format!("Unknown tunnel type {} for {owner}.", to_display(name))
+            }
+            ("type", None) => format!("Missing tunnel type for {owner}."),
+            ("port", Some(number)) => {
+                let parsed = st.number(index + 1, 1, 65_535).ok().flatten();
+                port = parsed.and_then(|number| u16::try_from(number).ok());
+                index += 2;
+                if port.is_some() {
+                    continue;
+                }
+                format!(
+                    "Invalid gue tunnel port {} for {owner}.",
+                    to_display(number)
+                )
+            }
+            ("port", None) => format!("Missing port for gue tunnel for {owner}."),
+            ("nocsum" | "csum" | "remcsum", _) => {
+                checksum = Some(match option {
+                    "csum" => TunnelChecksum::Full,
+                    "remcsum" => TunnelChecksum::Remote,
+                    _ => TunnelChecksum::None,
+                });
+                index += 1;
+                continue;
+            }
+            _ => format!("Invalid tunnel option {} for {owner}.", to_display(option)),
+        };
+        st.error(Class::General, problem, Some(index.min(st.count() - 1)));
+        return None;
+    }
+    let problem = match (kind, port, checksum) {
+        ("gue", Some(port), checksum) => {
+            return Some(TunnelKind::Gue {
+                port,
+                checksum: checksum.unwrap_or_default(),
+            });
+        }
+        ("gue", None, _) | (_, Some(_), _) => {
+            "gue tunnels require port, otherwise cannot have port.".to_owned()
+        }
+        ("gre", None, Some(TunnelChecksum::Remote)) => {
+            "gre tunnels do not support remote checksum option.".to_owned()
+        }
+        ("gre", None, checksum) => {
+            return Some(TunnelKind::Gre {
+                checksum: checksum.unwrap_or_default(),
+            });
+        }
+        (_, None, Some(_)) => "ipip tunnels do not support checksum option.".to_owned(),
+        (_, None, None) => return Some(TunnelKind::Ipip),
+    };
+    st.error(Class::General, problem, Some(1));
+    None
+}
+
+/// `persistence_timeout [SECONDS]`
+pub(in super::super) fn persistence_timeout(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let timeout = match st.word(1) {
+        None => Some(DEFAULT_PERSISTENCE),
+        Some(_) => {
+            let number = st.number(1, 1, 31 * 24 * 3600)?;
+            number.map(|seconds| Duration::from_secs(u64::from(seconds)))
+        }
+    };
+    current(draft, |service| {
+        match timeout {
+            Some(timeout) => service.persistence_timeout = Some(timeout),
+            None => st.error(Class::General, "persistence_timeout invalid", Some(1)),
+        }
+        Ok(())
+    })
+}
+
+/// `persistence_granularity MASK|PREFIX`
+pub(in super::super) fn persistence_granularity(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Outcome {
+    let word = st.need(1)?;
+    current(draft, |service| {
+        let length = match Family::of(service.address) {
+            Family::V4 => word.parse::<Ipv4Addr>().ok().and_then(mask_length),
+            Family::V6 => word
+                .parse()
+                .ok()
+                .filter(|length| (1..=128).contains(length)),
+        };
+        match length {
+            Some(length) => service.granularity = Some(length),
+            None => {
+                let message = format!(
+                    "Invalid persistence_granularity specified - {}",
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The prefix length of a mask without holes.
+fn mask_length(mask: Ipv4Addr) -> Option<u8> {
+    let bits = u32::from(mask);
+    let ones = bits.leading_ones();
+    (bits.count_ones() == ones)
+        .then(|| u8::try_from(ones).ok())
+        .flatten()
+}
+
+/// `protocol TCP|UDP|SCTP`, in any case.
+pub(in super::super) fn protocol(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    let protocol = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
+        .into_iter()
+        .find(|protocol| protocol.name().eq_ignore_ascii_case(word));
+    current(draft, |service| {
+        match protocol {
+            Some(protocol) => service.protocol = Some(protocol),
+            None => {
+                let message = format!("Unknown protocol {} - ignoring", to_display(word));
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `weight NUMBER`
+pub(in super::super) fn weight(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 1, i32::MAX.unsigned_abs())?;
+    let word = st.need(1)?;
+    current(draft, |service| {
+        match number {
+            Some(weight) => service.weight = weight,
+            None => {
+                let message = format!(
+                    "Virtual server weight {} is outside range 1-2147483647",
+                    to_display(word)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `alpha`
+pub(in super::super) fn alpha(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        service.checks.alpha = Some(true);
+        Ok(())
+    })
+}
+
+/// `retry COUNT`
+pub(in super::super) fn retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| retries(st, &mut service.checks))
+}
+
+/// `delay_loop SECONDS`
+pub(in super::super) fn delay_loop(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let slot = &mut service.checks.delay_loop;
+        timer(
+            st,
+            MICROSECOND,
+            MAX_LONG,
+            "virtual server delay loop '{}' invalid - ignoring",
+            slot,
+        )
+    })
+}
+
+/// `delay_before_retry SECONDS`
+pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let slot = &mut service.checks.delay_before_retry;
+        let text = "virtual server delay before retry '{}' invalid - ignoring";
+        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+    })
+}
+
+/// `warmup SECONDS`
+pub(in super::super) fn warmup(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let slot = &mut service.checks.warmup;
+        let text = "virtual server warmup '{}' invalid - ignoring";
+        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+    })
+}
+
+/// `connect_timeout SECONDS`
+pub(in super::super) fn connect_timeout(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let slot = &mut service.checks.connect_timeout;
+        let text = "virtual server connect_timeout {} invalid - ignoring";
+        timer(st, MICROSECOND, MAX_SHORT, text, slot)
+    })
+}
+
+/// The `retry` of a service or server.
+pub(super) fn retries(st: &mut Statement<'_>, checks: &mut CheckDefaults) -> Outcome {
+    match st.number(1, 1, u32::MAX)? {
+        Some(count) => checks.retries = Some(count),
+        None => {
+            let message = format!("retry value invalid - {}", to_display(st.need(1)?));
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
+/// A timer in `min..=max`; `text` is the message for anything else, its `{}` the word.
+pub(super) fn timer(
+    st: &mut Statement<'_>,
+    min: Duration,
+    max: Duration,
+    text: &str,
+    slot: &mut Option<Duration>,
+) -> Outcome {
+    match st.seconds(1, min, max)? {
+        Some(value) => *slot = Some(value),
+        None => {
+            let message = text.replace("{}", &to_display(st.need(1)?));
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! What is wrong with a configuration, as data.
+//!
+//! Owns: the classes of findings in upstream's order, their place in the text, what they mean for
+//! `-t`, for a start and for a reload. Never does: write to a terminal (`render` makes text of it).
+//! Driven by: every stage of the pipeline reports here; `cli` and `host` ask for the verdict.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The classes of findings, in keepalived's order: `-t` answers for the highest one seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Worth saying, but nothing is wrong.
+    Advice,
+    /// An included file is not there.
+    FileNotFound,
+    /// An interface does not exist.
+    BadInterface,
+    /// Nothing sensible can be done.
+    Fatal,
+    /// The main name matches several files.
+    MultipleFiles,
+    /// A keyword is unknown where it stands.
+    UnknownKeyword,
+    /// A `{` where no block begins.
+    UnexpectedOpen,
+    /// A block without its `{`.
+    MissingOpen,
+    /// A `}` that closes nothing.
+    UnexpectedClose,
+    /// The file ends inside a block.
+    MissingClose,
+    /// A quote without its partner.
+    UnmatchedQuote,
+    /// A word that a keyword needs is not there.
+    MissingParameter,
+    /// A number that is none.
+    InvalidNumber,
+    /// Everything else that is wrong.
+    General,
+    /// Suspicious.
+    Warning,
+    /// Works, but has a better successor.
+    Deprecated,
+    /// A security problem.
+    Security,
+}
+
+/// What a finding means for the daemon beyond its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Consequence {
+    /// The daemon runs with what it understood.
+    #[default]
+    Continue,
+    /// The text is broken in its structure: a running daemon keeps the configuration it has.
+    KeepRunning,
+    /// The daemon does not start and ends with this status; it does not reload either.
+    RefuseStart(u8),
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Name of the file as it was given or included.
+    pub file: Arc<str>,
+    /// Line number, from 1.
+    pub line: u32,
+    /// Byte range within `text` that the finding is about.
+    pub columns: Range<usize>,
+    /// The line itself.
+    pub text: Arc<str>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Diagnostic {
+    /// Its class.
+    pub class: Class,
+    /// The text, as keepalived words it where it has one.
+    pub message: String,
+    /// Where; findings about the configuration as a whole have no place.
+    pub at: Option<Span>,
+    /// Further explanation, with a place if that is another one.
+    pub notes: Vec<(String, Option<Span>)>,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// What it means for a start and a reload.
+    pub consequence: Consequence,
+}
+
+impl Diagnostic {
+    /// A finding without a place.
+    #[must_use]
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            at: None,
+            notes: Vec::new(),
+            help: None,
+            consequence: Consequence::Continue,
+        }
+    }
+
+    /// Adds the place.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.at = Some(span);
+        self
+    }
+
+    /// Adds an explanation.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>, span: Option<Span>) -> Self {
+        self.notes.push((text.into(), span));
+        self
+    }
+
+    /// Adds advice.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Sets what it means for a start and a reload.
+    #[must_use]
+    pub const fn consequence(mut self, consequence: Consequence) -> Self {
+        self.consequence = consequence;
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// The log line in upstream's form: `(FILE: Line N) text`, or `text` without a place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Some(span) => write!(f, "({}: Line {}) {}", span.file, span.line, self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Everything that was found in one load.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+    dropped: usize,
+}
+
+impl Diagnostics {
+    /// A file of garbage shall not fill the memory or the log.
+    const LIMIT: usize = 10_000;
+
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if self.found.len() < Self::LIMIT || diagnostic.consequence != Consequence::Continue {
+            self.found.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The findings in the order in which they were made.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.found.iter()
+    }
+
+    /// Findings that were left out because there were too many.
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The exit status of a config test (`-t`): 0, 2, 4, 5 or 6.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        // A missing word ends the reading at once with 2, a demanded include that is missing
+        // with 6, whatever was found before.
+        for finding in &self.found {
+            match (finding.class, finding.consequence) {
+                (Class::MissingParameter, Consequence::RefuseStart(status))
+                | (Class::FileNotFound, Consequence::RefuseStart(status)) => return status,
+                _ => {}
+            }
+        }
+        match self.found.iter().map(|finding| finding.class).max() {
+            None | Some(Class::Advice) => 0,
+            Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
+            Some(Class::Security) => 6,
+            Some(
+                Class::MultipleFiles
+                | Class::UnknownKeyword
+                | Class::UnexpectedOpen
+                | Class::MissingOpen
+                | Class::UnexpectedClose
+                | Class::MissingClose
+                | Class::UnmatchedQuote
+                | Class::MissingParameter
+                | Class::InvalidNumber
+                | Class::General
+                | Class::Warning
+                | Class::Deprecated,
+            ) => 5,
+        }
+    }
+
+    /// The exit status with which a daemon refuses to start; `None`: it starts.
+    #[must_use]
+    pub fn blocks_start(&self) -> Option<i32> {
+        self.found
+            .iter()
+            .find_map(|finding| match finding.consequence {
+                Consequence::RefuseStart(status) => Some(i32::from(status)),
+                Consequence::Continue | Consequence::KeepRunning => None,
+            })
+    }
+
+    /// The first finding because of which a running daemon keeps its configuration.
+    #[must_use]
+    pub fn blocks_reload(&self) -> Option<&Diagnostic> {
+        self.found
+            .iter()
+            .find(|finding| finding.consequence != Consequence::Continue)
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,123 @@
+//! The configuration while it is being read: what was said, before defaults.
+//!
+//! Owns: one field for each setting, `None` until the file sets it, and where each object began.
+//! Never does: fill in defaults (`resolve` does). Driven by: the handlers in `bind`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::model::{AuthPass, Forwarding, InitialState, Protocol, Scheduler, VirtualAddress};
+use super::reader::Place;
+use crate::base::{Duration, Family};
+
+/// Everything that was said.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) global: GlobalDraft,
+    pub(super) instances: Vec<InstanceDraft>,
+    pub(super) services: Vec<ServiceDraft>,
+}
+
+/// `garp_*`; `None` falls back to the global setting.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct GarpDraft {
+    pub(super) repeat: Option<u32>,
+    pub(super) delay: Option<Duration>,
+    pub(super) refresh: Option<Duration>,
+    pub(super) refresh_repeat: Option<u32>,
+    pub(super) lower_priority_repeat: Option<u32>,
+    pub(super) lower_priority_delay: Option<Duration>,
+}
+
+/// `global_defs`
+#[derive(Debug, Default)]
+pub(super) struct GlobalDraft {
+    pub(super) router_id: Option<String>,
+    pub(super) garp: GarpDraft,
+}
+
+/// `vrrp_instance`
+#[derive(Debug)]
+pub(super) struct InstanceDraft {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) interface: Option<String>,
+    pub(super) vrid: Option<u8>,
+    pub(super) state: Option<InitialState>,
+    pub(super) priority: Option<u8>,
+    pub(super) advert_interval: Option<Duration>,
+    pub(super) auth: AuthKind,
+    pub(super) auth_pass: Option<AuthPass>,
+    pub(super) family: Option<Family>,
+    pub(super) addresses: Vec<VirtualAddress>,
+    pub(super) no_preempt: bool,
+    pub(super) preempt_delay: Option<Duration>,
+    pub(super) garp: GarpDraft,
+}
+
+/// `auth_type`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum AuthKind {
+    #[default]
+    None,
+    Pass,
+    Ah,
+}
+
+/// Settings of checks that a service hands down to its servers, and they to their checks.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct CheckDefaults {
+    pub(super) retries: Option<u32>,
+    pub(super) delay_before_retry: Option<Duration>,
+    pub(super) delay_loop: Option<Duration>,
+    pub(super) warmup: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) alpha: Option<bool>,
+}
+
+/// `virtual_server`
+#[derive(Debug)]
+pub(super) struct ServiceDraft {
+    pub(super) place: Place,
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) protocol: Option<Protocol>,
+    pub(super) scheduler: Option<Scheduler>,
+    pub(super) forwarding: Option<Forwarding>,
+    pub(super) persistence_timeout: Option<Duration>,
+    pub(super) granularity: Option<u8>,
+    pub(super) weight: u32,
+    pub(super) checks: CheckDefaults,
+    pub(super) real_servers: Vec<RealServerDraft>,
+}
+
+/// `real_server`
+#[derive(Debug)]
+pub(super) struct RealServerDraft {
+    pub(super) place: Place,
+    pub(super) address: IpAddr,
+    pub(super) port: Option<u16>,
+    pub(super) weight: Option<u32>,
+    pub(super) forwarding: Option<Forwarding>,
+    pub(super) checks: CheckDefaults,
+    pub(super) tcp_checks: Vec<TcpCheckDraft>,
+}
+
+/// `TCP_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct TcpCheckDraft {
+    pub(super) connect_ip: Option<IpAddr>,
+    pub(super) connect_port: Option<u16>,
+    pub(super) bind_ip: Option<IpAddr>,
+    pub(super) bind_port: Option<u16>,
+    pub(super) bind_interface: Option<String>,
+    pub(super) fwmark: u32,
+    pub(super) checks: CheckDefaults,
+    pub(super) log_all_failures: bool,
+}
+
+/// The host bits of an IPv4 network all set or all clear (`brd +`, `brd -`).
+pub(super) fn broadcast(address: Ipv4Addr, prefix: u8, set: bool) -> Ipv4Addr {
+    let host = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
+    let bits = u32::from(address);
+    Ipv4Addr::from(if set { bits | host } else { bits & !host })
+}

@@ -1,0 +1,285 @@
+//! `include` and its strictness.
+//!
+//! Owns: which files an include line names, and what a failing check means. Names are relative to
+//! the including file; the working directory never changes. Never does: touch the file system
+//! except through `Files`. Driven by: `reader`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::ast::SourceId;
+use super::diag::{Class, Consequence, Diagnostic};
+use super::reader::{Context, Frame, MAX_DEPTH, Place, Reader};
+use super::source::{FileError, MAX_FILE, Source, to_bytes, to_text};
+
+/// The keyword of `global_defs` that sets the level for the lines that follow.
+pub(super) const CHECK_KEYWORD: &str = "include_check";
+
+/// Which checks an include has to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Checks(u8);
+
+impl Checks {
+    pub(super) const NONE: Self = Self(0);
+    const READ: Self = Self(1);
+    const MATCH: Self = Self(2);
+    const WILDCARD: Self = Self(4);
+    const BRACE: Self = Self(8);
+    pub(super) const ALL: Self = Self(15);
+
+    const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Puts the files that an include line names on the reader's stack.
+pub(super) fn include(
+    reader: &mut Reader,
+    cx: &mut Context<'_>,
+    place: Place,
+    mode: Option<u8>,
+    pattern: &str,
+) {
+    let checks = match mode {
+        Some(b'r') => reader.checks.with(Checks::READ),
+        Some(b'm') => reader.checks.with(Checks::MATCH),
+        Some(b'w') => reader.checks.with(Checks::WILDCARD),
+        Some(b'b') => reader.checks.with(Checks::BRACE),
+        Some(_) => Checks::ALL,
+        None => reader.checks,
+    };
+    let pattern = pattern.trim().trim_matches('"');
+    let directory = reader
+        .sources
+        .get(place.source.0 as usize)
+        .and_then(|source| source.path.parent())
+        .map(Path::to_owned)
+        .unwrap_or_default();
+    let mut paths = Vec::new();
+    for alternative in braces(pattern) {
+        let wild = alternative.contains(['*', '?', '[']);
+        let path = directory.join(path_of(&alternative));
+        let found = if wild {
+            cx.files.glob(&path)
+        } else {
+            vec![path]
+        };
+        let demanded = if wild {
+            Checks::WILDCARD
+        } else {
+            Checks::MATCH
+        };
+        if found.is_empty() {
+            missing(reader, cx, place, &alternative, checks.has(demanded));
+        }
+        paths.extend(found.into_iter().map(|path| (path, wild)));
+    }
+    // The top of the stack is read first.
+    for (path, wild) in paths.into_iter().rev() {
+        let demanded = Demanded {
+            matched: checks.has(if pattern.contains('{') && !wild {
+                Checks::BRACE.with(Checks::MATCH)
+            } else {
+                Checks::MATCH
+            }),
+            readable: checks.has(Checks::READ),
+        };
+        open(reader, cx, Some(place), path, demanded);
+    }
+}
+
+/// What it means if a file cannot be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demanded {
+    pub(super) matched: bool,
+    pub(super) readable: bool,
+}
+
+/// Reads a file and puts it on top of the stack. Without a place it is the main file.
+pub(super) fn open(
+    reader: &mut Reader,
+    cx: &mut Context<'_>,
+    place: Option<Place>,
+    path: PathBuf,
+    demanded: Demanded,
+) -> bool {
+    let name: Arc<str> = Arc::from(path.to_string_lossy());
+    let on_stack = reader.stack.iter().any(|frame| {
+        reader
+            .sources
+            .get(frame.source.0 as usize)
+            .is_some_and(|source| source.path == path)
+    });
+    if on_stack || reader.stack.len() >= MAX_DEPTH {
+        let message = format!("include of {name} is a loop - ignoring");
+        report(
+            reader,
+            cx,
+            place,
+            Class::Fatal,
+            message,
+            Consequence::KeepRunning,
+        );
+        return false;
+    }
+    let bytes = match cx.files.read(&path) {
+        Ok(bytes) if reader.read_bytes + bytes.len() <= MAX_FILE => bytes,
+        Ok(_) | Err(FileError::TooLarge) => {
+            let message = format!("{name} is too large to be a configuration - ignoring");
+            report(
+                reader,
+                cx,
+                place,
+                Class::Fatal,
+                message,
+                Consequence::RefuseStart(6),
+            );
+            return false;
+        }
+        Err(error) => {
+            unreadable(reader, cx, place, &name, &error, demanded);
+            return false;
+        }
+    };
+    reader.read_bytes += bytes.len();
+    let text = to_text(bytes);
+    let Ok(id) = u32::try_from(reader.sources.len()) else {
+        return false;
+    };
+    reader.sources.push(Source {
+        name,
+        path,
+        text: Arc::from(text),
+    });
+    reader.stack.push(Frame {
+        source: SourceId(id),
+        offset: 0,
+        number: 1,
+        checks: reader.checks,
+    });
+    true
+}
+
+fn unreadable(
+    reader: &Reader,
+    cx: &mut Context<'_>,
+    place: Option<Place>,
+    name: &str,
+    error: &FileError,
+    demanded: Demanded,
+) {
+    let (message, fails) = match error {
+        FileError::Missing if place.is_some() && !demanded.matched => return,
+        FileError::Missing => (
+            format!("Unable to open config file '{name}' - No such file or directory"),
+            demanded.matched,
+        ),
+        FileError::Denied => (
+            format!("Unable to open config file '{name}' - Permission denied"),
+            demanded.readable,
+        ),
+        FileError::NotRegular => (
+            format!("Configuration file '{name}' is not a regular non-executable file - skipping"),
+            demanded.readable,
+        ),
+        FileError::TooLarge | FileError::Other(_) => (
+            format!("Unable to open config file '{name}' - {error:?}"),
+            demanded.readable,
+        ),
+    };
+    let main = place.is_none();
+    let class = if fails {
+        Class::FileNotFound
+    } else {
+        Class::Advice
+    };
+    let consequence = if fails || main {
+        Consequence::RefuseStart(6)
+    } else {
+        Consequence::Continue
+    };
+    report(reader, cx, place, class, message, consequence);
+}
+
+fn missing(reader: &Reader, cx: &mut Context<'_>, place: Place, pattern: &str, demanded: bool) {
+    let (class, consequence) = if demanded {
+        (Class::FileNotFound, Consequence::RefuseStart(6))
+    } else {
+        (Class::Advice, Consequence::Continue)
+    };
+    let message = format!("No files matched '{pattern}'");
+    report(reader, cx, Some(place), class, message, consequence);
+}
+
+fn report(
+    reader: &Reader,
+    cx: &mut Context<'_>,
+    place: Option<Place>,
+    class: Class,
+    message: String,
+    consequence: Consequence,
+) {
+    let mut finding = Diagnostic::new(class, message).consequence(consequence);
+    if let Some(place) = place {
+        finding = finding.at(reader.span(place, None));
+    }
+    cx.diagnostics.push(finding);
+}
+
+/// Takes note of an `include_check` line; it is bound like any other keyword afterwards.
+pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Place, line: &str) {
+    let mut words = line.split_ascii_whitespace();
+    if words.next() != Some(CHECK_KEYWORD) {
+        return;
+    }
+    let mut plain: Option<Checks> = None;
+    let (mut add, mut remove) = (Checks::NONE, Checks::NONE);
+    let mut any = false;
+    for word in words {
+        any = true;
+        let name = word.trim_start_matches(['+', '-']);
+        let check = match name {
+            "read" => Checks::READ,
+            "match" => Checks::MATCH,
+            "wildcard_match" => Checks::WILDCARD,
+            "brace_match" => Checks::BRACE,
+            _ => {
+                let message = format!("Unknown include_check type '{word}'");
+                reader.complain(cx, place, Class::General, &message);
+                continue;
+            }
+        };
+        if word.starts_with('+') {
+            add = add.with(check);
+        } else if word.starts_with('-') {
+            remove = remove.with(check);
+        } else {
+            plain = Some(plain.unwrap_or(Checks::NONE).with(check));
+        }
+    }
+    let base = if any {
+        plain.unwrap_or(reader.checks)
+    } else {
+        Checks::ALL
+    };
+    reader.checks = Checks((base.0 | add.0) & !remove.0);
+}
+
+/// The path that a piece of text names, byte for byte.
+fn path_of(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+    PathBuf::from(std::ffi::OsString::from_vec(to_bytes(text).into_owned()))
+}
+
+/// The alternatives of a pattern with `{a,b}`.
+fn braces(pattern: &str) -> Vec<String> {
+    if !pattern.contains('{') {
+        return vec![pattern.to_owned()];
+    }
+    // bracoxide takes a pattern without a valid brace for an error: it stands for itself then.
+    bracoxide::bracoxidize(pattern).unwrap_or_else(|_| vec![pattern.to_owned()])
+}

@@ -1,0 +1,182 @@
+//! Reading a configuration, a slice at a time.
+//!
+//! Owns: the pipeline from the main file to the model. Never does: block, or read more than it was
+//! asked to in one step. Driven by: `cli` and the first start through [`load`]; the loop of a
+//! running daemon through [`Loader::step`], so that adverts go on during a reload.
+
+use std::path::{Path, PathBuf};
+
+use super::ast::Slice;
+use super::bind::{Binder, Statement, place_of};
+use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
+use super::include::{self, Demanded};
+use super::model::Config;
+use super::reader::{self, Reader};
+use super::resolve;
+use super::source::{Files, HostFacts};
+
+/// How to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    /// `-i`: what `@id` lines are compared with; the node name up to its first dot if not given.
+    pub config_id: Option<String>,
+    /// `-e`: every include has to be there and readable.
+    pub strict_includes: bool,
+    /// Seed of `${_RANDOM}`.
+    pub seed: u64,
+}
+
+/// Whether there is more to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Call `step` again.
+    More,
+    /// Call `finish`.
+    Done,
+}
+
+/// What a load comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// What was understood. Whether it may be used, the diagnostics say.
+    pub config: Config,
+    /// What was found.
+    pub diagnostics: Diagnostics,
+}
+
+/// A configuration that is being read.
+pub struct Loader {
+    main: PathBuf,
+    options: LoadOptions,
+    reader: Option<Reader>,
+    binder: Binder,
+    slice: Slice,
+    diagnostics: Diagnostics,
+}
+
+impl Loader {
+    /// Nothing is read yet; `main` may be a pattern.
+    #[must_use]
+    pub fn new(main: &Path, options: LoadOptions) -> Self {
+        Self {
+            main: main.to_owned(),
+            options,
+            reader: None,
+            binder: Binder::new(),
+            slice: Slice::default(),
+            diagnostics: Diagnostics::default(),
+        }
+    }
+
+    /// Reads about `lines` lines more. A file is read whole when its turn comes.
+    pub fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
+        let mut cx = reader::Context {
+            files,
+            facts,
+            diagnostics: &mut self.diagnostics,
+        };
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self
+                .reader
+                .insert(start(&self.main, &self.options, &mut cx)),
+        };
+        self.slice.clear();
+        let more = reader.fill(&mut cx, lines, &mut self.slice);
+        for &line in &self.slice.lines {
+            let mut statement = Statement {
+                slice: &self.slice,
+                sources: &reader.sources,
+                facts,
+                diagnostics: &mut self.diagnostics,
+                line,
+            };
+            if !self.binder.line(&mut statement) {
+                reader.stop();
+                return Progress::Done;
+            }
+        }
+        if more { Progress::More } else { Progress::Done }
+    }
+
+    /// Completes what was read.
+    #[must_use]
+    pub fn finish(mut self) -> Loaded {
+        let Some(reader) = self.reader else {
+            return Loaded::default();
+        };
+        let sources = &reader.sources;
+        if !reader.stopped() {
+            let diagnostics = &mut self.diagnostics;
+            self.binder
+                .end(&mut |finding| diagnostics.push(finding), &|line| {
+                    reader::span(sources, place_of(line), None)
+                });
+        }
+        let mut cx = resolve::Context {
+            sources,
+            diagnostics: &mut self.diagnostics,
+        };
+        let mut config = if reader.stopped() {
+            Config::default()
+        } else {
+            resolve::resolve(self.binder.draft, &mut cx)
+        };
+        config.files = reader.files();
+        Loaded {
+            config,
+            diagnostics: self.diagnostics,
+        }
+    }
+}
+
+/// Opens the main file, or all that its pattern matches.
+fn start(main: &Path, options: &LoadOptions, cx: &mut reader::Context<'_>) -> Reader {
+    let id = options.config_id.clone().unwrap_or_else(|| {
+        let name = cx.facts.node_name();
+        name.split('.').next().unwrap_or_default().to_owned()
+    });
+    let mut reader = Reader::new(id, options.seed, options.strict_includes);
+    let path = main.to_string_lossy();
+    let found = if path.contains(['*', '?', '[']) {
+        cx.files.glob(main)
+    } else {
+        vec![main.to_owned()]
+    };
+    if found.is_empty() {
+        let message = format!("Unable to find configuration file {path} (glob returned 3)");
+        cx.diagnostics.push(
+            Diagnostic::new(missing_class(options), message)
+                .consequence(Consequence::RefuseStart(6)),
+        );
+    }
+    if found.len() > 1 {
+        let message = format!("Multiple configuration files match {path}");
+        cx.diagnostics
+            .push(Diagnostic::new(Class::MultipleFiles, message));
+    }
+    let demanded = Demanded {
+        matched: options.strict_includes,
+        readable: true,
+    };
+    for path in found.into_iter().rev() {
+        include::open(&mut reader, cx, None, path, demanded);
+    }
+    reader
+}
+
+const fn missing_class(options: &LoadOptions) -> Class {
+    if options.strict_includes {
+        Class::FileNotFound
+    } else {
+        Class::Advice
+    }
+}
+
+/// Reads a whole configuration at once.
+#[must_use]
+pub fn load(main: &Path, options: LoadOptions, files: &dyn Files, facts: &dyn HostFacts) -> Loaded {
+    let mut loader = Loader::new(main, options);
+    while loader.step(files, facts, 4096) == Progress::More {}
+    loader.finish()
+}

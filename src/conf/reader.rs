@@ -1,0 +1,565 @@
+//! The line machine: from files to logical lines.
+//!
+//! Owns: the stack of files being read and the definitions. Plain lines are taken a chunk at a
+//! time with one parse; a line with anything unusual in it (`$`, `\`, `@`, `~`, an odd quote, a
+//! byte that is not ASCII in a word, an include) goes through the rules per line in the order that
+//! keepalived has: comment, condition, definition, repetition, substitution, include, braces.
+//! Never does: know keywords, read ahead without being asked. Driven by: `Loader::step`, a slice
+//! at a time, so that a reload never keeps the loop from an advert.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
+use super::diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
+use super::expand::{self, Definitions};
+use super::include::{self, Checks};
+use super::source::{Files, HostFacts, Source, to_display};
+use super::syntax::{self, Directive, Piece};
+
+/// Bytes that one parse takes at most; a longer line is taken whole.
+const CHUNK: usize = 64 << 10;
+/// Files within files. keepalived has no limit and dies of a loop.
+pub(super) const MAX_DEPTH: usize = 64;
+/// Logical lines that one physical line may become.
+const MAX_EXPANSION: usize = 1 << 20;
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) source: SourceId,
+    pub(super) offset: usize,
+    pub(super) number: u32,
+    pub(super) checks: Checks,
+}
+
+/// What the reader needs from outside for a slice.
+pub(super) struct Context<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) facts: &'a dyn HostFacts,
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+/// Where in a file the line stands that is being read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) source: SourceId,
+    pub(super) number: u32,
+    pub(super) offset: usize,
+}
+
+/// The line machine.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) sources: Vec<Source>,
+    pub(super) stack: Vec<Frame>,
+    pub(super) definitions: Definitions,
+    pub(super) checks: Checks,
+    pub(super) read_bytes: usize,
+    config_id: String,
+    wide_seen: bool,
+    abort: bool,
+}
+
+impl Reader {
+    /// A reader without a file; see [`Reader::open`].
+    pub(super) fn new(config_id: String, seed: u64, strict: bool) -> Self {
+        Self {
+            sources: Vec::new(),
+            stack: Vec::new(),
+            definitions: Definitions::new(seed),
+            checks: if strict { Checks::ALL } else { Checks::NONE },
+            read_bytes: 0,
+            config_id,
+            wide_seen: false,
+            abort: false,
+        }
+    }
+
+    /// The names of all files that were read.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.sources
+            .iter()
+            .map(|source| source.path.clone())
+            .collect()
+    }
+
+    /// Whether reading was stopped before the end.
+    pub(super) const fn stopped(&self) -> bool {
+        self.abort
+    }
+
+    /// Stops reading for good.
+    pub(super) fn stop(&mut self) {
+        self.stack.clear();
+        self.abort = true;
+    }
+
+    /// Reads about `lines` physical lines into `slice`; false at the end of the last file.
+    pub(super) fn fill(&mut self, cx: &mut Context<'_>, lines: usize, slice: &mut Slice) -> bool {
+        let mut left = lines.max(1);
+        while left > 0 && !self.abort {
+            let Some(frame) = self.stack.last() else {
+                return false;
+            };
+            let (source, offset) = (frame.source, frame.offset);
+            let Some(text) = self.sources.get(source.0 as usize).map(|s| s.text.clone()) else {
+                return false;
+            };
+            if offset >= text.len() {
+                // The level of checks is that of before the file again.
+                if let Some(frame) = self.stack.pop() {
+                    self.checks = frame.checks;
+                }
+                continue;
+            }
+            let (end, taken) = chunk_end(&text, offset, left);
+            left = left.saturating_sub(taken);
+            self.chunk(cx, &text, offset, end, slice);
+        }
+        !self.abort && !self.stack.is_empty()
+    }
+
+    /// Takes the whole lines `begin..end` of the file on top of the stack.
+    fn chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        text: &Arc<str>,
+        begin: usize,
+        end: usize,
+        slice: &mut Slice,
+    ) {
+        let Some(frame) = self.stack.last() else {
+            return;
+        };
+        let mut place = Place {
+            source: frame.source,
+            number: frame.number,
+            offset: begin,
+        };
+        let depth = self.stack.len();
+        let body = &text[begin..end];
+        let (mut last, mut resume) = (0, 0);
+        let mut line_first = slice.lines.len();
+        let mut in_text = false;
+        let mut left_early = false;
+        syntax::chunk(body, |piece| {
+            let (start, stop) = extent(piece);
+            if start < resume {
+                return true;
+            }
+            let gap = &body.as_bytes()[last.max(resume)..start];
+            let breaks = count_lines(gap);
+            if breaks > 0 || start == 0 || last < resume {
+                place.number += breaks;
+                if let Some(at) = body[..start].rfind('\n') {
+                    place.offset = begin + at + 1;
+                }
+                line_first = slice.lines.len();
+                in_text = false;
+            }
+            last = stop;
+            if !in_text && starts_special(body, piece) || is_special(body, piece) {
+                slice.truncate(line_first);
+                let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
+                let after = self.special(cx, text, place, begin + line_end, slice);
+                in_text = false;
+                line_first = slice.lines.len();
+                if after != begin + line_end || self.stack.len() != depth || self.abort {
+                    left_early = true;
+                    let counted = count_lines(&text.as_bytes()[place.offset..after]);
+                    self.seek(depth, after, place.number + counted);
+                    return false;
+                }
+                resume = line_end;
+                last = line_end;
+                return true;
+            }
+            in_text = push(slice, place, piece, begin, in_text);
+            true
+        });
+        if !left_early {
+            let tail = count_lines(&body.as_bytes()[last.max(resume)..]);
+            self.seek(depth, end, place.number + tail);
+        }
+    }
+
+    /// Moves the file at `depth` of the stack on.
+    fn seek(&mut self, depth: usize, offset: usize, number: u32) {
+        if let Some(frame) = self.stack.get_mut(depth - 1) {
+            frame.offset = offset;
+            frame.number = number;
+        }
+    }
+
+    /// Takes one line by the rules per line; returns where its text ends, without the line feed
+    /// (a definition may go on over several lines).
+    fn special(
+        &mut self,
+        cx: &mut Context<'_>,
+        text: &str,
+        place: Place,
+        end: usize,
+        slice: &mut Slice,
+    ) -> usize {
+        let raw = &text[place.offset..end];
+        if raw.contains('\0') {
+            let finding = Diagnostic::new(Class::General, "Line contains a NUL byte - ignoring");
+            cx.diagnostics.push(finding.at(self.span(place, None)));
+            return end;
+        }
+        let line = self.strip(cx, raw, place);
+        if let Directive::Definition { name, value } = syntax::directive(&line) {
+            return self.define(text, name, value, end);
+        }
+        let mut budget = MAX_EXPANSION;
+        self.logical(cx, &line, place, slice, Mode::FIRST, &mut budget);
+        end
+    }
+
+    /// Takes the comment off a line and says what is odd about it.
+    fn strip(&mut self, cx: &mut Context<'_>, raw: &str, place: Place) -> String {
+        let physical = syntax::physical(raw);
+        if physical.wide && !self.wide_seen {
+            self.wide_seen = true;
+            cx.diagnostics.push(
+                Diagnostic::new(
+                    Class::Advice,
+                    "Unicode blanks (such as U+00A0, no-break space) are taken for spaces",
+                )
+                .at(self.span(place, None))
+                .help("other keepalived versions take them for letters; replace them by spaces"),
+            );
+        }
+        if physical.open_string {
+            let shown = to_display(physical.text.trim_start_matches(syntax::is_space)).into_owned();
+            cx.diagnostics.push(
+                Diagnostic::new(
+                    Class::UnmatchedQuote,
+                    format!("Unterminated quote '{shown}'"),
+                )
+                .at(self.span(place, raw.rfind('"').map(|at| (at, raw.len()))))
+                .consequence(Consequence::KeepRunning),
+            );
+        }
+        physical.text
+    }
+
+    /// Stores a definition, with the lines that a trailing backslash adds.
+    fn define(&mut self, text: &str, name: &str, value: &str, end: usize) -> usize {
+        let mut value = value.to_owned();
+        let mut end = end;
+        while value.ends_with('\\') {
+            value.pop();
+            let Some(rest) = text.get(end + 1..) else {
+                break;
+            };
+            if rest.is_empty() {
+                break;
+            }
+            let length = rest.find('\n').unwrap_or(rest.len());
+            value.push('\n');
+            value.push_str(&syntax::physical(&rest[..length]).text);
+            end += 1 + length;
+        }
+        self.definitions.set(name, value);
+        end
+    }
+
+    /// Takes a line without comment; it may have come out of a substitution.
+    fn logical(
+        &mut self,
+        cx: &mut Context<'_>,
+        line: &str,
+        place: Place,
+        slice: &mut Slice,
+        mode: Mode,
+        budget: &mut usize,
+    ) {
+        let Some(left) = budget.checked_sub(1) else {
+            return;
+        };
+        *budget = left;
+        if left == 0 {
+            self.complain(
+                cx,
+                place,
+                Class::General,
+                "line expands to too many lines - ignoring",
+            );
+        }
+        match syntax::directive(line) {
+            Directive::Conditional { negated, id, rest } if !mode.conditional => {
+                let id = self
+                    .substitute(cx, id, place)
+                    .unwrap_or_else(|| id.to_owned());
+                if (id == self.config_id) != negated {
+                    let mode = Mode {
+                        conditional: true,
+                        ..mode
+                    };
+                    self.logical(cx, rest, place, slice, mode, budget);
+                }
+            }
+            Directive::Definition { name, value } => self.definitions.set(name, value.to_owned()),
+            Directive::Sequence { .. } | Directive::List { .. } => {
+                match expand::repeat(line, &self.definitions) {
+                    Ok(lines) => {
+                        for line in lines {
+                            let mode = Mode {
+                                expanded: true,
+                                ..mode
+                            };
+                            self.logical(cx, &line, place, slice, mode, budget);
+                        }
+                    }
+                    Err(message) => self.complain(cx, place, Class::General, &message),
+                }
+            }
+            Directive::Include {
+                mode: check,
+                pattern,
+            } => {
+                let pattern = self
+                    .substitute(cx, pattern, place)
+                    .unwrap_or_else(|| pattern.to_owned());
+                include::include(self, cx, place, check, &pattern);
+            }
+            Directive::Conditional { .. } | Directive::Text(_) => {
+                match self.substitute(cx, line, place) {
+                    None => {
+                        include::check_level(self, cx, place, line);
+                        self.emit(line, place, slice, mode.expanded);
+                    }
+                    Some(expanded) => {
+                        let mode = Mode {
+                            expanded: true,
+                            ..mode
+                        };
+                        for part in expanded.split('\n') {
+                            // A definition may hold a comment mark that only now is one.
+                            let part = self.strip(cx, part, place);
+                            if matches!(syntax::directive(&part), Directive::Text(_)) {
+                                self.emit(&part, place, slice, true);
+                            } else {
+                                self.logical(cx, &part, place, slice, mode, budget);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Replaces the references of a line until none is left; `None`: there was none.
+    fn substitute(&mut self, cx: &mut Context<'_>, line: &str, place: Place) -> Option<String> {
+        if !line.contains('$') {
+            return None;
+        }
+        let directory = self
+            .sources
+            .get(place.source.0 as usize)
+            .and_then(|source| source.path.parent())
+            .map(Path::to_owned)
+            .unwrap_or_default();
+        let builtins = expand::Builtins {
+            facts: cx.facts,
+            directory: &directory,
+            config_id: &self.config_id,
+        };
+        match self.definitions.expand(line, &builtins) {
+            Ok(expanded) => expanded,
+            Err(message) => {
+                self.complain(cx, place, Class::General, &message);
+                None
+            }
+        }
+    }
+
+    /// Cuts a finished line at its braces and appends it to the slice.
+    fn emit(&mut self, line: &str, place: Place, slice: &mut Slice, expanded: bool) {
+        let base = slice.text.len();
+        slice.text.push_str(line);
+        let store = if expanded {
+            Store::Expanded
+        } else {
+            Store::Arena
+        };
+        let mut in_text = false;
+        let mut pieces = Vec::new();
+        syntax::statement(line, |piece| pieces.push(piece));
+        for piece in pieces {
+            if let Piece::OddQuote(..) = piece {
+                // keepalived drops the word and goes on with those before it; `strip` has told.
+                if !in_text {
+                    in_text = push_in(slice, place, store, None, false);
+                }
+                continue;
+            }
+            in_text = push_in(slice, place, store, Some((piece, base)), in_text);
+        }
+    }
+
+    /// Reports a finding about a whole line.
+    pub(super) fn complain(&self, cx: &mut Context<'_>, place: Place, class: Class, message: &str) {
+        cx.diagnostics
+            .push(Diagnostic::new(class, message).at(self.span(place, None)));
+    }
+
+    /// The place as a span; `columns` within the line, or all of it.
+    pub(super) fn span(&self, place: Place, columns: Option<(usize, usize)>) -> Span {
+        span(&self.sources, place, columns)
+    }
+}
+
+/// What a line has been through already.
+#[derive(Debug, Clone, Copy)]
+struct Mode {
+    /// A condition was met: a second `@` is text.
+    conditional: bool,
+    /// Something in it was replaced.
+    expanded: bool,
+}
+
+impl Mode {
+    const FIRST: Self = Self {
+        conditional: false,
+        expanded: false,
+    };
+}
+
+/// The place as a span; `columns` within the line, or all of it without the blanks around it.
+pub(super) fn span(sources: &[Source], place: Place, columns: Option<(usize, usize)>) -> Span {
+    let (name, text) = match sources.get(place.source.0 as usize) {
+        Some(source) => (source.name.clone(), &source.text[..]),
+        None => (Arc::from(""), ""),
+    };
+    let rest = text.get(place.offset..).unwrap_or_default();
+    let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+    let columns = match columns {
+        Some((start, end)) if line.get(start..end).is_some() => start..end,
+        _ => {
+            let start = line.len() - line.trim_start().len();
+            start..line.trim_end().len().max(start)
+        }
+    };
+    Span {
+        file: name,
+        line: place.number,
+        columns,
+        text: Arc::from(line),
+    }
+}
+
+/// Where a chunk of whole lines that begins at `offset` ends, and how many lines it has.
+fn chunk_end(text: &str, offset: usize, lines: usize) -> (usize, usize) {
+    let mut end = offset;
+    for taken in 0..lines {
+        if end - offset >= CHUNK {
+            return (end, taken);
+        }
+        match text[end..].find('\n') {
+            Some(length) => end += length + 1,
+            None => return (text.len(), taken + 1),
+        }
+    }
+    (end, lines)
+}
+
+fn count_lines(bytes: &[u8]) -> u32 {
+    // Files are at most MAX_FILE bytes, so the count fits.
+    u32::try_from(bytes.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX)
+}
+
+const fn extent(piece: Piece) -> (usize, usize) {
+    match piece {
+        Piece::Word(start, end) | Piece::OddQuote(start, end) => (start, end),
+        Piece::Quoted(start, end) => (start - 1, end + 1),
+        Piece::Open(at) | Piece::Close(at) => (at, at + 1),
+    }
+}
+
+/// Whether a line that begins like this has to go through the rules per line.
+fn starts_special(body: &str, piece: Piece) -> bool {
+    match piece {
+        Piece::Word(start, end) => {
+            let word = &body.as_bytes()[start..end];
+            match word.first() {
+                Some(b'@' | b'~') => true,
+                Some(b'i') => {
+                    word.starts_with(b"include")
+                        && (word.len() <= 8 || word == include::CHECK_KEYWORD.as_bytes())
+                }
+                _ => false,
+            }
+        }
+        Piece::Quoted(..) | Piece::Open(_) | Piece::Close(_) | Piece::OddQuote(..) => false,
+    }
+}
+
+/// Whether the piece makes its line go through the rules per line.
+fn is_special(body: &str, piece: Piece) -> bool {
+    match piece {
+        Piece::Word(start, end) => body.as_bytes()[start..end]
+            .iter()
+            .any(|&byte| byte <= b' ' || byte == b'$' || byte == b'\\' || byte >= 0x7f),
+        Piece::Quoted(start, end) => body.as_bytes()[start..end]
+            .iter()
+            .any(|&byte| matches!(byte, 0 | b'$' | b'\\')),
+        Piece::OddQuote(..) => true,
+        Piece::Open(_) | Piece::Close(_) => false,
+    }
+}
+
+/// Appends a piece of the fast way; returns whether a text line is open now.
+fn push(slice: &mut Slice, place: Place, piece: Piece, begin: usize, in_text: bool) -> bool {
+    push_in(slice, place, Store::File, Some((piece, begin)), in_text)
+}
+
+/// Appends a piece whose store begins at the given base; without a piece, an empty text line.
+fn push_in(
+    slice: &mut Slice,
+    place: Place,
+    store: Store,
+    piece: Option<(Piece, usize)>,
+    in_text: bool,
+) -> bool {
+    let kind = match piece {
+        Some((Piece::Open(_), _)) => Kind::Open,
+        Some((Piece::Close(_), _)) => Kind::Close,
+        _ => Kind::Text,
+    };
+    if !(in_text && kind == Kind::Text) {
+        slice.lines.push(Line {
+            kind,
+            store,
+            source: place.source,
+            number: place.number,
+            offset: narrow(place.offset),
+            first: narrow(slice.words.len()),
+            count: 0,
+        });
+    }
+    if let Some((piece, base)) = piece {
+        let (start, end) = match piece {
+            Piece::Word(start, end) | Piece::Quoted(start, end) | Piece::OddQuote(start, end) => {
+                (start, end)
+            }
+            Piece::Open(at) | Piece::Close(at) => (at, at + 1),
+        };
+        slice.words.push(Word {
+            start: narrow(base + start),
+            end: narrow(base + end),
+        });
+        if let Some(line) = slice.lines.last_mut() {
+            line.count += 1;
+        }
+    }
+    kind == Kind::Text
+}
+
+/// Offsets fit 32 bits: files are limited to `MAX_FILE`, expansions to less.
+fn narrow(offset: usize) -> u32 {
+    debug_assert!(u32::try_from(offset).is_ok());
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}

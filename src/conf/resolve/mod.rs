@@ -1,0 +1,45 @@
+//! From what was said to what it means: defaults, consistency rules, the typed model.
+//!
+//! Owns: everything that can only be decided once the whole text is read. Never does: look at
+//! text. Driven by: `Loader::finish`.
+
+mod check;
+mod vrrp;
+
+use super::diag::{Class, Diagnostic, Diagnostics};
+use super::draft::Draft;
+use super::model::{Config, Global};
+use super::reader::{Place, span};
+use super::source::Source;
+
+/// Where findings of the resolution go.
+pub(super) struct Context<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+impl Context<'_> {
+    /// A finding about an object as a whole. keepalived prints these without a place, so the
+    /// place is a note.
+    fn finding(&self, class: Class, message: String, place: Place) -> Diagnostic {
+        Diagnostic::new(class, message).note("defined here", Some(span(self.sources, place, None)))
+    }
+
+    fn report(&mut self, class: Class, message: String, place: Place) {
+        let finding = self.finding(class, message, place);
+        self.diagnostics.push(finding);
+    }
+}
+
+/// The model that the draft means.
+pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
+    let vrrp_instances = vrrp::instances(draft.instances, draft.global.garp, cx);
+    Config {
+        global: Global {
+            router_id: draft.global.router_id,
+        },
+        vrrp_instances,
+        virtual_servers: check::services(draft.services, cx),
+        files: Vec::new(),
+    }
+}

@@ -1,0 +1,181 @@
+//! The keyword tables: which keyword stands where, what form it has, and who takes it.
+//!
+//! Owns: one row for each keyword and level. Dispatch, "did you mean" and the coverage test read
+//! the same rows; a new keyword is a new row and its handler. Never does: interpret values.
+//! Driven by: `bind`.
+
+mod check;
+mod global;
+mod inactive;
+mod vrrp;
+
+use super::bind::{Close, Handler};
+
+/// A kind of block, by what keywords it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Level {
+    Root,
+    Global,
+    Instance,
+    Authentication,
+    VirtualServer,
+    RealServer,
+    TcpCheck,
+}
+
+impl Level {
+    /// Every level.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Root,
+        Self::Global,
+        Self::Instance,
+        Self::Authentication,
+        Self::VirtualServer,
+        Self::RealServer,
+        Self::TcpCheck,
+    ];
+
+    /// The block as an operator calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Root => "the top level",
+            Self::Global => "global_defs",
+            Self::Instance => "vrrp_instance",
+            Self::Authentication => "authentication",
+            Self::VirtualServer => "virtual_server",
+            Self::RealServer => "real_server",
+            Self::TcpCheck => "TCP_CHECK",
+        }
+    }
+
+    /// The active keywords of the block, sorted by name.
+    const fn table(self) -> &'static [Keyword] {
+        match self {
+            Self::Root => vrrp::ROOT,
+            Self::Global => global::GLOBAL,
+            Self::Instance => vrrp::INSTANCE,
+            Self::Authentication => vrrp::AUTHENTICATION,
+            Self::VirtualServer => check::VIRTUAL_SERVER,
+            Self::RealServer => check::REAL_SERVER,
+            Self::TcpCheck => check::TCP_CHECK,
+        }
+    }
+}
+
+/// What follows a keyword.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// Only words.
+    Leaf(Handler),
+    /// A block of keywords.
+    Block {
+        open: Handler,
+        inner: Level,
+        close: Close,
+    },
+    /// A block whose lines are values.
+    Values { line: Handler },
+    /// Only words; keepalived knows it, this version does nothing with it.
+    InactiveLeaf,
+    /// A block; keepalived knows it, this version skips it whole.
+    InactiveBlock,
+    /// Of an older release; the text says what became of it.
+    Obsolete(&'static str),
+}
+
+/// A row.
+#[derive(Clone, Copy)]
+pub(super) struct Keyword {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    /// One line for people.
+    pub(super) doc: &'static str,
+}
+
+/// The row of `name` in a block; also of keywords that are known but not active.
+pub(super) fn find(level: Level, name: &str) -> Option<Form> {
+    let table = level.table();
+    if let Ok(index) = table.binary_search_by(|keyword| keyword.name.cmp(name)) {
+        return table.get(index).map(|keyword| keyword.form);
+    }
+    let inactive = inactive::INACTIVE;
+    inactive
+        .binary_search_by(|row| (row.0, row.1).cmp(&(level, name)))
+        .ok()
+        .and_then(|index| inactive.get(index))
+        .map(|row| row.2)
+}
+
+/// The names that are known in a block.
+pub(super) fn names(level: Level) -> impl Iterator<Item = &'static str> {
+    let active = level.table().iter().map(|keyword| keyword.name);
+    let inactive = inactive::INACTIVE
+        .iter()
+        .filter(move |row| row.0 == level)
+        .map(|row| row.1);
+    active.chain(inactive)
+}
+
+/// The levels in which a name is known.
+pub(super) fn levels_of(name: &str) -> impl Iterator<Item = Level> {
+    Level::ALL
+        .into_iter()
+        .filter(move |level| find(*level, name).is_some())
+}
+
+/// What an active keyword is for, in one line.
+pub(super) fn doc(level: Level, name: &str) -> Option<&'static str> {
+    level
+        .table()
+        .iter()
+        .find(|keyword| keyword.name == name)
+        .map(|keyword| keyword.doc)
+}
+
+/// The known name nearest to `name` in a block, if any is near.
+pub(super) fn nearest(level: Level, name: &str) -> Option<&'static str> {
+    if name.len() < 3 || name.len() > 64 {
+        return None;
+    }
+    names(level)
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 5)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_sorted_and_documented() {
+        for level in Level::ALL {
+            assert!(
+                level.table().is_sorted_by(|a, b| a.name < b.name),
+                "{level:?}"
+            );
+            assert!(level.table().iter().all(|row| !row.doc.is_empty()));
+        }
+        assert!(inactive::INACTIVE.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
+    }
+
+    #[test]
+    fn no_keyword_is_both_active_and_inactive() {
+        for row in inactive::INACTIVE {
+            let active = row.0.table().iter().any(|keyword| keyword.name == row.1);
+            assert!(!active, "{row:?}", row = (row.0, row.1));
+        }
+    }
+
+    // Input: typing slips. Output: the keyword meant.
+    #[test]
+    fn near_names_are_suggested() {
+        assert_eq!(nearest(Level::Instance, "prioritty"), Some("priority"));
+        assert_eq!(
+            nearest(Level::TcpCheck, "conect_port"),
+            Some("connect_port")
+        );
+        assert_eq!(nearest(Level::Root, "zzzzzz"), None);
+    }
+}

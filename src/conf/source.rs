@@ -1,0 +1,164 @@
+//! Where the text comes from, and what it looks like inside the pipeline.
+//!
+//! Owns: the seams to the file system and to the host's facts, the text of every file, and the
+//! mapping that lets any byte pass: a byte that is not valid UTF-8 becomes the private-use
+//! character U+F700 + byte and goes back to the same byte in [`to_bytes`]. Never does: open a file
+//! itself, change the working directory. Driven by: `reader`.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files above this size are refused: a configuration is not a log or a disk image.
+pub const MAX_FILE: usize = 256 << 20;
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileError {
+    /// There is no such file.
+    Missing,
+    /// It may not be read.
+    Denied,
+    /// It is a directory, an executable file or something else that is no plain file.
+    NotRegular,
+    /// It is larger than [`MAX_FILE`].
+    TooLarge,
+    /// The system says.
+    Other(String),
+}
+
+/// The file system as the reader sees it.
+pub trait Files {
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError>;
+
+    /// The existing paths that match `pattern` (`*`, `?`, `[…]`; no braces), sorted.
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf>;
+}
+
+/// Facts of the host that a configuration is checked against or refers to.
+pub trait HostFacts {
+    /// Whether the interface exists.
+    fn interface_exists(&self, name: &str) -> bool;
+
+    /// The node name; up to its first dot it is the default config id.
+    fn node_name(&self) -> String;
+
+    /// A variable of the environment (`${_ENV NAME}`).
+    fn environment(&self, name: &str) -> Option<String>;
+
+    /// The directory that relative names in the main file refer to.
+    fn working_directory(&self) -> PathBuf;
+}
+
+/// First of the private-use characters that stand for single bytes.
+const BYTE_BASE: u32 = 0xF700;
+
+/// The character that stands for the literal byte `byte`.
+#[must_use]
+pub(super) fn byte_char(byte: u8) -> char {
+    // 0xF700 + 0..=0xFF is inside the private use area, so this is always a character.
+    char::from_u32(BYTE_BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The byte that `c` stands for, if it stands for one.
+fn char_byte(c: char) -> Option<u8> {
+    u8::try_from(u32::from(c).checked_sub(BYTE_BASE)?).ok()
+}
+
+/// The text of a file: what is not UTF-8, and what would be mistaken for a mapped byte, is mapped.
+/// CR before LF is dropped, as keepalived does.
+#[must_use]
+pub fn to_text(bytes: Vec<u8>) -> String {
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(|c| char_byte(c).is_some()) => text,
+        Ok(text) => map_bytes(text.as_bytes()),
+        Err(error) => map_bytes(error.as_bytes()),
+    };
+    if text.contains('\r') {
+        text.replace("\r\n", "\n")
+    } else {
+        text
+    }
+}
+
+fn map_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() + bytes.len() / 2);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if char_byte(c).is_some() {
+                let mut buffer = [0; 4];
+                text.extend(c.encode_utf8(&mut buffer).bytes().map(byte_char));
+            } else {
+                text.push(c);
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(byte_char));
+    }
+    text
+}
+
+/// The bytes that a piece of text had in its file.
+#[must_use]
+pub fn to_bytes(text: &str) -> Cow<'_, [u8]> {
+    if text.is_ascii() || !text.chars().any(|c| char_byte(c).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match char_byte(c) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// The text for people: mapped ASCII bytes (`\#`) as themselves, other mapped bytes as a
+/// replacement character.
+#[must_use]
+pub fn to_display(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.chars().any(|c| char_byte(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(String::from_utf8_lossy(&to_bytes(text)).into_owned())
+}
+
+/// One file that was read.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Its name for messages.
+    pub(super) name: Arc<str>,
+    /// Its path.
+    pub(super) path: PathBuf,
+    /// Its text.
+    pub(super) text: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: every byte value, in an order that is not UTF-8. Output: the same bytes.
+    #[test]
+    fn any_bytes_survive_the_way_in_and_out() {
+        let bytes: Vec<u8> = (0..=255).rev().collect();
+        let text = to_text(bytes.clone());
+        assert_eq!(to_bytes(&text).as_ref(), bytes);
+    }
+
+    // Input: a private-use character of our own range in valid UTF-8. Output: its three bytes.
+    #[test]
+    fn our_own_private_characters_survive_too() {
+        let text = to_text("a\u{f741}b".as_bytes().to_vec());
+        assert_eq!(to_bytes(&text).as_ref(), "a\u{f741}b".as_bytes());
+    }
+
+    #[test]
+    fn carriage_return_before_line_feed_is_dropped() {
+        assert_eq!(to_text(b"a\r\nb\rc\n".to_vec()), "a\nb\rc\n");
+    }
+}

@@ -1,0 +1,89 @@
+//! The file system and the facts of this host, for the configuration reader.
+//!
+//! Owns: the real implementations of `conf::Files` and `conf::HostFacts`. Never does: interpret
+//! text. Driven by: `conf::Loader`.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::conf::{FileError, Files, HostFacts, source};
+
+/// The file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostFiles;
+
+impl Files for HostFiles {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        let facts = fs::metadata(path).map_err(|error| reason(&error))?;
+        // keepalived refuses executable files: scripts end up among includes by accident.
+        if !facts.is_file() || facts.permissions().mode() & 0o111 != 0 {
+            return Err(FileError::NotRegular);
+        }
+        let limit = source::MAX_FILE;
+        let mut bytes =
+            Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0).min(limit) + 1);
+        let file = File::open(path).map_err(|error| reason(&error))?;
+        // One byte more than allowed tells a file that is too large, or still growing, apart.
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(most)
+            .read_to_end(&mut bytes)
+            .map_err(|error| reason(&error))?;
+        if bytes.len() > limit {
+            return Err(FileError::TooLarge);
+        }
+        Ok(bytes)
+    }
+
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
+        let Some(pattern) = pattern.to_str() else {
+            return Vec::new();
+        };
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+            ..glob::MatchOptions::default()
+        };
+        let mut found: Vec<PathBuf> = glob::glob_with(pattern, options)
+            .map(|paths| paths.flatten().collect())
+            .unwrap_or_default();
+        found.sort();
+        found
+    }
+}
+
+fn reason(error: &std::io::Error) -> FileError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FileError::Missing,
+        ErrorKind::PermissionDenied => FileError::Denied,
+        _ => FileError::Other(error.to_string()),
+    }
+}
+
+/// Facts of this host, asked of the kernel when they are needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts;
+
+impl HostFacts for Facts {
+    fn interface_exists(&self, name: &str) -> bool {
+        nix::net::if_::if_nametoindex(source::to_bytes(name).as_ref()).is_ok()
+    }
+
+    fn node_name(&self) -> String {
+        nix::unistd::gethostname()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        std::env::var_os(name).map(|value| {
+            use std::os::unix::ffi::OsStringExt as _;
+            source::to_text(value.into_vec())
+        })
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        std::env::current_dir().unwrap_or_default()
+    }
+}
