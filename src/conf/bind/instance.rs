@@ -228,25 +228,66 @@ pub(super) fn garp_count(
     Ok(())
 }
 
-macro_rules! garp {
-    ($($name:ident: $kind:ident($($min:literal)?) -> $field:ident;)*) => {$(
-        /// The keyword of that name.
-        pub(in super::super) fn $name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-            current(draft, |instance| {
-                let owner = format!("({}): ", instance.name);
-                $kind(st, &owner, $($min,)? &mut instance.garp.$field)
-            })
-        }
-    )*};
+/// `garp_master_delay SECONDS`
+pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_seconds(st, &owner, &mut instance.garp.delay)
+    })
 }
 
-garp! {
-    garp_master_delay: garp_seconds() -> delay;
-    garp_master_refresh: garp_seconds() -> refresh;
-    garp_master_repeat: garp_count(1) -> repeat;
-    garp_master_refresh_repeat: garp_count(1) -> refresh_repeat;
-    garp_lower_prio_delay: garp_seconds() -> lower_priority_delay;
-    garp_lower_prio_repeat: garp_count(0) -> lower_priority_repeat;
+/// `garp_master_refresh SECONDS`
+pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_seconds(st, &owner, &mut instance.garp.refresh)
+    })
+}
+
+/// `garp_master_repeat COUNT`
+pub(in super::super) fn garp_master_repeat(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_count(st, &owner, 1, &mut instance.garp.repeat)
+    })
+}
+
+/// `garp_master_refresh_repeat COUNT`
+pub(in super::super) fn garp_master_refresh_repeat(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_count(st, &owner, 1, &mut instance.garp.refresh_repeat)
+    })
+}
+
+/// `garp_lower_prio_delay SECONDS`
+pub(in super::super) fn garp_lower_prio_delay(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_seconds(st, &owner, &mut instance.garp.lower_priority_delay)
+    })
+}
+
+/// `garp_lower_prio_repeat COUNT`
+pub(in super::super) fn garp_lower_prio_repeat(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Outcome {
+    current(draft, |instance| {
+        let owner = owner(instance);
+        garp_count(st, &owner, 0, &mut instance.garp.lower_priority_repeat)
+    })
+}
+
+/// What messages about an instance begin with.
+fn owner(instance: &InstanceDraft) -> String {
+    format!("({}): ", instance.name)
 }
 
 /// `authentication {`
