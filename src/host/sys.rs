@@ -1,0 +1,367 @@
+//! The system calls that no safe wrapper among our dependencies offers.
+//!
+//! Owns: the only `unsafe` of the crate; each block says why it is sound. Never does: keep state,
+//! decide, log. Driven by: the drivers beside it. What nix, socket2, std or mio offer safely is
+//! used from there instead, and does not belong here.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
+
+use crate::base::IfIndex;
+
+/// Packets handed over by one [`receive_batch`] or [`send_batch`] at most.
+pub(super) const BATCH: usize = 16;
+
+/// Which side of a fork this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fork {
+    /// The caller; the other process has this id.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// Makes a second process.
+pub(super) fn fork() -> io::Result<Fork> {
+    // SAFETY: fork is unsound only where another thread may hold a lock that the child then waits
+    // for. This program never starts a thread, so the child may go on as if nothing had happened.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        nix::unistd::ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+/// Takes one of the blocked signals of `set` that is pending or arrives within `timeout` (`None`:
+/// however long it takes). `Ok(None)` after the timeout, and after an interruption.
+pub(super) fn wait_signal(set: &SigSet, timeout: Option<Duration>) -> io::Result<Option<i32>> {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(timeout.subsec_nanos().cast_signed()),
+    });
+    let timeout = timeout
+        .as_ref()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the set is a valid sigset_t, the information is not wanted, and the timeout is null
+    // or points to a timespec that lives until the end of this function.
+    let signal = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), timeout) };
+    if signal > 0 {
+        return Ok(Some(signal));
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EINTR) => Ok(None),
+        _ => Err(error),
+    }
+}
+
+/// Sends any signal, real-time ones included.
+pub(super) fn send_signal(pid: Pid, signal: i32) -> io::Result<()> {
+    // SAFETY: kill takes two integers and touches no memory of ours.
+    if unsafe { libc::kill(pid.as_raw(), signal) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The numbers of the first and last real-time signal as the C library sees them.
+pub(super) fn realtime_signals() -> (i32, i32) {
+    (libc::SIGRTMIN(), libc::SIGRTMAX())
+}
+
+/// Adds a signal to a set by its number, real-time ones included.
+pub(super) fn add_to_set(set: &SigSet, signals: &[i32]) -> SigSet {
+    let mut raw = *set.as_ref();
+    for &signal in signals {
+        // SAFETY: raw is an initialised sigset_t; a number that is no signal is refused with
+        // EINVAL and changes nothing.
+        unsafe { libc::sigaddset(&raw mut raw, signal) };
+    }
+    // SAFETY: raw was initialised by SigSet and changed by sigaddset only.
+    unsafe { SigSet::from_sigset_t_unchecked(raw) }
+}
+
+/// Gives SIGPIPE back its default, for the modes of a command-line tool: `-t | head` then ends
+/// quietly, as every other tool in a pipe does.
+pub(super) fn default_sigpipe() {
+    // SAFETY: setting a disposition to SIG_DFL installs no code of ours.
+    let _before =
+        unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
+}
+
+/// Broken-down local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LocalTime {
+    /// Full years.
+    pub(super) year: i32,
+    /// 0 to 11.
+    pub(super) month: usize,
+    /// 1 to 31.
+    pub(super) day: i32,
+    /// 0 to 6, from Sunday.
+    pub(super) weekday: usize,
+    /// 0 to 23.
+    pub(super) hour: i32,
+    /// 0 to 59.
+    pub(super) minute: i32,
+    /// 0 to 60.
+    pub(super) second: i32,
+}
+
+/// The local time at `seconds` since 1970.
+pub(super) fn local_time(seconds: i64) -> LocalTime {
+    let mut tm = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both pointers are valid for the call; localtime_r fills tm or leaves it, and tm is
+    // valid when all its bytes are zero (integers and a nullable pointer), so it may be read.
+    let tm = unsafe {
+        libc::localtime_r(&raw const seconds, tm.as_mut_ptr());
+        tm.assume_init()
+    };
+    LocalTime {
+        year: tm.tm_year + 1900,
+        month: usize::try_from(tm.tm_mon).unwrap_or(0),
+        day: tm.tm_mday,
+        weekday: usize::try_from(tm.tm_wday).unwrap_or(0),
+        hour: tm.tm_hour,
+        minute: tm.tm_min,
+        second: tm.tm_sec,
+    }
+}
+
+/// Text of a system error number, without the number.
+pub(super) fn error_text(errno: i32) -> String {
+    let mut text = [0u8; 128];
+    // SAFETY: the buffer is valid for its length, and the XSI strerror_r ends what it writes with
+    // a zero byte within it.
+    let status = unsafe { libc::strerror_r(errno, text.as_mut_ptr().cast(), text.len()) };
+    match CStr::from_bytes_until_nul(&text) {
+        Ok(text) if status == 0 => text.to_string_lossy().into_owned(),
+        _ => format!("error {errno}"),
+    }
+}
+
+/// Receives up to [`BATCH`] packets that are there already, the n-th into the n-th part of
+/// `buffer` of `slot` bytes, and notes their lengths. A packet that does not fit gets length 0.
+/// Fewer than [`BATCH`]: the queue was empty then, and a packet that comes later will be
+/// announced; so an edge-triggered reader needs no further call.
+pub(super) fn receive_batch(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    slot: usize,
+    lengths: &mut [usize; BATCH],
+) -> io::Result<usize> {
+    let mut vectors = [const {
+        libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        }
+    }; BATCH];
+    // SAFETY: an mmsghdr is integers and nullable pointers; all zero means "nothing given".
+    let mut headers: [libc::mmsghdr; BATCH] = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut count = 0;
+    for ((part, vector), header) in buffer
+        .chunks_exact_mut(slot)
+        .zip(&mut vectors)
+        .zip(&mut headers)
+    {
+        vector.iov_base = part.as_mut_ptr().cast();
+        vector.iov_len = slot;
+        header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+        header.msg_hdr.msg_iovlen = 1;
+        count += 1;
+    }
+    // SAFETY: the first `count` headers each point to one vector, and that to its own part of the
+    // buffer; all of them live until the end of this function. No names or control data are asked
+    // for.
+    let received = unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+        )
+    };
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    for (length, header) in lengths.iter_mut().zip(&headers).take(received) {
+        let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        *length = if truncated {
+            0
+        } else {
+            usize::try_from(header.msg_len).unwrap_or(0)
+        };
+    }
+    Ok(received)
+}
+
+/// Where a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An Ethernet frame, out of this interface.
+    Link(IfIndex),
+}
+
+/// A socket address of either kind that [`Destination`] knows.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Address {
+    v4: libc::sockaddr_in,
+    link: libc::sockaddr_ll,
+}
+
+impl Address {
+    fn new(to: Destination, bytes: &[u8]) -> (Self, libc::socklen_t) {
+        match to {
+            Destination::V4(address) => {
+                let v4 = libc::sockaddr_in {
+                    sin_family: AF_INET,
+                    sin_port: 0,
+                    sin_addr: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(address.octets()),
+                    },
+                    sin_zero: [0; 8],
+                };
+                (Self { v4 }, LEN_INET)
+            }
+            Destination::Link(index) => {
+                let mut link = libc::sockaddr_ll {
+                    sll_family: AF_PACKET,
+                    sll_protocol: 0,
+                    sll_ifindex: index.get().cast_signed(),
+                    sll_hatype: 0,
+                    sll_pkttype: 0,
+                    sll_halen: 6,
+                    sll_addr: [0; 8],
+                };
+                // The frame says itself who gets it and what it is; the kernel wants both again.
+                if let Some((destination, _)) = bytes.split_first_chunk::<6>() {
+                    link.sll_addr[..6].copy_from_slice(destination);
+                }
+                if let Some(&[high, low]) = bytes.get(12..14) {
+                    link.sll_protocol = u16::from_ne_bytes([high, low]);
+                }
+                (Self { link }, LEN_LINK)
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // Constants of the C headers that fit.
+const AF_INET: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
+#[allow(clippy::cast_possible_truncation)]
+const AF_PACKET: libc::sa_family_t = libc::AF_PACKET as libc::sa_family_t;
+#[allow(clippy::cast_possible_truncation)]
+const LEN_INET: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+#[allow(clippy::cast_possible_truncation)]
+const LEN_LINK: libc::socklen_t = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+
+/// Sends up to [`BATCH`] packets in one call and returns how many the kernel took; the error is
+/// that of the first one. `flags` are `MSG_*` beside "do not wait".
+pub(super) fn send_batch(
+    socket: BorrowedFd<'_>,
+    packets: &[(Destination, &[u8])],
+    flags: i32,
+) -> io::Result<usize> {
+    // SAFETY: sockaddr_in, sockaddr_ll, iovec and mmsghdr are plain integers and nullable
+    // pointers, for which all bytes zero is a valid value.
+    let (mut addresses, mut vectors, mut headers): (
+        [Address; BATCH],
+        [libc::iovec; BATCH],
+        [libc::mmsghdr; BATCH],
+    ) = unsafe {
+        (
+            MaybeUninit::zeroed().assume_init(),
+            MaybeUninit::zeroed().assume_init(),
+            MaybeUninit::zeroed().assume_init(),
+        )
+    };
+    let mut count = 0;
+    for ((((to, bytes), address), vector), header) in packets
+        .iter()
+        .zip(&mut addresses)
+        .zip(&mut vectors)
+        .zip(&mut headers)
+    {
+        let length;
+        (*address, length) = Address::new(*to, bytes);
+        vector.iov_base = bytes.as_ptr().cast_mut().cast();
+        vector.iov_len = bytes.len();
+        header.msg_hdr.msg_name = std::ptr::from_mut(address).cast();
+        header.msg_hdr.msg_namelen = length;
+        header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+        header.msg_hdr.msg_iovlen = 1;
+        count += 1;
+    }
+    // SAFETY: the first `count` headers point to one address and one vector each, and the vector
+    // to the bytes of a packet; all of them outlive the call, which only reads the bytes.
+    let sent = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT | flags,
+        )
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
+
+    // Input: 3 datagrams, the second too long for its slot. Output: their bytes, 0 for the long
+    // one, then "would block".
+    #[test]
+    fn a_batch_keeps_packets_apart_and_marks_what_did_not_fit() {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        b.set_nonblocking(true).unwrap();
+        for bytes in [&b"one"[..], &[7; 9], b"three"] {
+            a.send(bytes).unwrap();
+        }
+        let mut buffer = [0u8; 8 * BATCH];
+        let mut lengths = [99; BATCH];
+        assert_eq!(
+            receive_batch(b.as_fd(), &mut buffer, 8, &mut lengths).unwrap(),
+            3
+        );
+        assert_eq!(lengths[..3], [3, 0, 5]);
+        assert_eq!(&buffer[..3], b"one");
+        assert_eq!(&buffer[16..21], b"three");
+        let error = receive_batch(b.as_fd(), &mut buffer, 8, &mut lengths).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_blocked_signal_is_taken_by_waiting_for_it() {
+        let set = add_to_set(&SigSet::empty(), &[realtime_signals().0 + 5]);
+        set.thread_block().unwrap();
+        assert_eq!(
+            wait_signal(&set, Some(Duration::from_millis(1))).unwrap(),
+            None
+        );
+        // SAFETY: signals the calling thread itself, which has the signal blocked.
+        unsafe { libc::raise(realtime_signals().0 + 5) };
+        assert_eq!(
+            wait_signal(&set, Some(Duration::from_secs(5))).unwrap(),
+            Some(realtime_signals().0 + 5)
+        );
+    }
+
+    #[test]
+    fn error_texts_are_the_c_librarys() {
+        assert_eq!(error_text(libc::ENODEV), "No such device");
+    }
+}
