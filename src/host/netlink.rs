@@ -1,0 +1,573 @@
+//! Links and addresses: what the kernel has, and the addresses that we put there.
+//!
+//! Owns: the monitor socket with a mirror of what it told, and the messages that add and remove
+//! addresses. Never does: decide which address should be where. Driven by: `event_loop`
+//! (monitor), `exec` and `supervisor` (addresses).
+//!
+//! The mirror is here because the kernel drops messages when a receiver is slow (`ENOBUFS`): then
+//! everything is listed anew, and what the list lacks is reported as gone. It also keeps back what
+//! changes nothing, such as the running lifetime of an address.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, RawFd};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+};
+use netlink_packet_core::{NetlinkBuffer, NlasIterator};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo,
+};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkLayerType};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+use super::request::{self, Raw, Requester};
+use crate::base::{IfIndex, Mac, ident};
+use crate::ops::{AddressChange, AddressSpec, LinkChange, LinkState};
+
+// linux/rtnetlink.h
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+const RTNLGRP_LINK: u32 = 1;
+const RTNLGRP_IPV4_IFADDR: u32 = 5;
+const RTNLGRP_IPV6_IFADDR: u32 = 9;
+// linux/if_link.h
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_EXT_MASK: u16 = 29;
+const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+// linux/if_addr.h
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+const IFA_F_SECONDARY: u32 = 1;
+
+/// `IFA_PROTO` of addresses that keepalived adds, as iproute2 shows it (`proto keepalived`).
+const PROTO_KEEPALIVED: u8 = 18;
+
+/// Lengths of the headers that follow the netlink header.
+const LINK_HEADER: usize = 16;
+const ADDRESS_HEADER: usize = 8;
+
+/// What the monitor has to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A link.
+    Link(LinkChange),
+    /// An address.
+    Address(AddressChange),
+}
+
+/// Messages of this many datagrams are handled in one turn.
+const BUDGET: usize = 32;
+
+/// Whether a reading reached the end of what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drained {
+    /// Yes; the next message will be announced.
+    All,
+    /// No, the budget was used up.
+    Rest,
+}
+
+type AddressKey = (IfIndex, IpAddr, u8);
+
+/// What is known to exist.
+#[derive(Debug, Default)]
+struct Mirror {
+    links: BTreeMap<IfIndex, LinkChange>,
+    addresses: BTreeMap<AddressKey, AddressChange>,
+}
+
+/// The socket that hears of every change of links and addresses.
+pub(super) struct Monitor {
+    socket: Socket,
+    mirror: Mirror,
+    sequence: u32,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor")
+            .field("mirror", &self.mirror)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// Opens the socket and subscribes to changes.
+    pub(super) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.set_non_blocking(true)?;
+        for group in [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
+            socket.add_membership(group)?;
+        }
+        Ok(Self {
+            socket,
+            mirror: Mirror::default(),
+            sequence: 0,
+        })
+    }
+
+    /// Lists everything that exists and tells the difference to what was known.
+    ///
+    /// # Errors
+    /// What the kernel says; the mirror is then what could be read.
+    pub(super) fn list(&mut self, buffer: &mut [u8], out: &mut Vec<Change>) -> io::Result<()> {
+        // A list during which something changed is marked as inconsistent, but the change itself
+        // arrives on this very socket, before or after: nothing is missed.
+        let mut seen = Mirror::default();
+        let mut link = vec![0u8; LINK_HEADER];
+        link.extend_from_slice(&8u16.to_ne_bytes());
+        link.extend_from_slice(&IFLA_EXT_MASK.to_ne_bytes());
+        link.extend_from_slice(&RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+        self.list_one(
+            Raw {
+                kind: RTM_GETLINK,
+                payload: &link,
+            },
+            buffer,
+            &mut seen,
+            out,
+        )?;
+        let address = [0u8; ADDRESS_HEADER];
+        self.list_one(
+            Raw {
+                kind: RTM_GETADDR,
+                payload: &address,
+            },
+            buffer,
+            &mut seen,
+            out,
+        )?;
+
+        let gone: Vec<_> = self
+            .mirror
+            .addresses
+            .iter()
+            .filter(|(key, _)| !seen.addresses.contains_key(key))
+            .map(|(_, address)| {
+                Change::Address(AddressChange {
+                    present: false,
+                    ..address.clone()
+                })
+            })
+            .chain(
+                self.mirror
+                    .links
+                    .iter()
+                    .filter(|(index, _)| !seen.links.contains_key(index))
+                    .map(|(_, link)| {
+                        Change::Link(LinkChange {
+                            state: None,
+                            ..link.clone()
+                        })
+                    }),
+            )
+            .collect();
+        for change in gone {
+            self.mirror.take(change, out);
+        }
+        Ok(())
+    }
+
+    fn list_one(
+        &mut self,
+        raw: Raw<'_>,
+        buffer: &mut [u8],
+        seen: &mut Mirror,
+        out: &mut Vec<Change>,
+    ) -> io::Result<()> {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let mut bytes = Vec::new();
+        request::append(&mut bytes, raw, NLM_F_REQUEST | NLM_F_DUMP, sequence);
+        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+        let mut end = false;
+        let mut scrap = Vec::new();
+        while !end {
+            let read = match self.receive(buffer) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Changes were lost while listing: the list itself is still complete.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => continue,
+                Err(error) => return Err(error),
+            };
+            let mirror = &mut self.mirror;
+            request::each_message(&buffer[..read], |message| {
+                let ours = message.sequence_number() == sequence;
+                match message.message_type() {
+                    NLMSG_DONE | NLMSG_ERROR if ours => end = true,
+                    _ => {
+                        if let Some(change) = decode(message) {
+                            // Also what arrives between: it is later than the list's view of it.
+                            seen.take(change.clone(), &mut scrap);
+                            scrap.clear();
+                            mirror.take(change, out);
+                        }
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads what has been announced.
+    ///
+    /// # Errors
+    /// Only what makes the socket useless.
+    pub(super) fn read(&mut self, buffer: &mut [u8], out: &mut Vec<Change>) -> io::Result<Drained> {
+        for _ in 0..BUDGET {
+            let read = match self.receive(buffer) {
+                Ok(read) => read,
+                Err(error) => match (error.kind(), error.raw_os_error()) {
+                    (io::ErrorKind::WouldBlock, _) => return Ok(Drained::All),
+                    (io::ErrorKind::Interrupted, _) => continue,
+                    (_, Some(libc::ENOBUFS)) => {
+                        log::warn!(target: ident::VRRP, "Netlink: the kernel dropped messages, listing links and addresses anew");
+                        self.list(buffer, out)?;
+                        continue;
+                    }
+                    _ => return Err(error),
+                },
+            };
+            let mirror = &mut self.mirror;
+            request::each_message(&buffer[..read], |message| {
+                if let Some(change) = decode(message) {
+                    mirror.take(change, out);
+                }
+            });
+        }
+        Ok(Drained::Rest)
+    }
+
+    fn receive(&self, mut buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(&mut buffer, 0)
+    }
+}
+
+impl AsRawFd for Monitor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl Mirror {
+    /// Notes a change and passes it on if it is one.
+    fn take(&mut self, change: Change, out: &mut Vec<Change>) {
+        let news = match &change {
+            Change::Link(link) if link.state.is_none() => {
+                // The kernel does not always say that the addresses went with the link.
+                let index = link.index;
+                self.addresses.retain(|key, _| key.0 != index);
+                self.links.remove(&index).is_some()
+            }
+            Change::Link(link) => {
+                self.links.insert(link.index, link.clone()).as_ref() != Some(link)
+            }
+            Change::Address(address) => {
+                let key = (address.index, address.address, address.prefix_len);
+                if address.present {
+                    self.addresses.insert(key, address.clone()).as_ref() != Some(address)
+                } else {
+                    self.addresses.remove(&key).is_some()
+                }
+            }
+        };
+        if news {
+            out.push(change);
+        }
+    }
+}
+
+/// What a message says, if it concerns us. Only the attributes that we need are looked at, so that
+/// a kernel with attributes of a newer kind is no trouble.
+fn decode(message: &NetlinkBuffer<&[u8]>) -> Option<Change> {
+    let payload = message.payload();
+    let change = match message.message_type() {
+        RTM_NEWLINK => decode_link(payload, true),
+        RTM_DELLINK => decode_link(payload, false),
+        RTM_NEWADDR => decode_address(payload, true),
+        RTM_DELADDR => decode_address(payload, false),
+        _ => return None,
+    };
+    change.unwrap_or_else(|| {
+        log::debug!(target: ident::VRRP, "Netlink: skipping a message of type {} that cannot be read", message.message_type());
+        None
+    })
+}
+
+/// `None`: unreadable. `Some(None)`: not for us.
+fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
+    let header = LinkHeader::parse(payload).ok()?;
+    // A bridge tells of its ports by messages of its own family; "deleted" means "no longer a
+    // port" there.
+    if header.interface_family != AddressFamily::Unspec {
+        return Some(None);
+    }
+    let index = IfIndex::new(header.index)?;
+    let mut name = None;
+    let mut mac = None;
+    let mut mtu = 0;
+    for attribute in NlasIterator::new(payload.get(LINK_HEADER..)?).map_while(Result::ok) {
+        let value = attribute.value();
+        match attribute.kind() {
+            IFLA_IFNAME => name = Some(text_of(value)),
+            IFLA_ADDRESS if header.link_layer_type == LinkLayerType::Ether => {
+                mac = value.first_chunk().copied().map(Mac);
+            }
+            IFLA_MTU => mtu = u32::from_ne_bytes(*value.first_chunk()?),
+            _ => {}
+        }
+    }
+    let state = present.then(|| LinkState {
+        admin_up: header.flags.contains(LinkFlags::Up),
+        running: header.flags.contains(LinkFlags::Running),
+        loopback: header.flags.contains(LinkFlags::Loopback),
+        mac,
+        mtu,
+    });
+    Some(Some(Change::Link(LinkChange {
+        index,
+        name: name?,
+        state,
+    })))
+}
+
+fn decode_address(payload: &[u8], present: bool) -> Option<Option<Change>> {
+    let header = AddressHeader::parse(payload).ok()?;
+    let index = IfIndex::new(header.index)?;
+    let v4 = match header.family {
+        AddressFamily::Inet => true,
+        AddressFamily::Inet6 => false,
+        _ => return Some(None),
+    };
+    let mut address = None;
+    let mut local = None;
+    let mut flags = u32::from(header.flags.bits());
+    let mut protocol = 0;
+    for attribute in NlasIterator::new(payload.get(ADDRESS_HEADER..)?).map_while(Result::ok) {
+        let value = attribute.value();
+        match attribute.kind() {
+            IFA_ADDRESS => address = ip_of(value),
+            IFA_LOCAL => local = ip_of(value),
+            IFA_FLAGS => flags = u32::from_ne_bytes(*value.first_chunk()?),
+            IFA_PROTO => protocol = *value.first()?,
+            _ => {}
+        }
+    }
+    Some(Some(Change::Address(AddressChange {
+        index,
+        // On a point-to-point link IFA_ADDRESS is the peer's.
+        address: local.or(address)?,
+        prefix_len: header.prefix_len,
+        // For IPv6 the same bit says "temporary".
+        secondary: v4 && flags & IFA_F_SECONDARY != 0,
+        protocol,
+        present,
+    })))
+}
+
+fn text_of(value: &[u8]) -> String {
+    let end = value
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(value.len());
+    String::from_utf8_lossy(&value[..end]).into_owned()
+}
+
+fn ip_of(value: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(value) {
+        return Some(octets.into());
+    }
+    <[u8; 16]>::try_from(value).ok().map(IpAddr::from)
+}
+
+/// Adding or removing an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressOp<'a> {
+    /// `RTM_NEWADDR`, which fails if it is there already.
+    Add(&'a AddressSpec),
+    /// `RTM_DELADDR`.
+    Remove(&'a AddressSpec),
+}
+
+/// The socket that changes addresses.
+#[derive(Debug)]
+pub(super) struct Addresses(Requester);
+
+impl Addresses {
+    /// Opens the socket.
+    pub(super) fn open() -> io::Result<Self> {
+        Requester::open(NETLINK_ROUTE).map(Self)
+    }
+
+    /// Carries out `ops` in order; returns the error number of each, 0 for success.
+    pub(super) fn carry_out(&mut self, ops: &[AddressOp<'_>], buffer: &mut [u8]) -> Vec<i32> {
+        self.0.batch(ops, buffer, |op, sequence, out| {
+            let (kind, flags) = match op {
+                AddressOp::Add(_) => (RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL),
+                AddressOp::Remove(_) => (RTM_DELADDR, 0),
+            };
+            let payload = &encode(*op);
+            let flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+            request::append(out, Raw { kind, payload }, flags, sequence);
+        })
+    }
+}
+
+fn encode(op: AddressOp<'_>) -> Vec<u8> {
+    let (AddressOp::Add(spec) | AddressOp::Remove(spec)) = op;
+    let mut message = AddressMessage::default();
+    message.header.family = match spec.address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.prefix_len = spec.prefix_len;
+    message.header.scope = AddressScope::from(spec.scope);
+    message.header.index = spec.interface.get();
+    let attributes = &mut message.attributes;
+    attributes.push(AddressAttribute::Local(spec.address));
+    // A removal names the address alone. The kernel would also compare a label and a prefix, and
+    // somebody may have changed the label meanwhile.
+    if let AddressOp::Add(_) = op {
+        attributes.push(AddressAttribute::Address(spec.address));
+        if let Some(broadcast) = spec.broadcast {
+            attributes.push(AddressAttribute::Broadcast(broadcast));
+        }
+        if let Some(label) = &spec.label {
+            attributes.push(AddressAttribute::Label(label.clone()));
+        }
+        if spec.address.is_ipv6() {
+            // The address moved here a moment ago: waiting for duplicate address detection would
+            // make it useless for seconds, and the old master may still answer.
+            attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+            if spec.prefix_len == 128 {
+                // Never chosen as a source address.
+                let mut lifetimes = CacheInfo::default();
+                lifetimes.ifa_preferred = 0;
+                lifetimes.ifa_valid = u32::MAX;
+                attributes.push(AddressAttribute::CacheInfo(lifetimes));
+            }
+        }
+        attributes.push(AddressAttribute::Protocol(PROTO_KEEPALIVED.into()));
+    }
+    request::bytes_of(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> AddressSpec {
+        AddressSpec {
+            interface: IfIndex::new(2).unwrap(),
+            address: "192.0.2.9".parse().unwrap(),
+            prefix_len: 24,
+            scope: 0,
+            broadcast: Some("192.0.2.255".parse().unwrap()),
+            label: Some("eth0:1".to_owned()),
+        }
+    }
+
+    // Input: an address with everything. Output: the bytes that `ip addr add 192.0.2.9/24 brd
+    // 192.0.2.255 label eth0:1 proto 18 dev #2` sends after its header, in keepalived's order.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn an_added_address_is_encoded_with_label_broadcast_and_protocol() {
+        let bytes = encode(AddressOp::Add(&spec()));
+        let mut expected = vec![2, 24, 0, 0, 2, 0, 0, 0];
+        expected.extend([8, 0, 2, 0, 192, 0, 2, 9]);
+        expected.extend([8, 0, 1, 0, 192, 0, 2, 9]);
+        expected.extend([8, 0, 4, 0, 192, 0, 2, 255]);
+        expected.extend([11, 0, 3, 0]);
+        expected.extend(b"eth0:1\0\0");
+        expected.extend([5, 0, 11, 0, 18, 0, 0, 0]);
+        assert_eq!(bytes, expected);
+        assert_eq!(encode(AddressOp::Remove(&spec())).len(), 16);
+    }
+
+    fn link(up: bool) -> Change {
+        Change::Link(LinkChange {
+            index: IfIndex::new(2).unwrap(),
+            name: "eth0".to_owned(),
+            state: Some(LinkState {
+                admin_up: up,
+                running: up,
+                loopback: false,
+                mac: None,
+                mtu: 1500,
+            }),
+        })
+    }
+
+    fn address(present: bool) -> Change {
+        Change::Address(AddressChange {
+            index: IfIndex::new(2).unwrap(),
+            address: "192.0.2.9".parse().unwrap(),
+            prefix_len: 24,
+            secondary: false,
+            protocol: 0,
+            present,
+        })
+    }
+
+    // Input: the same facts twice, then a change, then a removal twice. Output: each change once.
+    #[test]
+    fn the_mirror_passes_on_changes_only() {
+        let mut mirror = Mirror::default();
+        let mut out = Vec::new();
+        for change in [
+            link(true),
+            link(true),
+            address(true),
+            address(true),
+            link(false),
+        ] {
+            mirror.take(change, &mut out);
+        }
+        assert_eq!(out, [link(true), address(true), link(false)]);
+        out.clear();
+        for change in [address(false), address(false)] {
+            mirror.take(change, &mut out);
+        }
+        assert_eq!(out, [address(false)]);
+    }
+
+    // The loopback link of this machine, whatever else it has.
+    #[test]
+    fn listing_tells_of_the_loopback_link_once() {
+        let mut monitor = Monitor::open().unwrap();
+        let mut buffer = vec![0; 65536];
+        let mut out = Vec::new();
+        monitor.list(&mut buffer, &mut out).unwrap();
+        let loopbacks = out
+            .iter()
+            .filter(|change| matches!(change, Change::Link(link) if link.name == "lo" && link.state.is_some_and(|state| state.loopback)))
+            .count();
+        assert_eq!(loopbacks, 1);
+        let mut again = Vec::new();
+        monitor.list(&mut buffer, &mut again).unwrap();
+        assert_eq!(again, []);
+    }
+
+    #[test]
+    fn a_message_of_a_bridge_about_its_port_is_not_for_us() {
+        let mut payload = [0u8; 16];
+        payload[0] = 7; // AF_BRIDGE
+        payload[4] = 2;
+        assert_eq!(decode_link(&payload, false), Some(None));
+        assert_eq!(decode_link(&payload[..9], false), None);
+    }
+}
