@@ -1,0 +1,328 @@
+//! What the daemon has put into the kernel, for those who clean up after it.
+//!
+//! Owns: a small file that the worker writes and the supervisor inherits: one slot for each
+//! address and each IPVS service. Never does: remove anything from the kernel. Driven by: `exec`
+//! in the worker; `supervisor` reads it after a worker died, and at the start, when both died.
+//!
+//! An entry is written before the object is made and struck out after it is gone, so at any
+//! moment the file names at least everything that exists. Slots have a fixed size and are written
+//! in one piece; a reader never sees half an entry.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::base::{IfIndex, ident};
+
+/// Something that exists in the kernel because of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entry {
+    /// An address on an interface.
+    Address {
+        /// The interface.
+        interface: IfIndex,
+        /// The address.
+        address: IpAddr,
+        /// Length of its prefix.
+        prefix_len: u8,
+    },
+    /// An IPVS service; its destinations go with it.
+    Service {
+        /// Virtual address.
+        address: IpAddr,
+        /// Virtual port.
+        port: u16,
+        /// IP protocol number.
+        protocol: u8,
+    },
+}
+
+const SLOT: usize = 32;
+const HEADER: usize = 64;
+const MAGIC: &[u8; 8] = b"KALEDGR1";
+
+const FREE: u8 = 0;
+const ADDRESS: u8 = 1;
+const SERVICE: u8 = 2;
+
+/// The file with an index of its slots.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    file: File,
+    slots: BTreeMap<Entry, u64>,
+    free: Vec<u64>,
+    next: u64,
+    failed: bool,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path`, or one without a name where that fails (then nobody finds it
+    /// after the death of both processes, but the supervisor still does). Entries of an earlier
+    /// boot or of another network namespace are forgotten: what they name is not here.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let named = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path);
+        let file = match named {
+            Ok(file) => file,
+            Err(error) => {
+                log::debug!(target: ident::DAEMON, "no ledger at {}: {error}", path.display());
+                return Self::unnamed();
+            }
+        };
+        Self::of(file)
+    }
+
+    /// A ledger that only this process and those that it forks can see.
+    pub(super) fn unnamed() -> io::Result<Self> {
+        let file = memfd_create("keepalived-ledger", MFdFlags::MFD_CLOEXEC)?;
+        Self::of(File::from(file))
+    }
+
+    fn of(file: File) -> io::Result<Self> {
+        let header = header();
+        let mut found = [0; HEADER];
+        let same = file.read_exact_at(&mut found, 0).is_ok() && found == header;
+        if !same {
+            file.set_len(0)?;
+            file.write_all_at(&header, 0)?;
+        }
+        Ok(Self {
+            file,
+            slots: BTreeMap::new(),
+            free: Vec::new(),
+            next: 0,
+            failed: false,
+        })
+    }
+
+    /// What the file says now, whoever wrote it.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub(super) fn entries(&mut self) -> io::Result<Vec<Entry>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(HEADER_OFFSET))?;
+        self.file.read_to_end(&mut bytes)?;
+        Ok(bytes.chunks_exact(SLOT).filter_map(decode).collect())
+    }
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// What shortening the file gives.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.slots.clear();
+        self.free.clear();
+        self.next = 0;
+        self.file.set_len(HEADER_OFFSET)
+    }
+
+    /// Notes something that is about to be made.
+    pub(super) fn add(&mut self, entry: Entry) {
+        if self.slots.contains_key(&entry) {
+            return;
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        self.slots.insert(entry, slot);
+        self.write(slot, encode(entry));
+    }
+
+    /// Strikes out something that is gone.
+    pub(super) fn remove(&mut self, entry: Entry) {
+        if let Some(slot) = self.slots.remove(&entry) {
+            self.free.push(slot);
+            self.write(slot, [FREE; SLOT]);
+        }
+    }
+
+    /// Strikes out all addresses, all services, or both.
+    pub(super) fn forget(&mut self, addresses: bool, services: bool) {
+        let gone: Vec<_> = self
+            .slots
+            .keys()
+            .copied()
+            .filter(|entry| match entry {
+                Entry::Address { .. } => addresses,
+                Entry::Service { .. } => services,
+            })
+            .collect();
+        for entry in gone {
+            self.remove(entry);
+        }
+    }
+
+    fn write(&mut self, slot: u64, bytes: [u8; SLOT]) {
+        let result = self
+            .file
+            .write_all_at(&bytes, HEADER_OFFSET + slot * SLOT_SIZE);
+        // Said once: the daemon goes on, a crash would leave addresses behind.
+        if let (Err(error), false) = (&result, self.failed) {
+            log::warn!(target: ident::DAEMON, "the list of installed addresses cannot be written: {error}");
+        }
+        self.failed = result.is_err();
+    }
+}
+
+const HEADER_OFFSET: u64 = 64;
+const SLOT_SIZE: u64 = 32;
+
+/// Magic, network namespace, boot.
+fn header() -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(MAGIC);
+    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |ns| ns.ino());
+    header[8..16].copy_from_slice(&namespace.to_ne_bytes());
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    for (to, from) in header[16..].iter_mut().zip(boot) {
+        *to = from;
+    }
+    header
+}
+
+// Slot: kind, prefix length or protocol, 4 or 6, 0, interface (4), port (2), 0 0, 0..., address (16)
+fn encode(entry: Entry) -> [u8; SLOT] {
+    let mut slot = [0; SLOT];
+    let address = match entry {
+        Entry::Address {
+            interface,
+            address,
+            prefix_len,
+        } => {
+            slot[0] = ADDRESS;
+            slot[1] = prefix_len;
+            slot[4..8].copy_from_slice(&interface.get().to_ne_bytes());
+            address
+        }
+        Entry::Service {
+            address,
+            port,
+            protocol,
+        } => {
+            slot[0] = SERVICE;
+            slot[1] = protocol;
+            slot[8..10].copy_from_slice(&port.to_ne_bytes());
+            address
+        }
+    };
+    match address {
+        IpAddr::V4(address) => {
+            slot[2] = 4;
+            slot[16..20].copy_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            slot[2] = 6;
+            slot[16..].copy_from_slice(&address.octets());
+        }
+    }
+    slot
+}
+
+fn decode(slot: &[u8]) -> Option<Entry> {
+    let slot: &[u8; SLOT] = slot.try_into().ok()?;
+    let octets: &[u8; 16] = slot.last_chunk()?;
+    let address = match slot[2] {
+        4 => IpAddr::V4(Ipv4Addr::from(*octets.first_chunk::<4>()?)),
+        6 => IpAddr::V6(Ipv6Addr::from(*octets)),
+        _ => return None,
+    };
+    match slot[0] {
+        ADDRESS => Some(Entry::Address {
+            interface: IfIndex::new(u32::from_ne_bytes(*slot[4..].first_chunk()?))?,
+            address,
+            prefix_len: slot[1],
+        }),
+        SERVICE => Some(Entry::Service {
+            address,
+            port: u16::from_ne_bytes(*slot[8..].first_chunk()?),
+            protocol: slot[1],
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries() -> [Entry; 3] {
+        [
+            Entry::Address {
+                interface: IfIndex::new(2).unwrap(),
+                address: "192.0.2.1".parse().unwrap(),
+                prefix_len: 27,
+            },
+            Entry::Address {
+                interface: IfIndex::new(70_000).unwrap(),
+                address: "2001:db8::1".parse().unwrap(),
+                prefix_len: 64,
+            },
+            Entry::Service {
+                address: "192.0.2.1".parse().unwrap(),
+                port: 3306,
+                protocol: 6,
+            },
+        ]
+    }
+
+    // Input: three entries, the second struck out, then another one. Output: as a process that
+    // only has the file sees it; the free slot is used again.
+    #[test]
+    fn another_process_reads_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path).unwrap();
+        let [a, b, c] = entries();
+        for entry in [a, b, c, a] {
+            ledger.add(entry);
+        }
+        let mut other = Ledger::open(&path).unwrap();
+        assert_eq!(other.entries().unwrap(), [a, b, c]);
+        ledger.remove(b);
+        ledger.remove(b);
+        assert_eq!(other.entries().unwrap(), [a, c]);
+        let length = std::fs::metadata(&path).unwrap().len();
+        ledger.add(b);
+        assert_eq!(other.entries().unwrap(), [a, b, c]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
+        other.clear().unwrap();
+        assert_eq!(ledger.entries().unwrap(), []);
+    }
+
+    #[test]
+    fn entries_of_another_boot_or_namespace_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        Ledger::open(&path).unwrap().add(entries()[0]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(Ledger::open(&path).unwrap().entries().unwrap(), []);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_leaves_a_ledger_without_a_name() {
+        let mut ledger = Ledger::open(Path::new("/no/such/folder/ledger")).unwrap();
+        ledger.add(entries()[2]);
+        assert_eq!(ledger.entries().unwrap(), [entries()[2]]);
+    }
+
+    #[test]
+    fn garbage_is_no_entry() {
+        assert_eq!(decode(&[0xff; SLOT]), None);
+        assert_eq!(decode(&[1; 5]), None);
+    }
+}

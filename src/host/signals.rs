@@ -1,0 +1,120 @@
+//! Signals as events of the loop.
+//!
+//! Owns: which signal means what (keepalived's table), and the pipe that makes them readable.
+//! Never does: act on them. Driven by: `event_loop` in the worker, `supervisor` in the parent.
+
+use std::io;
+
+use mio::{Interest, Registry, Token};
+use nix::sys::signal::Signal as Unix;
+
+use super::sys;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// TERM, INT: an orderly end.
+    Stop,
+    /// HUP: a new configuration.
+    Reload,
+    /// Something that this version does not do yet: the name that `--signum` has for it.
+    Unsupported(&'static str),
+}
+
+/// The functions that `--signum` knows, with the number of the signal.
+#[must_use]
+pub fn functions() -> [(&'static str, i32); 7] {
+    let (first, last) = sys::realtime_signals();
+    [
+        ("STOP", Unix::SIGTERM as i32),
+        ("RELOAD", Unix::SIGHUP as i32),
+        ("DATA", Unix::SIGUSR1 as i32),
+        ("STATS", Unix::SIGUSR2 as i32),
+        ("STATS_CLEAR", last - 1),
+        ("JSON", first + 2),
+        ("TDUMP", last),
+    ]
+}
+
+/// Every signal that the daemon listens to.
+pub(super) fn all() -> Vec<i32> {
+    let mut signals: Vec<i32> = functions().iter().map(|&(_, signal)| signal).collect();
+    signals.push(Unix::SIGINT as i32);
+    signals
+}
+
+/// What a signal asks for; `None`: nothing.
+pub(super) fn meaning(signal: i32) -> Option<Signal> {
+    if signal == Unix::SIGINT as i32 {
+        return Some(Signal::Stop);
+    }
+    let functions = functions();
+    let (name, _) = functions.iter().find(|&&(_, number)| number == signal)?;
+    Some(match *name {
+        "STOP" => Signal::Stop,
+        "RELOAD" => Signal::Reload,
+        name => Signal::Unsupported(name),
+    })
+}
+
+/// The worker's signals.
+pub(super) struct Signals(signal_hook_mio::v1_0::Signals);
+
+impl std::fmt::Debug for Signals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signals")
+    }
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn new() -> io::Result<Self> {
+        signal_hook_mio::v1_0::Signals::new(all()).map(Self)
+    }
+
+    /// What arrived since the last call.
+    pub(super) fn pending(&mut self) -> Vec<Signal> {
+        self.0.pending().filter_map(meaning).collect()
+    }
+}
+
+impl mio::event::Source for Signals {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.register(registry, token, interest)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.0.deregister(registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_that_scripts_use() {
+        assert_eq!(
+            functions()[..4],
+            [("STOP", 15), ("RELOAD", 1), ("DATA", 10), ("STATS", 12)]
+        );
+        assert_eq!(meaning(2), Some(Signal::Stop));
+        assert_eq!(meaning(1), Some(Signal::Reload));
+        assert_eq!(meaning(10), Some(Signal::Unsupported("DATA")));
+        assert_eq!(meaning(13), None);
+    }
+}
