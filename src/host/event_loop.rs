@@ -1,0 +1,368 @@
+//! One thread, one poll: readiness and time in, effects out.
+//!
+//! Owns: the node, the drivers, and the order of things in a turn. Never does: judge what
+//! arrives. Driven by: `worker`, which calls [`EventLoop::turn`] until there is an exit status.
+//!
+//! A turn: wait; read the clock once; signals, links, adverts, checks, then sources that had more
+//! than their share last time; then timers; then one slice of deferred work. Sockets come before
+//! timers, as a queued advert has to beat a master down timer that expired while we did not run.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use super::clock::{self, Timer};
+use super::conn::Readiness;
+use super::exec::{Answer, Drivers};
+use super::ledger::Ledger;
+use super::logger;
+use super::netlink::{Change, Drained, Monitor};
+use super::raw_socket::{self, SLOT};
+use super::signals::{Signal, Signals};
+use super::sources::Source;
+use super::sys::BATCH;
+use crate::base::{Instant, ident};
+use crate::node::{Node, Options};
+use crate::ops::{Effect, Event, ProbeId, ProbeIo, RxMeta, SocketId};
+
+/// Events that one wait may bring. Were it less than there are, timers could get ahead of an
+/// advert that was not among them.
+const EVENTS: usize = 1024;
+
+/// How long lines may wait for the log daemon before they are tried again.
+const LOG_RETRY: Duration = Duration::from_millis(20);
+
+/// Rounds of effects and their answers in one turn, before the next turn goes on with them.
+const ROUNDS: usize = 64;
+
+/// Turns in a row with a deadline that is past already, before the loop takes a rest.
+const RUNAWAY: u32 = 20;
+
+/// That rest.
+const REST: Duration = Duration::from_millis(10);
+
+/// A source with what epoll says of it.
+type Ready = (Source, Readiness);
+
+/// The loop.
+#[derive(Debug)]
+pub(super) struct EventLoop {
+    poll: Poll,
+    events: Events,
+    ready: Vec<Ready>,
+    /// Sources that had more than their share of a turn.
+    still: Vec<Ready>,
+    timer: Timer,
+    monitor: Monitor,
+    signals: Signals,
+    pub(super) drivers: Drivers,
+    pub(super) node: Node,
+    pub(super) effects: Vec<Effect>,
+    answers: Vec<Answer>,
+    changes: Vec<Change>,
+    now: Instant,
+    guard: Guard,
+}
+
+/// What a turn leaves to its caller.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Signals that arrived.
+    pub(super) signals: Vec<Signal>,
+}
+
+/// Notices a node whose next deadline never lies in the future.
+#[derive(Debug, Default)]
+struct Guard {
+    turns: u32,
+    since: Instant,
+    told: bool,
+}
+
+impl Guard {
+    /// Whether to rest after a turn at `now` that left `deadline`.
+    fn rest(&mut self, now: Instant, deadline: Option<Instant>) -> bool {
+        if deadline.is_none_or(|deadline| deadline > now) {
+            self.turns = 0;
+            return false;
+        }
+        if self.turns == 0 {
+            self.since = now;
+        }
+        self.turns += 1;
+        let busy = self.turns > RUNAWAY && now.saturating_since(self.since) < REST * self.turns;
+        if busy && !self.told {
+            self.told = true;
+            log::error!(target: ident::DAEMON, "timers are due again as soon as they fired; slowing down");
+        }
+        busy
+    }
+}
+
+impl EventLoop {
+    /// A loop whose node knows of every link and address, and of no configuration yet.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(super) fn new(options: Options, ledger: Ledger) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut drivers = Drivers::new(poll.registry().try_clone()?, ledger)?;
+        let timer = Timer::new()?;
+        let monitor = Monitor::open()?;
+        let mut signals = Signals::new()?;
+        let register = |drivers: &mut Drivers, fd, source| {
+            let token = drivers.sources.insert(source);
+            drivers
+                .registry
+                .register(&mut SourceFd(&fd), token, Interest::READABLE)
+        };
+        register(&mut drivers, timer.as_raw_fd(), Source::Timer)?;
+        register(&mut drivers, monitor.as_raw_fd(), Source::Monitor)?;
+        let token: Token = drivers.sources.insert(Source::Signals);
+        drivers
+            .registry
+            .register(&mut signals, token, Interest::READABLE)?;
+        let mut this = Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            ready: Vec::new(),
+            still: Vec::new(),
+            timer,
+            monitor,
+            signals,
+            drivers,
+            node: Node::new(options),
+            effects: Vec::new(),
+            answers: Vec::new(),
+            changes: Vec::new(),
+            now: clock::now(),
+            guard: Guard::default(),
+        };
+        this.monitor
+            .list(&mut this.drivers.buffer, &mut this.changes)?;
+        this.tell_changes();
+        Ok(this)
+    }
+
+    /// The time of this turn.
+    pub(super) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Reads the clock anew, where the caller did something that takes time.
+    pub(super) fn refresh(&mut self) -> Instant {
+        self.now = clock::now();
+        self.now
+    }
+
+    /// Hands an event to the node and carries out what it asks for.
+    pub(super) fn handle(&mut self, event: Event<'_>) {
+        self.node.handle(self.now, event, &mut self.effects);
+        self.exec();
+    }
+
+    /// Waits for something to happen, at most as long as the caller's `patience`, and handles it.
+    ///
+    /// # Errors
+    /// What makes it senseless to go on.
+    pub(super) fn turn(&mut self, patience: Option<Duration>) -> io::Result<Turn> {
+        self.wait(patience)?;
+        self.now = clock::now();
+        let mut turn = Turn::default();
+        self.collect();
+        let full = self.ready.len() >= EVENTS;
+        let mut ready = std::mem::take(&mut self.ready);
+        for &(source, readiness) in &ready {
+            self.ready(source, readiness, &mut turn)?;
+        }
+        ready.clear();
+        self.ready = ready;
+        // What did not fit may hold an advert: look again before any timer fires.
+        if !full && self.node.next_deadline().is_some_and(|at| at <= self.now) {
+            self.node.handle_timeout(self.now, &mut self.effects);
+        }
+        self.exec();
+        Ok(turn)
+    }
+
+    fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let deadline = self.node.next_deadline();
+        let rest = self.guard.rest(self.now, deadline);
+        let mut timeout = patience;
+        let mut at_most = |limit: Duration| {
+            timeout = Some(timeout.map_or(limit, |timeout| timeout.min(limit)));
+        };
+        if logger::flush() {
+            at_most(LOG_RETRY);
+        }
+        if !self.still.is_empty() || !self.effects.is_empty() {
+            at_most(Duration::ZERO);
+        } else if rest {
+            at_most(REST);
+        } else if deadline.is_some_and(|deadline| deadline <= self.now) {
+            at_most(Duration::ZERO);
+        } else {
+            self.timer.arm(self.now, deadline)?;
+        }
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Sorts what is ready: see [`Source`].
+    fn collect(&mut self) {
+        self.ready.append(&mut self.still);
+        let drivers = &self.drivers;
+        self.ready.extend(self.events.iter().filter_map(|event| {
+            let source = drivers.sources.get(event.token().0)?;
+            Some((source, Readiness::from(event)))
+        }));
+        if self.ready.len() > 1 {
+            self.ready.sort_by_key(|&(source, _)| source);
+            self.ready.dedup_by_key(|&mut (source, _)| source);
+        }
+    }
+
+    fn ready(&mut self, source: Source, readiness: Readiness, turn: &mut Turn) -> io::Result<()> {
+        match source {
+            Source::Signals => turn.signals.extend(self.signals.pending()),
+            Source::Monitor => {
+                let drained = self
+                    .monitor
+                    .read(&mut self.drivers.buffer, &mut self.changes)?;
+                if drained == Drained::Rest {
+                    self.still.push((source, readiness));
+                }
+                self.tell_changes();
+            }
+            Source::Vrrp(id) => self.receive(id, readiness),
+            Source::Probe(id) => self.probe(id, readiness),
+            Source::Timer => {}
+        }
+        Ok(())
+    }
+
+    fn tell_changes(&mut self) {
+        for change in std::mem::take(&mut self.changes) {
+            self.handle(match change {
+                Change::Link(link) => Event::Link(link),
+                Change::Address(address) => Event::Address(address),
+            });
+        }
+    }
+
+    fn receive(&mut self, id: SocketId, readiness: Readiness) {
+        let Some(socket) = self.drivers.sockets.get(&id) else {
+            return;
+        };
+        let Some(interface) = socket.receives_on() else {
+            return;
+        };
+        let mut lengths = [0; BATCH];
+        let room = &mut self.drivers.buffer[..BATCH * SLOT];
+        let count = match socket.receive(room, &mut lengths) {
+            Ok(count) => count,
+            Err(error) => {
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => {}
+                    io::ErrorKind::Interrupted => self.still.push((Source::Vrrp(id), readiness)),
+                    _ => self.socket_failed(id, &error),
+                }
+                return;
+            }
+        };
+        if count == BATCH {
+            self.still.push((Source::Vrrp(id), readiness));
+        }
+        for (packet, &length) in room.chunks_exact(SLOT).zip(&lengths).take(count) {
+            let bytes = &packet[..length];
+            if let Some(from) = raw_socket::source_of(bytes) {
+                let event = Event::Packet {
+                    socket: id,
+                    from: from.into(),
+                    meta: RxMeta { interface },
+                    bytes,
+                };
+                self.node.handle(self.now, event, &mut self.effects);
+            }
+        }
+        self.exec();
+    }
+
+    /// The error that a raw socket reports is that of its link, which the monitor tells of as
+    /// well; only a socket that is of no use any more has to be opened anew.
+    fn socket_failed(&mut self, id: SocketId, error: &io::Error) {
+        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+        log::debug!(target: ident::VRRP, "receiving adverts: {error}");
+        if !matches!(errno, libc::ENETDOWN | libc::ENOBUFS | libc::ENOMEM) {
+            self.drivers.close(id);
+            self.handle(Event::SocketFailed { socket: id, errno });
+        }
+    }
+
+    fn probe(&mut self, id: ProbeId, readiness: Readiness) {
+        let Some(what) = self.drivers.probes.ready(id, &readiness) else {
+            return;
+        };
+        if matches!(what, ProbeIo::Failed(_)) {
+            self.drivers.end_probe(id);
+        }
+        self.handle(Event::Probe { id, what });
+    }
+
+    /// Carries out what the node asked for, and what it asks for in answer to the outcome.
+    pub(super) fn exec(&mut self) {
+        for _ in 0..ROUNDS {
+            if self.effects.is_empty() {
+                return;
+            }
+            let mut effects = std::mem::take(&mut self.effects);
+            self.drivers.exec(&effects, &mut self.answers);
+            effects.clear();
+            self.effects = effects;
+            for answer in self.answers.drain(..) {
+                self.node
+                    .handle(self.now, answer.event(), &mut self.effects);
+            }
+        }
+        log::debug!(target: ident::DAEMON, "effects lead to ever more effects; going on in the next turn");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: turns a microsecond apart, each with a deadline that is due already. Output: no rest
+    // for the first 20, then rests, until there is a deadline in the future.
+    #[test]
+    fn a_runaway_timer_is_slowed_down() {
+        let mut guard = Guard::default();
+        let rests = (0..30u64)
+            .map(|micros| guard.rest(Instant::from_micros(micros), Some(Instant::ZERO)))
+            .filter(|&rest| rest)
+            .count();
+        assert_eq!(rests, 10);
+        let later = Instant::from_micros(100);
+        assert!(!guard.rest(Instant::from_micros(31), Some(later)));
+        assert!(!guard.rest(Instant::from_micros(32), Some(Instant::ZERO)));
+    }
+
+    // Input: 21 turns with due timers, each a whole rest after the other. Output: no rest; a busy
+    // daemon is not a runaway.
+    #[test]
+    fn slow_turns_are_no_runaway() {
+        let mut guard = Guard::default();
+        for turn in 0..100u64 {
+            let now = Instant::from_micros(turn * 11_000);
+            assert!(!guard.rest(now, Some(Instant::ZERO)) || turn == 0);
+        }
+    }
+}

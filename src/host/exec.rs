@@ -1,0 +1,339 @@
+//! From the node's effects to the drivers.
+//!
+//! Owns: one exhaustive match, and which neighbouring effects make one system call. Never does:
+//! change their order: what follows a kernel operation happens after it. Driven by: `event_loop`.
+
+use std::io;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+
+use super::conn::{Probes, Started};
+use super::genl::{self, Ipvs};
+use super::ledger::{Entry, Ledger};
+use super::netlink::{AddressOp, Addresses};
+use super::raw_socket::RawSocket;
+use super::sources::{Source, Sources};
+use crate::base::ident;
+use crate::ops::{
+    AddressSpec, Effect, Event, Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeId,
+    ProbeIo, SocketId, SocketSpec,
+};
+use std::collections::BTreeMap;
+
+/// What carrying out effects leads to at once; handed to the node afterwards.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// [`Event::SocketFailed`].
+    SocketFailed(SocketId, i32),
+    /// [`Event::Refused`].
+    Refused(OpTag, i32),
+    /// [`Event::Probe`].
+    Probe(ProbeId, ProbeIo),
+    /// [`Event::IpvsTable`].
+    IpvsTable(Result<Vec<IpvsService>, i32>),
+}
+
+impl Answer {
+    /// The event for the node.
+    pub(super) fn event(&self) -> Event<'_> {
+        match self {
+            Self::SocketFailed(socket, errno) => Event::SocketFailed {
+                socket: *socket,
+                errno: *errno,
+            },
+            Self::Refused(tag, errno) => Event::Refused {
+                tag: *tag,
+                errno: *errno,
+            },
+            Self::Probe(id, what) => Event::Probe {
+                id: *id,
+                what: *what,
+            },
+            Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+        }
+    }
+}
+
+/// What of the kernel's state outlives the daemon, on the operator's wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leave {
+    /// `-V`: addresses.
+    pub vrrp: bool,
+    /// `-I`: the IPVS table.
+    pub ipvs: bool,
+}
+
+/// All drivers.
+#[derive(Debug)]
+pub(super) struct Drivers {
+    pub(super) registry: Registry,
+    pub(super) sources: Sources,
+    pub(super) sockets: BTreeMap<SocketId, RawSocket>,
+    pub(super) probes: Probes,
+    addresses: Addresses,
+    ipvs: Ipvs,
+    ledger: Ledger,
+    /// Netlink messages and packets pass through here; nothing stays.
+    pub(super) buffer: Vec<u8>,
+    /// Set once the daemon stops, for what is to stay.
+    pub(super) leave: Leave,
+    /// The exit status that the node asked for.
+    pub(super) exit: Option<i32>,
+}
+
+/// A batch of effects under way.
+struct Effects<'a> {
+    rest: &'a [Effect],
+}
+
+impl<'a> Effects<'a> {
+    /// Takes the longest beginning that `pick` accepts.
+    fn take_while<T>(&mut self, pick: impl Fn(&'a Effect) -> Option<T>) -> Vec<T> {
+        let taken: Vec<T> = self.rest.iter().map_while(pick).collect();
+        self.rest = self.rest.get(taken.len()..).unwrap_or_default();
+        taken
+    }
+}
+
+fn address_op(effect: &Effect) -> Option<(AddressOp<'_>, OpTag)> {
+    match effect {
+        Effect::Kernel(KernelOp::AddressAdd(spec), tag) => Some((AddressOp::Add(spec), *tag)),
+        Effect::Kernel(KernelOp::AddressDel(spec), tag) => Some((AddressOp::Remove(spec), *tag)),
+        _ => None,
+    }
+}
+
+fn ipvs_op(effect: &Effect) -> Option<(&IpvsOp, OpTag)> {
+    match effect {
+        Effect::Kernel(KernelOp::Ipvs(op), tag) => Some((op, *tag)),
+        _ => None,
+    }
+}
+
+fn frame_to(effect: &Effect, socket: SocketId) -> Option<&Frame> {
+    match effect {
+        Effect::Send(to, frame) if *to == socket => Some(frame),
+        _ => None,
+    }
+}
+
+impl Drivers {
+    /// Drivers without a socket or probe.
+    pub(super) fn new(registry: Registry, ledger: Ledger) -> io::Result<Self> {
+        Ok(Self {
+            registry,
+            sources: Sources::default(),
+            sockets: BTreeMap::new(),
+            probes: Probes::new(),
+            addresses: Addresses::open()?,
+            ipvs: Ipvs::open()?,
+            ledger,
+            buffer: vec![0; 64 * 1024],
+            leave: Leave::default(),
+            exit: None,
+        })
+    }
+
+    /// Carries `effects` out, in order.
+    pub(super) fn exec(&mut self, effects: &[Effect], answers: &mut Vec<Answer>) {
+        let mut effects = Effects { rest: effects };
+        while let Some(effect) = effects.rest.first() {
+            match effect {
+                Effect::Kernel(KernelOp::AddressAdd(_) | KernelOp::AddressDel(_), _) => {
+                    let ops = effects.take_while(address_op);
+                    self.change_addresses(&ops, answers);
+                    continue;
+                }
+                Effect::Kernel(KernelOp::Ipvs(_), _) => {
+                    let ops = effects.take_while(ipvs_op);
+                    self.change_ipvs(&ops, answers);
+                    continue;
+                }
+                Effect::Send(socket, _) => {
+                    let frames = effects.take_while(|effect| frame_to(effect, *socket));
+                    self.send(*socket, &frames);
+                    continue;
+                }
+                Effect::ReadIpvs => {
+                    let table = self.ipvs.table(&mut self.buffer);
+                    answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
+                }
+                Effect::Open(id, spec) => self.open(*id, spec, answers),
+                Effect::Close(id) => self.close(*id),
+                Effect::Probe(id, command) => self.probe(*id, command, answers),
+                Effect::Exit(status) => self.exit = Some(*status),
+            }
+            effects.rest = effects.rest.get(1..).unwrap_or_default();
+        }
+    }
+
+    fn change_addresses(&mut self, ops: &[(AddressOp<'_>, OpTag)], answers: &mut Vec<Answer>) {
+        if self.leave.vrrp {
+            return;
+        }
+        let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        for op in &ops {
+            if let AddressOp::Add(spec) = op {
+                self.ledger.add(entry_of(spec));
+            }
+        }
+        let results = self.addresses.carry_out(&ops, &mut self.buffer);
+        for ((op, tag), errno) in ops.iter().zip(tags).zip(results) {
+            let gone = match op {
+                // What was there before is taken away with the rest, as keepalived does at a stop.
+                AddressOp::Add(_) => errno != 0 && errno != libc::EEXIST,
+                AddressOp::Remove(_) => {
+                    matches!(errno, 0 | libc::EADDRNOTAVAIL | libc::ENODEV)
+                }
+            };
+            let (AddressOp::Add(spec) | AddressOp::Remove(spec)) = op;
+            if gone {
+                self.ledger.remove(entry_of(spec));
+            }
+            if errno != 0 {
+                answers.push(Answer::Refused(tag, errno));
+            }
+        }
+    }
+
+    fn change_ipvs(&mut self, ops: &[(&IpvsOp, OpTag)], answers: &mut Vec<Answer>) {
+        if self.leave.ipvs {
+            return;
+        }
+        let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        for op in &ops {
+            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..)) {
+                self.ledger.add(service_entry(op));
+            }
+        }
+        let results = self.ipvs.carry_out(&ops, &mut self.buffer);
+        for ((op, tag), errno) in ops.iter().zip(tags).zip(results) {
+            let gone = match op {
+                IpvsOp::ServiceAdd(_) => errno != 0 && errno != libc::EEXIST,
+                IpvsOp::ServiceDel(_) => matches!(errno, 0 | libc::ESRCH | libc::ENOENT),
+                IpvsOp::ServiceSet(_)
+                | IpvsOp::DestAdd(..)
+                | IpvsOp::DestSet(..)
+                | IpvsOp::DestDel(..) => errno == libc::ESRCH,
+            };
+            if gone {
+                self.ledger.remove(service_entry(op));
+            }
+            if errno != 0 {
+                answers.push(Answer::Refused(tag, errno));
+            }
+        }
+    }
+
+    fn send(&self, id: SocketId, frames: &[&Frame]) {
+        let Some(socket) = self.sockets.get(&id) else {
+            return;
+        };
+        if let Err(error) = socket.send(frames.iter().copied()) {
+            // As on the wire: what is lost is sent again by the protocol, or was not needed.
+            log::debug!(target: ident::VRRP, "a packet could not be sent: {error}");
+        }
+    }
+
+    fn open(&mut self, id: SocketId, spec: &SocketSpec, answers: &mut Vec<Answer>) {
+        match self.try_open(id, spec) {
+            Ok(socket) => {
+                self.sockets.insert(id, socket);
+            }
+            Err(error) => answers.push(Answer::SocketFailed(id, errno(&error))),
+        }
+    }
+
+    fn try_open(&mut self, id: SocketId, spec: &SocketSpec) -> io::Result<RawSocket> {
+        use std::os::fd::AsRawFd;
+        let socket = RawSocket::open(spec)?;
+        if socket.receives_on().is_some() {
+            let token = self.sources.insert(Source::Vrrp(id));
+            let result = self.registry.register(
+                &mut SourceFd(&socket.as_raw_fd()),
+                token,
+                Interest::READABLE,
+            );
+            if let Err(error) = result {
+                self.sources.remove(token.0);
+                return Err(error);
+            }
+        }
+        Ok(socket)
+    }
+
+    /// Closes a socket; its token is no longer known, so what epoll may still say of it is not
+    /// heard.
+    pub(super) fn close(&mut self, id: SocketId) {
+        if self.sockets.remove(&id).is_some() {
+            self.sources.remove_vrrp(id);
+        }
+    }
+
+    fn probe(&mut self, id: ProbeId, command: &ProbeCmd, answers: &mut Vec<Answer>) {
+        match command {
+            ProbeCmd::Connect(spec) => {
+                let started = self.probes.connect(spec);
+                let (Some(descriptor), Started::UnderWay(_)) = (started.descriptor(), &started)
+                else {
+                    if let Started::Decided(what) = started {
+                        answers.push(Answer::Probe(id, what));
+                    }
+                    return;
+                };
+                let token = self.sources.insert(Source::Probe(id));
+                let registered =
+                    self.registry
+                        .register(&mut SourceFd(&descriptor), token, Interest::WRITABLE);
+                match (registered, started) {
+                    (Ok(()), Started::UnderWay(socket)) => {
+                        self.probes.insert(id, socket, token.0);
+                    }
+                    (Ok(()), Started::Decided(_)) => {}
+                    (Err(error), _) => {
+                        self.sources.remove(token.0);
+                        let what = ProbeIo::Failed(crate::ops::ProbeFailure::Local(errno(&error)));
+                        answers.push(Answer::Probe(id, what));
+                    }
+                }
+            }
+            ProbeCmd::Close => self.end_probe(id),
+        }
+    }
+
+    /// Ends a probe, whoever wants it.
+    pub(super) fn end_probe(&mut self, id: ProbeId) {
+        if let Some(token) = self.probes.close(id) {
+            self.sources.remove(token);
+        }
+    }
+
+    /// Forgets what stays in the kernel on the operator's wish, so that nobody cleans it up.
+    pub(super) fn forget(&mut self) {
+        if self.leave.vrrp || self.leave.ipvs {
+            self.ledger.forget(self.leave.vrrp, self.leave.ipvs);
+        }
+    }
+}
+
+fn entry_of(spec: &AddressSpec) -> Entry {
+    Entry::Address {
+        interface: spec.interface,
+        address: spec.address,
+        prefix_len: spec.prefix_len,
+    }
+}
+
+fn service_entry(op: &IpvsOp) -> Entry {
+    let (address, port, protocol) = genl::service_name(op);
+    Entry::Service {
+        address,
+        port,
+        protocol,
+    }
+}
+
+fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}
