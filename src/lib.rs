@@ -15,6 +15,7 @@
 
 pub mod base;
 pub mod check;
+pub mod cli;
 pub mod conf;
 pub mod host;
 pub mod iface;

@@ -1,3 +1,152 @@
-//! The `keepalived` binary.
+//! The `keepalived` binary: from the command line to a mode, from the mode to an exit status.
 
-fn main() {}
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use keepalived_rs::cli::{self, Cli, Command};
+use keepalived_rs::conf::{self, LoadOptions};
+use keepalived_rs::host::logger::LogOptions;
+use keepalived_rs::host::{self, Facts, HostFiles, Leave, Settings, WorkerOptions, signals};
+
+fn main() -> ExitCode {
+    let status = match cli::parse(std::env::args_os()) {
+        Command::Run(cli) => {
+            remark(&cli);
+            host::log_panics();
+            host::run(&settings(&cli))
+        }
+        Command::ConfigTest(cli, file) => {
+            host::default_sigpipe();
+            remark(&cli);
+            config_test(&cli, file.as_deref())
+        }
+        Command::Version => {
+            host::default_sigpipe();
+            say(&format!("{}\n", host::version()));
+            0
+        }
+        Command::Help(text) => {
+            host::default_sigpipe();
+            say(&text);
+            0
+        }
+        Command::Signum(function) => signum(&function),
+        Command::Wrong(text) => {
+            say(&text);
+            1
+        }
+    };
+    ExitCode::from(u8::try_from(status).unwrap_or(1))
+}
+
+/// Writes to standard error, as keepalived does even for help; a closed one is no reason to fail.
+fn say(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+fn remark(cli: &Cli) {
+    for line in cli.remarks() {
+        say(&format!("{line}\n"));
+    }
+}
+
+fn load_options(cli: &Cli) -> LoadOptions {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    LoadOptions {
+        config_id: cli.config_id.clone(),
+        strict_includes: cli.all_config,
+        seed: u64::from(since.subsec_nanos()) << 32 | (since.as_secs() & 0xffff_ffff),
+    }
+}
+
+/// The daemon changes to `/` in the background; names are meant from here.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn settings(cli: &Cli) -> Settings {
+    let run = host::run_directory();
+    let file = |given: &Option<PathBuf>, name: &str| match given {
+        Some(path) => absolute(path),
+        None => run.join(name),
+    };
+    let console = cli.log_console && cli.dont_fork;
+    Settings {
+        foreground: cli.dont_fork,
+        respawn: !cli.dont_respawn,
+        pid_file: file(&cli.pid, "keepalived.pid"),
+        umask: cli.umask,
+        log: LogOptions {
+            detail: cli.log_detail,
+            console,
+            syslog: !cli.no_syslog,
+            facility: cli.log_facility.unwrap_or(3 << 3),
+        },
+        worker: WorkerOptions {
+            config: if cli.dont_fork {
+                cli.config.clone()
+            } else {
+                absolute(&cli.config)
+            },
+            load: load_options(cli),
+            // Both together cancel each other out: everything runs.
+            vrrp: cli.vrrp_only || !cli.check_only,
+            check: cli.check_only || !cli.vrrp_only,
+            vrrp_pid_file: file(&cli.vrrp_pid, "vrrp.pid"),
+            check_pid_file: file(&cli.checkers_pid, "checkers.pid"),
+            log_style: cli.log_style.unwrap_or_default(),
+            leave: Leave {
+                vrrp: cli.dont_release_vrrp,
+                ipvs: cli.dont_release_ipvs,
+            },
+            console,
+        },
+    }
+}
+
+fn signum(function: &str) -> i32 {
+    let functions = signals::functions();
+    match functions.iter().find(|(name, _)| *name == function) {
+        Some((_, signal)) => {
+            // A closed output is the caller's business.
+            drop(writeln!(io::stdout().lock(), "{signal}"));
+            0
+        }
+        None => {
+            say(&format!("Unknown sigfunc {function}\n"));
+            1
+        }
+    }
+}
+
+/// Checks the configuration and says what is wrong with it, to standard error or a file.
+fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
+    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &Facts);
+    let mut text = String::new();
+    for diagnostic in &loaded.diagnostics {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{diagnostic}");
+    }
+    match file {
+        None => say(&text),
+        Some(path) => {
+            let written = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(path)
+                .and_then(|mut file| file.write_all(text.as_bytes()));
+            if let Err(error) = written {
+                say(&format!("{}: {error}\n", path.display()));
+                return 1;
+            }
+        }
+    }
+    i32::from(loaded.diagnostics.exit_status())
+}

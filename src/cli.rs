@@ -1,0 +1,459 @@
+//! The command line: keepalived's letters and names, and its exit codes.
+//!
+//! Owns: what may be said, and the messages about what was said wrongly. Never does: act on it.
+//! Driven by: `main`.
+//!
+//! Scripts and unit files of twenty years call keepalived with any of its options. What this
+//! version does not do yet is therefore accepted, but never silently: each such option is answered
+//! by one line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+
+use crate::conf::model::LogStyle;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Run the daemon.
+    Run(Box<Cli>),
+    /// `-t`: check the configuration; to a file if one is given.
+    ConfigTest(Box<Cli>, Option<PathBuf>),
+    /// `-v`.
+    Version,
+    /// `-h`, with the text.
+    Help(String),
+    /// `--signum`, with the function's name.
+    Signum(String),
+    /// Nothing: the command line is wrong, and this is why.
+    Wrong(String),
+}
+
+/// The options of keepalived.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    name = "keepalived",
+    about = "VRRP virtual addresses and health-checked IPVS load balancing",
+    disable_version_flag = true,
+    disable_help_flag = true,
+    infer_long_args = true
+)]
+#[allow(clippy::struct_excessive_bools)] // They are keepalived's switches.
+pub struct Cli {
+    /// Use the specified configuration file
+    #[arg(
+        short = 'f',
+        long = "use-file",
+        value_name = "FILE",
+        default_value = "/etc/keepalived/keepalived.conf"
+    )]
+    pub config: PathBuf,
+
+    /// Only run with VRRP subsystem
+    #[arg(short = 'P', long = "vrrp")]
+    pub vrrp_only: bool,
+
+    /// Only run with Health-checker subsystem
+    #[arg(short = 'C', long = "check")]
+    pub check_only: bool,
+
+    /// Log messages to local console
+    #[arg(short = 'l', long)]
+    pub log_console: bool,
+
+    /// Detailed log messages; given twice: every gratuitous ARP
+    #[arg(short = 'D', long, action = ArgAction::Count)]
+    pub log_detail: u8,
+
+    /// Set syslog facility to `LOG_LOCAL[0-7]`, user or daemon (default)
+    #[arg(short = 'S', long, value_name = "[0-7]|local[0-7]|user|daemon", value_parser = facility)]
+    pub log_facility: Option<u8>,
+
+    /// Wording of log lines: 2 (current) or 1.3 (as keepalived 1.3.5)
+    #[arg(long, value_name = "1.3|2", value_parser = log_style)]
+    pub log_style: Option<LogStyle>,
+
+    /// Don't log via syslog
+    #[arg(short = 'G', long)]
+    pub no_syslog: bool,
+
+    /// umask for file creation (in numeric form)
+    #[arg(short = 'u', long, value_name = "MASK", value_parser = umask)]
+    pub umask: Option<u32>,
+
+    /// Don't remove VRRP VIPs and VROUTEs on daemon stop
+    #[arg(short = 'V', long)]
+    pub dont_release_vrrp: bool,
+
+    /// Don't remove IPVS topology on daemon stop
+    #[arg(short = 'I', long)]
+    pub dont_release_ipvs: bool,
+
+    /// Don't respawn child processes
+    #[arg(short = 'R', long)]
+    pub dont_respawn: bool,
+
+    /// Don't fork the daemon process
+    #[arg(short = 'n', long)]
+    pub dont_fork: bool,
+
+    /// Use specified pidfile for parent process
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pub pid: Option<PathBuf>,
+
+    /// Use specified pidfile for VRRP child process
+    #[arg(short = 'r', long = "vrrp_pid", value_name = "FILE")]
+    pub vrrp_pid: Option<PathBuf>,
+
+    /// Use specified pidfile for checkers child process
+    #[arg(short = 'c', long = "checkers_pid", value_name = "FILE")]
+    pub checkers_pid: Option<PathBuf>,
+
+    /// Error if any configuration file missing (same as includet)
+    #[arg(short = 'e', long)]
+    pub all_config: bool,
+
+    /// Skip any configuration lines beginning '@' that don't match id
+    #[arg(short = 'i', long, value_name = "ID")]
+    pub config_id: Option<String>,
+
+    /// Return signal number for STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON, TDUMP
+    #[arg(long, value_name = "SIGFUNC")]
+    pub signum: Option<String>,
+
+    /// Check the configuration for obvious errors, output to stderr by default
+    #[arg(short = 't', long, value_name = "LOG_FILE", num_args = 0..=1, require_equals = true)]
+    pub config_test: Option<Option<PathBuf>>,
+
+    /// Display the version number
+    #[arg(short = 'v', long)]
+    pub version: bool,
+
+    /// Display this help message
+    #[arg(short = 'h', long)]
+    pub help: bool,
+
+    #[command(flatten)]
+    inactive: Inactive,
+
+    /// What is left over; named and ignored, as keepalived does
+    #[arg(hide = true)]
+    stray: Vec<String>,
+}
+
+/// Options of keepalived that this version knows, but does not carry out.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Not active in this version (named and ignored)")]
+#[allow(clippy::struct_excessive_bools)]
+struct Inactive {
+    /// Don't run BFD subsystem
+    #[arg(short = 'B', long = "no_bfd")]
+    no_bfd: bool,
+    /// Force all child processes to run, even if have no configuration
+    #[arg(long)]
+    all: bool,
+    /// Log to file
+    #[arg(short = 'g', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    log_file: Option<Option<PathBuf>>,
+    /// Flush log file on write
+    #[arg(long)]
+    flush_log_file: bool,
+    /// Drop VIP on transition from signal
+    #[arg(short = 'X', long)]
+    release_vips: bool,
+    /// Dump the configuration data
+    #[arg(short = 'd', long)]
+    dump_conf: bool,
+    /// Use specified pidfile for BFD child process
+    #[arg(short = 'b', long = "bfd_pid", value_name = "FILE")]
+    bfd_pid: Option<PathBuf>,
+    /// Enter into genhash utility mode
+    #[arg(short = 'T', long)]
+    genhash: bool,
+    /// Report all address additions/deletions notified via netlink
+    #[arg(short = 'a', long)]
+    address_monitoring: bool,
+    /// Enable SNMP subsystem
+    #[arg(short = 'x', long)]
+    snmp: bool,
+    /// Use the specified socket for master agent
+    #[arg(short = 'A', long, value_name = "SOCKET")]
+    snmp_agent_socket: Option<String>,
+    /// Run in network namespace NAME
+    #[arg(short = 's', long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Produce core dump if terminate abnormally
+    #[arg(short = 'm', long)]
+    core_dump: bool,
+    /// Also set /proc/sys/kernel/core_pattern
+    #[arg(short = 'M', long, value_name = "PATN", num_args = 0..=1, require_equals = true)]
+    core_dump_pattern: Option<Option<String>>,
+    /// Write the consolidated configuration to a descriptor
+    #[arg(long, value_name = "FD", hide = true)]
+    config_fd: Option<String>,
+    /// Ignore SIGINT
+    #[arg(long)]
+    ignore_sigint: bool,
+    /// Record performance data
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, hide = true)]
+    perf: Option<Option<String>>,
+    /// Debug output
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, hide = true)]
+    debug: Option<Option<String>>,
+    /// Memory debugging
+    #[arg(long, hide = true)]
+    no_mem_check: bool,
+    /// Memory debugging
+    #[arg(short = 'L', long, hide = true)]
+    mem_check_log: bool,
+    /// Memory debugging
+    #[arg(short = 'O', long, hide = true)]
+    openssl_mem_check: bool,
+}
+
+impl Inactive {
+    /// The names of those that were given and would change something that matters.
+    fn given(&self) -> Vec<&'static str> {
+        [
+            (self.no_bfd, "--no_bfd"),
+            (self.all, "--all"),
+            (self.log_file.is_some(), "--log-file"),
+            (self.flush_log_file, "--flush-log-file"),
+            (self.release_vips, "--release-vips"),
+            (self.dump_conf, "--dump-conf"),
+            (self.bfd_pid.is_some(), "--bfd_pid"),
+            (self.genhash, "--genhash"),
+            (self.address_monitoring, "--address-monitoring"),
+            (self.snmp, "--snmp"),
+            (self.snmp_agent_socket.is_some(), "--snmp-agent-socket"),
+            (self.namespace.is_some(), "--namespace"),
+            (self.core_dump, "--core-dump"),
+            (self.core_dump_pattern.is_some(), "--core-dump-pattern"),
+            (self.config_fd.is_some(), "--config-fd"),
+            (self.ignore_sigint, "--ignore-sigint"),
+            (self.perf.is_some(), "--perf"),
+            (self.debug.is_some(), "--debug"),
+            (self.no_mem_check, "--no-mem-check"),
+            (self.mem_check_log, "--mem-check-log"),
+            (self.openssl_mem_check, "--openssl-mem-check"),
+        ]
+        .into_iter()
+        .filter_map(|(given, name)| given.then_some(name))
+        .collect()
+    }
+}
+
+/// Options without which the program would do something else than it was told: they end it.
+const REFUSED: [&str; 3] = ["--genhash", "--namespace", "--config-fd"];
+
+impl Cli {
+    /// One line for each thing on the command line that has no effect.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self
+            .inactive
+            .given()
+            .into_iter()
+            .map(|name| format!("option {name} is not active in this version; ignored"))
+            .collect();
+        if !self.stray.is_empty() {
+            remarks.push(format!("Unexpected argument(s): {}", self.stray.join(" ")));
+        }
+        if self.log_console && !self.dont_fork && self.config_test.is_none() {
+            remarks.push("option --log-console only works with --dont-fork; ignored".to_owned());
+        }
+        remarks
+    }
+}
+
+/// Reads the command line; `words` begin with the program's name.
+#[must_use]
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
+    let words = words.into_iter().map(attached_file);
+    let cli = match Cli::command()
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(cli) => cli,
+        Err(error) => return Command::Wrong(error.render().to_string()),
+    };
+    if cli.help {
+        return Command::Help(Cli::command().render_help().to_string());
+    }
+    if cli.version {
+        return Command::Version;
+    }
+    if let Some(function) = cli.signum {
+        return Command::Signum(function);
+    }
+    let given = cli.inactive.given();
+    if let Some(name) = REFUSED.iter().find(|name| given.contains(name)) {
+        return Command::Wrong(format!("option {name} is not active in this version\n"));
+    }
+    match cli.config_test.clone() {
+        Some(file) => Command::ConfigTest(Box::new(cli), file),
+        None => Command::Run(Box::new(cli)),
+    }
+}
+
+/// `-tFILE`, `-gFILE` and `-MPATTERN` have their optional argument attached without a sign, which
+/// clap reads only with one.
+fn attached_file(word: OsString) -> OsString {
+    let Some(text) = word.to_str() else {
+        return word;
+    };
+    for letter in ["-t", "-g", "-M"] {
+        match text.strip_prefix(letter) {
+            Some(rest) if !rest.is_empty() && !rest.starts_with('=') => {
+                return format!("{letter}={rest}").into();
+            }
+            Some(_) | None => {}
+        }
+    }
+    word
+}
+
+fn facility(text: &str) -> Result<u8, String> {
+    const LOCAL0: u8 = 16;
+    let number = match text {
+        "daemon" => 3,
+        "user" => 1,
+        _ => match text.strip_prefix("local").unwrap_or(text).as_bytes() {
+            [digit @ b'0'..=b'7'] => LOCAL0 + digit - b'0',
+            _ => return Err("not 0-7, local0-7, user or daemon".to_owned()),
+        },
+    };
+    Ok(number << 3)
+}
+
+fn log_style(text: &str) -> Result<LogStyle, String> {
+    match text {
+        "2" => Ok(LogStyle::Current),
+        "1.3" => Ok(LogStyle::V1_3),
+        _ => Err("not 1.3 or 2".to_owned()),
+    }
+}
+
+/// A number as C reads it: octal after `0`, hexadecimal after `0x`.
+fn umask(text: &str) -> Result<u32, String> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
+        [b'0', _, ..] => (&text[1..], 8),
+        _ => (text, 10),
+    };
+    match u32::from_str_radix(digits, radix) {
+        Ok(mask) if mask <= 0o777 => Ok(mask),
+        Ok(_) | Err(_) => Err("not a umask from 0 to 0777".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Command {
+        let words = std::iter::once("keepalived").chain(line.split_whitespace());
+        parse(words.map(OsString::from))
+    }
+
+    fn run(line: &str) -> Cli {
+        match parsed(line) {
+            Command::Run(cli) => *cli,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_of_clap_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn letters_cluster_as_with_getopt() {
+        let cli = run("-nlDD -f /tmp/x.conf -S 3");
+        assert!(cli.dont_fork && cli.log_console);
+        assert_eq!((cli.log_detail, cli.log_facility), (2, Some(19 << 3)));
+        assert_eq!(cli.config, PathBuf::from("/tmp/x.conf"));
+        assert_eq!(cli.remarks(), Vec::<String>::new());
+    }
+
+    // Long names may be shortened as far as they stay unique.
+    #[test]
+    fn long_names_may_be_shortened() {
+        let cli = run("--dont-f --use-f=/x --vrrp_p /y");
+        assert!(cli.dont_fork);
+        assert_eq!(cli.vrrp_pid, Some(PathBuf::from("/y")));
+    }
+
+    #[test]
+    fn the_file_of_a_config_test_is_attached() {
+        let file = |line| match parsed(line) {
+            Command::ConfigTest(cli, file) => (cli.config.clone(), file),
+            other => panic!("{other:?}"),
+        };
+        let main = PathBuf::from("/a");
+        assert_eq!(file("-t -f /a"), (main.clone(), None));
+        assert_eq!(file("--config-test -f /a"), (main.clone(), None));
+        assert_eq!(file("-t/log -f /a"), (main.clone(), Some("/log".into())));
+        assert_eq!(
+            file("--config-test=/log -f /a"),
+            (main, Some("/log".into()))
+        );
+    }
+
+    #[test]
+    fn facilities_are_those_of_syslog() {
+        for (text, number) in [("daemon", 3), ("user", 1), ("0", 16), ("local7", 23)] {
+            assert_eq!(facility(text), Ok(number << 3), "{text}");
+        }
+        for text in ["8", "local8", "kern", "", "local"] {
+            assert!(facility(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn umasks_are_read_as_c_reads_numbers() {
+        assert_eq!(umask("022"), Ok(0o22));
+        assert_eq!(umask("0x1f"), Ok(0x1f));
+        assert_eq!(umask("18"), Ok(18));
+        assert!(umask("01000").is_err() && umask("09").is_err() && umask("u=rwx").is_err());
+    }
+
+    // Input: options of keepalived that this version lacks. Output: one line each, or an end.
+    #[test]
+    fn nothing_is_ignored_in_silence() {
+        assert_eq!(
+            run("-n --snmp -d stray word").remarks(),
+            [
+                "option --dump-conf is not active in this version; ignored",
+                "option --snmp is not active in this version; ignored",
+                "Unexpected argument(s): stray word",
+            ]
+        );
+        assert_eq!(
+            run("-l").remarks(),
+            ["option --log-console only works with --dont-fork; ignored"]
+        );
+        assert!(matches!(parsed("-s blue"), Command::Wrong(_)));
+        assert!(matches!(parsed("--bogus"), Command::Wrong(_)));
+        assert!(matches!(parsed("-f"), Command::Wrong(_)));
+    }
+
+    #[test]
+    fn version_help_and_signum_come_before_the_rest() {
+        assert_eq!(parsed("-v -n"), Command::Version);
+        assert_eq!(parsed("--signum=STOP"), Command::Signum("STOP".to_owned()));
+        match parsed("-h") {
+            Command::Help(text) => assert!(text.contains("--dont-respawn"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_style_of_log_lines_can_be_the_old_one() {
+        assert_eq!(run("-n --log-style 1.3").log_style, Some(LogStyle::V1_3));
+        assert!(matches!(parsed("--log-style 1.2"), Command::Wrong(_)));
+    }
+}
