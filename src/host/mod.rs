@@ -13,7 +13,7 @@ mod conn;
 mod console;
 mod event_loop;
 mod exec;
-mod files;
+pub mod files;
 mod genl;
 mod ledger;
 pub mod logger;
