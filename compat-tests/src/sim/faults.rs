@@ -1,0 +1,311 @@
+//! What can be done to the world.
+//!
+//! Owns: every fault and every act of an administrator, with the checks that belong to the act
+//! itself (a clean stop leaves nothing, a reload without a change does nothing). Never does:
+//! choose; scenarios and `random` do. Driven by: these two.
+
+use std::net::{IpAddr, SocketAddr};
+
+use keepalived_rs::base::{Duration, IfIndex};
+use keepalived_rs::conf::model::Config;
+use keepalived_rs::ops::{Event, IpvsOp, KernelOp, ServiceSpec};
+
+use super::host::Refusal;
+use super::kernel::Link;
+use super::network::{Place, Weather};
+use super::plan;
+use super::world::{Cause, Server, World};
+
+impl World {
+    /// SIGTERM: the daemon resigns from what it masters, once each, takes everything away, ends.
+    pub fn stop(&mut self, host: usize) {
+        if !self.hosts[host].awake() {
+            return;
+        }
+        self.note(format_args!("stop {}", self.hosts[host].name));
+        self.disturb();
+        let mut mastered = self.mastered(host);
+        self.shadow.forget_resignations();
+        self.turn(host, Cause::Stop, |host, now, out| {
+            if let Some(process) = &mut host.process {
+                process.node.handle(now, Event::Stop, out);
+            }
+        });
+        if self.hosts[host].refusal.is_some() {
+            return;
+        }
+        let mut resigned = self.shadow.resignations().to_vec();
+        resigned.sort_unstable();
+        mastered.sort_unstable();
+        let name = &self.hosts[host].name;
+        assert_eq!(
+            resigned, mastered,
+            "{name} resigned from the left, mastered the right"
+        );
+        self.check_left_clean(host);
+    }
+
+    /// `kill -9` of the worker: the supervisor takes addresses and services away and starts a new
+    /// one after `backoff`.
+    pub fn crash_worker(&mut self, host: usize, backoff: Duration) {
+        if self.hosts[host].process.is_none() {
+            return;
+        }
+        self.note(format_args!("worker of {} dies", self.hosts[host].name));
+        self.die(host);
+        self.clean_up(host);
+        self.start_later(host, backoff);
+    }
+
+    /// What the supervisor does by its ledger: addresses and services that are the daemon's go.
+    pub(super) fn clean_up(&mut self, host: usize) {
+        let kernel = &mut self.hosts[host].kernel;
+        for address in kernel.addresses().to_vec() {
+            if address.protocol != 0 {
+                // It may have gone with its primary address just now.
+                kernel.remove_address(&address.spec).ok();
+            }
+        }
+        let foreign = self.shadow.foreign.get(&host);
+        let kernel = &mut self.hosts[host].kernel;
+        for id in kernel.ipvs.services().keys().copied().collect::<Vec<_>>() {
+            if foreign.is_none_or(|foreign| !foreign.contains_key(&id)) {
+                kernel.ipvs.remove(id);
+            }
+        }
+        drop(self.hosts[host].kernel.take_news());
+    }
+
+    /// `kill -9` of worker and supervisor: addresses and services stay until the next start, which
+    /// takes them away by the ledger, if that is not lost as well.
+    pub fn kill(&mut self, host: usize) {
+        if self.hosts[host].process.is_none() {
+            return;
+        }
+        self.note(format_args!("kill {}", self.hosts[host].name));
+        self.die(host);
+        self.shadow.killed(host);
+    }
+
+    fn die(&mut self, host: usize) {
+        self.disturb();
+        let host = &mut self.hosts[host];
+        if host.paused {
+            self.shadow.fault_ends();
+        }
+        host.process = None;
+        host.paused = false;
+        host.inbox.clear();
+        host.epoch += 1;
+    }
+
+    /// SIGHUP with `config` on the disk. One that changes nothing does nothing.
+    pub fn reload(&mut self, host: usize, config: Config) {
+        if self.hosts[host].paused {
+            return;
+        }
+        if self.hosts[host].process.is_none() {
+            self.hosts[host].config = config;
+            return;
+        }
+        let before = self.hosts[host].config.clone();
+        let changed = before != config;
+        self.note(format_args!(
+            "reload {} changed: {changed}",
+            self.hosts[host].name
+        ));
+        if changed {
+            self.disturb();
+        }
+        let plan = plan(&before, &config);
+        assert_eq!(
+            plan.is_empty(),
+            !changed,
+            "the plan misses or invents a change"
+        );
+        self.shadow.reloading(Some(before));
+        self.hosts[host].config = config.clone();
+        self.turn(host, Cause::Reload, |host, now, out| {
+            if let Some(process) = &mut host.process {
+                process.node.apply(now, plan, config, out);
+            }
+        });
+        self.shadow.reloading(None);
+        if !changed {
+            let name = &self.hosts[host].name;
+            assert_eq!(
+                self.shadow.last_effects(),
+                0,
+                "{name}: a reload without a change acts"
+            );
+        }
+    }
+
+    /// Switches a link on or off, or takes its carrier.
+    pub fn set_link(&mut self, host: usize, name: &str, admin_up: bool, carrier: bool) {
+        let Some((index, _)) = self.hosts[host].kernel.link_named(name) else {
+            return;
+        };
+        self.note(format_args!(
+            "{} {name} admin {admin_up} carrier {carrier}",
+            self.hosts[host].name
+        ));
+        self.disturb();
+        self.hosts[host].kernel.set_link(index, admin_up, carrier);
+        self.tell_news(host);
+    }
+
+    /// Unplugs an interface, with its addresses; [`World::replug`] takes what this returns.
+    pub fn unplug(&mut self, host: usize, name: &str) -> Option<Unplugged> {
+        let (index, _) = self.hosts[host].kernel.link_named(name)?;
+        self.note(format_args!("{} {name} unplugged", self.hosts[host].name));
+        self.disturb();
+        self.shadow.tolerate(host);
+        let own = |a: &&super::kernel::Address| a.spec.interface == index && a.protocol == 0;
+        let kernel = &mut self.hosts[host].kernel;
+        let addresses = kernel.addresses().iter().filter(own).cloned().collect();
+        let link = kernel.remove_link(index)?;
+        self.tell_news(host);
+        Some(Unplugged { link, addresses })
+    }
+
+    /// Plugs an interface in again; it gets a new index.
+    pub fn replug(&mut self, host: usize, unplugged: Unplugged) -> IfIndex {
+        let name = unplugged.link.name.clone();
+        self.note(format_args!("{} {name} plugged in", self.hosts[host].name));
+        self.disturb();
+        let kernel = &mut self.hosts[host].kernel;
+        let link = Link {
+            admin_up: true,
+            carrier: true,
+            ..unplugged.link
+        };
+        let index = kernel.add_link(link);
+        for mut address in unplugged.addresses {
+            address.spec.interface = index;
+            let added = kernel.add_address(&address.spec, address.protocol);
+            assert_eq!(added, Ok(()), "a new interface takes an address");
+        }
+        self.tell_news(host);
+        index
+    }
+
+    /// An administrator, or another program, takes an address away.
+    pub fn remove_address(&mut self, host: usize, address: IpAddr) {
+        let kernel = &mut self.hosts[host].kernel;
+        let found = kernel
+            .addresses()
+            .iter()
+            .find(|a| a.spec.address == address);
+        let Some(spec) = found.map(|a| a.spec.clone()) else {
+            return;
+        };
+        self.note(format_args!("{} loses {address}", self.hosts[host].name));
+        self.disturb();
+        self.shadow.tolerate(host);
+        let removed = self.hosts[host].kernel.remove_address(&spec);
+        assert_eq!(removed, Ok(()), "the address is there");
+        self.tell_news(host);
+    }
+
+    /// Adds a service that is none of the daemon's business.
+    pub fn add_foreign_service(&mut self, host: usize, spec: &ServiceSpec) {
+        let op = KernelOp::Ipvs(IpvsOp::ServiceAdd(spec.clone()));
+        let added = self.hosts[host].kernel.execute(&op);
+        assert_eq!(added, Ok(()), "the table is empty");
+        let table = self.hosts[host].kernel.ipvs.services().clone();
+        self.shadow.foreign.insert(host, table);
+    }
+
+    /// Lets a kernel refuse operations, or obey again.
+    pub fn refuse(&mut self, host: usize, refusal: Option<Refusal>) {
+        let was = self.hosts[host].refusal;
+        self.note(format_args!(
+            "{} refuses {refusal:?}",
+            self.hosts[host].name
+        ));
+        self.disturb();
+        self.shadow.tolerate(host);
+        self.hosts[host].refusal = refusal;
+        match (was, refusal) {
+            (None, Some(_)) => self.shadow.fault_begins(),
+            (Some(_), None) => self.shadow.fault_ends(),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Changes what the wire does to frames.
+    pub fn set_weather(&mut self, segment: usize, weather: Weather) {
+        let was = self.segments[segment].weather;
+        self.note(format_args!("segment {segment}: {weather:?}"));
+        self.disturb();
+        self.segments[segment].weather = weather;
+        let clear = Weather::default();
+        if was == clear && weather != clear {
+            self.shadow.fault_begins();
+        } else if was != clear && weather == clear {
+            self.shadow.fault_ends();
+        }
+    }
+
+    /// Cuts frames between two groups of places, in both directions or from `one` to `other` only,
+    /// until [`World::mend`].
+    pub fn cut(&mut self, segment: usize, one: &[Place], other: &[Place], both: bool) {
+        self.note(format_args!(
+            "segment {segment}: cut {one:?} {other:?} both {both}"
+        ));
+        self.disturb();
+        if self.segments[segment].is_whole() {
+            self.shadow.fault_begins();
+        }
+        if both {
+            self.segments[segment].divide(one, other);
+        } else {
+            for &from in one {
+                for &to in other {
+                    self.segments[segment].cut(from, to);
+                }
+            }
+        }
+    }
+
+    /// Ends all cuts of a segment.
+    pub fn mend(&mut self, segment: usize) {
+        self.note(format_args!("segment {segment}: mended"));
+        self.disturb();
+        if !self.segments[segment].is_whole() {
+            self.segments[segment].mend();
+            self.shadow.fault_ends();
+        }
+    }
+
+    /// A real server changes.
+    pub fn set_server(&mut self, address: SocketAddr, server: Server) {
+        self.note(format_args!("server {address} {server:?}"));
+        self.disturb();
+        self.servers.insert(address, server);
+    }
+
+    /// Ends every fault that goes on, and starts every daemon that does not run.
+    pub fn heal(&mut self) {
+        for segment in 0..self.segments.len() {
+            self.set_weather(segment, Weather::default());
+            self.mend(segment);
+        }
+        for host in 0..self.hosts.len() {
+            if self.hosts[host].refusal.is_some() {
+                self.refuse(host, None);
+            }
+            if self.hosts[host].process.is_none() {
+                self.start(host);
+            }
+        }
+    }
+}
+
+/// An interface that is unplugged, with the administrator's addresses of it.
+#[derive(Debug)]
+pub struct Unplugged {
+    link: Link,
+    addresses: Vec<super::kernel::Address>,
+}

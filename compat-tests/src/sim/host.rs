@@ -1,0 +1,187 @@
+//! A simulated machine: a kernel and, while it runs, the daemon.
+//!
+//! Owns: the process's sockets and probes, what waits for it while it is paused, and the faults of
+//! its kernel. Never does: decide what happens next. Driven by: `world`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+
+use keepalived_rs::base::{Duration, Family, IfIndex, Instant};
+use keepalived_rs::conf::model::Config;
+use keepalived_rs::node::{Node, Options};
+use keepalived_rs::ops::{
+    ConnectSpec, Effect, Event, IpvsService, KernelOp, OpTag, ProbeId, ProbeIo, RxMeta, SocketId,
+    SocketSpec,
+};
+
+use super::kernel::{Kernel, News};
+use super::wire;
+
+/// What reaches a daemon from outside.
+#[derive(Debug, Clone)]
+pub enum Arrival {
+    /// Netlink news.
+    News(News),
+    /// An IP packet for VRRP on an interface.
+    Packet(IfIndex, Rc<[u8]>),
+    /// A socket failed.
+    SocketFailed(SocketId, i32),
+    /// Something happened to a probe.
+    Probe(ProbeId, ProbeIo),
+    /// The kernel refused an operation.
+    Refused(OpTag, i32),
+    /// The IPVS table as it was asked for.
+    IpvsTable(Result<Vec<IpvsService>, i32>),
+}
+
+impl Arrival {
+    /// In which order the daemon's loop looks at what is ready at the same time.
+    #[must_use]
+    pub const fn loop_order(&self) -> u8 {
+        match self {
+            Self::Refused(..) | Self::IpvsTable(_) | Self::SocketFailed(..) => 0,
+            Self::News(_) => 1,
+            Self::Packet(..) => 2,
+            Self::Probe(..) => 3,
+        }
+    }
+}
+
+/// How a kernel disobeys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// How many of a thousand operations it refuses.
+    pub permille: u32,
+    /// With which error number.
+    pub errno: i32,
+    /// Whether it refuses addresses.
+    pub addresses: bool,
+    /// Whether it refuses IPVS.
+    pub ipvs: bool,
+}
+
+impl Refusal {
+    /// Whether this operation is of a kind that is refused.
+    #[must_use]
+    pub const fn concerns(&self, op: &KernelOp) -> bool {
+        match op {
+            KernelOp::AddressAdd(_) | KernelOp::AddressDel(_) => self.addresses,
+            KernelOp::Ipvs(_) => self.ipvs,
+        }
+    }
+}
+
+/// The running daemon.
+#[derive(Debug)]
+pub struct Process {
+    /// The shipped code.
+    pub node: Node,
+    /// Sockets that it opened.
+    pub sockets: BTreeMap<SocketId, SocketSpec>,
+    /// Probes that have not been answered.
+    pub probes: BTreeMap<ProbeId, ConnectSpec>,
+    /// When the daemon will look at its timers: for which deadline, and when really.
+    pub wake: Option<(Instant, Instant)>,
+}
+
+/// A machine.
+#[derive(Debug)]
+pub struct Host {
+    /// Name, as the trace shows it.
+    pub name: String,
+    /// Its kernel.
+    pub kernel: Kernel,
+    /// What the file on its disk says: used at the next start.
+    pub config: Config,
+    /// Given to the node at its start.
+    pub options: Options,
+    /// The daemon, if it runs.
+    pub process: Option<Process>,
+    /// Counts the starts; what was meant for an earlier process is not delivered to a later one.
+    pub epoch: u64,
+    /// The supervisor's list of what is installed is not there at the next start: the node itself
+    /// has to cope with what it finds.
+    pub ledger_lost: bool,
+    /// SIGSTOP: events wait, timers do not fire.
+    pub paused: bool,
+    /// What waits while it is paused.
+    pub inbox: Vec<Arrival>,
+    /// How the kernel disobeys now.
+    pub refusal: Option<Refusal>,
+    /// How late the daemon looks at its timers, at most.
+    pub lateness: Duration,
+    /// When the last netlink news is due at the daemon: they keep their order.
+    pub netlink_clock: Instant,
+}
+
+impl Host {
+    /// Whether a daemon runs and is not stopped by SIGSTOP.
+    #[must_use]
+    pub const fn awake(&self) -> bool {
+        self.process.is_some() && !self.paused
+    }
+
+    /// Hands an arrival to the daemon.
+    pub fn deliver(&mut self, now: Instant, arrival: Arrival, out: &mut Vec<Effect>) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let node = &mut process.node;
+        match arrival {
+            Arrival::News(News::Link(change)) => node.handle(now, Event::Link(change), out),
+            Arrival::News(News::Address(change)) => node.handle(now, Event::Address(change), out),
+            Arrival::SocketFailed(socket, errno) => {
+                process.sockets.remove(&socket);
+                node.handle(now, Event::SocketFailed { socket, errno }, out);
+            }
+            Arrival::Probe(id, what) => {
+                if process.probes.remove(&id).is_some() {
+                    node.handle(now, Event::Probe { id, what }, out);
+                }
+            }
+            Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
+            Arrival::IpvsTable(Ok(table)) => {
+                node.handle(now, Event::IpvsTable(Ok(&table)), out);
+            }
+            Arrival::IpvsTable(Err(errno)) => {
+                node.handle(now, Event::IpvsTable(Err(errno)), out);
+            }
+            Arrival::Packet(interface, bytes) => {
+                let Some((from, to)) = wire::ip_ends(&bytes) else {
+                    return;
+                };
+                let listening: Vec<SocketId> = process
+                    .sockets
+                    .iter()
+                    .filter(|(_, spec)| hears(spec, interface, to))
+                    .map(|(socket, _)| *socket)
+                    .collect();
+                for socket in listening {
+                    let event = Event::Packet {
+                        socket,
+                        from: IpAddr::V4(from),
+                        meta: RxMeta { interface },
+                        bytes: &bytes,
+                    };
+                    node.handle(now, event, out);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a socket gets packets to `group` that come in by `interface`.
+fn hears(spec: &SocketSpec, interface: IfIndex, to: Ipv4Addr) -> bool {
+    match spec {
+        SocketSpec::Vrrp {
+            interface: bound,
+            family: Family::V4,
+            group,
+        } => *bound == interface && *group == IpAddr::V4(to),
+        SocketSpec::Vrrp {
+            family: Family::V6, ..
+        }
+        | SocketSpec::Link => false,
+    }
+}

@@ -1,0 +1,525 @@
+//! A world and its fate from one number.
+//!
+//! Owns: what is chosen at random: routers, priorities, addresses, services, and rounds of faults
+//! each followed by a calm in which every invariant has to hold. Never does: judge. Driven by:
+//! `tests/simulate.rs`.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use keepalived_rs::base::{Duration, Instant, Rng};
+use keepalived_rs::conf::model::{
+    Config, Garp, InitialState, Priority, RealServer, VirtualServer, VrrpInstance,
+};
+
+use super::host::Refusal;
+use super::kernel::{Traits, errno};
+use super::network::{Place, Weather};
+use super::world::{HostSetup, Server, World};
+use super::{setup, trace};
+
+/// What a run did, if nothing was wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Hash of the trace.
+    pub hash: u64,
+    /// Lines of the trace.
+    pub lines: u64,
+    /// Simulated time.
+    pub time: Instant,
+    /// How often all invariants were looked at in a calm world.
+    pub calm_checks: u64,
+    /// Adverts that were sent.
+    pub adverts: u64,
+}
+
+/// What was wrong.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    seed: u64,
+    message: String,
+    tail: Vec<String>,
+    lines: u64,
+}
+
+impl Failure {
+    /// Seed and message on one line.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let message = self.message.lines().skip(1).collect::<Vec<_>>().join(" ");
+        format!("seed {}: {message}", self.seed)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "seed {} at trace line {}: {}",
+            self.seed, self.lines, self.message
+        )?;
+        for line in &self.tail {
+            writeln!(f, "    {line}")?;
+        }
+        write!(
+            f,
+            "replay: SIM_SEED={} cargo test -p compat-tests --test simulate seeds",
+            self.seed
+        )
+    }
+}
+
+thread_local! {
+    /// The last panic of this thread, while a run catches them.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static CATCHING: RefCell<bool> = const { RefCell::new(false) };
+}
+
+/// Runs `world`; a panic in it, of the node or of an invariant, becomes a failure.
+///
+/// # Errors
+/// What was wrong, with the last lines of the trace.
+pub fn guarded<T>(seed: u64, run: impl FnOnce() -> T) -> Result<(T, trace::Summary), Failure> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if CATCHING.with_borrow(|catching| *catching) {
+                PANIC.set(Some(info.to_string()));
+            } else {
+                before(info);
+            }
+        }));
+    });
+    trace::begin(std::env::var_os("SIM_TRACE").is_some());
+    CATCHING.set(true);
+    let result: Result<T, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(run));
+    CATCHING.set(false);
+    let summary = trace::end();
+    if !summary.all.is_empty() {
+        println!("{}", summary.all.join("\n"));
+    }
+    match result {
+        Ok(value) => Ok((value, summary)),
+        Err(_) => Err(Failure {
+            seed,
+            message: PANIC.take().unwrap_or_default(),
+            tail: summary.tail,
+            lines: summary.lines,
+        }),
+    }
+}
+
+/// Builds the world of `seed`, lets everything happen to it, and ends it.
+///
+/// # Errors
+/// The first invariant that does not hold.
+pub fn run(seed: u64) -> Result<Report, Failure> {
+    let run = || {
+        let mut world = build(seed);
+        for host in 0..world.hosts.len() {
+            let at = world.now + world.rng.duration_below(Duration::from_secs(4));
+            world.plan(at, move |world| world.start(host));
+        }
+        world.run_for(Duration::from_secs(5));
+        world.settle();
+        for _ in 0..3 + world.rng.below(3) {
+            round(&mut world);
+        }
+        finish(&mut world);
+        (
+            world.now,
+            world.shadow.calm_checks,
+            world.shadow.adverts_seen,
+        )
+    };
+    let ((time, calm_checks, adverts), summary) = guarded(seed, run)?;
+    Ok(Report {
+        hash: summary.hash,
+        lines: summary.lines,
+        time,
+        calm_checks,
+        adverts,
+    })
+}
+
+impl World {
+    /// Waits until everything has to be as it should, then a while longer, to see that it stays.
+    pub fn settle(&mut self) {
+        let stay = Duration::from_secs(6);
+        self.run_for(self.time_to_settle() + stay);
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.rng.below(n) == 0
+    }
+}
+
+/// A number below `bound` as the small integer that addresses are made of.
+fn small(rng: &mut Rng, bound: u8) -> u8 {
+    u8::try_from(rng.below(bound.into())).unwrap_or(0)
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    let at = rng.below(u64::try_from(from.len()).unwrap_or(1));
+    from[usize::try_from(at).unwrap_or(0)]
+}
+
+/// Seconds, up to and including `most`.
+fn seconds(rng: &mut Rng, most: u64) -> Duration {
+    Duration::from_secs(rng.below(most + 1))
+}
+
+fn build(seed: u64) -> World {
+    // Not the world's own generator: what is built should not depend on what happens.
+    let mut rng = Rng::new(seed ^ 0x5eed);
+    let segments = 1 + small(&mut rng, 2);
+    let mut world = World::new(seed, segments.into());
+    let hosts = 2 + small(&mut rng, 4);
+    let routers: Vec<_> = (0..=small(&mut rng, 3))
+        .map(|n| virtual_router(&mut rng, 51 + n, segments, hosts))
+        .collect();
+    let services = services(&mut rng, &mut world);
+    let late = pick(&mut rng, &[0, 0, 50, 300]);
+    for number in 0..hosts {
+        let instances = routers.iter().filter_map(|router| {
+            let instance = router.get(usize::from(number))?;
+            instance.clone()
+        });
+        let config = Config {
+            vrrp_instances: instances.collect(),
+            virtual_servers: services.clone(),
+            ..Config::default()
+        };
+        let traits = Traits {
+            promote_secondaries: rng.below(2) == 0,
+            address_protocol: rng.below(2) == 0,
+            ipvs: rng.below(8) != 0,
+        };
+        let host = world.add_host(HostSetup {
+            traits,
+            lateness: Duration::from_micros(late),
+            ..setup::host(number, segments, config)
+        });
+        if traits.ipvs {
+            let foreign = setup::service(Ipv4Addr::new(203, 0, 113, 99), 99);
+            let spec = super::balance::expected(
+                &Config {
+                    virtual_servers: vec![foreign],
+                    ..Config::default()
+                },
+                &world.servers,
+            );
+            for (spec, _) in spec.into_values() {
+                world.add_foreign_service(host, &spec);
+            }
+        }
+    }
+    world
+}
+
+/// One virtual router: the instance of each host, `None` for those that do not take part.
+fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Option<VrrpInstance>> {
+    let segment = small(rng, segments);
+    let vips = 1 + small(rng, 4);
+    let addresses = (0..vips)
+        .map(|n| match rng.below(3) {
+            0 => setup::vip(setup::host_address(segment, 100 + 8 * (vrid - 51) + n), 24),
+            1 => setup::vip(setup::virtual_address(vrid, n), 24),
+            _ => setup::vip(setup::virtual_address(vrid, n), 32),
+        })
+        .collect();
+    let base = VrrpInstance {
+        interface: format!("eth{segment}"),
+        advert_interval: Duration::from_secs(1 + rng.below(3)),
+        auth: pick(rng, &[setup::instance(vrid, 1).auth, None]),
+        addresses,
+        garp: Garp {
+            repeat: pick(rng, &[5, 1, 3]),
+            delay: seconds(rng, 5),
+            refresh: pick(rng, &[Duration::ZERO, Duration::from_secs(10)]),
+            ..Garp::default()
+        },
+        ..setup::instance(vrid, 100)
+    };
+    let owner = (rng.below(6) == 0).then(|| small(rng, hosts));
+    (0..hosts)
+        .map(|host| {
+            let left_out = hosts > 2 && rng.below(5) == 0;
+            let mut instance = base.clone();
+            instance.priority = Priority(pick(rng, &[1, 50, 100, 100, 150, 150, 200, 254]));
+            if rng.below(4) == 0 {
+                instance.initial_state = InitialState::Master;
+            }
+            if owner == Some(host) {
+                instance.priority = Priority::OWNER;
+                instance.initial_state = InitialState::Master;
+            } else if instance.initial_state == InitialState::Backup {
+                match rng.below(6) {
+                    0 => instance.no_preempt = true,
+                    1 => instance.preempt_delay = seconds(rng, 6),
+                    _ => {}
+                }
+            }
+            (!left_out || owner == Some(host)).then_some(instance)
+        })
+        .collect()
+}
+
+fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
+    (0..small(rng, 3))
+        .map(|n| {
+            let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1 + n), 80);
+            service.real_servers = (0..=small(rng, 3))
+                .map(|server| {
+                    let server = random_server(rng, 10 * n + server);
+                    for check in &server.tcp_checks {
+                        world.servers.insert(check.target, Server::Up);
+                    }
+                    server
+                })
+                .collect();
+            service
+        })
+        .collect()
+}
+
+fn random_server(rng: &mut Rng, number: u8) -> RealServer {
+    let mut server = setup::real_server(Ipv4Addr::new(10, 0, 0, 1 + number), 3306);
+    server.weight = pick(rng, &[1, 1, 3, 100, 0]);
+    if rng.below(6) == 0 {
+        server.tcp_checks.clear();
+    }
+    if rng.below(4) == 0
+        && let Some(first) = server.tcp_checks.first().cloned()
+    {
+        // A second check, on another port.
+        let target = SocketAddr::new(first.target.ip(), 3307);
+        server.tcp_checks.push(setup::tcp_check(target));
+    }
+    for check in &mut server.tcp_checks {
+        check.delay_loop = Duration::from_secs(1 + rng.below(6));
+        check.connect_timeout = Duration::from_secs(1 + rng.below(4));
+        check.retries = u32::from(small(rng, 4));
+        check.delay_before_retry = Duration::from_secs(1 + rng.below(3));
+        check.warmup = pick(rng, &[Duration::ZERO, check.delay_loop]);
+        check.alpha = rng.below(4) == 0;
+    }
+    server
+}
+
+/// Faults for a while, then everything heals, then the calm.
+fn round(world: &mut World) {
+    for _ in 0..1 + world.rng.below(5) {
+        let at = world.now + world.rng.duration_below(Duration::from_secs(20));
+        world.plan(at, inject);
+    }
+    world.run_for(Duration::from_secs(21) + LONGEST);
+    world.heal();
+    world.settle();
+    let host = usize::try_from(world.rng.below(world.hosts.len() as u64)).unwrap_or(0);
+    let config = world.hosts[host].config.clone();
+    world.reload(host, config);
+    world.run_for(Duration::from_secs(2));
+}
+
+/// How long a fault lasts at most.
+const LONGEST: Duration = Duration::from_secs(15);
+
+fn finish(world: &mut World) {
+    while let Some(host) = (0..world.hosts.len()).find(|host| world.hosts[*host].process.is_some())
+    {
+        world.stop(host);
+        world.run_for(Duration::from_secs(8));
+    }
+}
+
+/// How many kinds of faults there are.
+const KINDS: u64 = 13;
+
+/// Does one thing to the world, and plans its end where it has one.
+fn inject(world: &mut World) {
+    let host = usize::try_from(world.rng.below(world.hosts.len() as u64)).unwrap_or(0);
+    let segment = usize::try_from(world.rng.below(world.segments.len() as u64)).unwrap_or(0);
+    let until = world.now + Duration::from_millis(100) + world.rng.duration_below(LONGEST);
+    match world.rng.below(KINDS) {
+        0 => storm(world, segment, until),
+        1 => divide(world, segment, until),
+        2 => deafen(world, segment, host, until),
+        3 => flap(world, host, segment),
+        4 => {
+            let time = Duration::from_millis(200) + world.rng.duration_below(LONGEST);
+            world.pause(host, time);
+        }
+        5 => {
+            if let Some(unplugged) = world.unplug(host, &format!("eth{segment}")) {
+                world.plan(until, move |world| {
+                    world.replug(host, unplugged);
+                });
+            }
+        }
+        6 => {
+            let backoff = Duration::from_secs(pick(&mut world.rng, &[0, 0, 1, 2, 4]));
+            world.crash_worker(host, backoff);
+        }
+        7 => {
+            world.kill(host);
+            world.plan(until, move |world| start_again(world, host));
+        }
+        8 => {
+            world.stop(host);
+            world.plan(until, move |world| start_again(world, host));
+        }
+        9 | 10 => reloads(world, host),
+        11 => refuse(world, host, until),
+        12 => break_server(world, until),
+        _ => take_address(world, host),
+    }
+}
+
+fn start_again(world: &mut World, host: usize) {
+    if world.hosts[host].process.is_none() {
+        world.start(host);
+    }
+}
+
+fn storm(world: &mut World, segment: usize, until: Instant) {
+    let rng = &mut world.rng;
+    let weather = Weather {
+        loss: pick(rng, &[0, 50, 200, 400]),
+        duplication: pick(rng, &[0, 50, 300]),
+        damage: pick(rng, &[0, 50, 200]),
+        jitter: Duration::from_millis(pick(rng, &[0, 1, 30, 400])),
+    };
+    world.set_weather(segment, weather);
+    world.plan(until, move |world| {
+        world.set_weather(segment, Weather::default());
+    });
+}
+
+fn places(world: &World) -> Vec<Place> {
+    (0..world.hosts.len()).map(Place::Host).collect()
+}
+
+fn divide(world: &mut World, segment: usize, until: Instant) {
+    let (mut one, mut other) = (vec![Place::Client], Vec::new());
+    for place in places(world) {
+        if world.one_in(2) {
+            one.push(place);
+        } else {
+            other.push(place);
+        }
+    }
+    world.cut(segment, &one, &other, true);
+    world.plan(until, move |world| world.mend(segment));
+}
+
+/// One direction only: a host hears nobody, or nobody hears it.
+fn deafen(world: &mut World, segment: usize, host: usize, until: Instant) {
+    let others: Vec<_> = places(world)
+        .into_iter()
+        .filter(|place| *place != Place::Host(host))
+        .collect();
+    if world.one_in(2) {
+        world.cut(segment, &[Place::Host(host)], &others, false);
+    } else {
+        world.cut(segment, &others, &[Place::Host(host)], false);
+    }
+    world.plan(until, move |world| world.mend(segment));
+}
+
+fn flap(world: &mut World, host: usize, segment: usize) {
+    let name = format!("eth{segment}");
+    let admin = world.one_in(2);
+    let mut at = world.now;
+    for _ in 0..=world.rng.below(3) {
+        let name = name.clone();
+        let back = name.clone();
+        world.plan(at, move |world| world.set_link(host, &name, !admin, admin));
+        at += Duration::from_millis(10) + world.rng.duration_below(Duration::from_secs(4));
+        world.plan(at, move |world| world.set_link(host, &back, true, true));
+        at += Duration::from_millis(10) + world.rng.duration_below(Duration::from_secs(1));
+    }
+}
+
+/// A storm of reloads: changes and repetitions, some in the same second.
+fn reloads(world: &mut World, host: usize) {
+    let mut at = world.now;
+    for _ in 0..=world.rng.below(4) {
+        world.plan(at, move |world| {
+            let mut config = world.hosts[host].config.clone();
+            if !world.one_in(3) {
+                edit(&mut config, &mut world.rng);
+            }
+            world.reload(host, config);
+        });
+        at += world.rng.duration_below(Duration::from_secs(3));
+    }
+}
+
+/// Changes something that may change without the other routers.
+fn edit(config: &mut Config, rng: &mut Rng) {
+    for instance in &mut config.vrrp_instances {
+        if !instance.priority.is_owner() && rng.below(2) == 0 {
+            instance.priority = Priority(pick(rng, &[1, 60, 100, 150, 253]));
+        }
+        if rng.below(4) == 0 {
+            instance.garp.delay = seconds(rng, 5);
+        }
+    }
+    for server in config
+        .virtual_servers
+        .iter_mut()
+        .flat_map(|s| &mut s.real_servers)
+    {
+        if rng.below(3) == 0 {
+            server.weight = pick(rng, &[1, 2, 5, 0]);
+        }
+    }
+}
+
+fn take_address(world: &mut World, host: usize) {
+    let addresses: Vec<IpAddr> = world.hosts[host]
+        .config
+        .vrrp_instances
+        .iter()
+        .flat_map(|instance| instance.addresses.iter().map(|a| a.address))
+        .collect();
+    if !addresses.is_empty() {
+        let address = pick(&mut world.rng, &addresses);
+        world.remove_address(host, address);
+    }
+}
+
+fn refuse(world: &mut World, host: usize, until: Instant) {
+    let rng = &mut world.rng;
+    let refusal = Refusal {
+        permille: pick(rng, &[200, 1000]),
+        errno: pick(rng, &[errno::ENOMEM, 105]),
+        addresses: false,
+        ipvs: true,
+    };
+    world.refuse(host, Some(refusal));
+    world.plan(until, move |world| world.refuse(host, None));
+}
+
+fn break_server(world: &mut World, until: Instant) {
+    let servers: Vec<SocketAddr> = world.servers.keys().copied().collect();
+    if servers.is_empty() {
+        return;
+    }
+    let server = pick(&mut world.rng, &servers);
+    let late = Duration::from_millis(pick(&mut world.rng, &[300, 1500, 2500, 9000]));
+    let how = pick(
+        &mut world.rng,
+        &[Server::Refusing, Server::Silent, Server::Slow(late)],
+    );
+    world.set_server(server, how);
+    if !world.one_in(3) {
+        world.plan(until, move |world| world.set_server(server, Server::Up));
+    }
+}
