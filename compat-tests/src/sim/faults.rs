@@ -7,13 +7,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use keepalived_rs::base::{Duration, IfIndex};
+use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::ops::{Event, IpvsOp, KernelOp, ServiceSpec};
 
 use super::host::Refusal;
 use super::kernel::Link;
 use super::network::{Place, Weather};
-use super::plan;
 use super::world::{Cause, Server, World};
 
 impl World {
@@ -117,7 +117,7 @@ impl World {
         if changed {
             self.disturb();
         }
-        let plan = plan(&before, &config);
+        let plan = diff::plan(&before, &config);
         assert_eq!(
             plan.is_empty(),
             !changed,

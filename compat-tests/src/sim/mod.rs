@@ -25,30 +25,3 @@ pub mod wire;
 pub mod world;
 
 use keepalived_rs::conf::model::plan::{Change, Plan, Step};
-use keepalived_rs::conf::model::{Config, VrrpInstance};
-
-/// What leads from one configuration to another.
-#[must_use]
-pub fn plan(old: &Config, new: &Config) -> Plan {
-    Plan {
-        global: (old.global != new.global).then(|| new.global.clone()),
-        vrrp: steps(&old.vrrp_instances, &new.vrrp_instances, VrrpInstance::key),
-        services: steps(&old.virtual_servers, &new.virtual_servers, |s| s.key),
-    }
-}
-
-fn steps<T: Clone + PartialEq, K: Ord>(
-    old: &[T],
-    new: &[T],
-    key: impl Fn(&T) -> K,
-) -> Vec<Step<T>> {
-    let find = |list: &[T], object: &T| list.iter().find(|o| key(o) == key(object)).cloned();
-    let gone = old.iter().filter(|o| find(new, o).is_none());
-    let gone = gone.cloned().map(Step::Remove);
-    let rest = new.iter().map(|object| match find(old, object) {
-        None => Step::Add(object.clone()),
-        Some(was) if was == *object => Step::Keep(was),
-        Some(_) => Step::Update(object.clone(), Change::Live),
-    });
-    gone.chain(rest).collect()
-}

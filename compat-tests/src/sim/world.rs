@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use keepalived_rs::base::{Duration, IfIndex, Instant, Mac, Rng};
+use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
@@ -21,7 +22,7 @@ use super::kernel::{Kernel, Link, Traits, errno};
 use super::network::{Place, Segment};
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
-use super::{plan, trace, wire};
+use super::{trace, wire};
 
 /// A real server's TCP port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -625,7 +626,7 @@ impl World {
                 host.deliver(now, Arrival::News(news), out);
             }
             let config = host.config.clone();
-            let plan = plan(&Config::default(), &config);
+            let plan = diff::plan(&Config::default(), &config);
             if let Some(process) = &mut host.process {
                 process.node.apply(now, plan, config, out);
             }
