@@ -24,3 +24,6 @@ pub mod node;
 pub mod ops;
 pub mod vrrp;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@
 //! Owns: retries and hysteresis, for every kind of check alike. Never does: probe, keep time.
 //! Driven by: `domain`, which schedules the next attempt as told.
 //!
-//! A check that is up and fails is tried again `retry` times, `delay_before_retry` apart; it is
-//! down when all of them failed. The first attempt after the start has no retries: nothing is known
-//! in the server's favour yet. A single success brings a check up.
+//! A check that fails is tried again `retry` times, `delay_before_retry` apart; it is down when all
+//! of them failed. One that is down goes on in the same rhythm, which finds a server that comes
+//! back sooner. The first attempt after the start has no retries: nothing is known in the server's
+//! favour yet. A single success brings a check up.
 
 use super::probe::Outcome;
 use crate::base::Duration;
@@ -18,8 +19,8 @@ pub(super) struct Checker {
     up: bool,
     /// An attempt has told something since the start.
     has_run: bool,
-    /// Failed attempts since the last success, while up.
-    failures: u32,
+    /// Retries made since the last attempt that followed `delay_loop`.
+    retried: u32,
 }
 
 /// The numbers that rule a checker, of whatever kind.
@@ -75,7 +76,7 @@ impl Checker {
         Self {
             up: !alpha,
             has_run: false,
-            failures: 0,
+            retried: 0,
         }
     }
 
@@ -86,38 +87,39 @@ impl Checker {
     /// Takes the outcome of an attempt.
     pub(super) fn settle(&mut self, outcome: Outcome, policy: Policy) -> Settled {
         let first = !self.has_run;
-        let (after, news) = match (outcome, self.up) {
+        let was_up = self.up;
+        let (after, news) = match outcome {
             // Another try soon: a shortage of this host must not hide a dead server for long.
-            (Outcome::Unknown(_), true | false) => {
+            Outcome::Unknown(_) => {
                 return Settled {
                     after: policy.delay_before_retry,
                     news: News::Nothing,
                 };
             }
-            (Outcome::Success, up) => {
+            Outcome::Success => {
                 self.up = true;
-                self.failures = 0;
-                let news = match (up, first) {
+                self.retried = 0;
+                let news = match (was_up, first) {
                     (false, true | false) => News::Up,
                     (true, true) => News::Confirmed,
                     (true, false) => News::Nothing,
                 };
                 (policy.delay_loop, news)
             }
-            (Outcome::Failure | Outcome::Timeout, false) if first => {
-                (policy.delay_loop, News::StaysDown)
+            Outcome::Failure | Outcome::Timeout if !first && self.retried < policy.retries => {
+                self.retried += 1;
+                let news = if was_up { News::Wavers } else { News::Nothing };
+                (policy.delay_before_retry, news)
             }
-            (Outcome::Failure | Outcome::Timeout, false) => (policy.delay_loop, News::Nothing),
-            (Outcome::Failure | Outcome::Timeout, true) => {
-                if !first && self.failures < policy.retries {
-                    self.failures += 1;
-                    (policy.delay_before_retry, News::Wavers)
-                } else {
-                    let retries = self.failures;
-                    self.up = false;
-                    self.failures = 0;
-                    (policy.delay_loop, News::Down { retries })
-                }
+            Outcome::Failure | Outcome::Timeout => {
+                self.up = false;
+                let retries = std::mem::take(&mut self.retried);
+                let news = match (was_up, first) {
+                    (true, true | false) => News::Down { retries },
+                    (false, true) => News::StaysDown,
+                    (false, false) => News::Nothing,
+                };
+                (policy.delay_loop, news)
             }
         };
         self.has_run = true;
@@ -169,10 +171,25 @@ mod tests {
                 (RETRY, Wavers),
                 (RETRY, Wavers),
                 (LOOP, Down { retries: 3 }),
-                (LOOP, Nothing),
+                (RETRY, Nothing),
             ]
         );
         assert!(!checker.is_up());
+    }
+
+    // Input: retry 3 and nothing but failures, as keepalived 2.2.7 was seen to do. Output: after
+    // the first, rounds of four attempts; the last of each is followed by the long pause.
+    #[test]
+    fn a_check_that_is_down_goes_on_with_retries() {
+        let mut checker = Checker::new(false);
+        let pauses: Vec<Duration> = run(&mut checker, 3, &[Failure; 9])
+            .into_iter()
+            .map(|(after, _)| after)
+            .collect();
+        assert_eq!(
+            pauses,
+            [LOOP, RETRY, RETRY, RETRY, LOOP, RETRY, RETRY, RETRY, LOOP]
+        );
     }
 
     // Input: two failures, a success, two failures. Output: still up.
@@ -203,7 +220,7 @@ mod tests {
         assert!(!checker.is_up());
         assert_eq!(
             run(&mut checker, 3, &[Timeout, Failure, Success]),
-            [(LOOP, StaysDown), (LOOP, Nothing), (LOOP, Up)]
+            [(LOOP, StaysDown), (RETRY, Nothing), (LOOP, Up)]
         );
     }
 

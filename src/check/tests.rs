@@ -10,6 +10,7 @@ use crate::conf::model::{
     VirtualServer,
 };
 use crate::ops::{ForwardMethod, ProbeFailure};
+use crate::tests::logged;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,8 +72,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_style(LogStyle::Current)
+    }
+
+    fn with_style(style: LogStyle) -> Self {
         Self {
-            domain: Domain::new(LogStyle::Current, 1),
+            domain: Domain::new(style, 1),
             now: Instant::from_micros(1_000_000_000),
             out: Vec::new(),
         }
@@ -254,4 +259,229 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
     }
     assert!(ended.contains(&Action::Want(mysql().key, None)));
     assert_eq!(bench.domain.next_deadline(), None);
+}
+
+/// The document's events, as seen in the log: the start, MySQL2 stopped and started, the stop.
+fn story(style: LogStyle) -> Vec<String> {
+    let two: SocketAddr = "182.148.15.238:3306".parse().unwrap();
+    logged(|| {
+        let mut bench = Bench::with_style(style);
+        bench.apply(Step::Add(mysql()));
+        bench.round(|_| true);
+        while bench.round(|to| to != two).is_empty() {}
+        while bench.round(|_| true).is_empty() {}
+        bench.handle(Event::Stop);
+    })
+}
+
+// Output: the lines of keepalived 2.2.7 run against such servers.
+#[test]
+fn the_log_reads_as_keepalived_2_does() {
+    let expected = "\
+        Gained quorum 1+0=1 <= 6 for VS [182.148.15.239]:tcp:3306
+        Activating healthchecker for service [182.148.15.233]:tcp:3306 for VS [182.148.15.239]:tcp:3306
+        Activating healthchecker for service [182.148.15.238]:tcp:3306 for VS [182.148.15.239]:tcp:3306
+        TCP connection to [182.148.15.233]:tcp:3306 success.
+        TCP connection to [182.148.15.238]:tcp:3306 success.
+        TCP_CHECK on service [182.148.15.238]:tcp:3306 failed after 3 retries.
+        Removing service [182.148.15.238]:tcp:3306 from VS [182.148.15.239]:tcp:3306
+        TCP connection to [182.148.15.238]:tcp:3306 success.
+        Adding service [182.148.15.238]:tcp:3306 to VS [182.148.15.239]:tcp:3306
+        Shutting down service [182.148.15.233]:tcp:3306 from VS [182.148.15.239]:tcp:3306
+        Shutting down service [182.148.15.238]:tcp:3306 from VS [182.148.15.239]:tcp:3306
+        Stopped";
+    assert_eq!(story(LogStyle::Current), lines(expected));
+}
+
+// Output: the document's lines among those of 1.3.5.
+#[test]
+fn the_log_reads_as_the_document_shows_it() {
+    let expected = "\
+        Gained quorum 1+0=1 <= 6 for VS [182.148.15.239]:3306
+        Activating healthchecker for service [182.148.15.233]:3306
+        Activating healthchecker for service [182.148.15.238]:3306
+        TCP connection to [182.148.15.233]:3306 success.
+        TCP connection to [182.148.15.238]:3306 success.
+        TCP connection to [182.148.15.238]:3306 failed.
+        TCP connection to [182.148.15.238]:3306 failed.
+        TCP connection to [182.148.15.238]:3306 failed.
+        TCP connection to [182.148.15.238]:3306 failed.
+        Check on service [182.148.15.238]:3306 failed after 3 retry.
+        Removing service [182.148.15.238]:3306 from VS [182.148.15.239]:3306
+        TCP connection to [182.148.15.238]:3306 success.
+        Adding service [182.148.15.238]:3306 to VS [182.148.15.239]:3306
+        Removing service [182.148.15.233]:3306 from VS [182.148.15.239]:3306
+        Removing service [182.148.15.238]:3306 from VS [182.148.15.239]:3306
+        Stopped";
+    assert_eq!(story(LogStyle::V1_3), lines(expected));
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines()
+        .map(|line| format!("Keepalived_healthcheckers: {}", line.trim()))
+        .collect()
+}
+
+// Input: `log_all_failures` and a server that does not answer. Output: each attempt in the log.
+#[test]
+fn all_failures_are_logged_if_asked_for() {
+    let mut config = mysql();
+    config.real_servers.truncate(1);
+    config.real_servers[0].tcp_checks[0].log_all_failures = true;
+    config.real_servers[0].tcp_checks[0].retries = 1;
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(config));
+    bench.round(|_| true);
+    let seen = logged(|| {
+        bench.round(|_| false);
+        bench.tick();
+        bench.tick();
+    });
+    assert_eq!(
+        seen,
+        lines(
+            "TCP connection to [182.148.15.233]:tcp:3306 failed.
+             TCP connection to [182.148.15.233]:tcp:3306 timeout.
+             TCP_CHECK on service [182.148.15.233]:tcp:3306 failed after 1 retries.
+             Removing service [182.148.15.233]:tcp:3306 from VS [182.148.15.239]:tcp:3306
+             Lost quorum 1-0=1 > 0 for VS [182.148.15.239]:tcp:3306"
+        )
+    );
+}
+
+// Input: `alpha`, and a server that does not answer at first. Output: not wanted until it does.
+#[test]
+fn with_alpha_a_server_has_to_prove_itself() {
+    let mut config = mysql();
+    for server in &mut config.real_servers {
+        server.tcp_checks[0].alpha = true;
+    }
+    let one: SocketAddr = "182.148.15.233:3306".parse().unwrap();
+    let mut bench = Bench::new();
+    let actions = bench.apply(Step::Add(config));
+    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(wanted.destinations, []);
+    let mut seen = Vec::new();
+    let log = logged(|| seen = bench.round(|to| to == one));
+    let came = destination("182.148.15.233", 3);
+    assert_eq!(
+        seen,
+        [Action::WantDestination(mysql().key, one, Some(came))]
+    );
+    assert_eq!(
+        log,
+        lines(
+            "TCP connection to [182.148.15.233]:tcp:3306 success.
+             Adding service [182.148.15.233]:tcp:3306 to VS [182.148.15.239]:tcp:3306
+             Gained quorum 1+0=1 <= 3 for VS [182.148.15.239]:tcp:3306
+             TCP_CHECK on service [182.148.15.238]:tcp:3306 failed."
+        )
+    );
+}
+
+// Input: two checks of one server, on different ports. Output: it is up only while both are.
+#[test]
+fn a_server_is_up_when_every_check_is() {
+    let mut config = mysql();
+    config.real_servers.truncate(1);
+    config.real_servers[0]
+        .tcp_checks
+        .push(check("182.148.15.233:22"));
+    for check in &mut config.real_servers[0].tcp_checks {
+        check.retries = 0;
+    }
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(config));
+    assert_eq!(bench.round(|_| true), []);
+    assert_eq!(bench.round(|to| to.port() != 22).len(), 1);
+    assert_eq!(bench.alive(), [false]);
+    assert_eq!(bench.round(|_| false), []);
+    assert_eq!(bench.round(|to| to.port() == 22), []);
+    assert_eq!(bench.round(|_| true).len(), 1);
+    assert_eq!(bench.alive(), [true]);
+}
+
+// Input: this host has no descriptors left. Output: no verdict, one line a minute, soon again.
+#[test]
+fn a_shortage_of_this_host_ejects_nobody() {
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    bench.round(|_| true);
+    let log = logged(|| {
+        for _ in 0..19 {
+            for action in bench.tick() {
+                let Action::Probe(id, ProbeCmd::Connect(_)) = action else {
+                    continue;
+                };
+                let short = ProbeIo::Failed(ProbeFailure::Local(24));
+                assert_eq!(bench.handle(Event::Probe(id, short)), []);
+            }
+        }
+    });
+    assert_eq!(bench.alive(), [true, true]);
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains("keep their state"), "{log:?}");
+    let next = bench.domain.next_deadline().unwrap();
+    assert_eq!(next.saturating_since(bench.now), 3 * SECOND);
+}
+
+// Input: another scheduler and timeout, one server gone, one new, one with another port to check.
+// Output: all of it in one wish; the server whose check changed keeps its verdict, the new one
+// counts as up.
+#[test]
+fn a_reload_keeps_what_is_known() {
+    let two: SocketAddr = "182.148.15.238:3306".parse().unwrap();
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(mysql()));
+    bench.round(|to| to != two);
+    bench.now += SECOND;
+    let mut new = mysql();
+    new.scheduler = Scheduler::Rr;
+    new.persistence = None;
+    new.real_servers[1].tcp_checks[0].target = "182.148.15.238:22".parse().unwrap();
+    new.real_servers[0] = server("182.148.15.240", 5);
+    let mut actions = Vec::new();
+    let log = logged(|| actions = bench.apply(Step::Update(new, Change::Live)));
+    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(wanted.spec.scheduler, "rr");
+    assert_eq!(wanted.spec.persistence, None);
+    assert_eq!(wanted.destinations, [destination("182.148.15.240", 5)]);
+    assert_eq!(bench.alive(), [true, false]);
+    assert_eq!(
+        log,
+        lines(
+            "service [182.148.15.233]:tcp:3306 no longer exist
+             Removing service [182.148.15.233]:tcp:3306 from VS [182.148.15.239]:tcp:3306
+             Activating healthchecker for service [182.148.15.240]:tcp:3306 for VS [182.148.15.239]:tcp:3306
+             Activating healthchecker for service [182.148.15.238]:tcp:3306 for VS [182.148.15.239]:tcp:3306"
+        )
+    );
+}
+
+// Input: 5,000 checks that are due at once. Output: a few at a time, a millisecond apart, all
+// within a tenth of a second.
+#[test]
+fn checks_that_are_due_at_once_leave_room_for_adverts() {
+    let mut config = mysql();
+    config.real_servers = (0..5000_u32)
+        .map(|n| server(&std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string(), 1))
+        .collect();
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(config));
+    let begin = bench.domain.next_deadline().unwrap();
+    let mut started = 0;
+    while started < 5000 {
+        bench.now = bench.domain.next_deadline().unwrap();
+        let before = bench.now;
+        bench.domain.handle_timeout(bench.now, &mut bench.out);
+        let burst = bench.out.drain(..).count();
+        assert!(burst <= usize::try_from(STARTS_PER_TURN).unwrap());
+        started += burst;
+        assert!(bench.domain.next_deadline().unwrap() > before);
+    }
+    assert!(bench.now.saturating_since(begin) < Duration::from_millis(100));
 }

@@ -21,10 +21,9 @@ mod tests;
 use std::net::{IpAddr, SocketAddr};
 
 use netlink_packet_core::{
-    DecodeError, Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
-    ParseableParametrized,
+    DecodeError, Emitable, NetlinkHeader, NlasIterator, ParseableParametrized,
 };
-use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use crate::base::Family;
 use attr::{Address, DestinationAttr, ServiceAttr};
@@ -151,19 +150,26 @@ pub enum Reply {
 impl Request {
     /// Appends the whole netlink message to `out`, so that many of them make one send. `family`
     /// is the number that the kernel gave the family, `flags` are `NLM_F_*`.
-    pub fn append(self, family: u16, flags: u16, sequence: u32, out: &mut Vec<u8>) {
+    pub fn append(&self, family: u16, flags: u16, sequence: u32, out: &mut Vec<u8>) {
+        let genl = GenlHeader {
+            cmd: self.command(),
+            version: VERSION,
+        };
         let mut header = NetlinkHeader::default();
+        let length = header.buffer_len() + genl.buffer_len() + self.buffer_len();
+        // Not even the longest request comes near 4 GiB.
+        header.length = u32::try_from(length).unwrap_or(u32::MAX);
+        header.message_type = family;
         header.flags = flags;
         header.sequence_number = sequence;
-        let mut message = GenlMessage::from_payload(self);
-        message.set_resolved_family_id(family);
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
-        message.finalize();
         let start = out.len();
-        out.resize(start + message.buffer_len(), 0);
-        if let Some(buffer) = out.get_mut(start..) {
-            message.serialize(buffer);
-        }
+        out.resize(start + length, 0);
+        let (_, message) = out.split_at_mut(start);
+        header.emit(message);
+        let (_, rest) = message.split_at_mut(header.buffer_len());
+        genl.emit(rest);
+        let (_, attributes) = rest.split_at_mut(genl.buffer_len());
+        self.emit(attributes);
     }
 
     /// The attributes of the two nests; `None` where the command has no such nest.
