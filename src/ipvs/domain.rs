@@ -72,11 +72,21 @@ pub struct Domain {
     /// Serial of the first operation after the table was last read; refusals of earlier ones are
     /// answered by that reading.
     read_serial: u64,
-    /// The services of the last repair, each with the serial of its first operation, and the
-    /// serial behind the last: refusals of these are final.
-    repair: (Vec<(u64, ServiceKey)>, u64),
+    /// The services of the last repair in the order of their operations, and the serial behind
+    /// the last: refusals of these are final.
+    repair: (Vec<Repaired>, u64),
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
+}
+
+/// A service that a repair sent operations for.
+#[derive(Debug, Clone, Copy)]
+struct Repaired {
+    key: ServiceKey,
+    /// Serial of its first operation.
+    first: u64,
+    /// That operation is about the service itself, not about a destination.
+    about_service: bool,
 }
 
 /// What is wanted and installed, for reports and the simulator.
@@ -243,7 +253,7 @@ impl Domain {
         let mut to_verify = false;
         let keys: Vec<ServiceKey> = self.entries.keys().copied().collect();
         for key in keys {
-            let first = self.serial;
+            let (first, begin) = (self.serial, out.len());
             self.reconcile(key, out);
             let changed = self.serial != first;
             let refused = self.entries.get_mut(&key).map(|entry| &mut entry.refused);
@@ -257,7 +267,11 @@ impl Domain {
                 (Some(false) | None, true | false) => {}
             }
             if changed && repairing {
-                repaired.push((first, key));
+                repaired.push(Repaired {
+                    key,
+                    first,
+                    about_service: out.get(begin).is_some_and(sets_service),
+                });
             }
         }
         self.repair = (repaired, self.serial);
@@ -289,29 +303,29 @@ impl Domain {
             Phase::Reading | Phase::Idle | Phase::Unavailable => {}
             Phase::Ready => match self.repair_of(serial) {
                 None => self.read(Purpose::Repair, out),
-                Some((key, first)) => {
+                Some(repaired) => {
                     self.retry_at = Some(now + RETRY_AFTER);
-                    if let Some(entry) = self.entries.get_mut(&key)
+                    if let Some(entry) = self.entries.get_mut(&repaired.key)
                         && !entry.refused
                     {
                         entry.refused = true;
-                        let scheduler = (serial == first).then_some(entry.spec.scheduler);
-                        messages::refused(key, scheduler, errno, RETRY_AFTER.as_secs());
+                        let scheduler = (serial == repaired.first && repaired.about_service)
+                            .then_some(entry.spec.scheduler);
+                        messages::refused(repaired.key, scheduler, errno, RETRY_AFTER.as_secs());
                     }
                 }
             },
         }
     }
 
-    /// The service that operation `serial` was to repair, and the serial of its first operation.
-    fn repair_of(&self, serial: u64) -> Option<(ServiceKey, u64)> {
+    /// What operation `serial` was to repair; `None` if it belongs to no repair.
+    fn repair_of(&self, serial: u64) -> Option<Repaired> {
         let (repaired, end) = &self.repair;
         if serial >= *end {
             return None;
         }
-        let behind = repaired.partition_point(|&(first, _)| first <= serial);
-        let &(first, key) = repaired.get(behind.checked_sub(1)?)?;
-        Some((key, first))
+        let behind = repaired.partition_point(|one| one.first <= serial);
+        repaired.get(behind.checked_sub(1)?).copied()
     }
 
     /// Sends the operations that `key` needs.
@@ -400,4 +414,15 @@ impl<'a> View<'a> {
                 ops.is_empty() && !entry.refused
             })
     }
+}
+
+/// Whether an action makes or edits a service itself.
+const fn sets_service(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::World(Effect::Kernel(
+            KernelOp::Ipvs(IpvsOp::ServiceAdd(_) | IpvsOp::ServiceSet(_)),
+            _
+        ))
+    )
 }

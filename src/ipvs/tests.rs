@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::base::{Duration, Instant};
 use crate::conf::model::Protocol;
 use crate::ops::{ForwardMethod, IpvsOp, KernelOp};
+use crate::tests::logged;
 
 const EEXIST: i32 = 17;
 const ESRCH: i32 = 3;
@@ -242,4 +245,287 @@ fn without_ipvs_the_table_is_looked_for_again() {
     assert_eq!(bench.ops().len(), 2);
     assert!(bench.domain.view().settled());
     assert_eq!(bench.domain.next_deadline(), None);
+}
+
+// Input: a table as a crash left it: our service with another timeout and weight and a server too
+// many, and a service of somebody else. Output: ours is edited in place, the other is not touched.
+#[test]
+fn what_is_there_is_adopted_and_foreign_services_are_left_alone() {
+    let mut bench = Bench::default();
+    let old = ServiceSpec {
+        persistence: None,
+        ..spec("wrr")
+    };
+    let other = ServiceSpec {
+        port: 80,
+        ..spec("rr")
+    };
+    let left = [server(233, 1), server(234, 3), server(238, 3)];
+    bench.kernel.put(&old, left.to_vec()).unwrap();
+    bench.kernel.put(&other, vec![server(1, 1)]).unwrap();
+    let foreign = bench.kernel.services[&name(&other)].clone();
+    bench.tell(want(
+        "wrr",
+        &[server(233, 3), server(238, 3), server(240, 3)],
+    ));
+    assert_eq!(
+        bench.ops(),
+        [
+            IpvsOp::ServiceSet(spec("wrr")),
+            IpvsOp::DestSet(spec("wrr"), server(233, 3)),
+            IpvsOp::DestAdd(spec("wrr"), server(240, 3)),
+            IpvsOp::DestDel(spec("wrr"), server(234, 3)),
+        ]
+    );
+    bench.tell(Event::Want(KEY, None));
+    assert_eq!(bench.kernel.services.len(), 1);
+    assert_eq!(bench.kernel.services[&name(&other)], foreign);
+}
+
+// Input: somebody deletes our service, then a server of ours fails. Output: the refusal is answered
+// by one look and one repair, which the log says.
+#[test]
+fn a_refusal_is_answered_by_one_repair() {
+    let mut bench = Bench::default();
+    bench.tell(want("wrr", &[server(233, 3), server(238, 3)]));
+    bench.kernel.services.clear();
+    bench.ops();
+    let address = server(238, 3).address;
+    let log = logged(|| bench.tell(Event::WantDestination(KEY, address, None)));
+    assert_eq!(
+        bench.ops(),
+        [
+            IpvsOp::DestDel(spec("wrr"), server(238, 3)),
+            IpvsOp::ServiceAdd(spec("wrr")),
+            IpvsOp::DestAdd(spec("wrr"), server(233, 3)),
+        ]
+    );
+    assert_eq!(bench.reads, 2);
+    assert!(bench.domain.view().settled());
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains("setting it anew"), "{log:?}");
+}
+
+// Input: a service that appears between our look and our reload. Output: EEXIST, then adopted.
+#[test]
+fn a_service_that_somebody_was_quicker_to_add_is_adopted() {
+    let mut bench = Bench::default();
+    bench.tell(want("wrr", &[server(233, 3)]));
+    let key = ServiceKey { port: 80, ..KEY };
+    let new = ServiceSpec {
+        port: 80,
+        ..spec("rr")
+    };
+    bench.kernel.put(&new, vec![server(233, 1)]).unwrap();
+    bench.ops();
+    bench.tell(Event::Want(key, Some((new.clone(), vec![server(233, 3)]))));
+    assert_eq!(
+        bench.ops(),
+        [
+            IpvsOp::ServiceAdd(new.clone()),
+            IpvsOp::DestAdd(new.clone(), server(233, 3)),
+            IpvsOp::DestSet(new, server(233, 3)),
+        ]
+    );
+    assert!(bench.domain.view().settled());
+}
+
+// Input: a scheduler that the kernel does not have, loaded a while later. Output: one error that
+// names the module, slow attempts without a word, one line when it is taken; no loop.
+#[test]
+fn a_scheduler_that_is_missing_is_said_once_and_tried_slowly() {
+    let mut bench = Bench::default();
+    bench.kernel.without_scheduler = Some("mh");
+    let log = logged(|| bench.tell(want("mh", &[server(233, 3), server(238, 3)])));
+    assert_eq!((bench.reads, bench.ops().len()), (2, 6));
+    assert!(log.last().unwrap().contains("modprobe ip_vs_mh"), "{log:?}");
+    let quiet = logged(|| {
+        bench.wait(RETRY_AFTER);
+        bench.wait(RETRY_AFTER);
+    });
+    assert_eq!((bench.reads, bench.ops().len()), (4, 6));
+    assert_eq!(quiet, Vec::<String>::new());
+    bench.kernel.without_scheduler = None;
+    let log = logged(|| {
+        bench.wait(RETRY_AFTER);
+        bench.wait(RETRY_AFTER);
+    });
+    assert_eq!(bench.ops().len(), 3);
+    assert!(bench.domain.view().settled());
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert_eq!(bench.domain.next_deadline(), None);
+}
+
+#[test]
+fn a_missing_ipvs_is_one_clear_error() {
+    let mut bench = Bench {
+        missing: Some(ENOENT),
+        ..Bench::default()
+    };
+    let log = logged(|| {
+        bench.tell(want("wrr", &[server(233, 3)]));
+        bench.tell(want("rr", &[server(233, 3)]));
+        bench.wait(RETRY_AFTER);
+        bench.tell(Event::Want(KEY, None));
+    });
+    assert_eq!(log.len(), 1, "{log:?}");
+    for word in ["ip_vs", "modprobe", "VRRP is not affected"] {
+        assert!(log[0].contains(word), "{log:?}");
+    }
+    assert_eq!(bench.ops(), []);
+    assert_eq!(bench.domain.next_deadline(), None);
+}
+
+/// Any state of up to three services with up to five servers each, as wishes.
+fn any_wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let scheduler = prop_oneof![Just("rr"), Just("wlc")];
+    let persistence = proptest::option::of((1_u64..3, prop_oneof![Just(24_u8), Just(32)]))
+        .prop_map(|found| found.map(|(s, prefix)| (Duration::from_secs(s), prefix)));
+    let method = prop_oneof![
+        Just(ForwardMethod::DirectRoute),
+        Just(ForwardMethod::Masquerade)
+    ];
+    let servers = proptest::collection::btree_map(1_u8..6, (0_u32..3, method), 0..5);
+    let service = (1_u16..4, scheduler, persistence, servers);
+    proptest::collection::vec(service, 0..4).prop_map(|wishes| {
+        let mut seen = std::collections::BTreeSet::new();
+        wishes
+            .into_iter()
+            .filter(|(port, ..)| seen.insert(*port))
+            .map(|(port, scheduler, persistence, servers)| {
+                let spec = ServiceSpec {
+                    port,
+                    persistence,
+                    ..spec(scheduler)
+                };
+                let servers = servers
+                    .into_iter()
+                    .map(|(last, (weight, method))| DestinationSpec {
+                        method,
+                        ..server(last, weight)
+                    })
+                    .collect();
+                (spec, servers)
+            })
+            .collect()
+    })
+}
+
+type Wish = (ServiceSpec, Vec<DestinationSpec>);
+
+/// The table that wishes describe, with destinations in the order of their addresses.
+fn table_of(wishes: &[Wish]) -> BTreeMap<(IpAddr, u16, u8), IpvsService> {
+    let mut kernel = Kernel::default();
+    for (spec, servers) in wishes {
+        kernel.put(spec, servers.clone()).unwrap();
+    }
+    sorted(kernel.services)
+}
+
+fn sorted(
+    mut table: BTreeMap<(IpAddr, u16, u8), IpvsService>,
+) -> BTreeMap<(IpAddr, u16, u8), IpvsService> {
+    for service in table.values_mut() {
+        service.destinations.sort_by_key(|found| found.address);
+    }
+    table
+}
+
+/// The least number of operations that lead from one table to the other.
+fn least(old: &[Wish], new: &[Wish]) -> usize {
+    let (old, new) = (table_of(old), table_of(new));
+    let gone = old.keys().filter(|key| !new.contains_key(key)).count();
+    let rest: usize = new
+        .iter()
+        .map(|(key, service)| match old.get(key) {
+            None => 1 + service.destinations.len(),
+            Some(was) => {
+                let settings =
+                    was.scheduler != service.scheduler || was.persistence != service.persistence;
+                let kept = |found: &&DestinationSpec| was.destinations.contains(found);
+                let there = |found: &&DestinationSpec| service.destination(found.address).is_none();
+                usize::from(settings) + service.destinations.len()
+                    - service.destinations.iter().filter(kept).count()
+                    + was.destinations.iter().filter(there).count()
+            }
+        })
+        .sum();
+    gone + rest
+}
+
+fn tell_all(bench: &mut Bench, old: &[Wish], new: &[Wish]) {
+    for (spec, _) in old {
+        if new.iter().all(|(other, _)| other.port != spec.port) {
+            let key = ServiceKey {
+                port: spec.port,
+                ..KEY
+            };
+            bench.tell(Event::Want(key, None));
+        }
+    }
+    for (spec, servers) in new {
+        let key = ServiceKey {
+            port: spec.port,
+            ..KEY
+        };
+        bench.tell(Event::Want(key, Some((spec.clone(), servers.clone()))));
+    }
+}
+
+proptest! {
+    // Input: any two configurations. Output: the kernel's table is the second, with the fewest
+    // operations, none refused, and telling it again does nothing.
+    #[test]
+    fn operations_lead_to_the_wanted_table_and_are_as_few_as_can_be(
+        first in any_wishes(),
+        second in any_wishes(),
+    ) {
+        let mut bench = Bench::default();
+        tell_all(&mut bench, &[], &first);
+        prop_assert_eq!(bench.ops().len(), least(&[], &first));
+        tell_all(&mut bench, &first, &second);
+        prop_assert_eq!(bench.ops().len(), least(&first, &second));
+        prop_assert_eq!(sorted(bench.kernel.services.clone()), table_of(&second));
+        tell_all(&mut bench, &second, &second);
+        prop_assert_eq!(bench.ops(), vec![]);
+        prop_assert!(bench.reads <= 1);
+    }
+
+    // Input: any table left by another, any change behind our back, any configuration. Output: the
+    // table is as wanted; what is not ours is as it was.
+    #[test]
+    fn whatever_others_do_the_table_ends_as_wanted(
+        left in any_wishes(),
+        wanted in any_wishes(),
+        meddled in any_wishes(),
+    ) {
+        let mut bench = Bench::default();
+        for (spec, servers) in &left {
+            bench.kernel.put(spec, servers.clone()).unwrap();
+        }
+        tell_all(&mut bench, &[], &wanted);
+        let is_ours = |port: u16| wanted.iter().any(|(spec, _)| spec.port == port);
+        let mut expected = table_of(&wanted);
+        expected.extend(table_of(&left).into_iter().filter(|(key, _)| !is_ours(key.1)));
+        prop_assert_eq!(sorted(bench.kernel.services.clone()), expected);
+        // Somebody puts a whole other table there; our next change finds out.
+        bench.kernel.services = table_of(&meddled);
+        for (spec, _) in &wanted {
+            let key = ServiceKey { port: spec.port, ..KEY };
+            let change = server(9, 77); // one that nobody has
+            bench.tell(Event::WantDestination(key, change.address, Some(change)));
+            bench.tell(Event::WantDestination(key, change.address, None));
+        }
+        prop_assert!(bench.reads <= 1 + 2 * wanted.len());
+        prop_assert_eq!(bench.domain.next_deadline(), None);
+        for key in table_of(&meddled).keys().filter(|key| !is_ours(key.1)) {
+            prop_assert!(bench.kernel.services.contains_key(key));
+        }
+        // A look at the table repairs all of it.
+        let table: Vec<_> = bench.kernel.services.values().cloned().collect();
+        bench.tell(Event::Table(Ok(&table)));
+        let mut ours = sorted(bench.kernel.services.clone());
+        ours.retain(|key, _| is_ours(key.1));
+        prop_assert_eq!(ours, table_of(&wanted));
+    }
 }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const MYSQL: &str = "182.148.15.239:3306";
@@ -278,4 +280,222 @@ fn several_requests_make_one_send() {
     assert_eq!(out.len() - first, 20);
     assert_eq!(out[first..first + 4], [20, 0, 0, 0]);
     assert_eq!(out[first + 16..], [CMD_GET_SERVICE, 1, 0, 0]);
+}
+
+/// The kernel's reply to `ipvsadm -ln` after `-A -t 182.148.15.239:3306 -s rr` (an edited service).
+const DUMPED_MYSQL: &str = "01010000540101000600010002000000060002000600000014000300b6940fef00000000\
+         0000000000000000060004000cea000007000600727200000c00070002000000ffffffff\
+         080008000000000008000900ffffffff60000a0008000100000000000800020000000000\
+         08000300000000000c000400000000000000000004000b000c0005000000000000000000\
+         080006000000000008000700000000000800080000000000080009000000000008000a00\
+         00000000a0000c000c000100000000000000000004000b000c0002000000000000000000\
+         04000b000c000300000000000000000004000b000c000400000000000000000004000b00\
+         0c000500000000000000000004000b000c000600000000000000000004000b000c000700\
+         000000000000000004000b000c000800000000000000000004000b000c00090000000000\
+         0000000004000b000c000a000000000000000000";
+/// … after `-A -u 192.0.2.9:53 -s rr -p 300 -M 255.255.255.0`.
+const DUMPED_DNS: &str = "01010000540101000600010002000000060002001100000014000300c000020900000000\
+         0000000000000000060004000035000007000600727200000c00070003000000ffffffff\
+         080008002c01000008000900ffffff0060000a0008000100000000000800020000000000\
+         08000300000000000c000400000000000000000004000b000c0005000000000000000000\
+         080006000000000008000700000000000800080000000000080009000000000008000a00\
+         00000000a0000c000c000100000000000000000004000b000c0002000000000000000000\
+         04000b000c000300000000000000000004000b000c000400000000000000000004000b00\
+         0c000500000000000000000004000b000c000600000000000000000004000b000c000700\
+         000000000000000004000b000c000800000000000000000004000b000c00090000000000\
+         0000000004000b000c000a000000000000000000";
+/// … after `-A --sctp-service [2001:db8::1]:80 -s sh -p 360 -M 64`.
+const DUMPED_SIX: &str = "0101000054010100060001000a00000006000200840000001400030020010db800000000\
+         0000000000000001060004000050000007000600736800000c00070003000000ffffffff\
+         0800080068010000080009004000000060000a0008000100000000000800020000000000\
+         08000300000000000c000400000000000000000004000b000c0005000000000000000000\
+         080006000000000008000700000000000800080000000000080009000000000008000a00\
+         00000000a0000c000c000100000000000000000004000b000c0002000000000000000000\
+         04000b000c000300000000000000000004000b000c000400000000000000000004000b00\
+         0c000500000000000000000004000b000c000600000000000000000004000b000c000700\
+         000000000000000004000b000c000800000000000000000004000b000c00090000000000\
+         0000000004000b000c000a000000000000000000";
+/// … after `-a … -r 182.148.15.238:3306 -m -w 2147483647`.
+const DUMPED_NAT: &str = "050100007c01020014000100b6940fee000000000000000000000000060002000cea0000\
+         080003000000000008000400ffffff7f05000d000000000006000e000000000006000f00\
+         000000000800050000000000080006000000000008000700000000000800080000000000\
+         080009000000000006000b000200000064000a0008000100000000000800020000000000\
+         080003000000000004000b000c000400000000000000000004000b000c00050000000000\
+         000000000800060000000000080007000000000008000800000000000800090000000000\
+         08000a0000000000a0000c000c000100000000000000000004000b000c00020000000000\
+         0000000004000b000c000300000000000000000004000b000c0004000000000000000000\
+         04000b000c000500000000000000000004000b000c000600000000000000000004000b00\
+         0c000700000000000000000004000b000c000800000000000000000004000b000c000900\
+         000000000000000004000b000c000a000000000000000000";
+/// … after `-a … -r 192.0.2.11:53 -i --tun-type gue --tun-port 6080 --tun-csum -w 1`.
+const DUMPED_GUE: &str = "050100007c01020014000100c000020b0000000000000000000000000600020000350000\
+         0800030002000000080004000100000005000d000100000006000e0017c0000006000f00\
+         010000000800050000000000080006000000000008000700000000000800080000000000\
+         080009000000000006000b000200000064000a0008000100000000000800020000000000\
+         080003000000000004000b000c000400000000000000000004000b000c00050000000000\
+         000000000800060000000000080007000000000008000800000000000800090000000000\
+         08000a0000000000a0000c000c000100000000000000000004000b000c00020000000000\
+         0000000004000b000c000300000000000000000004000b000c0004000000000000000000\
+         04000b000c000500000000000000000004000b000c000600000000000000000004000b00\
+         0c000700000000000000000004000b000c000800000000000000000004000b000c000900\
+         000000000000000004000b000c000a000000000000000000";
+/// … after `-a … -r [2001:db8::2]:80 -g -w 1`.
+const DUMPED_DIRECT: &str = "050100007c0102001400010020010db80000000000000000000000020600020000500000\
+         0800030003000000080004000100000005000d000000000006000e000000000006000f00\
+         000000000800050000000000080006000000000008000700000000000800080000000000\
+         080009000000000006000b000a00000064000a0008000100000000000800020000000000\
+         080003000000000004000b000c000400000000000000000004000b000c00050000000000\
+         000000000800060000000000080007000000000008000800000000000800090000000000\
+         08000a0000000000a0000c000c000100000000000000000004000b000c00020000000000\
+         0000000004000b000c000300000000000000000004000b000c0004000000000000000000\
+         04000b000c000500000000000000000004000b000c000600000000000000000004000b00\
+         0c000700000000000000000004000b000c000800000000000000000004000b000c000900\
+         000000000000000004000b000c000a000000000000000000";
+
+/// A reply as the driver reads it, from the generic netlink header on.
+fn read(message: &[u8]) -> Result<Reply, DecodeError> {
+    let header = GenlHeader::parse(message)?;
+    Reply::parse_with_param(&message[4..], header)
+}
+
+// Input: replies of the kernel, with counters and all. Output: what ipvsadm had asked for, and the
+// kernel's own HASHED flag.
+#[test]
+fn replies_to_dumps_are_read() {
+    let found = |hex| read(&bytes(hex)).unwrap();
+    let persistent = SERVICE_PERSISTENT | SERVICE_HASHED;
+    assert_eq!(
+        found(DUMPED_MYSQL),
+        Reply::Service(service(MYSQL, "rr", SERVICE_HASHED, 0, 32))
+    );
+    assert_eq!(
+        found(DUMPED_DNS),
+        Reply::Service(Service {
+            id: id(DNS, 17),
+            ..service(DNS, "rr", persistent, 300, 24)
+        })
+    );
+    assert_eq!(
+        found(DUMPED_SIX),
+        Reply::Service(Service {
+            id: id(SIX, 132),
+            ..service(SIX, "sh", persistent, 360, 64)
+        })
+    );
+    assert_eq!(
+        found(DUMPED_NAT),
+        Reply::Destination(destination(
+            "182.148.15.238:3306",
+            FORWARD_MASQUERADE,
+            2_147_483_647
+        ))
+    );
+    assert_eq!(
+        found(DUMPED_GUE),
+        Reply::Destination(Destination {
+            tunnel: Tunnel {
+                kind: 1,
+                port: 6080,
+                flags: 1
+            },
+            ..destination("192.0.2.11:53", FORWARD_TUNNEL, 1)
+        })
+    );
+    assert_eq!(
+        found(DUMPED_DIRECT),
+        Reply::Destination(destination("[2001:db8::2]:80", FORWARD_DIRECT, 1))
+    );
+}
+
+// Input: a reply cut short, byte by byte. Output: an error, never a panic.
+#[test]
+fn replies_that_are_cut_short_are_errors() {
+    for whole in [DUMPED_SIX, DUMPED_GUE] {
+        let whole = bytes(whole);
+        for end in 0..whole.len() {
+            assert!(read(&whole[..end]).is_err(), "{end}");
+        }
+    }
+}
+
+// Input: a service that a firewall mark names (IPVS_SVC_ATTR_AF and IPVS_SVC_ATTR_FWMARK alone).
+#[test]
+fn services_of_firewall_marks_are_told_apart() {
+    let marked = bytes("010100001400010006000100020000000800050007000000");
+    assert_eq!(read(&marked).unwrap(), Reply::MarkService(7));
+}
+
+fn any_id() -> impl Strategy<Value = ServiceId> {
+    (any::<IpAddr>(), any::<u16>(), any::<u8>()).prop_map(|(address, port, protocol)| ServiceId {
+        address,
+        port,
+        protocol,
+    })
+}
+
+fn any_service() -> impl Strategy<Value = Service> {
+    let prefix = 1_u8..=128;
+    (any_id(), "[a-z]{1,15}", any::<u32>(), any::<u32>(), prefix).prop_map(
+        |(id, scheduler, flags, timeout, prefix)| Service {
+            id,
+            scheduler,
+            flags,
+            timeout,
+            client_prefix: prefix.min(Family::of(id.address).bits()),
+        },
+    )
+}
+
+fn any_destination() -> impl Strategy<Value = Destination> {
+    let address = (any::<IpAddr>(), any::<u16>()).prop_map(SocketAddr::from);
+    let tunnel = (0_u8..3, any::<u16>(), 0_u16..4);
+    (address, 0_u32..5, 0_u32..0x8000_0000, tunnel).prop_map(
+        |(address, forward, weight, (kind, port, flags))| Destination {
+            address,
+            forward,
+            weight,
+            tunnel: if forward == FORWARD_TUNNEL {
+                Tunnel { kind, port, flags }
+            } else {
+                Tunnel::default()
+            },
+        },
+    )
+}
+
+proptest! {
+    // The kernel sends a service back as it was set.
+    #[test]
+    fn services_come_back_as_they_were_sent(service in any_service()) {
+        let message = sent(Request::NewService(service.clone()));
+        prop_assert_eq!(read(&message).unwrap(), Reply::Service(service));
+    }
+
+    #[test]
+    fn destinations_come_back_as_they_were_sent(id in any_id(), server in any_destination()) {
+        let nest = attr::Nest(ATTR_DEST, destination_attrs(&server));
+        let mut reply = vec![CMD_NEW_DEST, VERSION, 0, 0];
+        reply.resize(4 + nest.buffer_len(), 0xa5);
+        nest.emit_into(&mut reply[4..]);
+        prop_assert_eq!(read(&reply).unwrap(), Reply::Destination(server));
+        let message = sent(Request::NewDestination(id, server));
+        prop_assert!(message.ends_with(&reply[4..]));
+    }
+
+    #[test]
+    fn any_bytes_can_be_read(garbage in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _outcome = read(&garbage);
+    }
+
+    // Garbage that starts well gets further.
+    #[test]
+    fn any_damage_can_be_read(at in 4_usize..384, byte in any::<u8>()) {
+        for whole in [DUMPED_SIX, DUMPED_GUE] {
+            let mut damaged = bytes(whole);
+            if let Some(slot) = damaged.get_mut(at) {
+                *slot = byte;
+            }
+            let _outcome = read(&damaged);
+        }
+    }
 }
