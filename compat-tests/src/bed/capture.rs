@@ -98,18 +98,17 @@ impl Capture {
     /// Every frame so far, in the order in which the kernel saw them.
     #[must_use]
     pub fn frames(&self) -> Vec<Frame> {
-        self.frames
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.since(SystemTime::UNIX_EPOCH)
     }
 
     /// Every frame seen at `from` or later.
     #[must_use]
     pub fn since(&self, from: SystemTime) -> Vec<Frame> {
-        self.frames()
-            .into_iter()
+        let frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        frames
+            .iter()
             .filter(|frame| frame.at >= from)
+            .cloned()
             .collect()
     }
 
@@ -124,10 +123,15 @@ impl Capture {
         from: SystemTime,
         matches: impl Fn(&Packet) -> bool,
     ) -> Result<Frame> {
+        // Each frame is looked at once: a long capture on a slow machine would starve it otherwise.
+        let mut looked_at = 0;
         let look = || {
-            self.since(from)
-                .into_iter()
-                .find(|frame| matches(&frame.packet()))
+            let frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = frames.get(looked_at..).unwrap_or_default();
+            looked_at = frames.len();
+            new.iter()
+                .find(|frame| frame.at >= from && matches(&frame.packet()))
+                .cloned()
         };
         wait_for(deadline, what, look).map(|(frame, _)| frame)
     }
