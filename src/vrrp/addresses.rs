@@ -4,13 +4,14 @@
 //! does: touch an address that was there before and is not ours to move. Driven by: `instance`
 //! at its transitions, `domain` when the kernel refuses an operation.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use super::instance::{Cx, Instance, InstanceId, State};
+use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
-use super::messages::{Line, say};
-use crate::base::IfIndex;
-use crate::conf::model::VirtualAddress;
+use super::messages::{Line, Note, note, say};
+use crate::base::{Duration, IfIndex, Instant};
+use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, Effect, KernelOp, OpOwner, OpTag};
 
 /// Where a virtual address stands.
@@ -24,6 +25,8 @@ pub(super) enum Standing {
     Owned,
     /// The kernel refused it; tried again at the next transition.
     Refused,
+    /// Ours, but somebody else has removed it; it is about to be put back.
+    Lost,
 }
 
 impl Standing {
@@ -31,7 +34,7 @@ impl Standing {
     pub(super) const fn is_there(self) -> bool {
         match self {
             Self::Ours | Self::Owned => true,
-            Self::Absent | Self::Refused => false,
+            Self::Absent | Self::Refused | Self::Lost => false,
         }
     }
 }
@@ -70,6 +73,22 @@ impl Vip {
     }
 }
 
+/// A fight over addresses with something else on this host.
+#[derive(Debug, Default)]
+pub(super) struct Fight {
+    /// When addresses were put back, the latest last; at most [`ROUNDS`].
+    repairs: VecDeque<Instant>,
+    /// The other side has won for the time being.
+    pub(super) given_up: bool,
+}
+
+/// How often addresses are put back within [`FIGHT_SPAN`] before the instance gives up.
+const ROUNDS: usize = 5;
+const FIGHT_SPAN: Duration = Duration::from_secs(60);
+/// From a removal to the repair. A tool that removes one address often removes more, or the link
+/// itself, in the next breath; the promise is 50 ms.
+const REPAIR_DELAY: Duration = Duration::from_millis(10);
+
 /// What an operation was, from its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -99,14 +118,16 @@ pub(super) fn untag(tag: OpTag) -> (InstanceId, u32, Kind) {
 }
 
 impl Instance {
-    /// Makes the list of addresses that of the configuration, keeping those that are in both.
-    pub(super) fn adopt_addresses(&mut self) {
+    /// Makes the list of addresses that of the configuration, keeping those that are in both;
+    /// those that are in the old one only are taken away.
+    pub(super) fn adopt_addresses(&mut self, cx: &mut Cx<'_>) {
         let mut old = std::mem::take(&mut self.vips);
+        // Reloads mostly keep the order, so that the search ends at the first.
+        let mut kept = Vec::with_capacity(self.config.addresses.len());
         for config in &self.config.addresses {
-            let kept = old.iter().position(|vip| vip.config == *config);
-            let vip = match kept {
-                Some(at) => old.remove(at),
-                None => {
+            let at = old.iter().position(|vip| vip.config == *config);
+            let vip = at.map_or_else(
+                || {
                     self.next_slot += 1;
                     Vip {
                         config: config.clone(),
@@ -114,30 +135,33 @@ impl Instance {
                         on: None,
                         standing: Standing::Absent,
                     }
-                }
-            };
-            self.vips.push(vip);
+                },
+                |at| old.remove(at),
+            );
+            kept.push(vip);
         }
+        self.vips = old;
+        for index in 0..self.vips.len() {
+            self.remove_address(cx, index);
+        }
+        self.unclaim_addresses(cx);
+        self.vips = kept;
     }
 
     /// Looks up the interfaces that carry the addresses, and claims them there.
     pub(super) fn place_addresses(&mut self, cx: &mut Cx<'_>) {
         let owner = self.priority().is_owner();
-        for index in 0..self.vips.len() {
-            let vip = &self.vips[index];
-            let name = vip.config.interface.as_ref();
-            let name = name.unwrap_or(&self.config.interface);
+        for vip in &mut self.vips {
+            let name = carrier(&self.config, &vip.config);
             let on = cx.links.by_name(name).map(|facts| facts.index);
-            if on == vip.on {
-                continue;
+            if on != vip.on {
+                if let Some(key) = vip.key() {
+                    cx.links.unclaim(key, self.id);
+                }
+                // Addresses go with their interface.
+                vip.standing = Standing::Absent;
+                vip.on = on;
             }
-            if let Some(key) = vip.key() {
-                cx.links.unclaim(key, self.id);
-            }
-            let vip = &mut self.vips[index];
-            // Addresses go with their interface.
-            vip.standing = Standing::Absent;
-            vip.on = on;
             if let Some(key) = vip.key() {
                 cx.links.claim(key, self.id, owner);
             }
@@ -145,12 +169,9 @@ impl Instance {
     }
 
     /// Gives every claim up.
-    pub(super) fn unclaim_addresses(&mut self, cx: &mut Cx<'_>) {
-        for vip in &mut self.vips {
-            if let Some(key) = vip.key() {
-                cx.links.unclaim(key, self.id);
-            }
-            vip.on = None;
+    pub(super) fn unclaim_addresses(&self, cx: &mut Cx<'_>) {
+        for key in self.vips.iter().filter_map(Vip::key) {
+            cx.links.unclaim(key, self.id);
         }
     }
 
@@ -160,9 +181,6 @@ impl Instance {
             say(cx.style, &self.config.name, Line::SettingVips);
         }
         for index in 0..self.vips.len() {
-            if self.vips[index].standing.is_there() {
-                continue;
-            }
             self.add_address(cx, index);
             if self.vips[index].standing.is_there() {
                 self.announce_one(cx, index, true);
@@ -170,11 +188,78 @@ impl Instance {
         }
     }
 
+    /// Adds those that a master should hold but does not: new in the configuration, or their
+    /// interface has appeared. Returns whether there were any.
+    pub(super) fn add_missing(&mut self, cx: &mut Cx<'_>) -> bool {
+        let mut any = false;
+        for index in 0..self.vips.len() {
+            let vip = &self.vips[index];
+            if vip.standing == Standing::Absent && vip.on.is_some() {
+                self.add_address(cx, index);
+                self.announce_one(cx, index, true);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Somebody else removed an address that this master holds: it is put back in a moment.
+    /// keepalived resigns and takes over again, which costs the clients up to 3 s.
+    pub(super) fn address_lost(&mut self, cx: &mut Cx<'_>, index: usize) {
+        let vip = &mut self.vips[index];
+        match vip.standing {
+            Standing::Ours | Standing::Owned => {}
+            Standing::Absent | Standing::Refused | Standing::Lost => return,
+        }
+        vip.standing = Standing::Lost;
+        let trouble = Note::AddressLost {
+            address: vip.config.address,
+            interface: carrier(&self.config, &vip.config),
+        };
+        note(cx.style, &self.config.name, trouble);
+        if cx.timers.get((self.id, Timer::Repair)).is_none() {
+            cx.arm(self.id, Timer::Repair, cx.now + REPAIR_DELAY);
+        }
+    }
+
+    /// Puts lost addresses back, unless that has been done too often of late: then the instance
+    /// leaves the field to its peers, because a master without its addresses serves nobody.
+    pub(super) fn repair(&mut self, cx: &mut Cx<'_>) {
+        let repairs = &mut self.fight.repairs;
+        let recent = cx.now - FIGHT_SPAN;
+        while repairs.front().is_some_and(|&at| at < recent) {
+            repairs.pop_front();
+        }
+        if repairs.len() >= ROUNDS {
+            repairs.clear();
+            self.fight.given_up = true;
+            self.fault(cx, FaultReason::Contested);
+            return;
+        }
+        repairs.push_back(cx.now);
+        for index in 0..self.vips.len() {
+            if self.vips[index].standing == Standing::Lost {
+                self.add_address(cx, index);
+                self.announce_one(cx, index, true);
+            }
+        }
+        self.announce_further(cx, self.config.garp.repeat);
+    }
+
+    /// The time of staying away is over; the instance takes part again if nothing else is wrong.
+    pub(super) fn truce(&mut self, cx: &mut Cx<'_>) {
+        self.fight.given_up = false;
+        match self.look_up(cx) {
+            None => self.recover(cx),
+            Some(reason) => self.say_fault(cx, reason),
+        }
+    }
+
     fn add_address(&mut self, cx: &mut Cx<'_>, index: usize) {
         let owner = self.priority().is_owner();
         let vip = &mut self.vips[index];
         let (Some(on), Some(spec)) = (vip.on, vip.spec()) else {
-            return;
+            return; // Its interface does not exist; added when that appears.
         };
         // RFC 3768 §1.4: the owner has the address as its own; whatever its prefix length there,
         // it is neither added nor, later, removed.
@@ -201,12 +286,13 @@ impl Instance {
         let vip = &mut self.vips[index];
         match vip.standing {
             Standing::Ours => {
-                if let Some(spec) = vip.spec() {
+                if let (Some(spec), Some(key)) = (vip.spec(), vip.key()) {
+                    cx.links.removing(key, cx.now);
                     let tag = tag(self.id, vip.slot, Kind::Del);
                     cx.effect(Effect::Kernel(KernelOp::AddressDel(spec), tag));
                 }
             }
-            Standing::Absent | Standing::Owned | Standing::Refused => {}
+            Standing::Absent | Standing::Owned | Standing::Refused | Standing::Lost => {}
         }
         vip.standing = Standing::Absent;
     }
@@ -236,29 +322,33 @@ impl Instance {
             return;
         };
         let address: IpAddr = vip.config.address;
-        let interface = vip.config.interface.as_ref();
-        let interface = interface.unwrap_or(&self.config.interface);
+        let interface = carrier(&self.config, &vip.config);
+        if kind == Kind::Del
+            && let Some(key) = vip.key()
+        {
+            cx.links.removal_was_ours(key, cx.now);
+        }
         match kind {
             // It was there already, exactly so: it is what we wanted, and we take it away.
             Kind::Add if errno == EEXIST => {}
             Kind::Add => {
                 vip.standing = Standing::Refused;
-                let line = Line::AddressRefused {
+                let trouble = Note::AddressRefused {
                     address,
                     interface,
                     errno,
                 };
-                say(cx.style, &self.config.name, line);
+                note(cx.style, &self.config.name, trouble);
             }
             // It was gone already, maybe with its interface.
             Kind::Del if matches!(errno, EADDRNOTAVAIL | ENODEV) => {}
             Kind::Del => {
-                let line = Line::AddressNotRemoved {
+                let trouble = Note::AddressNotRemoved {
                     address,
                     interface,
                     errno,
                 };
-                say(cx.style, &self.config.name, line);
+                note(cx.style, &self.config.name, trouble);
             }
         }
     }
@@ -271,6 +361,11 @@ impl Instance {
             .filter(move |_| master)
             .filter_map(Vip::spec)
     }
+}
+
+/// Name of the interface that carries a virtual address.
+fn carrier<'a>(config: &'a VrrpInstance, vip: &'a VirtualAddress) -> &'a str {
+    vip.interface.as_deref().unwrap_or(&config.interface)
 }
 
 /// Linux error numbers, the same on every architecture that Rust's standard library runs on but

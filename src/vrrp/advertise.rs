@@ -12,21 +12,23 @@ use crate::ops::{Effect, Frame};
 use crate::wire::ip::{self, Ipv4};
 use crate::wire::vrrp::{AdvertV2, advert_v2_len, write_advert_v2};
 
-/// The addresses of `config` that an advert names, in the order of the file: as many as its count
-/// can tell and as fit in a packet of `mtu` bytes.
+/// How many addresses an advert can name: what its count can tell and what fits in a packet of
+/// `mtu` bytes.
+pub(super) fn room(mtu: u32) -> usize {
+    let bytes = usize::try_from(mtu).unwrap_or(usize::MAX);
+    let fixed = ip::IPV4_HEADER_LEN + advert_v2_len(0);
+    (bytes.saturating_sub(fixed) / 4).min(usize::from(u8::MAX))
+}
+
+/// The addresses of `config` that an advert names, in the order of the file.
 pub(super) fn advertised(config: &VrrpInstance, mtu: u32) -> Vec<Ipv4Addr> {
-    let room = usize::try_from(mtu)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(ip::IPV4_HEADER_LEN + advert_v2_len(0))
-        / 4;
-    config
-        .addresses
-        .iter()
+    let addresses = config.addresses.iter();
+    addresses
         .filter_map(|vip| match vip.address {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
         })
-        .take(room.min(usize::from(u8::MAX)))
+        .take(room(mtu))
         .collect()
 }
 

@@ -9,11 +9,13 @@ use std::net::IpAddr;
 
 use super::addresses::untag;
 use super::instance::{Cx, Input, Instance, InstanceId, State, Timer};
-use super::links::Links;
+use super::links::{AddressKey, Links};
+use super::messages::{Note, note};
 use super::view::InstanceView;
 use super::{Action, Event, InterfaceFacts};
-use crate::base::{Family, IfIndex, Instant, TimerQueue};
-use crate::conf::model::plan::Step;
+use crate::base::ident::VRRP;
+use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
+use crate::conf::model::plan::{Change, Step};
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId, SocketSpec};
 use crate::wire::ip::{self, parse_ipv4};
@@ -32,6 +34,8 @@ pub struct Domain {
     timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
     sockets: Sockets,
+    /// When a broken socket is opened anew, or a new one has proved itself.
+    socket_timers: TimerQueue<SocketTimer>,
     next_instance: u32,
     stopped: bool,
 }
@@ -42,15 +46,48 @@ struct Sockets {
     /// For gratuitous ARP; open while there are instances.
     link: SocketId,
     link_open: bool,
-    by_interface: BTreeMap<IfIndex, (SocketId, BTreeSet<InstanceId>)>,
+    by_interface: BTreeMap<IfIndex, Shared>,
     next: u64,
 }
+
+/// The VRRP socket of one interface.
+#[derive(Debug)]
+struct Shared {
+    id: SocketId,
+    users: BTreeSet<InstanceId>,
+    /// The error that it broke with, until a new one has proved itself.
+    broken: Option<i32>,
+}
+
+/// What is due for a socket that broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SocketTimer {
+    /// Open it anew.
+    Reopen(IfIndex),
+    /// It has not failed at once: its users may go on.
+    Proved(IfIndex),
+    /// Open the one for gratuitous ARP anew.
+    ReopenLink,
+}
+
+/// From a failure to the next attempt.
+const REOPEN_DELAY: Duration = Duration::from_secs(1);
+/// A socket that cannot be opened fails within the turn that asked for it.
+const PROOF: Duration = Duration::from_millis(100);
 
 impl Sockets {
     fn fresh(&mut self) -> SocketId {
         let id = SocketId(self.next);
         self.next += 1;
         id
+    }
+}
+
+fn vrrp_socket(interface: IfIndex) -> SocketSpec {
+    SocketSpec::Vrrp {
+        interface,
+        family: Family::V4,
+        group: IpAddr::V4(ip::VRRP_GROUP_V4),
     }
 }
 
@@ -72,6 +109,7 @@ impl Domain {
                 by_interface: BTreeMap::new(),
                 next: 1,
             },
+            socket_timers: TimerQueue::default(),
             next_instance: 0,
             stopped: false,
         }
@@ -88,15 +126,34 @@ impl Domain {
         for step in plan {
             match step {
                 Step::Remove(config) => self.remove(now, &config, out),
-                Step::Update(config, _) => self.update(now, config, out),
+                Step::Update(config, change) => self.update(now, config, change, out),
                 Step::Add(config) => new.extend(self.add(now, config, out)),
                 Step::Keep(_) => {}
             }
         }
-        for id in new {
+        for &id in &new {
             self.step(now, id, Input::Start, out);
         }
         self.settle_link_socket(out);
+        self.report_strays(now, &new, out);
+    }
+
+    /// Addresses that carry keepalived's mark and are in no instance may be a crashed run's, whose
+    /// configuration was edited since, or another keepalived's: people have to decide.
+    fn report_strays(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
+        let mut seen = BTreeSet::new();
+        for &id in new {
+            let Some((instance, cx)) = self.split(now, id, out) else {
+                continue;
+            };
+            if let Some(on) = instance.link.filter(|&on| seen.insert(on)) {
+                for address in cx.links.strays(on) {
+                    let interface = instance.config.interface.as_str();
+                    let stray = Note::Stray { address, interface };
+                    note(cx.style, &instance.config.name, stray);
+                }
+            }
+        }
     }
 
     fn add(
@@ -112,22 +169,30 @@ impl Domain {
         let id = InstanceId(self.next_instance);
         self.next_instance += 1;
         self.by_key.insert(key, id);
-        let mut instance = Instance::new(id, config);
-        instance.adopt_addresses();
-        self.instances.insert(id, instance);
+        self.instances.insert(id, Instance::new(id, config));
         self.watch(id);
+        if let Some((instance, mut cx)) = self.split(now, id, out) {
+            instance.adopt_addresses(&mut cx);
+            instance.check_room(&cx);
+        }
         self.settle_link_socket(out);
         self.refresh(now, id, out);
         Some(id)
     }
 
-    fn update(&mut self, now: Instant, config: VrrpInstance, out: &mut Vec<Action>) {
+    fn update(
+        &mut self,
+        now: Instant,
+        config: VrrpInstance,
+        change: Change,
+        out: &mut Vec<Action>,
+    ) {
         let Some(&id) = self.by_key.get(&config.key()) else {
             return;
         };
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.reconfigure(&mut cx, config);
+            instance.reconfigure(&mut cx, config, change);
         }
         self.watch(id);
         self.refresh(now, id, out);
@@ -166,7 +231,13 @@ impl Domain {
         Some((instance, cx))
     }
 
-    fn step(&mut self, now: Instant, id: InstanceId, input: Input, out: &mut Vec<Action>) {
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        input: Input,
+        out: &mut Vec<Action>,
+    ) {
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.step(&mut cx, input);
             instance.check_invariants(cx.timers);
@@ -220,6 +291,8 @@ impl Domain {
             (Some(_), State::Init | State::Fault)
             | (None, State::Init | State::Backup | State::Master) => {}
         }
+        instance.settle(&mut cx);
+        instance.check_invariants(cx.timers);
     }
 
     /// Joins the socket on `link`, which is opened if this is the first there.
@@ -230,23 +303,21 @@ impl Domain {
         if instance.config.family != Family::V4 {
             return;
         }
-        let fresh = SocketId(self.sockets.next);
-        let (socket, users) = self
-            .sockets
-            .by_interface
-            .entry(link)
-            .or_insert_with(|| (fresh, BTreeSet::new()));
-        if *socket == fresh {
-            self.sockets.next += 1;
-            let spec = SocketSpec::Vrrp {
-                interface: link,
-                family: Family::V4,
-                group: IpAddr::V4(ip::VRRP_GROUP_V4),
-            };
-            out.push(Action::World(Effect::Open(fresh, spec)));
-        }
-        users.insert(id);
-        instance.socket = Some(*socket);
+        let next = &mut self.sockets.next;
+        let entry = self.sockets.by_interface.entry(link);
+        let shared = entry.or_insert_with(|| {
+            let id = SocketId(*next);
+            *next += 1;
+            out.push(Action::World(Effect::Open(id, vrrp_socket(link))));
+            Shared {
+                id,
+                users: BTreeSet::new(),
+                broken: None,
+            }
+        });
+        shared.users.insert(id);
+        instance.socket_error = shared.broken;
+        instance.socket = shared.broken.is_none().then_some(shared.id);
         self.by_vrid.insert((link, instance.config.vrid), id);
     }
 
@@ -256,16 +327,26 @@ impl Domain {
             return;
         };
         instance.socket = None;
+        instance.socket_error = None;
         let slot = (link, instance.config.vrid);
         if self.by_vrid.get(&slot) == Some(&id) {
             self.by_vrid.remove(&slot);
         }
-        if let Some((socket, users)) = self.sockets.by_interface.get_mut(&link) {
-            users.remove(&id);
-            if users.is_empty() {
-                out.push(Action::World(Effect::Close(*socket)));
-                self.sockets.by_interface.remove(&link);
+        let Some(shared) = self.sockets.by_interface.get_mut(&link) else {
+            return;
+        };
+        shared.users.remove(&id);
+        if shared.users.is_empty() {
+            // One that broke is closed already, unless its successor is on trial.
+            let on_trial = self
+                .socket_timers
+                .cancel(SocketTimer::Proved(link))
+                .is_some();
+            if shared.broken.is_none() || on_trial {
+                out.push(Action::World(Effect::Close(shared.id)));
             }
+            self.socket_timers.cancel(SocketTimer::Reopen(link));
+            self.sockets.by_interface.remove(&link);
         }
     }
 
@@ -273,11 +354,12 @@ impl Domain {
         let wanted = !self.instances.is_empty();
         if wanted && !self.sockets.link_open {
             self.sockets.link = self.sockets.fresh();
-            out.push(Action::World(Effect::Open(
-                self.sockets.link,
-                SocketSpec::Link,
-            )));
-        } else if !wanted && self.sockets.link_open {
+            let open = Effect::Open(self.sockets.link, SocketSpec::Link);
+            out.push(Action::World(open));
+        } else if !wanted
+            && self.sockets.link_open
+            && self.socket_timers.cancel(SocketTimer::ReopenLink).is_none()
+        {
             out.push(Action::World(Effect::Close(self.sockets.link)));
         }
         self.sockets.link_open = wanted;
@@ -285,6 +367,9 @@ impl Domain {
 
     /// Takes an event.
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
+        if self.stopped && !matches!(event, Event::Refused(..)) {
+            return;
+        }
         match event {
             Event::Interface(facts) => self.interface(now, facts, out),
             Event::InterfaceGone(index) => {
@@ -329,6 +414,21 @@ impl Domain {
             let name = facts.name.clone();
             self.refresh_watchers(now, &name, out);
         }
+        let key = AddressKey {
+            on: change.index,
+            address: change.address,
+            prefix_len: change.prefix_len,
+        };
+        if change.present || self.links.removal_was_ours(key, now) {
+            return;
+        }
+        let claimants: Vec<InstanceId> = self.links.claimants(key).collect();
+        for id in claimants {
+            let instance = self.instances.get(&id);
+            if let Some(index) = instance.and_then(|instance| instance.position(key)) {
+                self.step(now, id, Input::AddressLost(index), out);
+            }
+        }
     }
 
     fn packet(
@@ -341,7 +441,7 @@ impl Domain {
     ) {
         let on = meta.interface;
         let ours = self.sockets.by_interface.get(&on);
-        if self.stopped || ours.is_none_or(|&(open, _)| open != socket) {
+        if ours.is_none_or(|shared| shared.id != socket) {
             return;
         }
         let Ok((header, payload)) = parse_ipv4(bytes) else {
@@ -355,6 +455,7 @@ impl Domain {
         };
         let id = Vrid::new(advert.vrid).and_then(|vrid| self.by_vrid.get(&(on, vrid)).copied());
         let Some(id) = id else {
+            self.links.set_stranger(on, advert.vrid, header.source);
             return;
         };
         let Some((instance, mut cx)) = self.split(now, id, out) else {
@@ -375,11 +476,63 @@ impl Domain {
     }
 
     fn socket_failed(&mut self, now: Instant, socket: SocketId, errno: i32, out: &mut Vec<Action>) {
-        let _ = (now, out);
-        log::error!(
-            target: crate::base::ident::VRRP,
-            "socket {} failed: error {errno}", socket.0
-        );
+        if self.sockets.link_open && socket == self.sockets.link {
+            log::error!(
+                target: VRRP,
+                "The socket for gratuitous ARP failed: error {errno} - trying again"
+            );
+            self.socket_timers
+                .set(SocketTimer::ReopenLink, now + REOPEN_DELAY);
+            return;
+        }
+        let mut shared = self.sockets.by_interface.iter_mut();
+        let Some((&on, shared)) = shared.find(|(_, shared)| shared.id == socket) else {
+            return; // Closed in the meantime.
+        };
+        shared.broken = Some(errno);
+        self.socket_timers.cancel(SocketTimer::Proved(on));
+        self.socket_timers
+            .set(SocketTimer::Reopen(on), now + REOPEN_DELAY);
+        self.tell_users(now, on, out);
+    }
+
+    /// Hands the state of the socket on `on` to the instances that use it.
+    fn tell_users(&mut self, now: Instant, on: IfIndex, out: &mut Vec<Action>) {
+        let Some(shared) = self.sockets.by_interface.get(&on) else {
+            return;
+        };
+        let (socket, broken) = (shared.id, shared.broken);
+        for id in shared.users.clone() {
+            if let Some(instance) = self.instances.get_mut(&id) {
+                instance.socket_error = broken;
+                instance.socket = broken.is_none().then_some(socket);
+            }
+            self.refresh(now, id, out);
+        }
+    }
+
+    fn socket_timer(&mut self, now: Instant, timer: SocketTimer, out: &mut Vec<Action>) {
+        match timer {
+            SocketTimer::Reopen(on) => {
+                let id = self.sockets.fresh();
+                if let Some(shared) = self.sockets.by_interface.get_mut(&on) {
+                    shared.id = id;
+                    out.push(Action::World(Effect::Open(id, vrrp_socket(on))));
+                    self.socket_timers.set(SocketTimer::Proved(on), now + PROOF);
+                }
+            }
+            SocketTimer::Proved(on) => {
+                if let Some(shared) = self.sockets.by_interface.get_mut(&on) {
+                    shared.broken = None;
+                }
+                self.tell_users(now, on, out);
+            }
+            SocketTimer::ReopenLink => {
+                self.sockets.link = self.sockets.fresh();
+                let open = Effect::Open(self.sockets.link, SocketSpec::Link);
+                out.push(Action::World(open));
+            }
+        }
     }
 
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
@@ -390,18 +543,19 @@ impl Domain {
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.stopped {
-            return;
-        }
         self.stopped = true;
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         for id in ids {
             self.step(now, id, Input::Stop, out);
         }
+        self.socket_timers = TimerQueue::default();
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        while let Some((timer, _)) = self.socket_timers.pop_due(now) {
+            self.socket_timer(now, timer, out);
+        }
         while let Some(((id, timer), due)) = self.timers.pop_due(now) {
             let Some((instance, mut cx)) = self.split(now, id, out) else {
                 continue;
@@ -417,7 +571,11 @@ impl Domain {
     /// When `handle_timeout` is next needed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next_deadline()
+        let deadlines = [
+            self.timers.next_deadline(),
+            self.socket_timers.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Every instance as it stands, in the order in which they were added.

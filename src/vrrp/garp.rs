@@ -75,10 +75,10 @@ impl Instance {
         cx.effect(Effect::Send(socket, frame));
     }
 
-    /// Arms the burst that follows after `delay`, if there is to be one.
-    pub(super) fn arm_second_burst(&self, cx: &mut Cx<'_>, delay: Duration) {
+    /// Arms the burst that `timer` brings after `delay`, if there is to be one.
+    pub(super) fn arm_burst(&self, cx: &mut Cx<'_>, timer: Timer, delay: Duration) {
         if !delay.is_zero() {
-            cx.arm(self.id, Timer::SecondBurst, cx.now + delay);
+            cx.arm(self.id, timer, cx.now + delay);
         }
     }
 

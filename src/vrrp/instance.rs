@@ -8,10 +8,10 @@
 use std::net::Ipv4Addr;
 
 use super::Action;
-use super::addresses::Vip;
+use super::addresses::{Fight, Vip};
 use super::advertise::advertised;
-use super::links::Links;
-use super::messages::{Line, say};
+use super::links::{AddressKey, Links};
+use super::messages::{Line, Note, note, say};
 use super::stats::Stats;
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
@@ -46,6 +46,10 @@ pub(super) enum FaultReason {
     InterfaceDown,
     NoAddress,
     Family,
+    /// The socket cannot be opened or broke: the system's error.
+    Socket(i32),
+    /// Something else on this host keeps removing an address.
+    Contested,
 }
 
 /// The timers of an instance.
@@ -59,8 +63,14 @@ pub(super) enum Timer {
     PreemptDelay,
     /// In MASTER: the burst of announcements that follows the first.
     SecondBurst,
+    /// In MASTER: the burst that follows the answer to a lower advert.
+    LowerBurst,
     /// In MASTER: the periodic burst.
     Refresh,
+    /// In MASTER: addresses that somebody removed are put back.
+    Repair,
+    /// In FAULT: the fight over an address may be over.
+    Truce,
 }
 
 /// What the machine reacts to.
@@ -72,6 +82,8 @@ pub(super) enum Input {
     Able,
     /// There is a reason for FAULT.
     Unable(FaultReason),
+    /// Somebody else removed the address at this position of the list.
+    AddressLost(usize),
     /// A timer that was due at this time.
     Timer(Timer, Instant),
     /// A valid advert.
@@ -132,9 +144,15 @@ pub(super) struct Instance {
     pub(super) ip_id: u16,
     pub(super) last_sent: Option<Instant>,
     pub(super) peers: Peers,
+    pub(super) fight: Fight,
+    /// The error of the socket, while it is broken.
+    pub(super) socket_error: Option<i32>,
     /// The preempt delay has run out, so that lower adverts no longer count.
     preempt_now: bool,
 }
+
+/// How long an instance stays away from an address that something else keeps removing.
+pub(super) const TRUCE: Duration = Duration::from_secs(60);
 
 /// What is known of other routers.
 #[derive(Debug, Default)]
@@ -166,6 +184,8 @@ impl Instance {
             ip_id: 0,
             last_sent: None,
             peers: Peers::default(),
+            fight: Fight::default(),
+            socket_error: None,
             preempt_now: false,
         }
     }
@@ -191,59 +211,100 @@ impl Instance {
             None => Some(FaultReason::NoInterface),
             Some(facts) if !facts.up => Some(FaultReason::InterfaceDown),
             Some(_) if source.is_none() => Some(FaultReason::NoAddress),
-            Some(_) => None,
+            Some(_) if self.fight.given_up => Some(FaultReason::Contested),
+            Some(_) => self.socket_error.map(FaultReason::Socket),
         }
     }
 
     /// Feeds the machine.
     pub(super) fn step(&mut self, cx: &mut Cx<'_>, input: Input) {
-        use Input as I;
-        use State::{Backup, Fault, Init, Master};
-        match (self.state, input) {
-            (Init, I::Start) => self.start(cx),
+        match self.state {
+            State::Init => self.step_init(cx, input),
+            State::Backup => self.step_backup(cx, input),
+            State::Master => self.step_master(cx, input),
+            State::Fault => self.step_fault(cx, input),
+        }
+    }
+
+    fn step_init(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Start => self.start(cx),
             // Nothing reaches an instance before its start or after its stop.
-            (
-                Init,
-                I::Able | I::Unable(_) | I::Timer(..) | I::Advert(_) | I::Overslept(_) | I::Stop,
-            ) => {}
+            Input::Able
+            | Input::Unable(_)
+            | Input::AddressLost(_)
+            | Input::Timer(..)
+            | Input::Advert(_)
+            | Input::Overslept(_)
+            | Input::Stop => {}
+        }
+    }
 
-            (Backup, I::Unable(reason)) => self.fault(cx, reason),
-            (Backup, I::Timer(Timer::MasterDown, due)) => self.master_down(cx, due),
-            (Backup, I::Timer(Timer::PreemptDelay, _)) => self.preempt_now = true,
-            (Backup, I::Advert(heard)) => self.backup_hears(cx, heard),
+    fn step_backup(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Unable(reason) => self.fault(cx, reason),
+            Input::Advert(heard) => self.backup_hears(cx, heard),
             // RFC 3768 §6.4.2: a backup that shuts down says nothing.
-            (Backup, I::Stop) => self.enter(cx, Init),
-            // It is able already, started already, and does not speak in its sleep; the other
-            // timers are a master's and disarmed when it ceases to be one.
-            (
-                Backup,
-                I::Start
-                | I::Able
-                | I::Overslept(_)
-                | I::Timer(Timer::Advert | Timer::SecondBurst | Timer::Refresh, _),
-            ) => {}
+            Input::Stop => self.enter(cx, State::Init),
+            Input::Timer(timer, due) => match timer {
+                Timer::MasterDown => self.master_down(cx, due),
+                Timer::PreemptDelay => self.preempt_now = true,
+                // Of other states, and disarmed when those are left.
+                Timer::Advert
+                | Timer::SecondBurst
+                | Timer::LowerBurst
+                | Timer::Refresh
+                | Timer::Repair
+                | Timer::Truce => {}
+            },
+            // It is started and able already, holds no address, and does not speak in its sleep.
+            Input::Start | Input::Able | Input::AddressLost(_) | Input::Overslept(_) => {}
+        }
+    }
 
-            (Master, I::Unable(reason)) => self.fault(cx, reason),
-            (Master, I::Timer(Timer::Advert, due)) => self.advertise(cx, due),
-            (Master, I::Timer(Timer::SecondBurst, _)) => {
-                self.announce(cx, self.config.garp.repeat);
-            }
-            (Master, I::Timer(Timer::Refresh, _)) => {
-                self.announce(cx, self.config.garp.refresh_repeat);
-                self.arm_refresh(cx);
-            }
-            (Master, I::Advert(heard)) => self.master_hears(cx, heard),
-            (Master, I::Overslept(late)) => self.overslept(cx, late),
-            (Master, I::Stop) => self.enter(cx, Init),
-            (Master, I::Start | I::Able | I::Timer(Timer::MasterDown | Timer::PreemptDelay, _)) => {
-            }
+    fn step_master(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Unable(reason) => self.fault(cx, reason),
+            Input::AddressLost(index) => self.address_lost(cx, index),
+            Input::Advert(heard) => self.master_hears(cx, heard),
+            Input::Overslept(late) => self.overslept(cx, late),
+            Input::Stop => self.enter(cx, State::Init),
+            Input::Timer(timer, due) => match timer {
+                Timer::Advert => self.advertise(cx, due),
+                Timer::SecondBurst => self.announce(cx, self.config.garp.repeat),
+                Timer::LowerBurst => self.announce(cx, self.config.garp.lower_priority_repeat),
+                Timer::Refresh => {
+                    self.announce(cx, self.config.garp.refresh_repeat);
+                    self.arm_refresh(cx);
+                }
+                Timer::Repair => self.repair(cx),
+                Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
+            },
+            Input::Start | Input::Able => {}
+        }
+    }
 
-            (Fault, I::Able) => self.enter(cx, Backup),
-            (Fault, I::Unable(reason)) => self.say_fault(cx, reason),
-            (Fault, I::Stop) => self.enter(cx, Init),
+    fn step_fault(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Able => self.recover(cx),
+            Input::Stop => self.enter(cx, State::Init),
+            Input::Timer(timer, _) => match timer {
+                Timer::Truce => self.truce(cx),
+                Timer::MasterDown
+                | Timer::Advert
+                | Timer::PreemptDelay
+                | Timer::SecondBurst
+                | Timer::LowerBurst
+                | Timer::Refresh
+                | Timer::Repair => {}
+            },
             // Adverts may still come in while an address is missing; without one there is
-            // nothing to answer with.
-            (Fault, I::Start | I::Advert(_) | I::Overslept(_) | I::Timer(..)) => {}
+            // nothing to answer with. A second reason for FAULT changes nothing.
+            Input::Start
+            | Input::Unable(_)
+            | Input::AddressLost(_)
+            | Input::Advert(_)
+            | Input::Overslept(_) => {}
         }
     }
 
@@ -263,12 +324,18 @@ impl Instance {
         }
     }
 
-    fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {
+    /// RFC 3768 §6.4.1 again: the owner asks nobody, everybody else listens first.
+    pub(super) fn recover(&mut self, cx: &mut Cx<'_>) {
+        let owner = self.priority().is_owner();
+        self.enter(cx, if owner { State::Master } else { State::Backup });
+    }
+
+    pub(super) fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {
         let line = Line::Fault(reason, &self.config.interface);
         say(cx.style, &self.config.name, line);
     }
 
-    fn fault(&mut self, cx: &mut Cx<'_>, reason: FaultReason) {
+    pub(super) fn fault(&mut self, cx: &mut Cx<'_>, reason: FaultReason) {
         self.say_fault(cx, reason);
         self.enter(cx, State::Fault);
     }
@@ -278,7 +345,7 @@ impl Instance {
     fn master_down(&mut self, cx: &mut Cx<'_>, due: Instant) {
         let late = cx.now.saturating_since(due);
         if late > self.config.advert_interval {
-            say(cx.style, &self.config.name, Line::Overslept(late));
+            note(cx.style, &self.config.name, Note::Overslept(late));
             let at = cx.now + self.listen_interval();
             cx.arm(self.id, Timer::MasterDown, at);
             return;
@@ -287,12 +354,12 @@ impl Instance {
         self.enter(cx, State::Master);
         if !self.peers.heard && !self.peers.missed {
             self.peers.missed = true;
-            let line = Line::NeverHeard {
+            let missing = Note::NeverHeard {
                 vrid: self.config.vrid.get(),
                 interface: &self.config.interface,
-                stranger: None,
+                stranger: self.link.and_then(|link| cx.links.stranger(link)),
             };
-            say(cx.style, &self.config.name, line);
+            note(cx.style, &self.config.name, missing);
         }
     }
 
@@ -370,7 +437,7 @@ impl Instance {
             self.advertise(cx, cx.now);
             // The other believed itself master and announced its own MAC address.
             self.announce(cx, self.config.garp.lower_priority_repeat);
-            self.arm_second_burst(cx, self.config.garp.lower_priority_delay);
+            self.arm_burst(cx, Timer::LowerBurst, self.config.garp.lower_priority_delay);
             return;
         }
         self.enter(cx, State::Backup);
@@ -380,7 +447,7 @@ impl Instance {
     /// A host that stood still must not speak before it has listened: it steps back without a
     /// word, and takes over again if nobody answers within one interval.
     fn overslept(&mut self, cx: &mut Cx<'_>, late: Duration) {
-        say(cx.style, &self.config.name, Line::Overslept(late));
+        note(cx.style, &self.config.name, Note::Overslept(late));
         self.enter(cx, State::Backup);
         let at = cx.now + self.listen_interval();
         cx.arm(self.id, Timer::MasterDown, at);
@@ -422,7 +489,7 @@ impl Instance {
                 cx.disarm(self.id, Timer::PreemptDelay);
             }
             State::Master => self.leave_master(cx, to),
-            State::Fault => {}
+            State::Fault => cx.disarm(self.id, Timer::Truce),
         }
         match to {
             State::Backup => {
@@ -430,12 +497,21 @@ impl Instance {
                 cx.arm(self.id, Timer::MasterDown, at);
             }
             State::Master => self.become_master(cx),
+            State::Fault if self.fight.given_up => {
+                cx.arm(self.id, Timer::Truce, cx.now + TRUCE);
+            }
             State::Init | State::Fault => {}
         }
     }
 
     fn leave_master(&mut self, cx: &mut Cx<'_>, to: State) {
-        for timer in [Timer::Advert, Timer::SecondBurst, Timer::Refresh] {
+        for timer in [
+            Timer::Advert,
+            Timer::SecondBurst,
+            Timer::LowerBurst,
+            Timer::Refresh,
+            Timer::Repair,
+        ] {
             cx.disarm(self.id, timer);
         }
         self.stats.release_master += 1;
@@ -458,7 +534,7 @@ impl Instance {
         self.advertise(cx, cx.now);
         self.add_addresses(cx);
         self.announce_further(cx, self.config.garp.repeat);
-        self.arm_second_burst(cx, self.config.garp.delay);
+        self.arm_burst(cx, Timer::SecondBurst, self.config.garp.delay);
         self.arm_refresh(cx);
     }
 }
@@ -471,10 +547,9 @@ impl Instance {
         carriers.chain([self.config.interface.as_str()])
     }
 
-    /// Takes a new configuration over, of the same key, without leaving the state.
-    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance) {
-        let _ = &cx;
-        self.config = config;
+    /// Where the address stands in the list.
+    pub(super) fn position(&self, key: AddressKey) -> Option<usize> {
+        self.vips.iter().position(|vip| vip.key() == Some(key))
     }
 
     /// What must hold between two calls.
@@ -484,8 +559,17 @@ impl Instance {
         debug_assert_eq!(armed(Timer::Advert), self.state == State::Master);
         debug_assert!(self.state == State::Backup || !armed(Timer::PreemptDelay));
         debug_assert!(
-            self.state == State::Master || !(armed(Timer::SecondBurst) || armed(Timer::Refresh))
+            self.state == State::Master
+                || ![
+                    Timer::SecondBurst,
+                    Timer::LowerBurst,
+                    Timer::Refresh,
+                    Timer::Repair
+                ]
+                .map(armed)
+                .contains(&true)
         );
+        debug_assert!(self.state == State::Fault || !armed(Timer::Truce));
         debug_assert!(
             self.state == State::Master || self.vips.iter().all(|vip| !vip.standing.is_there())
         );

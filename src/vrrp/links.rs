@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::InterfaceFacts;
 use super::instance::InstanceId;
-use crate::base::IfIndex;
+use crate::base::{Duration, IfIndex, Instant};
 use crate::ops::AddressChange;
 
 /// `IFA_PROTO` of addresses that keepalived, and so this daemon, added.
@@ -45,8 +45,16 @@ pub(super) struct Links {
     by_name: BTreeMap<String, IfIndex>,
     /// Value: whether the claimant owns the address (priority 255), which may then be a source.
     claims: BTreeMap<(AddressKey, InstanceId), bool>,
+    /// Removals that we asked for and whose echo has not come yet: how many, the last one when.
+    removals: BTreeMap<AddressKey, (u32, Instant)>,
+    /// For each interface, the last sender for a VRID that is not configured there.
+    strangers: BTreeMap<IfIndex, (u8, Ipv4Addr)>,
     next_order: u64,
 }
+
+/// The kernel reports what it did within microseconds; an echo that has not come after this is
+/// lost (a full socket buffer), and must not make us blind for a removal by somebody else.
+const ECHO_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Links {
     /// Stores the facts of an interface; returns the name that it had before, if another.
@@ -76,6 +84,8 @@ impl Links {
     /// Forgets an interface; returns its name.
     pub(super) fn remove(&mut self, index: IfIndex) -> Option<String> {
         let link = self.by_index.remove(&index)?;
+        self.strangers.remove(&index);
+        self.removals.retain(|key, _| key.on != index);
         // A new interface may have taken the name before the old one's end was told.
         if self.by_name.get(&link.facts.name) == Some(&index) {
             self.by_name.remove(&link.facts.name);
@@ -106,6 +116,42 @@ impl Links {
         {
             link.candidates.insert(order, address);
         }
+    }
+
+    /// Notes that we ask the kernel to remove an address: it is as good as gone, and the report
+    /// of that is no news.
+    pub(super) fn removing(&mut self, key: AddressKey, now: Instant) {
+        if let Some(link) = self.by_index.get_mut(&key.on)
+            && let Some(old) = link.addresses.remove(&(key.address, key.prefix_len))
+        {
+            link.candidates.remove(&old.order);
+        }
+        let (count, last) = self.removals.entry(key).or_insert((0, now));
+        *count += 1;
+        *last = now;
+    }
+
+    /// Whether the removal that the kernel reports, or refuses, is one that we asked for.
+    pub(super) fn removal_was_ours(&mut self, key: AddressKey, now: Instant) -> bool {
+        let Some((count, last)) = self.removals.get_mut(&key) else {
+            return false;
+        };
+        let fresh = now.saturating_since(*last) <= ECHO_PATIENCE;
+        *count -= 1;
+        if *count == 0 || !fresh {
+            self.removals.remove(&key);
+        }
+        fresh
+    }
+
+    /// Notes that `from` advertises a VRID that is not configured on this interface.
+    pub(super) fn set_stranger(&mut self, on: IfIndex, vrid: u8, from: Ipv4Addr) {
+        self.strangers.insert(on, (vrid, from));
+    }
+
+    /// The last such sender.
+    pub(super) fn stranger(&self, on: IfIndex) -> Option<(u8, Ipv4Addr)> {
+        self.strangers.get(&on).copied()
     }
 
     /// The facts of the interface of that name.
@@ -162,6 +208,7 @@ impl Links {
             .find(|&address| !self.is_virtual(on, IpAddr::V4(address)))
     }
 
+    /// Whether an instance has the address, with any prefix length, in its list without owning it.
     fn is_virtual(&self, on: IfIndex, address: IpAddr) -> bool {
         let key = |prefix_len| AddressKey {
             on,
@@ -257,6 +304,27 @@ mod tests {
         assert_eq!(links.source(on()), None);
         links.claim(key, by, true);
         assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 100)));
+    }
+
+    // Input: two removals of ours, three reports; then one of ours whose report comes late.
+    #[test]
+    fn the_echo_of_each_own_removal_is_expected_once_and_not_for_ever() {
+        let mut links = links();
+        let now = Instant::from_micros(5_000_000);
+        let key = AddressKey {
+            on: on(),
+            address: IpAddr::from([192, 0, 2, 100]),
+            prefix_len: 32,
+        };
+        links.removing(key, now);
+        links.removing(key, now);
+        assert!(links.removal_was_ours(key, now));
+        assert!(links.removal_was_ours(key, now));
+        assert!(!links.removal_was_ours(key, now));
+        links.removing(key, now);
+        let late = now + Duration::from_secs(3);
+        assert!(!links.removal_was_ours(key, late));
+        assert!(!links.removal_was_ours(key, now));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::base::Duration;
 use crate::base::ident::VRRP;
 use crate::conf::model::{LogStyle, Priority};
 
-/// A line about one instance.
+/// A line about one instance that keepalived has too.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Line<'a> {
     /// The instance is in another state; `init` at its start.
@@ -67,16 +67,30 @@ pub(super) enum Line<'a> {
         from: Priority,
         to: Priority,
     },
+    TooManyAddresses {
+        given: usize,
+        room: usize,
+    },
+    Invalid(Complaint, Ipv4Addr),
+}
+
+/// A line that keepalived does not have; the same in both styles but for the prefix.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Note<'a> {
+    /// The host stood still for this long.
     Overslept(Duration),
+    /// A master by timeout that has never heard anybody.
     NeverHeard {
         vrid: u8,
         interface: &'a str,
         stranger: Option<(u8, Ipv4Addr)>,
     },
-    Heard {
-        from: Ipv4Addr,
-        priority: Priority,
-    },
+    /// The first advert of another router after [`Note::NeverHeard`].
+    Heard { from: Ipv4Addr, priority: Priority },
+    /// Somebody else removed an address.
+    AddressLost { address: IpAddr, interface: &'a str },
+    /// An address with keepalived's mark that is in no instance.
+    Stray { address: IpAddr, interface: &'a str },
     AddressRefused {
         address: IpAddr,
         interface: &'a str,
@@ -87,7 +101,6 @@ pub(super) enum Line<'a> {
         interface: &'a str,
         errno: i32,
     },
-    Invalid(Complaint, Ipv4Addr),
 }
 
 /// What is wrong with a received packet.
@@ -140,6 +153,19 @@ pub(super) fn say(style: LogStyle, name: &str, line: Line<'_>) {
     }
 }
 
+/// Writes `line` about the instance `name`.
+pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
+    let level = match line {
+        Note::Heard { .. } => Level::Info,
+        Note::Overslept(_)
+        | Note::NeverHeard { .. }
+        | Note::AddressLost { .. }
+        | Note::Stray { .. } => Level::Warn,
+        Note::AddressRefused { .. } | Note::AddressNotRemoved { .. } => Level::Error,
+    };
+    log::log!(target: VRRP, level, "{}{}", Prefix(style, name), line);
+}
+
 impl Line<'_> {
     /// The level of the line; `None` where the style has no such line.
     fn level(&self, style: LogStyle) -> Option<Level> {
@@ -168,11 +194,9 @@ impl Line<'_> {
             | Self::MasterGotSame { .. }
             | Self::SentZero
             | Self::EffectivePriority { .. }
-            | Self::Heard { .. }
             | Self::Invalid(..) => Level::Info,
-            Self::Overslept(_) | Self::NeverHeard { .. } => Level::Warn,
-            Self::TwoOwners { .. } | Self::AddressRefused { .. } => Level::Error,
-            Self::AddressNotRemoved { .. } => Level::Error,
+            Self::TooManyAddresses { .. } => Level::Warn,
+            Self::TwoOwners { .. } => Level::Error,
         })
     }
 }
@@ -189,15 +213,22 @@ impl fmt::Display for Text<'_> {
         if let Line::Announced { interface, address } = self.line {
             return write!(f, "Sending gratuitous ARP on {interface} for {address}");
         }
+        Prefix(self.style, self.name).fmt(f)?;
         match self.style {
-            LogStyle::Current => {
-                write!(f, "({}) ", self.name)?;
-                current(f, self.line)
-            }
-            LogStyle::V1_3 => {
-                write!(f, "VRRP_Instance({}) ", self.name)?;
-                v1_3(f, self.line)
-            }
+            LogStyle::Current => current(f, self.line),
+            LogStyle::V1_3 => v1_3(f, self.line),
+        }
+    }
+}
+
+/// How a line names the instance that it is about.
+struct Prefix<'a>(LogStyle, &'a str);
+
+impl fmt::Display for Prefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            LogStyle::Current => write!(f, "({}) ", self.1),
+            LogStyle::V1_3 => write!(f, "VRRP_Instance({}) ", self.1),
         }
     }
 }
@@ -244,16 +275,12 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         | Line::AnnouncingOn { .. }
         | Line::Announced { .. }
         | Line::EffectivePriority { .. }
-        | Line::Overslept(_)
-        | Line::NeverHeard { .. }
-        | Line::Heard { .. }
-        | Line::AddressRefused { .. }
-        | Line::AddressNotRemoved { .. }
+        | Line::TooManyAddresses { .. }
         | Line::Invalid(..) => current(f, line),
     }
 }
 
-/// Texts of 2.x; those from `Overslept` on, but for `Invalid`, are ours alone.
+/// Texts of 2.x.
 fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
     match line {
         Line::Entering { state, init } => {
@@ -315,50 +342,69 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             write!(f, "Changing effective priority from {from} to {to}")
         }
         Line::Invalid(complaint, from) => invalid(f, complaint, from),
-        Line::Overslept(late) => write!(
+        Line::TooManyAddresses { given, room } => write!(
             f,
-            "was not run for {}.{:03} s, in which another router may have taken over - listening before speaking",
-            late.as_secs(),
-            late.subsec_millis()
+            "Number of VIPs ({given}) exceeds maximum/space available in packet (max {room} addresses) - excess moved to eVIPs"
         ),
-        Line::NeverHeard {
-            vrid,
-            interface,
-            stranger,
-        } => {
-            write!(
+    }
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Overslept(late) => write!(
                 f,
-                "is master, and no other router has ever been heard for VRID {vrid} on {interface}; \
+                "was not run for {}.{:03} s, in which another router may have taken over - listening before speaking",
+                late.as_secs(),
+                late.subsec_millis()
+            ),
+            Self::NeverHeard {
+                vrid,
+                interface,
+                stranger,
+            } => {
+                write!(
+                    f,
+                    "is master, and no other router has ever been heard for VRID {vrid} on {interface}; \
                  if there is one, look for a firewall that drops protocol 112 or 224.0.0.18, for another \
                  virtual_router_id, or for another interface"
-            )?;
-            match stranger {
-                Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
-                None => Ok(()),
+                )?;
+                match stranger {
+                    Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
+                    None => Ok(()),
+                }
             }
-        }
-        Line::Heard { from, priority } => {
-            write!(
+            Self::Heard { from, priority } => {
+                write!(
+                    f,
+                    "another router is heard now: {from}, priority {priority}"
+                )
+            }
+            Self::AddressLost { address, interface } => write!(
                 f,
-                "another router is heard now: {from}, priority {priority}"
-            )
+                "something else on this host removed {address} from {interface} - putting it back"
+            ),
+            Self::Stray { address, interface } => write!(
+                f,
+                "{address} on {interface} was added by a keepalived, but is in no instance here - left alone"
+            ),
+            Self::AddressRefused {
+                address,
+                interface,
+                errno,
+            } => write!(
+                f,
+                "the kernel refused to add {address} to {interface}: error {errno}"
+            ),
+            Self::AddressNotRemoved {
+                address,
+                interface,
+                errno,
+            } => write!(
+                f,
+                "the kernel refused to remove {address} from {interface}: error {errno}"
+            ),
         }
-        Line::AddressRefused {
-            address,
-            interface,
-            errno,
-        } => write!(
-            f,
-            "the kernel refused to add {address} to {interface}: error {errno}"
-        ),
-        Line::AddressNotRemoved {
-            address,
-            interface,
-            errno,
-        } => write!(
-            f,
-            "the kernel refused to remove {address} from {interface}: error {errno}"
-        ),
     }
 }
 
@@ -379,6 +425,9 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> 
             write!(f, "invalid version from {from}. {version} and expect 2")
         }
         Complaint::Type(kind) => write!(f, "invalid type from {from}. {kind} and expect 1"),
+        Complaint::AuthType { got, expected: _ } if got > 2 => {
+            write!(f, "Invalid auth type: {got} from {from}")
+        }
         Complaint::AuthType { got, expected } => {
             write!(
                 f,
@@ -388,7 +437,7 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> 
         Complaint::Password => write!(f, "received an invalid passwd from {from}!"),
         Complaint::Interval { got, expected } => write!(
             f,
-            "advertisement interval mismatch mine={expected} secs rcved={got} secs from {from}"
+            "advertisement interval mismatch mine={expected} sec rcv'd={got} sec from {from}"
         ),
         Complaint::Checksum => write!(f, "Invalid VRRPv2 checksum from {from}"),
         Complaint::Count { got, expected } => {
@@ -411,7 +460,202 @@ impl fmt::Display for Reason<'_> {
             FaultReason::NoInterface => write!(f, "interface {interface} does not exist"),
             FaultReason::InterfaceDown => write!(f, "interface {interface} down"),
             FaultReason::NoAddress => f.write_str("no IPv4 address for interface"),
+            FaultReason::Socket(errno) => write!(f, "no VRRP socket on {interface}: error {errno}"),
+            FaultReason::Contested => f.write_str(
+                "something else on this host, such as a network manager or a script, keeps removing its addresses",
+            ),
             FaultReason::Family => f.write_str("adverts over IPv6 are not supported"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FROM: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+    fn text(style: LogStyle, line: Line<'_>) -> String {
+        let name = "VI_1";
+        Text { style, name, line }.to_string()
+    }
+
+    fn entering(state: State, init: bool) -> Line<'static> {
+        Line::Entering { state, init }
+    }
+
+    // Output: lines of a log of keepalived 2.2.7, with -D -D, where that release has them.
+    #[test]
+    fn current_lines_are_keepalived_2s() {
+        let priority = Priority(50);
+        let ours = Priority(100);
+        let from = FROM;
+        let on = "eth0";
+        let address = Ipv4Addr::new(192, 0, 2, 101);
+        let rows = [
+            (
+                entering(State::Backup, true),
+                "(VI_1) Entering BACKUP STATE (init)",
+            ),
+            (
+                entering(State::Master, false),
+                "(VI_1) Entering MASTER STATE",
+            ),
+            (entering(State::Fault, false), "(VI_1) Entering FAULT STATE"),
+            (
+                Line::Fault(FaultReason::NoAddress, on),
+                "(VI_1) entering FAULT state (no IPv4 address for interface)",
+            ),
+            (
+                Line::Fault(FaultReason::InterfaceDown, on),
+                "(VI_1) entering FAULT state (interface eth0 down)",
+            ),
+            (Line::Timeout, "(VI_1) Receive advertisement timeout"),
+            (
+                Line::BackupGotZero,
+                "(VI_1) Backup received priority 0 advertisement",
+            ),
+            (
+                Line::LowerDiscarded { priority, from },
+                "(VI_1) received lower priority (50) advert from 192.0.2.2 - discarding",
+            ),
+            (
+                Line::StartPreemptDelay(Duration::from_secs(3)),
+                "(VI_1) start preempt delay (3.000000)",
+            ),
+            (Line::StopPreemptDelay, "(VI_1) stop preempt delay"),
+            (
+                Line::MasterGotLower {
+                    priority,
+                    ours,
+                    from,
+                },
+                "(VI_1) Received advert from 192.0.2.2 with lower priority 50, ours 100, forcing new election",
+            ),
+            (
+                Line::MasterGotHigher {
+                    priority: Priority(150),
+                    ours,
+                    from,
+                },
+                "(VI_1) Master received advert from 192.0.2.2 with higher priority 150, ours 100",
+            ),
+            (
+                Line::MasterGotSame {
+                    priority: ours,
+                    from,
+                },
+                "(VI_1) Master received advert from 192.0.2.2 with same priority 100 but higher IP address than ours",
+            ),
+            (
+                Line::MasterGotZero,
+                "(VI_1) Master received priority 0 message",
+            ),
+            (Line::SentZero, "(VI_1) sent 0 priority"),
+            (Line::SettingVips, "(VI_1) setting VIPs."),
+            (Line::RemovingVips, "(VI_1) removing VIPs."),
+            (
+                Line::AnnouncingOn {
+                    interface: on,
+                    address,
+                },
+                "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.101",
+            ),
+            (
+                Line::Announced {
+                    interface: on,
+                    address,
+                },
+                "Sending gratuitous ARP on eth0 for 192.0.2.101",
+            ),
+            (
+                Line::TooManyAddresses {
+                    given: 1000,
+                    room: 255,
+                },
+                "(VI_1) Number of VIPs (1000) exceeds maximum/space available in packet (max 255 addresses) - excess moved to eVIPs",
+            ),
+            (
+                Line::Invalid(Complaint::Password, from),
+                "(VI_1) received an invalid passwd from 192.0.2.2!",
+            ),
+            (
+                Line::Invalid(Complaint::Ttl(64), from),
+                "(VI_1) invalid TTL/HL from 192.0.2.2. Received 64 and expect 255",
+            ),
+            (
+                Line::Invalid(Complaint::Checksum, from),
+                "(VI_1) Invalid VRRPv2 checksum from 192.0.2.2",
+            ),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(text(LogStyle::Current, line), expected);
+        }
+    }
+
+    // Output: lines as administrators of CentOS 6 and 7 have them in /var/log/messages.
+    #[test]
+    fn old_lines_are_keepalived_1_3s() {
+        let address = Ipv4Addr::new(182, 148, 15, 239);
+        let interface = "eth0";
+        let rows = [
+            (
+                entering(State::Master, false),
+                "VRRP_Instance(VI_1) Transition to MASTER STATE",
+            ),
+            (
+                entering(State::Backup, true),
+                "VRRP_Instance(VI_1) Entering BACKUP STATE",
+            ),
+            (
+                Line::SettingVips,
+                "VRRP_Instance(VI_1) setting protocol VIPs.",
+            ),
+            (
+                Line::RemovingVips,
+                "VRRP_Instance(VI_1) removing protocol VIPs.",
+            ),
+            (Line::SentZero, "VRRP_Instance(VI_1) sent 0 priority"),
+            (
+                Line::Announced { interface, address },
+                "Sending gratuitous ARP on eth0 for 182.148.15.239",
+            ),
+            (
+                Line::AnnouncingOn { interface, address },
+                "VRRP_Instance(VI_1) Sending/queueing gratuitous ARPs on eth0 for 182.148.15.239",
+            ),
+            (
+                Line::MasterGotHigher {
+                    priority: Priority(100),
+                    ours: Priority(90),
+                    from: FROM,
+                },
+                "VRRP_Instance(VI_1) Received advert with higher priority 100, ours 90",
+            ),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(text(LogStyle::V1_3, line), expected);
+        }
+    }
+
+    // 2.x wants -D for what happens at a takeover and -D -D for each frame; 1.3.5 has one level.
+    #[test]
+    fn the_styles_differ_in_the_detail_that_a_line_needs() {
+        let address = FROM;
+        let interface = "eth0";
+        let frame = Line::Announced { interface, address };
+        assert_eq!(frame.level(LogStyle::Current), Some(Level::Trace));
+        assert_eq!(frame.level(LogStyle::V1_3), Some(Level::Debug));
+        assert_eq!(Line::Timeout.level(LogStyle::Current), Some(Level::Debug));
+        assert_eq!(Line::Timeout.level(LogStyle::V1_3), None);
+        assert_eq!(
+            Line::SettingVips.level(LogStyle::Current),
+            Some(Level::Debug)
+        );
+        for style in [LogStyle::Current, LogStyle::V1_3] {
+            assert_eq!(Line::SentZero.level(style), Some(Level::Info));
+            let line = entering(State::Master, false);
+            assert_eq!(line.level(style), Some(Level::Info));
         }
     }
 }

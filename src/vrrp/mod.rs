@@ -11,6 +11,7 @@ mod instance;
 mod links;
 mod messages;
 mod receive;
+mod reconfigure;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@
 use std::net::Ipv4Addr;
 
 use super::instance::{Cx, Heard, Instance};
-use super::messages::{Complaint, Line, say};
+use super::messages::{Complaint, Line, Note, note, say};
 use crate::conf::model::Priority;
+use crate::wire::ip::IPV4_HEADER_LEN;
 use crate::wire::vrrp::{AUTH_LEN, AUTH_NONE, AUTH_PASS, BodyV2, Header, TYPE_ADVERT};
 
 impl Instance {
@@ -35,7 +36,7 @@ impl Instance {
             self.stats.pri_zero_rcvd += 1;
         }
         if std::mem::replace(&mut self.peers.missed, false) {
-            say(cx.style, &self.config.name, Line::Heard { from, priority });
+            note(cx.style, &self.config.name, Note::Heard { from, priority });
         }
         self.peers.heard = true;
         self.compare_addresses(cx, from, header, payload);
@@ -53,9 +54,10 @@ impl Instance {
         }
         let Some(body) = BodyV2::read(header, payload) else {
             self.stats.packet_len_err += 1;
+            // keepalived counts the IP header in.
             return Err(Complaint::Length {
-                got: payload.len(),
-                expected: header.len_v2(),
+                got: payload.len() + IPV4_HEADER_LEN,
+                expected: header.len_v2() + IPV4_HEADER_LEN,
             });
         };
         if ttl != 255 {
@@ -84,7 +86,7 @@ impl Instance {
             AUTH_NONE
         };
         if header.auth_type != expected {
-            if header.auth_type > AUTH_PASS {
+            if header.auth_type > AUTH_AH {
                 self.stats.invalid_authtype += 1;
             } else {
                 self.stats.authtype_mismatch += 1;
@@ -138,6 +140,9 @@ impl Instance {
         }
     }
 }
+
+/// `Auth Type` 2 of RFC 2338, which version 2 routers may still use.
+const AUTH_AH: u8 = 2;
 
 /// Compares in a time that does not tell how many bytes agree.
 fn same(a: &[u8; AUTH_LEN], b: &[u8; AUTH_LEN]) -> bool {

@@ -64,3 +64,184 @@ fn a_backup_that_stops_says_nothing() {
     let mut bench = Bench::with(config());
     assert_eq!(bench.tell(Event::Stop), [""; 0]);
 }
+
+// Input: adverts of priority 200 every second, then silence. Output: master 3.609375 s after the
+// last one.
+#[test]
+fn a_higher_advert_restarts_the_master_down_timer() {
+    let mut bench = Bench::with(config());
+    for _ in 0..5 {
+        bench.run(ms(1000));
+        assert_eq!(bench.hear("192.0.2.2", 200), [""; 0]);
+    }
+    assert_eq!(bench.run(ms(4000)).first().unwrap(), "3609375 advert 100");
+}
+
+#[test]
+fn a_lower_advert_leaves_the_master_down_timer_alone() {
+    let mut bench = Bench::with(config());
+    for _ in 0..3 {
+        bench.run(ms(1000));
+        bench.hear("192.0.2.2", 50);
+    }
+    assert_eq!(bench.run(ms(1000)).first().unwrap(), "609375 advert 100");
+}
+
+#[test]
+fn with_nopreempt_a_lower_master_is_kept() {
+    let mut patient = config();
+    patient.no_preempt = true;
+    let mut bench = Bench::with(patient);
+    for _ in 0..9 {
+        assert_eq!(bench.run(ms(1000)), [""; 0]);
+        bench.hear("192.0.2.2", 50);
+    }
+    assert_eq!(bench.run(ms(4000)).first().unwrap(), "3609375 advert 100");
+}
+
+// RFC 3768 §6.4.2: a resigning master is followed after the skew alone.
+#[test]
+fn priority_zero_shortens_the_wait_to_the_skew() {
+    let mut bench = Bench::with(config());
+    bench.hear("192.0.2.2", 200);
+    bench.run(ms(500));
+    bench.hear("192.0.2.2", 0);
+    assert_eq!(bench.run(ms(1000)).first().unwrap(), "609375 advert 100");
+}
+
+// Input: preempt_delay 3 s, lower adverts at 0.5, 1.5, 2.5, 3.5, 4.5, 5.5 s. Output: the last one
+// before the delay ends (2.5 s) counts as a master's, so that the takeover is at 6.109 s;
+// keepalived 2.2.7 took over 0.001 s after that in a run with the same adverts.
+#[test]
+fn a_lower_master_is_tolerated_for_the_preempt_delay() {
+    let mut patient = config();
+    patient.preempt_delay = ms(3000);
+    let mut bench = Bench::with(patient);
+    bench.run(ms(500));
+    for _ in 0..6 {
+        bench.hear("192.0.2.2", 50);
+        let lines = bench.run(ms(1000));
+        if let Some(line) = lines.first() {
+            assert_eq!(line, "609375 advert 100");
+            return;
+        }
+    }
+    panic!("no takeover");
+}
+
+#[test]
+fn a_higher_master_ends_the_preempt_delay() {
+    let mut patient = config();
+    patient.preempt_delay = ms(3000);
+    let mut bench = Bench::with(patient);
+    bench.hear("192.0.2.2", 50);
+    bench.run(ms(1000));
+    bench.hear("192.0.2.3", 200);
+    for _ in 0..5 {
+        assert_eq!(bench.run(ms(1000)), [""; 0]);
+        bench.hear("192.0.2.3", 200);
+    }
+    // The next lower master gets the whole delay again.
+    for _ in 0..3 {
+        assert_eq!(bench.run(ms(900)), [""; 0]);
+        bench.hear("192.0.2.2", 50);
+    }
+}
+
+#[test]
+fn the_periods_of_a_master_do_not_drift_when_it_is_woken_late() {
+    let mut bench = Bench::master(config());
+    let next = bench.domain.next_deadline().unwrap();
+    bench.now = next;
+    assert_eq!(bench.stall(ms(300)), ["advert 100"]);
+    assert_eq!(bench.domain.next_deadline(), Some(next + ms(1000)));
+    // More than a period late: counted from now, no burst of adverts to catch up.
+    bench.now = next + ms(1000);
+    assert_eq!(bench.stall(ms(1500)), ["advert 100"]);
+    assert_eq!(bench.domain.next_deadline(), Some(bench.now + ms(1000)));
+}
+
+// A suspended host wakes: the peer may have taken over after 3.004 s at the earliest.
+#[test]
+fn a_master_that_stood_still_listens_before_it_speaks() {
+    let mut bench = Bench::master(config());
+    assert_eq!(bench.stall(ms(10_000)), ["-192.0.2.101/32"]);
+    assert_eq!(bench.state(), State::Backup);
+    // Nobody there: back after one interval and the least skew.
+    assert_eq!(bench.run(ms(2000)).first().unwrap(), "1003906 advert 100");
+}
+
+#[test]
+fn a_master_that_stood_still_does_not_answer_the_advert_that_it_wakes_to() {
+    let mut bench = Bench::master(config());
+    bench.now += ms(10_000);
+    assert_eq!(bench.hear("192.0.2.2", 50), ["-192.0.2.101/32"]);
+    assert_eq!(bench.state(), State::Backup);
+}
+
+#[test]
+fn a_backup_that_stood_still_listens_before_it_takes_over() {
+    let mut bench = Bench::with(config());
+    assert_eq!(bench.stall(ms(60_000)), [""; 0]);
+    assert_eq!(bench.hear("192.0.2.2", 200), [""; 0]);
+    assert_eq!(bench.run(ms(3600)), [""; 0]);
+    assert_eq!(bench.state(), State::Backup);
+    // A little late is just late.
+    let mut bench = Bench::with(config());
+    assert_eq!(bench.stall(ms(4000)).first().unwrap(), "advert 100");
+}
+
+// Output: frames in keepalived's order, and the two further bursts of its defaults: one 5 s after
+// the takeover, one 5 s after the answer to a lower advert.
+#[test]
+fn bursts_go_round_by_round_and_are_repeated() {
+    let mut two = config();
+    two.addresses.push(super::vip("192.0.2.102"));
+    two.garp = crate::conf::model::Garp {
+        repeat: 2,
+        lower_priority_repeat: 1,
+        ..crate::conf::model::Garp::default()
+    };
+    let mut bench = Bench::with(two);
+    let round = ["garp 192.0.2.101", "garp 192.0.2.102"];
+    let lines = bench.run(ms(4000));
+    let said: Vec<&str> = lines
+        .iter()
+        .map(|line| line.split_once(' ').unwrap().1)
+        .collect();
+    let takeover = [
+        "advert 100",
+        "+192.0.2.101/32",
+        "garp 192.0.2.101",
+        "+192.0.2.102/32",
+        "garp 192.0.2.102",
+        "garp 192.0.2.101",
+        "garp 192.0.2.102",
+    ];
+    assert_eq!(said, takeover);
+    bench.run(ms(600));
+    assert_eq!(
+        bench.hear("192.0.2.2", 50),
+        ["advert 100", round[0], round[1]]
+    );
+    let lines = bench.run(ms(6000));
+    let garps = |after: &str| {
+        let of = lines.iter().filter(|line| line.starts_with(after));
+        of.filter(|line| line.contains("garp")).count()
+    };
+    // 3.609375 + 5 s and 4.6 + 5 s, seen from 4.6 s on.
+    assert_eq!(garps("4009375 "), 4);
+    assert_eq!(garps("5000000 "), 2);
+    assert_eq!(lines.iter().filter(|line| line.contains("garp")).count(), 6);
+}
+
+#[test]
+fn periodic_bursts_come_if_asked_for() {
+    let mut fresh = config();
+    fresh.garp.refresh = ms(10_000);
+    fresh.garp.refresh_repeat = 3;
+    let mut bench = Bench::master(fresh);
+    let lines = bench.run(ms(20_000));
+    let garps = lines.iter().filter(|line| line.contains("garp")).count();
+    assert_eq!(garps, 6);
+}

@@ -3,11 +3,17 @@
 //! Owns: a bench with one interface (index 2, `eth0`, 192.0.2.1/24), and text forms of effects, so
 //! that tests read as transcripts. Driven by: the test runner.
 
+mod addresses;
 mod election;
+mod machine;
+mod receive;
+mod reload;
+mod sockets;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
+use super::instance::{Input, InstanceId};
 use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, Family, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
@@ -180,6 +186,13 @@ impl Bench {
 
     pub(super) fn state(&self) -> State {
         self.domain.view()[0].state
+    }
+
+    /// Feeds the machine of the only instance, past the checks of the domain.
+    pub(super) fn step(&mut self, input: Input) -> Vec<String> {
+        let id = InstanceId::MIN;
+        self.domain.step(self.now, id, input, &mut self.out);
+        self.said()
     }
 
     fn said(&mut self) -> Vec<String> {

@@ -1,0 +1,90 @@
+//! Taking a new configuration over while running.
+//!
+//! Owns: what each changed setting does to an instance that keeps its state. Never does: leave
+//! the state because of an edit; a master whose addresses change touches the difference only.
+//! Driven by: `domain` at a reload, for instances in both configurations that differ.
+
+use super::advertise::room;
+use super::instance::{Cx, Instance, State, Timer};
+use super::messages::{Line, say};
+use crate::conf::model::VrrpInstance;
+use crate::conf::model::plan::Change;
+
+impl Instance {
+    /// Takes `config`, of the same key, over. Interfaces are looked up anew by the caller, who then
+    /// calls [`Instance::settle`].
+    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance, change: Change) {
+        let old = std::mem::replace(&mut self.config, config);
+        if old.priority != self.config.priority {
+            let line = Line::EffectivePriority {
+                from: old.priority,
+                to: self.config.priority,
+            };
+            say(cx.style, &self.config.name, line);
+        }
+        if old.addresses != self.config.addresses {
+            self.adopt_addresses(cx);
+            self.check_room(cx);
+        }
+        match self.state {
+            State::Master => self.reconfigure_master(cx, &old),
+            State::Backup => self.reconfigure_backup(cx, &old, change),
+            State::Init | State::Fault => {}
+        }
+    }
+
+    fn reconfigure_master(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {
+        if old.advert_interval != self.config.advert_interval {
+            // The next advert is due one new interval after the last one, at once if that is past.
+            let last = self.last_sent.unwrap_or(cx.now);
+            let due = (last + self.config.advert_interval).max(cx.now);
+            cx.arm(self.id, Timer::Advert, due);
+        }
+        if old.garp.refresh != self.config.garp.refresh {
+            cx.disarm(self.id, Timer::Refresh);
+            self.arm_refresh(cx);
+        }
+    }
+
+    fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance, change: Change) {
+        if self.priority().is_owner() {
+            self.enter(cx, State::Master);
+            return;
+        }
+        if self.config.preempt_delay.is_zero() || self.config.no_preempt {
+            cx.disarm(self.id, Timer::PreemptDelay);
+        }
+        // A new interval or skew counts from now: a master that was edited alike needs the time.
+        let rearm = change >= Change::Rearm
+            || old.advert_interval != self.config.advert_interval
+            || old.priority != self.config.priority;
+        if rearm {
+            let at = cx.now + self.master_down_interval();
+            cx.arm(self.id, Timer::MasterDown, at);
+        }
+    }
+
+    /// What follows once interfaces are looked up: a master adds what it lacks.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        match self.state {
+            State::Master => {
+                if self.add_missing(cx) {
+                    self.announce_further(cx, self.config.garp.repeat);
+                    self.arm_burst(cx, Timer::SecondBurst, self.config.garp.delay);
+                }
+            }
+            State::Init | State::Backup | State::Fault => {}
+        }
+    }
+
+    /// Says so if adverts cannot name every address.
+    pub(super) fn check_room(&self, cx: &Cx<'_>) {
+        let mtu = cx.links.by_name(&self.config.interface);
+        let room = room(mtu.map_or(1500, |facts| facts.mtu));
+        let given = self.config.addresses.len();
+        if given > room {
+            let line = Line::TooManyAddresses { given, room };
+            say(cx.style, &self.config.name, line);
+        }
+    }
+}

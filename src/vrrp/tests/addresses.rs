@@ -1,0 +1,151 @@
+//! Which addresses are touched, and which are not.
+
+use super::super::addresses::{Kind, tag};
+use super::super::instance::InstanceId;
+use super::super::{Event, State};
+use super::{Bench, Step, address, config, facts, index, ms, vip};
+use crate::conf::model::Priority;
+
+#[test]
+fn exactly_the_own_leftovers_of_a_crashed_run_are_taken_away_at_the_start() {
+    let mut bench = Bench::new();
+    bench.tell(Event::Address(address("192.0.2.101", 32, true)));
+    bench.tell(Event::Address(address("192.0.2.102", 24, true)));
+    bench.tell(Event::Address(address("192.0.2.103", 32, true)));
+    let mut two = config();
+    two.addresses.push(vip("192.0.2.102"));
+    let said = bench.apply(vec![Step::Add(two)]);
+    assert_eq!(said, ["open", "open", "-192.0.2.101/32"]);
+    // The report of that removal is no news.
+    let gone = Event::Address(address("192.0.2.101", 32, false));
+    assert_eq!(bench.tell(gone), [""; 0]);
+}
+
+// keepalived 2.2.7 takes the owner's address off the interface and goes to FAULT for want of one.
+#[test]
+fn the_owners_own_address_is_neither_added_nor_removed() {
+    let mut owner = config();
+    owner.priority = Priority::OWNER;
+    owner.addresses = vec![vip("192.0.2.1")];
+    let mut bench = Bench::new();
+    let said = bench.apply(vec![Step::Add(owner)]);
+    assert_eq!(said, ["open", "open", "advert 255", "garp 192.0.2.1"]);
+    assert_eq!(bench.tell(Event::Stop), ["advert 0"]);
+}
+
+#[test]
+fn an_address_that_is_there_already_is_taken_over() {
+    let mut bench = Bench::master(config());
+    let added = tag(InstanceId::MIN, 1, Kind::Add);
+    assert_eq!(bench.tell(Event::Refused(added, 17)), [""; 0]);
+    assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
+}
+
+#[test]
+fn an_address_that_the_kernel_refuses_is_not_asked_for_again_nor_removed() {
+    let mut bench = Bench::master(config());
+    let added = tag(InstanceId::MIN, 1, Kind::Add);
+    assert_eq!(bench.tell(Event::Refused(added, 13)), [""; 0]);
+    let lines = bench.run(ms(3000));
+    assert!(lines.iter().all(|line| line.ends_with("advert 100")));
+    // Nor does it disturb when the refusal was for an address that is gone from the list.
+    assert_eq!(
+        bench.tell(Event::Refused(tag(InstanceId(9), 4, Kind::Del), 99)),
+        [""; 0]
+    );
+    assert_eq!(bench.tell(Event::Stop), ["advert 0"]);
+}
+
+#[test]
+fn an_address_that_somebody_removes_is_put_back_within_50_ms() {
+    let mut bench = Bench::master(config());
+    let gone = || Event::Address(address("192.0.2.101", 32, false));
+    assert_eq!(bench.tell(gone()), [""; 0]);
+    let lines = bench.run(ms(50));
+    assert_eq!(lines, ["10000 +192.0.2.101/32", "10000 garp 192.0.2.101"]);
+    assert_eq!(bench.state(), State::Master);
+}
+
+// Input: the address is removed each second. Output: five repairs, then FAULT with a resignation;
+// after a minute of truce the instance takes part again.
+#[test]
+fn a_fight_over_an_address_is_given_up_after_five_rounds_in_a_minute() {
+    let mut bench = Bench::master(config());
+    for _ in 0..5 {
+        bench.tell(Event::Address(address("192.0.2.101", 32, false)));
+        let lines = bench.run(ms(1000));
+        assert!(lines.iter().any(|line| line.ends_with("+192.0.2.101/32")));
+    }
+    bench.tell(Event::Address(address("192.0.2.101", 32, false)));
+    assert_eq!(bench.run(ms(20)), ["10000 advert 0"]);
+    assert_eq!(bench.state(), State::Fault);
+    // A link that flaps meanwhile does not end the truce.
+    bench.tell(Event::Interface(facts(false)));
+    bench.tell(Event::Interface(facts(true)));
+    bench.run(ms(59_000));
+    assert_eq!(bench.state(), State::Fault);
+    bench.run(ms(2000));
+    assert_eq!(bench.state(), State::Backup);
+    bench.run(ms(4000));
+    assert_eq!(bench.state(), State::Master);
+}
+
+#[test]
+fn repairs_that_are_far_apart_are_no_fight() {
+    let mut bench = Bench::master(config());
+    for _ in 0..20 {
+        bench.tell(Event::Address(address("192.0.2.101", 32, false)));
+        bench.run(ms(15_000));
+        assert_eq!(bench.state(), State::Master);
+    }
+}
+
+#[test]
+fn a_removal_that_goes_with_the_interface_is_not_repaired() {
+    let mut bench = Bench::master(config());
+    bench.tell(Event::Address(address("192.0.2.101", 32, false)));
+    bench.tell(Event::Address(address(super::US, 24, false)));
+    assert_eq!(bench.state(), State::Fault);
+    bench.tell(Event::InterfaceGone(index()));
+    assert_eq!(bench.run(ms(9000)), [""; 0]);
+}
+
+// Input: a tool adds and removes the address while we hold it not. Output: nothing.
+#[test]
+fn a_backup_does_not_care_about_its_addresses() {
+    let mut bench = Bench::with(config());
+    for present in [true, false] {
+        let change = address("192.0.2.101", 32, present);
+        assert_eq!(bench.tell(Event::Address(change)), [""; 0]);
+    }
+}
+
+#[test]
+fn an_address_on_another_interface_follows_that_interface() {
+    let mut elsewhere = config();
+    elsewhere.addresses[0].interface = Some("eth1".into());
+    let mut bench = Bench::master(elsewhere);
+    let eth1 = |index: u32| {
+        let mut facts = facts(true);
+        facts.name = "eth1".into();
+        facts.index = crate::base::IfIndex::new(index).unwrap();
+        facts
+    };
+    let added = ["+192.0.2.101/32", "garp 192.0.2.101"];
+    assert_eq!(bench.tell(Event::Interface(eth1(3))), added);
+    bench.tell(Event::InterfaceGone(eth1(3).index));
+    assert_eq!(bench.tell(Event::Interface(eth1(4))), added);
+    assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
+}
+
+// 300 addresses: the count has eight bits (RFC 3768 §5.3.5), but all are held.
+#[test]
+fn more_addresses_than_an_advert_can_name_are_held_all_the_same() {
+    let mut many = config();
+    many.addresses = (0..300)
+        .map(|n| vip(&format!("10.0.{}.{}", n / 250, n % 250 + 1)))
+        .collect();
+    let bench = Bench::master(many);
+    let view = bench.domain.view();
+    assert_eq!(view[0].wanted.len(), 300);
+}
