@@ -178,6 +178,7 @@ fn start(
         backoff: Backoff::default(),
     };
     let status = supervisor.run(ready)?;
+    supervisor.remove_pid_files();
     // It names nothing any more, or nobody could do anything about it.
     drop(std::fs::remove_file(path));
     report_end(status);
@@ -345,12 +346,25 @@ impl Supervisor<'_> {
         Some((worker, end))
     }
 
+    /// A part that runs has its pid file; of a worker that died it is still there.
     fn say_died(&self, pid: Pid, what: &str) {
         let options = &self.settings.worker;
-        for (runs, name) in [(options.check, "Healthcheck"), (options.vrrp, "VRRP")] {
-            if runs {
+        for (path, name) in [
+            (&options.check_pid_file, "Healthcheck"),
+            (&options.vrrp_pid_file, "VRRP"),
+        ] {
+            if path.exists() {
                 log::info!(target: ident::DAEMON, "{name} child process({pid}) died: {what}");
             }
+        }
+    }
+
+    /// Removes what a dead worker leaves in the run directory.
+    fn remove_pid_files(&self) {
+        let options = &self.settings.worker;
+        for path in [&options.check_pid_file, &options.vrrp_pid_file] {
+            // Mostly the worker has removed them itself.
+            drop(std::fs::remove_file(path));
         }
     }
 

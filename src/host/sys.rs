@@ -98,6 +98,16 @@ pub(super) fn default_sigpipe() {
         unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
 }
 
+/// Gives crashes back their default too. The standard library's handler, which tells a stack
+/// overflow from other faults, takes a SIGSEGV that somebody sent for none and goes on.
+pub(super) fn default_crashes() {
+    for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+        // SAFETY: as above.
+        let _before =
+            unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
+    }
+}
+
 /// Broken-down local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LocalTime {

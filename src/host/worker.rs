@@ -18,11 +18,11 @@ use super::ledger::Ledger;
 use super::pidfile::{PidFile, PidFileError};
 use super::signals::Signal;
 use super::supervisor::{system_time, user_time};
-use super::{clock, console, logger};
+use super::{clock, console, logger, sys};
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle};
-use crate::conf::{Diagnostics, LoadOptions, Loaded, Loader, Progress, diff};
+use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff};
 use crate::node::Options;
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
@@ -61,6 +61,7 @@ pub(super) fn run(
     ready: Option<PipeWriter>,
 ) -> i32 {
     logger::set_pids(parent.as_raw(), getpid().as_raw());
+    sys::default_crashes();
     // The other half of this is the supervisor's: it cleans up after a worker that is killed.
     let orphan = nix::sys::prctl::set_pdeathsig(Unix::SIGTERM).is_err() || getppid() != parent;
     if orphan {
@@ -301,7 +302,8 @@ impl<'a> Worker<'a> {
         if let Some(finding) = loaded.diagnostics.blocks_reload() {
             log::error!(
                 target: ident::DAEMON,
-                "New config failed validation, the running configuration stays: {finding}"
+                "New config failed validation, the running configuration stays: {}",
+                in_full(finding)
             );
             return;
         }
@@ -361,6 +363,19 @@ fn limit(mut config: Config, options: &WorkerOptions) -> Config {
         config.virtual_servers.clear();
     }
     config
+}
+
+/// A finding with the places that its notes name, in one line.
+fn in_full(finding: &Diagnostic) -> String {
+    let mut text = finding.to_string();
+    for (note, place) in &finding.notes {
+        text.push_str("; ");
+        if let Some(place) = place {
+            text.push_str(&format!("({}: Line {}) ", place.file, place.line));
+        }
+        text.push_str(note);
+    }
+    text
 }
 
 fn report(diagnostics: &Diagnostics) {

@@ -13,9 +13,6 @@ use crate::base::Duration;
 /// The largest number of seconds that fits 32 bits of microseconds.
 const MAX_SECONDS: u32 = 4294;
 
-/// Nobody else can be heard on it.
-const LOOPBACK: &str = "lo";
-
 /// `vrrp_instance NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let Some(name) = st.word(1) else {
@@ -77,14 +74,6 @@ pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
     current(draft, |instance| {
-        if name == LOOPBACK {
-            let message = format!(
-                "({}) cannot use a loopback interface ({name}) for vrrp - ignoring",
-                instance.name
-            );
-            st.error(Class::General, message, Some(1));
-            return Ok(());
-        }
         if !st.facts.interface_exists(name) {
             let message = format!(
                 "WARNING - interface {} for vrrp_instance {} doesn't exist",
@@ -139,8 +128,6 @@ pub(in super::super) fn priority(draft: &mut Draft, st: &mut Statement<'_>) -> O
 pub(in super::super) fn advert_int(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let value = st.seconds(1, Duration::from_millis(10), Duration::from_secs(255))?;
     let word = st.need(1)?;
-    // Unlike other timers, this one is not taken from the beginning of a word.
-    let value = value.filter(|_| word.bytes().all(|byte| b"+.0123456789".contains(&byte)));
     current(draft, |instance| {
         match value {
             Some(value) => instance.advert_interval = Some(value),
@@ -191,70 +178,50 @@ pub(in super::super) fn preempt_delay(draft: &mut Draft, st: &mut Statement<'_>)
     })
 }
 
-/// A `garp_*` delay in seconds; `owner` is what messages about it begin with.
-pub(super) fn garp_delay(
+/// A `garp_*` setting in seconds; `owner` is the prefix of messages about it.
+pub(super) fn garp_seconds(
     st: &mut Statement<'_>,
     owner: &str,
     slot: &mut Option<Duration>,
 ) -> Outcome {
-    match st.number(1, 0, MAX_SECONDS)? {
-        Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
-        None => {
-            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
-            let message = format!("{owner}{name} '{word}' invalid - ignoring");
-            st.error(Class::General, message, Some(1));
-        }
-    }
-    Ok(())
-}
-
-/// A `garp_*` period in seconds.
-pub(super) fn garp_refresh(
-    st: &mut Statement<'_>,
-    owner: &str,
-    slot: &mut Option<Duration>,
-) -> Outcome {
-    match st.number(1, 0, u32::MAX)? {
-        Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
-        None => {
-            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
-            let message = format!("{owner}Invalid {name} '{word}' - ignoring");
-            st.error(Class::General, message, Some(1));
-        }
-    }
-    Ok(())
-}
-
-/// A `garp_*` count of packets, at least one.
-pub(super) fn garp_count(st: &mut Statement<'_>, owner: &str, slot: &mut Option<u32>) -> Outcome {
-    let number = st.number(1, 0, u32::MAX)?;
-    let (name, word) = (st.need(0)?, to_display(st.need(1)?));
+    let number = st.number(1, 0, MAX_SECONDS)?;
     match number {
-        Some(0) => {
-            let message = format!("{owner}{name} must be greater than 0, setting to 1");
-            st.error(Class::General, message, Some(1));
-            *slot = Some(1);
-        }
-        Some(count) => *slot = Some(count),
+        Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
         None => {
-            let message = format!("{owner}{name} '{word}' invalid - ignoring");
+            let message = format!(
+                "{owner}{} '{}' invalid - ignoring",
+                st.need(0)?,
+                to_display(st.need(1)?)
+            );
             st.error(Class::General, message, Some(1));
         }
     }
     Ok(())
 }
 
-/// `garp_lower_prio_repeat`: none is allowed.
-pub(super) fn garp_lower_count(
+/// A `garp_*` setting that counts packets.
+pub(super) fn garp_count(
     st: &mut Statement<'_>,
     owner: &str,
+    min: u32,
     slot: &mut Option<u32>,
 ) -> Outcome {
-    match st.number(1, 0, i32::MAX.unsigned_abs())? {
+    match st.number(1, 0, u32::MAX)? {
+        Some(count) if count < min => {
+            let message = format!(
+                "{owner}{} must be greater than 0, setting to 1",
+                st.need(0)?
+            );
+            st.error(Class::General, message, Some(1));
+            *slot = Some(min);
+        }
         Some(count) => *slot = Some(count),
         None => {
-            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
-            let message = format!("{owner}Invalid {name} '{word}'");
+            let message = format!(
+                "{owner}{} '{}' invalid - ignoring",
+                st.need(0)?,
+                to_display(st.need(1)?)
+            );
             st.error(Class::General, message, Some(1));
         }
     }
@@ -265,7 +232,7 @@ pub(super) fn garp_lower_count(
 pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_delay(st, &owner, &mut instance.garp.delay)
+        garp_seconds(st, &owner, &mut instance.garp.delay)
     })
 }
 
@@ -273,7 +240,7 @@ pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<
 pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_refresh(st, &owner, &mut instance.garp.refresh)
+        garp_seconds(st, &owner, &mut instance.garp.refresh)
     })
 }
 
@@ -281,7 +248,7 @@ pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statemen
 pub(in super::super) fn garp_master_repeat(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_count(st, &owner, &mut instance.garp.repeat)
+        garp_count(st, &owner, 1, &mut instance.garp.repeat)
     })
 }
 
@@ -292,7 +259,7 @@ pub(in super::super) fn garp_master_refresh_repeat(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_count(st, &owner, &mut instance.garp.refresh_repeat)
+        garp_count(st, &owner, 1, &mut instance.garp.refresh_repeat)
     })
 }
 
@@ -303,7 +270,7 @@ pub(in super::super) fn garp_lower_prio_delay(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_delay(st, &owner, &mut instance.garp.lower_priority_delay)
+        garp_seconds(st, &owner, &mut instance.garp.lower_priority_delay)
     })
 }
 
@@ -314,7 +281,7 @@ pub(in super::super) fn garp_lower_prio_repeat(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_lower_count(st, &owner, &mut instance.garp.lower_priority_repeat)
+        garp_count(st, &owner, 0, &mut instance.garp.lower_priority_repeat)
     })
 }
 

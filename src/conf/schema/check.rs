@@ -71,7 +71,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Block {
             open: rs::open,
             inner: Level::RealServer,
-            close: Some(rs::close),
+            close: None,
         },
         doc: "a server behind the service",
     },
