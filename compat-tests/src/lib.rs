@@ -3,7 +3,5 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod bed;
-pub mod bench;
 pub mod lab;
-pub mod routers;
 pub mod sim;

@@ -1,0 +1,123 @@
+//! Deaths that nobody planned.
+
+use compat_tests::bed::{needs_root, wait_until};
+use nix::sys::signal::Signal;
+
+use super::setup::{Bed, CONFIG, SOON, VIP, signal};
+
+/// Input: the worker killed, then aborted as a panic does. Output: the address is away before a
+/// new worker starts, comes back by its election, and the log tells.
+#[test]
+fn a_dead_worker_is_cleaned_up_and_replaced() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let mut daemon = bed.daemon();
+    let mut worker = bed.pid("vrrp");
+    for how in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGABRT] {
+        bed.wait_address(VIP, true);
+        let from = std::time::SystemTime::now();
+        signal(worker, how);
+        let gone = bed.wait_address(VIP, false);
+        assert!(gone.as_millis() < 900, "cleaned up by {gone:?} after {how}");
+        worker = bed.new_pid("vrrp", worker);
+        for text in [
+            "left behind",
+            &format!("exited due to signal {how}"),
+            "VRRP child process(",
+        ] {
+            bed.log.wait_for(SOON, from, text).unwrap();
+        }
+    }
+    bed.wait_address(VIP, true);
+    assert!(
+        !bed.logged()
+            .iter()
+            .any(|line| line.contains("Healthcheck child"))
+    );
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    assert!(!bed.has(VIP));
+}
+
+/// Input: both processes killed at once, then a new start. Output: the address stays, as nobody
+/// is left to take it away; the new start removes it before anything else and wins it again.
+#[test]
+fn a_start_cleans_up_after_the_death_of_all() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    assert_eq!(bed.run(&[]).code, 0);
+    bed.wait_address(VIP, true);
+    let (parent, worker) = (bed.pid("keepalived"), bed.pid("vrrp"));
+    // The supervisor first would let the worker hear of it and resign.
+    signal(worker, Signal::SIGSTOP);
+    signal(parent, Signal::SIGKILL);
+    signal(worker, Signal::SIGKILL);
+    wait_until(SOON, "the end of both", || bed.host.processes().is_empty()).unwrap();
+    assert!(bed.has(VIP));
+    assert_eq!(bed.run(&[]).code, 0);
+    assert!(!bed.has(VIP), "removed before the start was over");
+    bed.wait_log("an earlier run left behind");
+    bed.wait_address(VIP, true);
+}
+
+/// Input: the supervisor killed. Output: the worker resigns and ends; a new start works.
+#[test]
+fn a_worker_does_not_outlive_its_supervisor() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    assert_eq!(bed.run(&[]).code, 0);
+    bed.wait_address(VIP, true);
+    signal(bed.pid("keepalived"), Signal::SIGKILL);
+    bed.wait_address(VIP, false);
+    wait_until(SOON, "the end of both", || bed.host.processes().is_empty()).unwrap();
+    let resigned = bed.wire.frames().iter().any(|frame| {
+        frame
+            .packet()
+            .advert()
+            .is_some_and(|advert| advert.priority == 0)
+    });
+    assert!(resigned);
+    assert_eq!(bed.run(&[]).code, 0);
+    bed.wait_address(VIP, true);
+}
+
+/// Input: `-R` and a dead worker. Output: the daemon ends too, cleaned up.
+#[test]
+fn without_respawn_the_daemon_ends_with_its_worker() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    assert_eq!(bed.run(&["-R"]).code, 0);
+    bed.wait_address(VIP, true);
+    signal(bed.pid("vrrp"), Signal::SIGKILL);
+    bed.wait_log("died: Exiting");
+    wait_until(SOON, "the end of the daemon", || {
+        bed.host.processes().is_empty()
+    })
+    .unwrap();
+    assert!(!bed.has(VIP));
+    assert!(bed.host.read("/run/keepalived.pid").is_err());
+    assert!(bed.host.read("/run/vrrp.pid").is_err());
+}
+
+/// Input: a worker that does not react to the stop. Output: it is killed after five seconds, and
+/// what it had installed is taken away.
+#[test]
+fn a_stuck_worker_does_not_keep_the_address_at_a_stop() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let mut daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    signal(bed.pid("vrrp"), Signal::SIGSTOP);
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    assert!(!bed.has(VIP));
+    bed.wait_log("process failed to die - forcing termination");
+}

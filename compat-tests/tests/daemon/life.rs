@@ -1,0 +1,218 @@
+//! Start and stop.
+
+use std::time::Duration;
+
+use compat_tests::bed::{needs_root, wait_until};
+use nix::sys::signal::Signal;
+
+use super::setup::{Bed, CONFIG, SOON, VIP, signal};
+
+/// Input: a lone master, stopped. Output: the address comes and goes; the advert of priority 0
+/// leaves before the address does; log lines in the order that operators know; no file stays.
+#[test]
+fn a_lone_master_takes_its_address_and_gives_it_back() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let mut daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    assert_eq!(bed.pid("keepalived"), daemon.pid());
+    assert_ne!(bed.pid("vrrp"), daemon.pid());
+    assert!(
+        bed.host.read("/run/checkers.pid").is_err(),
+        "no checker is configured"
+    );
+    let is_garp = |packet: &compat_tests::bed::Packet| {
+        packet
+            .arp()
+            .is_some_and(|arp| arp.is_gratuitous() && arp.sender.to_string() == VIP)
+    };
+    wait_until(SOON, "five gratuitous ARPs", || {
+        bed.wire
+            .frames()
+            .iter()
+            .filter(|frame| is_garp(&frame.packet()))
+            .count()
+            == 5
+    })
+    .unwrap();
+
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    assert!(!bed.has(VIP));
+    let resigned = bed.wire.frames().iter().any(|frame| {
+        frame
+            .packet()
+            .advert()
+            .is_some_and(|advert| advert.priority == 0)
+    });
+    assert!(resigned);
+    bed.wait_log("Stopped Keepalived v");
+    let lines = bed.logged();
+    let place = |text: &str| {
+        lines
+            .iter()
+            .position(|line| line.starts_with(text))
+            .unwrap_or_else(|| panic!("no line {text:?} in {lines:#?}"))
+    };
+    let order = [
+        "Keepalived: Starting Keepalived v",
+        "Keepalived: Starting VRRP child process, pid=",
+        "Keepalived_vrrp: (VI_1) Entering BACKUP STATE (init)",
+        "Keepalived_vrrp: (VI_1) Entering MASTER STATE",
+        "Keepalived: Stopping",
+        "Keepalived_vrrp: (VI_1) sent 0 priority",
+        "Keepalived_vrrp: (VI_1) removing VIPs.",
+        "Keepalived_vrrp: Stopped",
+        "Keepalived: Stopped Keepalived v",
+    ]
+    .map(place);
+    assert!(order.is_sorted(), "{order:?} in {lines:#?}");
+    for file in ["keepalived.pid", "vrrp.pid", "keepalived.ledger"] {
+        assert!(
+            bed.host.read(format!("/run/{file}")).is_err(),
+            "{file} is left"
+        );
+    }
+}
+
+/// Input: started without `-n`. Output: the command returns 0 once the daemon works, without
+/// holding the terminal; a second start says so and returns 0; stop by the pid file works.
+#[test]
+fn in_the_background_the_command_returns_when_the_daemon_works() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let started = bed.run(&["-D"]);
+    assert_eq!((started.code, started.stderr.as_str()), (0, ""));
+    // Written before the command returned, so no waiting here.
+    let parent = bed.host.read("/run/keepalived.pid").unwrap();
+    assert!(bed.host.read("/run/vrrp.pid").is_ok());
+    let second = bed.run(&[]);
+    assert_eq!(second.code, 0);
+    assert!(
+        second.stderr.contains("daemon is already running"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(bed.host.read("/run/keepalived.pid").unwrap(), parent);
+    bed.wait_address(VIP, true);
+    signal(bed.pid("keepalived"), Signal::SIGTERM);
+    bed.wait_log("Stopped Keepalived v");
+    assert!(!bed.has(VIP));
+}
+
+/// Input: no configuration file; one that misses a word. Output: the status of keepalived, a
+/// message on standard error, and neither pid file nor process.
+#[test]
+fn a_start_that_fails_says_so_to_who_started_it() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new("vrrp_instance VI_1 {\n interface\n}\n");
+    for (options, status) in [(&["-f", "/no/such.conf"][..], 6), (&[], 2)] {
+        let started = bed.run(options);
+        assert_eq!(started.code, status, "{options:?} {}", started.stderr);
+        assert!(!started.stderr.is_empty());
+        let foreground = bed.run(&[&["-n"], options].concat());
+        assert_eq!(foreground.code, status, "{options:?} {}", foreground.stderr);
+        assert!(bed.host.read("/run/keepalived.pid").is_err());
+    }
+    assert_eq!(bed.host.processes(), Vec::<i32>::new());
+}
+
+/// Input: `-V` and a stop. Output: the address stays, and the next start does not take it for
+/// something that a crash left.
+#[test]
+fn addresses_may_outlive_the_daemon_on_request() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    assert_eq!(bed.run(&["-V"]).code, 0);
+    bed.wait_address(VIP, true);
+    signal(bed.pid("keepalived"), Signal::SIGTERM);
+    bed.wait_log("Stopped Keepalived v");
+    assert!(bed.has(VIP));
+}
+
+/// Input: all parts of a foreground daemon get the terminal's interrupt. Output: an orderly end.
+#[test]
+fn an_interrupt_from_the_terminal_is_an_orderly_end() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let mut daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    let worker = bed.pid("vrrp");
+    signal(worker, Signal::SIGINT);
+    signal(daemon.pid(), Signal::SIGINT);
+    assert_eq!(daemon.wait(SOON).unwrap().code(), Some(0));
+    assert!(!bed.has(VIP));
+    assert!(!bed.logged().iter().any(|line| line.contains("died")));
+}
+
+/// Input: signals whose work this version does not do. Output: a line each; the daemon runs on.
+#[test]
+fn a_signal_without_function_is_answered_by_a_line() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let mut daemon = bed.daemon();
+    bed.wait_log("Startup complete");
+    for (name, number) in [("DATA", Signal::SIGUSR1), ("STATS", Signal::SIGUSR2)] {
+        daemon.signal(number).unwrap();
+        bed.wait_log(&format!("signal {name} is not active in this version"));
+    }
+    assert!(daemon.ended().unwrap().is_none());
+}
+
+/// Input: the master's link goes and comes. Output: no address without the link, and it again.
+#[test]
+fn a_lost_link_takes_the_address_away() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let _daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    bed.host
+        .must(&["ip", "link", "set", "eth0", "down"])
+        .unwrap();
+    bed.wait_log("(VI_1) Entering FAULT STATE");
+    bed.wait_address(VIP, false);
+    bed.host.must(&["ip", "link", "set", "eth0", "up"]).unwrap();
+    bed.wait_address(VIP, true);
+}
+
+/// Input: a log daemon that never reads, with room for two lines. Output: the daemon starts, takes
+/// its address, adverts at its pace, and stops.
+#[test]
+fn a_stuck_log_daemon_does_not_stop_adverts() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let stuck = bed.host.enter(|| {
+        std::fs::write("/proc/sys/net/unix/max_dgram_qlen", "1")?;
+        std::fs::remove_file("/dev/log")?;
+        std::os::unix::net::UnixDatagram::bind("/dev/log")
+    });
+    let _stuck = stuck.unwrap().unwrap();
+    let mut daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    let from = std::time::SystemTime::now();
+    wait_until(Duration::from_secs(4), "two more adverts", || {
+        let adverts = bed.wire.since(from);
+        let adverts = adverts
+            .iter()
+            .filter(|frame| frame.packet().advert().is_some());
+        adverts.count() >= 2
+    })
+    .unwrap();
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    assert!(!bed.has(VIP));
+}

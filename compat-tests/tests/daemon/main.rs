@@ -1,0 +1,10 @@
+//! The daemon as a process: start, stop, reload, crash, pid files, command line. In namespaces,
+//! against the real kernel and without a peer.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod command_line;
+mod crash;
+mod life;
+mod reload;
+mod setup;
