@@ -62,7 +62,7 @@ pub(super) fn destination(
         (None, Some(there)) => Some(IpvsOp::DestDel(spec, *there)),
         (Some((_, wanted)), None) => Some(IpvsOp::DestAdd(spec, *wanted)),
         (Some((_, wanted)), Some(there)) => {
-            (wanted != there).then(|| IpvsOp::DestSet(spec, *wanted))
+            (wanted != there).then_some(IpvsOp::DestSet(spec, *wanted))
         }
     }
 }
