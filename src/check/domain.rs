@@ -304,19 +304,18 @@ impl Domain {
         self.timers = TimerQueue::default();
         self.not_before = None;
         let services = std::mem::take(&mut self.services);
-        for (key, service) in &services {
+        let mut in_order: Vec<&Service> = services.values().collect();
+        in_order.sort_by_key(|service| service.place);
+        for service in in_order {
             for server in &service.servers {
                 let subject = Subject {
                     style: self.style,
-                    service: *key,
+                    service: service.key(),
                     server: server.key(),
                 };
                 messages::shutting_down(subject, server.is_alive());
             }
-            out.push(Action::Want(*key, None));
-        }
-        if !services.is_empty() {
-            messages::stopped();
+            out.push(Action::Want(service.key(), None));
         }
     }
 

@@ -150,11 +150,6 @@ pub(super) fn shutting_down(subject: Subject, alive: bool) {
     }
 }
 
-/// The checks have ended.
-pub(super) fn stopped() {
-    log::info!(target: CHECK, "Stopped");
-}
-
 /// A server is not in the new configuration.
 pub(super) fn no_longer_exists(subject: Subject) {
     log::info!(target: CHECK, "service {} no longer exist", subject.real());

@@ -1,8 +1,8 @@
 //! Carries a new configuration out: the first start and every reload.
 //!
 //! Owns: what of the running state goes over to the new configuration. Never does: touch what did
-//! not change; a service that is kept is not even looked at. Driven by: `node`, through
-//! [`Domain::apply`].
+//! not change; of a service that is kept only its place in the file is noted. Driven by: `node`,
+//! through [`Domain::apply`].
 //!
 //! Servers are matched by address and port, their checks by equality, then by target, then in
 //! order; a check whose options changed keeps its verdict. New servers start as at the first start.
@@ -20,12 +20,20 @@ use crate::conf::model::{RealServer, RealServerKey, ServiceKey, TcpCheck, Virtua
 impl Domain {
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
     pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
-        for step in plan {
-            match step {
-                Step::Keep(_) => {}
-                Step::Remove(config) => self.remove_service(config.key, out),
-                Step::Add(config) => self.set_service(now, &config, out),
-                Step::Update(config, _) => self.set_service(now, &config, out),
+        for (place, step) in plan.into_iter().enumerate() {
+            let key = match step {
+                Step::Remove(config) => {
+                    self.remove_service(config.key, out);
+                    continue;
+                }
+                Step::Keep(config) => config.key,
+                Step::Add(config) | Step::Update(config, _) => {
+                    self.set_service(now, &config, out);
+                    config.key
+                }
+            };
+            if let Some(service) = self.services.get_mut(&key) {
+                service.place = place;
             }
         }
         self.check_invariants();

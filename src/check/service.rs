@@ -19,6 +19,8 @@ pub(super) type CheckerIndex = usize;
 pub(super) struct Service {
     /// As configured, without its servers: those are in `servers`.
     config: VirtualServer,
+    /// Its place in the configuration.
+    pub(super) place: usize,
     /// In the order of the configuration.
     pub(super) servers: Vec<Server>,
     /// Sum of the weights of the servers that are alive.
@@ -79,6 +81,7 @@ impl Service {
     pub(super) fn new(config: &VirtualServer) -> Self {
         Self {
             config: without_servers(config),
+            place: 0,
             servers: Vec::with_capacity(config.real_servers.len()),
             alive_weight: 0,
             total_weight: 0,

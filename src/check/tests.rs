@@ -288,8 +288,7 @@ fn the_log_reads_as_keepalived_2_does() {
         TCP connection to [182.148.15.238]:tcp:3306 success.
         Adding service [182.148.15.238]:tcp:3306 to VS [182.148.15.239]:tcp:3306
         Shutting down service [182.148.15.233]:tcp:3306 from VS [182.148.15.239]:tcp:3306
-        Shutting down service [182.148.15.238]:tcp:3306 from VS [182.148.15.239]:tcp:3306
-        Stopped";
+        Shutting down service [182.148.15.238]:tcp:3306 from VS [182.148.15.239]:tcp:3306";
     assert_eq!(story(LogStyle::Current), lines(expected));
 }
 
@@ -311,8 +310,7 @@ fn the_log_reads_as_the_document_shows_it() {
         TCP connection to [182.148.15.238]:3306 success.
         Adding service [182.148.15.238]:3306 to VS [182.148.15.239]:3306
         Removing service [182.148.15.233]:3306 from VS [182.148.15.239]:3306
-        Removing service [182.148.15.238]:3306 from VS [182.148.15.239]:3306
-        Stopped";
+        Removing service [182.148.15.238]:3306 from VS [182.148.15.239]:3306";
     assert_eq!(story(LogStyle::V1_3), lines(expected));
 }
 
@@ -484,4 +482,28 @@ fn checks_that_are_due_at_once_leave_room_for_adverts() {
         assert!(bench.domain.next_deadline().unwrap() > before);
     }
     assert!(bench.now.saturating_since(begin) < Duration::from_millis(100));
+}
+
+// Input: a second service with a lower address, later in the file. Output: at the stop they go in
+// the order of the file, also after a reload has turned it round.
+#[test]
+fn services_go_in_the_order_of_the_file() {
+    let first = mysql();
+    let mut second = mysql();
+    second.key.address = ip("10.0.0.1");
+    let stop = |plan: Vec<Vec<Step<VirtualServer>>>| {
+        let mut bench = Bench::new();
+        for steps in plan {
+            bench.domain.apply(bench.now, steps, &mut bench.out);
+        }
+        bench.out.clear();
+        let mut gone = bench.handle(Event::Stop);
+        gone.retain(|action| matches!(action, Action::Want(..)));
+        gone
+    };
+    let start = vec![Step::Add(first.clone()), Step::Add(second.clone())];
+    let turned = vec![Step::Keep(second.clone()), Step::Keep(first.clone())];
+    let want = |config: &VirtualServer| Action::Want(config.key, None);
+    assert_eq!(stop(vec![start.clone()]), [want(&first), want(&second)]);
+    assert_eq!(stop(vec![start, turned]), [want(&second), want(&first)]);
 }

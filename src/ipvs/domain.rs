@@ -55,6 +55,8 @@ struct Entry {
     installed: Option<Installed>,
     /// The kernel refused it after a repair; said in the log, not to be said again.
     refused: bool,
+    /// The kernel refused to add it at first: if that is repaired it is no news.
+    add_refused: bool,
 }
 
 /// Wanted and installed services.
@@ -75,6 +77,8 @@ pub struct Domain {
     /// The services of the last repair in the order of their operations, and the serial behind
     /// the last: refusals of these are final.
     repair: (Vec<Repaired>, u64),
+    /// The operations since the table was last read that added a service, by serial.
+    adds: Vec<(u64, ServiceKey)>,
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
 }
@@ -104,6 +108,7 @@ impl Default for Domain {
             serial: 0,
             read_serial: 0,
             repair: (Vec::new(), 0),
+            adds: Vec::new(),
             ops: Vec::new(),
         }
     }
@@ -155,6 +160,7 @@ impl Domain {
             wanted: None,
             installed: None,
             refused: false,
+            add_refused: false,
         });
         entry.spec = wanted.spec.clone();
         entry.wanted = Some(wanted);
@@ -247,6 +253,7 @@ impl Domain {
         self.phase = Phase::Ready;
         self.adopt(table);
         self.read_serial = self.serial;
+        self.adds.clear();
         let repairing = self.purpose != Purpose::Adopt;
         let mut repaired = std::mem::take(&mut self.repair.0);
         repaired.clear();
@@ -256,16 +263,7 @@ impl Domain {
             let (first, begin) = (self.serial, out.len());
             self.reconcile(key, out);
             let changed = self.serial != first;
-            let refused = self.entries.get_mut(&key).map(|entry| &mut entry.refused);
-            match (refused, changed) {
-                (Some(refused @ true), false) => {
-                    *refused = false;
-                    messages::accepted(key);
-                }
-                (Some(true), true) => to_verify = true,
-                (Some(false) | None, true) if repairing => messages::differs(key),
-                (Some(false) | None, true | false) => {}
-            }
+            to_verify |= self.judge(key, changed, repairing);
             if changed && repairing {
                 repaired.push(Repaired {
                     key,
@@ -278,6 +276,25 @@ impl Domain {
         if to_verify {
             self.retry_at = Some(now + RETRY_AFTER);
         }
+    }
+
+    /// Says what a reading of the table has shown of a service; whether it has to be looked at
+    /// again. `changed`: it was not as wanted, and operations were sent.
+    fn judge(&mut self, key: ServiceKey, changed: bool, repairing: bool) -> bool {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return false;
+        };
+        let add_refused = std::mem::take(&mut entry.add_refused);
+        match (entry.refused, changed) {
+            (true, true) => return true,
+            (true, false) => {
+                entry.refused = false;
+                messages::accepted(key);
+            }
+            (false, true) if repairing && !add_refused => messages::differs(key),
+            (false, true | false) => {}
+        }
+        false
     }
 
     /// Makes the mirror what the kernel's table says of our services.
@@ -297,6 +314,12 @@ impl Domain {
     fn refused(&mut self, now: Instant, serial: u64, errno: i32, out: &mut Vec<Action>) {
         if serial < self.read_serial || self.entries.is_empty() {
             return;
+        }
+        if let Ok(at) = self.adds.binary_search_by_key(&serial, |&(add, _)| add)
+            && let Some(&(_, key)) = self.adds.get(at)
+            && let Some(entry) = self.entries.get_mut(&key)
+        {
+            entry.add_refused = true;
         }
         match self.phase {
             // The answer to this is on its way.
@@ -347,9 +370,21 @@ impl Domain {
             self.entries.remove(&key);
         }
         for op in ops.drain(..) {
+            if matches!(op, IpvsOp::ServiceAdd(_)) {
+                self.note_add(key);
+            }
             self.send(op, out);
         }
         self.ops = ops;
+    }
+
+    /// Remembers which operation adds a service. What is refused is refused soon, so that only as
+    /// many are kept as there are services.
+    fn note_add(&mut self, key: ServiceKey) {
+        if self.adds.len() > 2 * self.entries.len() {
+            self.adds.drain(..self.entries.len());
+        }
+        self.adds.push((self.serial, key));
     }
 
     fn send(&mut self, op: IpvsOp, out: &mut Vec<Action>) {
