@@ -1,8 +1,8 @@
-//! HUP.
+//! HUP: what a new configuration changes in a running daemon, and that nothing else changes.
 
 use std::time::SystemTime;
 
-use compat_tests::bed::{needs_root, wait_until};
+use compat_tests::bed::{Arp, needs_root, wait_until};
 use nix::sys::signal::Signal;
 
 use super::setup::{Bed, CONFIG, FILE, SOON, VIP};
@@ -22,7 +22,7 @@ fn a_reload_without_a_change_sends_nothing() {
         bed.wire
             .frames()
             .iter()
-            .filter(|frame| frame.packet().arp().is_some_and(|arp| arp.is_gratuitous()))
+            .filter(|frame| frame.packet().arp().is_some_and(Arp::is_gratuitous))
             .count()
     };
     wait_until(SOON, "both bursts", || bursts() >= 10).unwrap();
@@ -51,7 +51,7 @@ fn a_reload_without_a_change_sends_nothing() {
     assert!(
         !frames
             .iter()
-            .any(|frame| frame.packet().arp().is_some_and(|arp| arp.is_gratuitous()))
+            .any(|frame| frame.packet().arp().is_some_and(Arp::is_gratuitous))
     );
     let adverts: Vec<_> = frames
         .iter()
