@@ -30,14 +30,13 @@ pub(super) fn prompt(town: &Town) -> Result<()> {
         match words.as_slice() {
             [] => {}
             ["quit" | "exit"] => return Ok(()),
-            [name, command @ ..] => match town
-                .hosts()
-                .into_iter()
-                .find(|host| host.name().eq_ignore_ascii_case(name))
-            {
-                Some(host) => enter(host, command)?,
-                None => help(town),
-            },
+            [name, command @ ..] => {
+                let named = |host: &&Host| host.name().eq_ignore_ascii_case(name);
+                match town.hosts().into_iter().find(named) {
+                    Some(host) => enter(host, &command.join(" "))?,
+                    None => help(town),
+                }
+            }
         }
     }
 }
@@ -50,24 +49,20 @@ fn help(town: &Town) {
 }
 
 /// A shell or a command on a host, with our terminal. It ends before the next prompt.
-fn enter(host: &Host, command: &[&str]) -> Result<()> {
+fn enter(host: &Host, command: &str) -> Result<()> {
     let shell = if Path::new("/bin/bash").exists() {
         "/bin/bash"
     } else {
         "/bin/sh"
     };
-    let mut process = match command {
-        [] => Command::new(shell),
-        [program, arguments @ ..] => {
-            let mut process = Command::new(program);
-            process.args(arguments);
-            process
-        }
-    };
+    let mut process = Command::new(shell);
+    if !command.is_empty() {
+        process.args(["-c", command]);
+    }
+    // Private to the host, so that no history file is left in the real home.
     process
-        .env("PS1", format!("[root@{} \\W]# ", host.name()))
-        // Private to the host, so that no history file is left in the real home.
         .env("HOME", "/run")
+        .env("PS1", format!("[root@{} \\W]# ", host.name()))
         .current_dir("/");
     // Not a `Proc`: nobody else may end it, and it has no deadline.
     match host.enter(move || process.spawn().and_then(|mut child| child.wait()))? {

@@ -26,6 +26,9 @@ pub(super) const BEGIN: &str = "--- the lab begins ---";
 /// See [`BEGIN`].
 pub(super) const END: &str = "--- the lab has ended ---";
 
+/// Beginning of the scratch folder's name; our pid follows.
+const SCRATCH: &str = "keepalived-lab.";
+
 /// What the caller wants.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -52,9 +55,9 @@ enum Signalled {
 /// When it cannot be brought up at all, was interrupted, or ran out of time.
 pub fn run(options: &Options) -> Result<bool> {
     let signals = block_signals()?;
-    let scratch = tempfile::Builder::new()
-        .prefix("keepalived-lab.")
-        .tempdir()?;
+    sweep();
+    let prefix = format!("{SCRATCH}{}.", std::process::id());
+    let scratch = tempfile::Builder::new().prefix(&prefix).tempdir()?;
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
     mysql::prepare(&scratch.path().join("mysql"))?;
     let mut child = start(options, scratch.path())?;
@@ -63,6 +66,24 @@ pub fn run(options: &Options) -> Result<bool> {
     drop(child.kill());
     drop(child.wait());
     outcome
+}
+
+/// Removes the scratch folders of labs that were killed before they could.
+fn sweep() {
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH)?.split('.').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Not ours to worry about if it cannot be removed.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
 }
 
 /// Signals are waited for by a thread instead of ending us, so that the scratch folder goes.
@@ -79,9 +100,10 @@ fn block_signals() -> Result<SigSet> {
 fn start(options: &Options, scratch: &Path) -> Result<Child> {
     let own = std::env::current_exe()?;
     let here = !options.user_mode && has_ipvs();
-    let mut arguments: Vec<String> = ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-        .map(str::to_owned)
-        .into();
+    // The chain of deaths: ours ends unshare, its end the first process of the pid namespace, and
+    // that one's everything else.
+    let chain = "--pdeathsig KILL unshare --pid --fork --kill-child=KILL --mount-proc";
+    let mut arguments: Vec<String> = chain.split(' ').map(str::to_owned).collect();
     let inside = inside_arguments(options, scratch, &own);
     if here {
         println!("ground: this kernel has IPVS");
@@ -96,7 +118,7 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
         arguments.extend(user_mode_arguments(options, scratch, &inside)?);
     }
     std::io::stdout().flush()?;
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("setpriv");
     command.args(&arguments);
     if options.keep {
         // The prompt needs the terminal itself.
@@ -104,7 +126,7 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
     } else {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
     }
-    command.spawn().context(|| "unshare".to_owned())
+    command.spawn().context(|| "setpriv".to_owned())
 }
 
 fn inside_arguments(options: &Options, scratch: &Path, own: &Path) -> Vec<String> {

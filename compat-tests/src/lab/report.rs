@@ -90,9 +90,12 @@ impl Report {
         }
     }
 
-    pub(super) fn skip(&mut self, name: &str, reason: &str) {
-        self.skipped += 1;
-        println!("SKIP  {name}\nskipped: {reason}");
+    /// Counts steps that were not run, in one line.
+    pub(super) fn skip(&mut self, count: usize, reason: &str) {
+        self.skipped += count;
+        if count > 0 {
+            println!("skipped: {reason} ({count} steps)");
+        }
     }
 
     /// Prints the last line; true if nothing failed.
