@@ -3,5 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod bed;
+pub mod bench;
 pub mod lab;
+pub mod routers;
 pub mod sim;

@@ -160,13 +160,13 @@ fn sequence(
     let mut parts = arguments.split(',').map(str::trim);
     let name = parts.next().unwrap_or_default();
     let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
-    let bad = || format!("Invalid ~SEQ({arguments}) - ignoring");
+    let bad = || "Invalid ~SEQ values".to_owned();
     let (start, step, end) = match numbers.as_deref() {
         Some(&[end]) if end < 0 => (-1, -1, end),
         Some(&[end]) => (1, 1, end),
         Some(&[start, end]) => (start, if start <= end { 1 } else { -1 }, end),
         Some(&[start, step, end]) => (start, step, end),
-        _ => return Err(bad()),
+        _ => return Err("Invalid ~SEQ definition".to_owned()),
     };
     if name.is_empty() || step == 0 || (step > 0) != (start <= end) && start != end {
         return Err(bad());
@@ -178,7 +178,7 @@ fn sequence(
     let mut value = start;
     while if step > 0 { value <= end } else { value >= end } {
         if lines.len() >= MAX_REPEAT {
-            return Err(format!("~SEQ({arguments}) makes too many lines - ignoring"));
+            return Err("~SEQ makes too many lines".to_owned());
         }
         let text = if hex {
             format!("{value:x}")
@@ -198,12 +198,12 @@ fn sequence(
 fn list(arguments: &str, rest: &str) -> Result<Vec<String>, String> {
     let groups = split_groups(arguments);
     let Some((names, values)) = groups.split_first() else {
-        return Err("Empty ~LST() - ignoring".to_owned());
+        return Err("~LST specification has no values".to_owned());
     };
     let mut lines = Vec::new();
     for value in values {
         if value.len() > names.len() {
-            return Err(format!("Too many values in ~LST({arguments}) - ignoring"));
+            return Err("~LST specification has too many values".to_owned());
         }
         let pairs: Vec<(&str, &str)> = names
             .iter()

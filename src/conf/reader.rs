@@ -313,8 +313,21 @@ impl Reader {
                             self.logical(cx, &line, place, slice, mode, budget);
                         }
                     }
-                    Err(message) => self.complain(cx, place, Class::General, &message),
+                    Err(problem) => {
+                        let kind = &line.trim_start()[..4];
+                        for text in [problem, format!("Invalid {kind} specification")] {
+                            let message = format!("{text} '{}'", to_display(line));
+                            self.complain(cx, place, Class::General, &message);
+                        }
+                    }
                 }
+            }
+            Directive::Broken => {
+                let kind = &line.trim_start()[..4];
+                let message = format!("{kind} parameter strings too long '{line}'");
+                self.complain(cx, place, Class::General, &message);
+                let message = format!("Invalid {kind} specification '{line}'");
+                self.complain(cx, place, Class::General, &message);
             }
             Directive::Include {
                 mode: check,
@@ -329,7 +342,7 @@ impl Reader {
                 match self.substitute(cx, line, place) {
                     None => {
                         include::check_level(self, cx, place, line);
-                        self.emit(line, place, slice, mode.expanded);
+                        self.emit(cx, line, place, slice, mode.expanded);
                     }
                     Some(expanded) => {
                         let mode = Mode {
@@ -340,7 +353,7 @@ impl Reader {
                             // A definition may hold a comment mark that only now is one.
                             let part = self.strip(cx, part, place);
                             if matches!(syntax::directive(&part), Directive::Text(_)) {
-                                self.emit(&part, place, slice, true);
+                                self.emit(cx, &part, place, slice, true);
                             } else {
                                 self.logical(cx, &part, place, slice, mode, budget);
                             }
@@ -377,7 +390,14 @@ impl Reader {
     }
 
     /// Cuts a finished line at its braces and appends it to the slice.
-    fn emit(&mut self, line: &str, place: Place, slice: &mut Slice, expanded: bool) {
+    fn emit(
+        &mut self,
+        cx: &mut Context<'_>,
+        line: &str,
+        place: Place,
+        slice: &mut Slice,
+        expanded: bool,
+    ) {
         let base = slice.text.len();
         slice.text.push_str(line);
         let store = if expanded {
@@ -390,13 +410,16 @@ impl Reader {
         syntax::statement(line, |piece| pieces.push(piece));
         for piece in pieces {
             if let Piece::OddQuote(..) = piece {
-                // keepalived drops the word and goes on with those before it; `strip` has told.
-                if !in_text {
-                    in_text = push_in(slice, place, store, None, false);
-                }
+                // keepalived drops the word and goes on with those before it.
+                let shown = to_display(line.trim_start_matches(syntax::is_space));
+                cx.diagnostics.push(
+                    Diagnostic::new(Class::UnmatchedQuote, format!("Unmatched quote: '{shown}'"))
+                        .at(self.span(place, None))
+                        .consequence(Consequence::KeepRunning),
+                );
                 continue;
             }
-            in_text = push_in(slice, place, store, Some((piece, base)), in_text);
+            in_text = push_in(slice, place, store, piece, base, in_text);
         }
     }
 
@@ -513,21 +536,24 @@ fn is_special(body: &str, piece: Piece) -> bool {
 
 /// Appends a piece of the fast way; returns whether a text line is open now.
 fn push(slice: &mut Slice, place: Place, piece: Piece, begin: usize, in_text: bool) -> bool {
-    push_in(slice, place, Store::File, Some((piece, begin)), in_text)
+    push_in(slice, place, Store::File, piece, begin, in_text)
 }
 
-/// Appends a piece whose store begins at the given base; without a piece, an empty text line.
+/// Appends a piece whose store begins at the given base; returns whether a text line is open now.
 fn push_in(
     slice: &mut Slice,
     place: Place,
     store: Store,
-    piece: Option<(Piece, usize)>,
+    piece: Piece,
+    base: usize,
     in_text: bool,
 ) -> bool {
-    let kind = match piece {
-        Some((Piece::Open(_), _)) => Kind::Open,
-        Some((Piece::Close(_), _)) => Kind::Close,
-        _ => Kind::Text,
+    let (kind, start, end) = match piece {
+        Piece::Open(at) => (Kind::Open, at, at + 1),
+        Piece::Close(at) => (Kind::Close, at, at + 1),
+        Piece::Word(start, end) | Piece::Quoted(start, end) | Piece::OddQuote(start, end) => {
+            (Kind::Text, start, end)
+        }
     };
     if !(in_text && kind == Kind::Text) {
         slice.lines.push(Line {
@@ -540,20 +566,12 @@ fn push_in(
             count: 0,
         });
     }
-    if let Some((piece, base)) = piece {
-        let (start, end) = match piece {
-            Piece::Word(start, end) | Piece::Quoted(start, end) | Piece::OddQuote(start, end) => {
-                (start, end)
-            }
-            Piece::Open(at) | Piece::Close(at) => (at, at + 1),
-        };
-        slice.words.push(Word {
-            start: narrow(base + start),
-            end: narrow(base + end),
-        });
-        if let Some(line) = slice.lines.last_mut() {
-            line.count += 1;
-        }
+    slice.words.push(Word {
+        start: narrow(base + start),
+        end: narrow(base + end),
+    });
+    if let Some(line) = slice.lines.last_mut() {
+        line.count += 1;
     }
     kind == Kind::Text
 }

@@ -127,6 +127,8 @@ pub(super) enum Directive<'a> {
     },
     /// `~LST(arguments) rest`
     List { arguments: &'a str, rest: &'a str },
+    /// A repetition without its `)`.
+    Broken,
     /// `include pattern`; the mode is the letter after the word.
     Include { mode: Option<u8>, pattern: &'a str },
     /// An ordinary line.
@@ -170,6 +172,7 @@ pub(super) fn directive(line: &str) -> Directive<'_> {
             arguments: head,
             rest,
         },
+        Rule::broken => Directive::Broken,
         Rule::include => Directive::Include {
             mode: flag,
             pattern: rest,

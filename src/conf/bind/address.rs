@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::super::diag::Class;
 use super::super::draft::{Draft, broadcast};
 use super::super::model::{Scope, VirtualAddress};
-use super::super::source::to_display;
+use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement};
 use crate::base::Family;
 
@@ -24,6 +24,9 @@ const INACTIVE: [(&str, usize); 9] = [
     ("preferred_lft", 1),
     ("use_vmac", 0),
 ];
+
+/// The longest label of an address, in bytes.
+const MAX_LABEL: usize = 15;
 
 /// One line of `virtual_ipaddress`.
 pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
@@ -86,19 +89,12 @@ fn line(st: &mut Statement<'_>) -> Option<VirtualAddress> {
     Some(parsed)
 }
 
-/// The number after the slash; a bad one counts as the address alone.
+/// The number after the slash; a bad one counts as the address alone, nothing as 0.
 fn prefix_length(st: &mut Statement<'_>, word: &str, prefix: &str, bits: u8) -> u8 {
-    match prefix.parse::<u8>() {
-        Ok(length) if length <= bits => length,
-        parsed => {
-            let problem = if parsed.is_ok()
-                || prefix.bytes().all(|b| b.is_ascii_digit()) && !prefix.is_empty()
-            {
-                format!("number '{prefix}' outside range [0, {bits}]")
-            } else {
-                format!("invalid number '{}'", to_display(prefix))
-            };
-            st.error(Class::InvalidNumber, problem, Some(0));
+    let number = st.number_in(prefix, 0, 0, u32::from(bits));
+    number
+        .and_then(|length| u8::try_from(length).ok())
+        .unwrap_or_else(|| {
             let message = format!(
                 "Invalid address prefix len {} for address {} - using {bits}",
                 to_display(prefix),
@@ -106,8 +102,7 @@ fn prefix_length(st: &mut Statement<'_>, word: &str, prefix: &str, bits: u8) -> 
             );
             st.error(Class::General, message, Some(0));
             bits
-        }
-    }
+        })
 }
 
 /// Takes the option at `index`; returns how many words it takes, or `None` if the whole address is
@@ -140,48 +135,113 @@ fn option_at(
         return Some(1);
     };
     match option {
-        "dev" => {
-            if !st.facts.interface_exists(value) {
-                let message = format!(
-                    "WARNING - interface {} for ip address {text} doesn't exist",
-                    to_display(value)
-                );
-                st.missing_interface(message, index + 1);
-            }
-            parsed.interface = Some(value.to_owned());
-        }
-        "scope" => match scope(value) {
-            Some(scope) => parsed.scope = scope,
-            None => {
-                let message = format!(
-                    "Invalid scope '{}' specified for {text} - ignoring",
-                    to_display(value)
-                );
-                st.error(Class::General, message, Some(index + 1));
-            }
-        },
-        "label" => parsed.label = Some(value.to_owned()),
-        _ => match (parsed.address, value) {
-            (IpAddr::V4(address), "+") => {
-                parsed.broadcast = Some(broadcast(address, parsed.prefix_len, true));
-            }
-            (IpAddr::V4(address), "-") => {
-                parsed.broadcast = Some(broadcast(address, parsed.prefix_len, false));
-            }
-            (IpAddr::V4(_), _) if value.parse::<Ipv4Addr>().is_ok() => {
-                parsed.broadcast = value.parse().ok();
-            }
-            (IpAddr::V4(_) | IpAddr::V6(_), _) => {
-                let message = format!(
-                    "VRRP is trying to assign invalid broadcast {}. skipping VIP...",
-                    to_display(value)
-                );
-                st.error(Class::General, message, Some(index + 1));
-                return None;
-            }
-        },
+        "dev" => device(st, value, index, text, parsed),
+        "scope" => set_scope(st, value, index, text, parsed),
+        "label" => label(st, value, index, text, parsed)?,
+        _ => set_broadcast(st, value, index, text, parsed)?,
     }
     Some(2)
+}
+
+fn device(
+    st: &mut Statement<'_>,
+    value: &str,
+    index: usize,
+    text: &str,
+    parsed: &mut VirtualAddress,
+) {
+    if parsed.interface.is_some() {
+        let message = format!("Cannot specify ipaddress device more than once for {text}");
+        st.error(Class::General, message, Some(index));
+        return;
+    }
+    if !st.facts.interface_exists(value) {
+        let message = format!(
+            "WARNING - interface {} for ip address {text} doesn't exist",
+            to_display(value)
+        );
+        st.missing_interface(message, index + 1);
+    }
+    parsed.interface = Some(value.to_owned());
+}
+
+fn set_scope(
+    st: &mut Statement<'_>,
+    value: &str,
+    index: usize,
+    text: &str,
+    parsed: &mut VirtualAddress,
+) {
+    if parsed.address.is_ipv6() {
+        let message = format!("Cannot specify scope for IPv6 addresses ({text}) - ignoring scope");
+        st.error(Class::General, message, Some(index));
+        return;
+    }
+    match scope(value) {
+        Some(scope) => parsed.scope = scope,
+        None => {
+            let message = format!(
+                "Invalid scope '{}' specified for {text} - ignoring",
+                to_display(value)
+            );
+            st.error(Class::General, message, Some(index + 1));
+        }
+    }
+}
+
+fn label(
+    st: &mut Statement<'_>,
+    value: &str,
+    index: usize,
+    text: &str,
+    parsed: &mut VirtualAddress,
+) -> Option<()> {
+    if parsed.address.is_ipv6() {
+        let message = format!("Cannot specify label for IPv6 addresses ({text}) - ignoring label");
+        st.error(Class::General, message, Some(index));
+    } else if to_bytes(value).len() > MAX_LABEL {
+        let message = format!(
+            "Address label {} is longer than maximum length {MAX_LABEL} - removing address",
+            to_display(value)
+        );
+        st.error(Class::General, message, Some(index + 1));
+        return None;
+    } else {
+        parsed.label = Some(value.to_owned());
+    }
+    Some(())
+}
+
+fn set_broadcast(
+    st: &mut Statement<'_>,
+    value: &str,
+    index: usize,
+    text: &str,
+    parsed: &mut VirtualAddress,
+) -> Option<()> {
+    let IpAddr::V4(address) = parsed.address else {
+        let message = format!(
+            "VRRP is trying to assign a broadcast {} to the IPv6 address {text} !!?? WTF... \
+             skipping VIP...",
+            st.word(index).unwrap_or_default()
+        );
+        st.error(Class::General, message, Some(index));
+        return None;
+    };
+    parsed.broadcast = match value {
+        "+" => Some(broadcast(address, parsed.prefix_len, true)),
+        "-" => Some(broadcast(address, parsed.prefix_len, false)),
+        _ => value.parse::<Ipv4Addr>().ok(),
+    };
+    if parsed.broadcast.is_none() {
+        let message = format!(
+            "VRRP is trying to assign invalid broadcast {}. skipping VIP...",
+            to_display(value)
+        );
+        st.error(Class::General, message, Some(index + 1));
+        return None;
+    }
+    Some(())
 }
 
 /// A scope by its usual name or by number.

@@ -13,6 +13,9 @@ use crate::base::Duration;
 /// The largest number of seconds that fits 32 bits of microseconds.
 const MAX_SECONDS: u32 = 4294;
 
+/// Nobody else can be heard on it.
+const LOOPBACK: &str = "lo";
+
 /// `vrrp_instance NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let Some(name) = st.word(1) else {
@@ -74,6 +77,14 @@ pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
     current(draft, |instance| {
+        if name == LOOPBACK {
+            let message = format!(
+                "({}) cannot use a loopback interface ({name}) for vrrp - ignoring",
+                instance.name
+            );
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        }
         if !st.facts.interface_exists(name) {
             let message = format!(
                 "WARNING - interface {} for vrrp_instance {} doesn't exist",
@@ -128,6 +139,8 @@ pub(in super::super) fn priority(draft: &mut Draft, st: &mut Statement<'_>) -> O
 pub(in super::super) fn advert_int(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let value = st.seconds(1, Duration::from_millis(10), Duration::from_secs(255))?;
     let word = st.need(1)?;
+    // Unlike other timers, this one is not taken from the beginning of a word.
+    let value = value.filter(|_| word.bytes().all(|byte| b"+.0123456789".contains(&byte)));
     current(draft, |instance| {
         match value {
             Some(value) => instance.advert_interval = Some(value),
@@ -178,50 +191,70 @@ pub(in super::super) fn preempt_delay(draft: &mut Draft, st: &mut Statement<'_>)
     })
 }
 
-/// A `garp_*` setting in seconds; `owner` is the prefix of messages about it.
-pub(super) fn garp_seconds(
+/// A `garp_*` delay in seconds; `owner` is what messages about it begin with.
+pub(super) fn garp_delay(
     st: &mut Statement<'_>,
     owner: &str,
     slot: &mut Option<Duration>,
 ) -> Outcome {
-    let number = st.number(1, 0, MAX_SECONDS)?;
-    match number {
+    match st.number(1, 0, MAX_SECONDS)? {
         Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
         None => {
-            let message = format!(
-                "{owner}{} '{}' invalid - ignoring",
-                st.need(0)?,
-                to_display(st.need(1)?)
-            );
+            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
+            let message = format!("{owner}{name} '{word}' invalid - ignoring");
             st.error(Class::General, message, Some(1));
         }
     }
     Ok(())
 }
 
-/// A `garp_*` setting that counts packets.
-pub(super) fn garp_count(
+/// A `garp_*` period in seconds.
+pub(super) fn garp_refresh(
     st: &mut Statement<'_>,
     owner: &str,
-    min: u32,
-    slot: &mut Option<u32>,
+    slot: &mut Option<Duration>,
 ) -> Outcome {
     match st.number(1, 0, u32::MAX)? {
-        Some(count) if count < min => {
-            let message = format!(
-                "{owner}{} must be greater than 0, setting to 1",
-                st.need(0)?
-            );
+        Some(seconds) => *slot = Some(Duration::from_secs(u64::from(seconds))),
+        None => {
+            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
+            let message = format!("{owner}Invalid {name} '{word}' - ignoring");
             st.error(Class::General, message, Some(1));
-            *slot = Some(min);
+        }
+    }
+    Ok(())
+}
+
+/// A `garp_*` count of packets, at least one.
+pub(super) fn garp_count(st: &mut Statement<'_>, owner: &str, slot: &mut Option<u32>) -> Outcome {
+    let number = st.number(1, 0, u32::MAX)?;
+    let (name, word) = (st.need(0)?, to_display(st.need(1)?));
+    match number {
+        Some(0) => {
+            let message = format!("{owner}{name} must be greater than 0, setting to 1");
+            st.error(Class::General, message, Some(1));
+            *slot = Some(1);
         }
         Some(count) => *slot = Some(count),
         None => {
-            let message = format!(
-                "{owner}{} '{}' invalid - ignoring",
-                st.need(0)?,
-                to_display(st.need(1)?)
-            );
+            let message = format!("{owner}{name} '{word}' invalid - ignoring");
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
+/// `garp_lower_prio_repeat`: none is allowed.
+pub(super) fn garp_lower_count(
+    st: &mut Statement<'_>,
+    owner: &str,
+    slot: &mut Option<u32>,
+) -> Outcome {
+    match st.number(1, 0, i32::MAX.unsigned_abs())? {
+        Some(count) => *slot = Some(count),
+        None => {
+            let (name, word) = (st.need(0)?, to_display(st.need(1)?));
+            let message = format!("{owner}Invalid {name} '{word}'");
             st.error(Class::General, message, Some(1));
         }
     }
@@ -232,7 +265,7 @@ pub(super) fn garp_count(
 pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_seconds(st, &owner, &mut instance.garp.delay)
+        garp_delay(st, &owner, &mut instance.garp.delay)
     })
 }
 
@@ -240,7 +273,7 @@ pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<
 pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_seconds(st, &owner, &mut instance.garp.refresh)
+        garp_refresh(st, &owner, &mut instance.garp.refresh)
     })
 }
 
@@ -248,7 +281,7 @@ pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statemen
 pub(in super::super) fn garp_master_repeat(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_count(st, &owner, 1, &mut instance.garp.repeat)
+        garp_count(st, &owner, &mut instance.garp.repeat)
     })
 }
 
@@ -259,7 +292,7 @@ pub(in super::super) fn garp_master_refresh_repeat(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_count(st, &owner, 1, &mut instance.garp.refresh_repeat)
+        garp_count(st, &owner, &mut instance.garp.refresh_repeat)
     })
 }
 
@@ -270,7 +303,7 @@ pub(in super::super) fn garp_lower_prio_delay(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_seconds(st, &owner, &mut instance.garp.lower_priority_delay)
+        garp_delay(st, &owner, &mut instance.garp.lower_priority_delay)
     })
 }
 
@@ -281,7 +314,7 @@ pub(in super::super) fn garp_lower_prio_repeat(
 ) -> Outcome {
     current(draft, |instance| {
         let owner = owner(instance);
-        garp_count(st, &owner, 0, &mut instance.garp.lower_priority_repeat)
+        garp_lower_count(st, &owner, &mut instance.garp.lower_priority_repeat)
     })
 }
 

@@ -26,6 +26,9 @@ pub(super) type Handler = fn(&mut Draft, &mut Statement<'_>) -> Outcome;
 /// Takes the end of a block.
 pub(super) type Close = Option<fn(&mut Draft, &mut Statement<'_>)>;
 
+/// Said of a block keyword without its block.
+const MISSING_OPEN: &str = "Missing '{' at beginning of configuration block";
+
 /// An open block.
 enum Frame {
     /// Of keywords.
@@ -95,6 +98,13 @@ impl Binder {
         match st.line.kind {
             Kind::Open => {
                 self.braces += 1;
+                if let (Pending::None, Some(Frame::Values { line, .. })) =
+                    (&self.pending, self.frames.last())
+                {
+                    // To a block of values a brace is a value like any other.
+                    let line = *line;
+                    return self.outcome(line, st, Pending::None);
+                }
                 self.open(st);
                 true
             }
@@ -174,18 +184,21 @@ impl Binder {
     /// A block keyword was not followed by `{`.
     fn pending_without_open(&mut self, st: &mut Statement<'_>) {
         match std::mem::replace(&mut self.pending, Pending::None) {
-            Pending::None | Pending::Skip => {}
+            Pending::None => {}
+            Pending::Skip => {
+                let finding = st
+                    .finding(Class::MissingOpen, MISSING_OPEN, None)
+                    .note("the block is skipped, but it has no beginning", None)
+                    .consequence(Consequence::KeepRunning);
+                st.diagnostics.push(finding);
+            }
             Pending::Keywords {
                 level,
                 close,
                 opened,
             } => {
                 let finding = st
-                    .finding(
-                        Class::MissingOpen,
-                        "Missing '{' at beginning of configuration block",
-                        None,
-                    )
+                    .finding(Class::MissingOpen, MISSING_OPEN, None)
                     .note(
                         format!("`{}` needs a block", opened.name),
                         Some(st.span_of(&opened.line, Some(0))),
@@ -200,11 +213,7 @@ impl Binder {
             }
             Pending::Values { line, opened } => {
                 let finding = st
-                    .finding(
-                        Class::Advice,
-                        "Missing '{' at beginning of configuration block",
-                        None,
-                    )
+                    .finding(Class::Advice, MISSING_OPEN, None)
                     .note(
                         format!("`{}` needs a block", opened.name),
                         Some(st.span_of(&opened.line, Some(0))),
@@ -295,13 +304,10 @@ impl Binder {
                 true
             }
             Some(Form::Obsolete(help)) => {
+                // The class is that of the unknown keyword that it is to current releases.
+                let message = format!("keyword '{name}' is obsolete - ignoring");
                 let finding = st
-                    .finding(
-                        Class::UnknownKeyword,
-                        format!("Unknown keyword '{name}'"),
-                        Some(0),
-                    )
-                    .note("the keyword is obsolete", None)
+                    .finding(Class::UnknownKeyword, message, Some(0))
                     .help(help);
                 st.diagnostics.push(finding);
                 true

@@ -11,7 +11,7 @@ use super::real_server::{self, switch};
 use super::virtual_server::timer;
 use super::virtual_server::{MAX_LONG, MAX_SHORT, MICROSECOND};
 use super::{Outcome, Statement};
-use crate::base::Duration;
+use crate::base::{Duration, Family};
 
 /// The longest name of an interface, in bytes.
 const MAX_INTERFACE: usize = 15;
@@ -34,16 +34,34 @@ fn current(draft: &mut Draft, f: impl FnOnce(&mut TcpCheckDraft) -> Outcome) -> 
 
 /// `connect_ip ADDRESS`
 pub(in super::super) fn connect_ip(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |check| address(st, &mut check.connect_ip))
+    current(draft, |check| {
+        let other = ("bindto", check.bind_ip);
+        address(st, &mut check.connect_ip, other)
+    })
 }
 
 /// `bindto ADDRESS`
 pub(in super::super) fn bindto(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |check| address(st, &mut check.bind_ip))
+    current(draft, |check| {
+        let other = ("connect_ip", check.connect_ip);
+        address(st, &mut check.bind_ip, other)
+    })
 }
 
-fn address(st: &mut Statement<'_>, slot: &mut Option<IpAddr>) -> Outcome {
+/// An address that has to be of the same family as the `other` one.
+fn address(
+    st: &mut Statement<'_>,
+    slot: &mut Option<IpAddr>,
+    (other, against): (&str, Option<IpAddr>),
+) -> Outcome {
     match st.address(1)? {
+        Some(address) if against.is_some_and(|is| Family::of(is) != Family::of(address)) => {
+            let message = format!(
+                "{} address {address} does not match address family of {other} - skipping",
+                st.need(0)?
+            );
+            st.error(Class::General, message, Some(1));
+        }
         Some(address) => *slot = Some(address),
         None => {
             let message = format!(
@@ -135,7 +153,8 @@ pub(in super::super) fn retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 pub(in super::super) fn nb_get_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let finding = st
         .finding(
-            Class::Deprecated,
+            // The class is that of the unknown keyword that it is to current releases.
+            Class::UnknownKeyword,
             "nb_get_retry is deprecated - please use 'retry'",
             Some(0),
         )

@@ -4,11 +4,12 @@
 
 use super::super::diag::Class;
 use super::super::draft::{CheckDefaults, Draft, RealServerDraft};
+use super::super::model::Forwarding;
 use super::super::source::to_display;
 use super::virtual_server::{MAX_LONG, MAX_SHORT, MICROSECOND};
 use super::virtual_server::{method, retries, timer};
 use super::{Outcome, Statement, Stop};
-use crate::base::Duration;
+use crate::base::{Duration, Family};
 
 /// `real_server IP [PORT] {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
@@ -23,7 +24,9 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
             .and_then(|port| u16::try_from(port).ok())
             .map(Some),
     };
-    let (Ok(address), Some(port)) = (word.parse(), port) else {
+    // keepalived tolerates a prefix length here.
+    let text = word.split_once('/').map_or(word, |(address, _)| address);
+    let (Ok(address), Some(port)) = (text.parse(), port) else {
         let message = format!(
             "Invalid real server ip address/port {}/{} - skipping",
             to_display(word),
@@ -42,6 +45,26 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         tcp_checks: Vec::new(),
     });
     Ok(())
+}
+
+/// `}`: only a tunnel leads from one address family to the other.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let Some(service) = draft.services.last_mut() else {
+        return;
+    };
+    let family = Family::of(service.address);
+    if let Some(server) = service.real_servers.last() {
+        let tunnel = matches!(server.forwarding, Some(Forwarding::Tun(_)));
+        if Family::of(server.address) != family && !tunnel {
+            let message = format!(
+                "Address family of virtual server and real server {} don't match - skipping real \
+                 server.",
+                server.address
+            );
+            st.error(Class::General, message, None);
+            service.real_servers.pop();
+        }
+    }
 }
 
 /// Runs `f` on the server that is being read. The schema calls these handlers only inside of a
@@ -117,7 +140,7 @@ pub(in super::super) fn delay_loop(draft: &mut Draft, st: &mut Statement<'_>) ->
             st,
             MICROSECOND,
             MAX_LONG,
-            "real server delay_loop '{}' is invalid - ignoring",
+            "real server delay_loop '{}' invalid - ignoring",
             slot,
         )
     })
@@ -127,7 +150,7 @@ pub(in super::super) fn delay_loop(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |server| {
         let slot = &mut server.checks.delay_before_retry;
-        let text = "real server delay before retry '{}' invalid - ignoring";
+        let text = "real server delay_before_retry '{}' invalid - ignoring";
         timer(st, Duration::ZERO, MAX_SHORT, text, slot)
     })
 }

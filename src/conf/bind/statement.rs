@@ -105,9 +105,22 @@ impl<'s> Statement<'s> {
         max: u32,
     ) -> Result<Option<u32>, Stop> {
         let word = self.need(index)?;
+        Ok(self.number_in(word, index, min, max))
+    }
+
+    /// The number in `min..=max` that `text`, a part of the word at `index`, is; `None`, reported,
+    /// if it is none.
+    pub(in super::super) fn number_in(
+        &mut self,
+        text: &str,
+        index: usize,
+        min: u32,
+        max: u32,
+    ) -> Option<u32> {
+        let word = text;
         let problem = match parse_unsigned(word) {
             Ok(value) if (u64::from(min)..=u64::from(max)).contains(&value) => {
-                return Ok(u32::try_from(value).ok());
+                return u32::try_from(value).ok();
             }
             Ok(_) | Err(NotANumber::Huge) => {
                 format!("number '{}' outside range [{min}, {max}]", to_display(word))
@@ -116,10 +129,11 @@ impl<'s> Statement<'s> {
             Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),
         };
         self.error(Class::InvalidNumber, problem, Some(index));
-        Ok(None)
+        None
     }
 
-    /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none.
+    /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none. What
+    /// follows a number is reported, and the number used nevertheless.
     ///
     /// # Errors
     /// `Abort` if there is no word.
@@ -130,18 +144,36 @@ impl<'s> Statement<'s> {
         max: Duration,
     ) -> Result<Option<Duration>, Stop> {
         let word = self.need(index)?;
-        let problem = match parse_seconds(word) {
-            Ok(value) if (min..=max).contains(&value) => return Ok(Some(value)),
-            Ok(_) | Err(NotANumber::Huge) => format!(
-                "number '{}' outside range [{}, {}]",
-                to_display(word),
-                decimal(min),
-                decimal(max)
-            ),
-            Err(NotANumber::Negative) => format!("negative number '{}'", to_display(word)),
-            Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),
+        let shown = to_display(word);
+        let parsed = parse_seconds(word);
+        let value = match parsed {
+            Seconds::Good(value) => value,
+            Seconds::Rounded(value) => {
+                let message = format!("number '{shown}' has too many decimal places");
+                self.error(Class::InvalidNumber, message, Some(index));
+                value
+            }
+            Seconds::Junk(value) => {
+                let message = format!("invalid number '{shown}'");
+                self.error(Class::InvalidNumber, message, Some(index));
+                return Ok((min..=max).contains(&value).then_some(value));
+            }
+            Seconds::Negative => {
+                let message = format!("negative number '{shown}'");
+                self.error(Class::InvalidNumber, message, Some(index));
+                return Ok(None);
+            }
+            Seconds::Huge => Duration::MAX,
         };
-        self.error(Class::InvalidNumber, problem, Some(index));
+        if (min..=max).contains(&value) {
+            return Ok(Some(value));
+        }
+        let message = format!(
+            "number '{shown}' outside range [{}, {}]",
+            decimal(min),
+            decimal(max)
+        );
+        self.error(Class::InvalidNumber, message, Some(index));
         Ok(None)
     }
 
@@ -173,10 +205,11 @@ impl<'s> Statement<'s> {
         self.diagnostics.push(finding);
     }
 
-    /// Reports that an interface does not exist; whether that matters is known at the end.
+    /// Reports that an interface does not exist; keepalived does not start then.
     pub(in super::super) fn missing_interface(&mut self, message: String, index: usize) {
         let finding = self
             .finding(Class::General, message, Some(index))
+            .note("Non-existent interface specified in configuration", None)
             .consequence(Consequence::RefuseStart(2));
         self.diagnostics.push(finding);
     }
@@ -248,72 +281,98 @@ fn parse_unsigned(word: &str) -> Result<u64, NotANumber> {
     if word.starts_with('-') {
         return Err(NotANumber::Negative);
     }
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    // An empty word counts as zero, which few settings allow.
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NotANumber::Invalid);
+    }
+    if digits.is_empty() {
+        return Ok(0);
     }
     digits.parse().map_err(|_| NotANumber::Huge)
 }
 
+/// What a word is as seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seconds {
+    Good(Duration),
+    /// More than six decimals.
+    Rounded(Duration),
+    /// Something stands behind the number; no digits at all are zero.
+    Junk(Duration),
+    Negative,
+    Huge,
+}
+
 /// Seconds with up to six decimals; `.5` and `5.` are numbers too.
-fn parse_seconds(word: &str) -> Result<Duration, NotANumber> {
-    let digits = word.strip_prefix('+').unwrap_or(word);
+fn parse_seconds(word: &str) -> Seconds {
     if word.starts_with('-') {
-        return Err(NotANumber::Negative);
+        return Seconds::Negative;
     }
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let numeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !numeric(whole) || !numeric(fraction) || whole.len() + fraction.len() == 0 {
-        return Err(NotANumber::Invalid);
-    }
-    let seconds: u64 = if whole.is_empty() {
-        0
+    let text = word.strip_prefix('+').unwrap_or(word);
+    let whole = leading_digits(text);
+    let rest = &text[whole.len()..];
+    let fraction = rest.strip_prefix('.').map_or("", leading_digits);
+    let used = whole.len() + fraction.len() + usize::from(rest.starts_with('.'));
+    let Ok(seconds) = (if whole.is_empty() {
+        Ok(0)
     } else {
-        whole.parse().map_err(|_| NotANumber::Huge)?
+        whole.parse()
+    }) else {
+        return Seconds::Huge;
     };
     let mut micros = 0;
     let mut scale = 100_000;
-    for digit in fraction.bytes() {
+    for digit in fraction.bytes().take(6) {
         micros += u64::from(digit - b'0') * scale;
         scale /= 10;
     }
-    Ok(Duration::from_secs(seconds) + Duration::from_micros(micros))
+    if fraction.bytes().nth(6).is_some_and(|digit| digit >= b'5') {
+        micros += 1;
+    }
+    let value = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
+    if used < text.len() || whole.is_empty() && fraction.is_empty() {
+        Seconds::Junk(value)
+    } else if fraction.len() > 6 {
+        Seconds::Rounded(value)
+    } else {
+        Seconds::Good(value)
+    }
 }
 
-/// Seconds with as many decimals as they have.
+fn leading_digits(text: &str) -> &str {
+    let end = text.bytes().take_while(u8::is_ascii_digit).count();
+    &text[..end]
+}
+
+/// Seconds as keepalived prints the ends of a range.
 fn decimal(duration: Duration) -> String {
-    let micros = duration.subsec_micros();
-    if micros == 0 {
-        return duration.as_secs().to_string();
-    }
-    let text = format!("{}.{micros:06}", duration.as_secs());
-    text.trim_end_matches('0').to_owned()
+    format!("{}.{:06}", duration.as_secs(), duration.subsec_micros())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    // Input: what people write for seconds. Output: microseconds, or why not.
+    // Input: what people write for seconds. Output: microseconds, and what is odd about it.
     #[test]
     fn seconds_have_decimals() {
-        for (word, micros) in [
-            ("1", 1_000_000),
-            (".5", 500_000),
-            ("5.", 5_000_000),
-            ("0.01", 10_000),
-            ("+2.25", 2_250_000),
-            ("1.1234567", 1_123_456),
+        let micros = Duration::from_micros;
+        for (word, expected) in [
+            ("1", Seconds::Good(micros(1_000_000))),
+            (".5", Seconds::Good(micros(500_000))),
+            ("5.", Seconds::Good(micros(5_000_000))),
+            ("0.01", Seconds::Good(micros(10_000))),
+            ("+2.25", Seconds::Good(micros(2_250_000))),
+            ("1.1234565", Seconds::Rounded(micros(1_123_457))),
+            ("5s", Seconds::Junk(micros(5_000_000))),
+            ("x", Seconds::Junk(micros(0))),
+            (".", Seconds::Junk(micros(0))),
+            ("1.2.3", Seconds::Junk(micros(1_200_000))),
+            ("-1", Seconds::Negative),
+            ("99999999999999999999", Seconds::Huge),
         ] {
-            assert_eq!(
-                parse_seconds(word),
-                Ok(Duration::from_micros(micros)),
-                "{word}"
-            );
+            assert_eq!(parse_seconds(word), expected, "{word}");
         }
-        assert_eq!(parse_seconds("x"), Err(NotANumber::Invalid));
-        assert_eq!(parse_seconds("."), Err(NotANumber::Invalid));
-        assert_eq!(parse_seconds("-1"), Err(NotANumber::Negative));
-        assert_eq!(parse_seconds("99999999999999999999"), Err(NotANumber::Huge));
     }
 
     // Input: what people write for numbers. Output: the number, or why not.
@@ -323,7 +382,7 @@ mod tests {
         assert_eq!(parse_unsigned("+7"), Ok(7));
         assert_eq!(parse_unsigned("0x10"), Err(NotANumber::Invalid));
         assert_eq!(parse_unsigned("-1"), Err(NotANumber::Negative));
-        assert_eq!(parse_unsigned(""), Err(NotANumber::Invalid));
+        assert_eq!(parse_unsigned(""), Ok(0));
         assert_eq!(
             parse_unsigned("99999999999999999999"),
             Err(NotANumber::Huge)

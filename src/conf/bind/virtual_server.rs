@@ -38,7 +38,9 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
             .number(2, 1, 65_535)?
             .and_then(|port| u16::try_from(port).ok()),
     };
-    let (Ok(address), Some(port)) = (word.parse(), port) else {
+    // keepalived tolerates a prefix length here.
+    let text = word.split_once('/').map_or(word, |(address, _)| address);
+    let (Ok(address), Some(port)) = (text.parse(), port) else {
         let message = format!(
             "Invalid virtual server IP address{} {}{}{} - skipping",
             if st.count() > 2 { "/port" } else { "" },
@@ -63,24 +65,6 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         real_servers: Vec::new(),
     });
     Ok(())
-}
-
-/// `}`: a service without servers is nothing.
-pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
-    if draft
-        .services
-        .last()
-        .is_some_and(|service| service.real_servers.is_empty())
-    {
-        if let Some(service) = draft.services.pop() {
-            let protocol = service.protocol.map_or("none", Protocol::name);
-            let message = format!(
-                "Virtual server [{}]:{protocol}:{} has no real servers - ignoring",
-                service.address, service.port
-            );
-            st.error(Class::General, message, None);
-        }
-    }
 }
 
 /// Runs `f` on the service that is being read. The schema calls these handlers only inside of a
@@ -120,7 +104,10 @@ pub(super) fn method(st: &mut Statement<'_>, owner: &str) -> Result<Option<Forwa
     match word {
         "NAT" => Ok(Some(Forwarding::Nat)),
         "DR" => Ok(Some(Forwarding::Dr)),
-        "TUN" => Ok(tunnel(st, owner).map(Forwarding::Tun)),
+        // After a bad option it is a tunnel nevertheless.
+        "TUN" => Ok(Some(Forwarding::Tun(
+            tunnel(st, owner).unwrap_or(TunnelKind::Ipip),
+        ))),
         _ => {
             let message = format!(
                 "PARSER : unknown [{}] routing method for {owner}.",
@@ -323,7 +310,7 @@ pub(in super::super) fn delay_loop(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |service| {
         let slot = &mut service.checks.delay_before_retry;
-        let text = "virtual server delay before retry '{}' invalid - ignoring";
+        let text = "virtual server delay_before_retry '{}' invalid - ignoring";
         timer(st, Duration::ZERO, MAX_SHORT, text, slot)
     })
 }

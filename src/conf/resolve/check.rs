@@ -20,11 +20,21 @@ const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
 
 /// The services that can run.
 pub(super) fn services(drafts: Vec<ServiceDraft>, cx: &mut Context<'_>) -> Vec<VirtualServer> {
-    drafts
-        .into_iter()
-        .filter(|draft| !draft.real_servers.is_empty())
-        .map(|draft| service(draft, cx))
-        .collect()
+    let mut services = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        if draft.real_servers.is_empty() {
+            let message = format!(
+                "Virtual server [{}]:{}:{} has no real servers - ignoring",
+                draft.address,
+                draft.protocol.map_or("none", Protocol::name),
+                draft.port
+            );
+            cx.report(Class::General, message, draft.place);
+        } else {
+            services.push(service(draft, cx));
+        }
+    }
+    services
 }
 
 fn service(mut draft: ServiceDraft, cx: &mut Context<'_>) -> VirtualServer {

@@ -2,11 +2,14 @@
 //!
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, GarpDraft, InstanceDraft};
-use super::super::model::{Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance};
+use super::super::model::{
+    AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
+};
+use super::super::reader::Place;
 use super::Context;
 use crate::base::{Duration, Family};
 
@@ -16,29 +19,39 @@ pub(super) fn instances(
     global: GarpDraft,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
-    let mut seen: HashSet<InstanceKey> = HashSet::new();
+    let mut seen: HashMap<InstanceKey, String> = HashMap::new();
     let mut instances = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let place = draft.place;
         let Some(instance) = instance(draft, global, cx) else {
             continue;
         };
-        if !seen.insert(instance.key()) {
+        if let Some(other) = seen.get(&instance.key()) {
             let message = format!(
-                "({}): duplicate VRID {} on interface {}",
+                "{other} and {} both use VRID {} with {} on interface {}",
                 instance.name,
                 instance.vrid.get(),
+                match instance.family {
+                    Family::V4 => "IPv4",
+                    Family::V6 => "IPv6",
+                },
                 instance.interface
             );
-            let finding = cx
-                .finding(Class::General, message, place)
-                .consequence(Consequence::RefuseStart(2));
-            cx.diagnostics.push(finding);
+            refuse(cx, message, place);
             continue;
         }
+        seen.insert(instance.key(), instance.name.clone());
         instances.push(instance);
     }
     instances
+}
+
+/// Reports something with which keepalived does not start.
+fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
+    let finding = cx
+        .finding(Class::General, message, place)
+        .consequence(Consequence::RefuseStart(2));
+    cx.diagnostics.push(finding);
 }
 
 fn instance(
@@ -47,45 +60,46 @@ fn instance(
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
+    let place = draft.place;
     let Some(vrid) = draft.vrid.and_then(Vrid::new) else {
-        let message = format!("({name}) the virtual router id must be set");
-        let finding = cx
-            .finding(Class::General, message, draft.place)
-            .consequence(Consequence::RefuseStart(2));
-        cx.diagnostics.push(finding);
+        refuse(
+            cx,
+            format!("({name}) the virtual router id must be set"),
+            place,
+        );
         return None;
     };
     let Some(interface) = draft.interface.take() else {
-        let finding = cx
-            .finding(
-                Class::General,
-                format!("({name}) Unknown interface!"),
-                draft.place,
-            )
-            .consequence(Consequence::RefuseStart(2));
-        cx.diagnostics.push(finding);
+        refuse(cx, format!("({name}) Unknown interface!"), place);
         return None;
     };
     if draft.addresses.is_empty() {
         let message = format!("({name}) No VIP specified; at least one is sensible");
-        cx.report(Class::General, message, draft.place);
+        cx.report(Class::General, message, place);
     }
-    preemption(&mut draft, cx);
-    let priority = draft.priority.map_or(Priority::DEFAULT, Priority);
-    let initial_state = draft.state.unwrap_or(if priority.is_owner() {
-        InitialState::Master
-    } else {
-        InitialState::Backup
-    });
+    if draft.family == Some(Family::V6) {
+        let message = format!(
+            "({name}) IPv6 needs VRRP version 3, which is not active in this version; ignored"
+        );
+        cx.report(Class::Warning, message, place);
+        return None;
+    }
+    let priority = priority(&draft);
+    let initial_state = match draft.state {
+        Some(state) => state,
+        None if priority.is_owner() => InitialState::Master,
+        None => InitialState::Backup,
+    };
+    preemption(&mut draft, priority, initial_state, cx);
     Some(VrrpInstance {
         name,
         vrid,
-        family: draft.family.unwrap_or(Family::V4),
+        family: Family::V4,
         interface,
         initial_state,
         priority,
-        advert_interval: draft.advert_interval.unwrap_or(Duration::from_secs(1)),
-        auth: draft.auth_pass.filter(|_| draft.auth == AuthKind::Pass),
+        advert_interval: whole_seconds(&draft, cx),
+        auth: authentication(&draft, cx),
         addresses: draft.addresses,
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
@@ -93,15 +107,82 @@ fn instance(
     })
 }
 
+/// Whoever is to be master and says nothing of a priority owns the addresses.
+fn priority(draft: &InstanceDraft) -> Priority {
+    match (draft.priority, draft.state) {
+        (Some(priority), _) => Priority(priority),
+        (None, Some(InitialState::Master)) => Priority::OWNER,
+        (None, Some(InitialState::Backup) | None) => Priority::DEFAULT,
+    }
+}
+
+/// Version 2 knows whole seconds only.
+fn whole_seconds(draft: &InstanceDraft, cx: &mut Context<'_>) -> Duration {
+    let interval = draft.advert_interval.unwrap_or(Duration::from_secs(1));
+    if interval.subsec_micros() == 0 {
+        return interval;
+    }
+    let message = format!(
+        "({}) VRRPv2 advertisement interval {}.{:06}s must be an integer. rounding",
+        draft.name,
+        interval.as_secs(),
+        interval.subsec_micros()
+    );
+    cx.report(Class::General, message, draft.place);
+    let seconds = (interval + Duration::from_millis(500)).as_secs();
+    Duration::from_secs(seconds.max(1))
+}
+
+fn authentication(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<AuthPass> {
+    if draft.auth != AuthKind::None && draft.auth_pass.is_none() {
+        let message = format!(
+            "({}) Authentication specified but no password given. Ignoring",
+            draft.name
+        );
+        cx.report(Class::General, message, draft.place);
+    }
+    match draft.auth {
+        AuthKind::Pass => draft.auth_pass,
+        // The handler has said that AH is not active.
+        AuthKind::Ah | AuthKind::None => None,
+    }
+}
+
 /// `nopreempt` and `preempt_delay` do not go with everything.
-fn preemption(draft: &mut InstanceDraft, cx: &mut Context<'_>) {
-    let name = &draft.name;
-    if draft.no_preempt && draft.state == Some(InitialState::Master) {
+fn preemption(
+    draft: &mut InstanceDraft,
+    priority: Priority,
+    state: InitialState,
+    cx: &mut Context<'_>,
+) {
+    let name = draft.name.clone();
+    let master = state == InitialState::Master;
+    if draft.no_preempt && priority.is_owner() {
+        let message =
+            format!("({name}) nopreempt is incompatible with priority 255. resetting nopreempt");
+        cx.report(Class::General, message, draft.place);
+        draft.no_preempt = false;
+    } else if draft.no_preempt && master {
         let message = format!(
             "({name}) Warning - nopreempt will not work with initial state MASTER - clearing"
         );
         cx.report(Class::General, message, draft.place);
         draft.no_preempt = false;
+    }
+    if draft.preempt_delay.is_none_or(|delay| delay.is_zero()) {
+        return;
+    }
+    if draft.no_preempt {
+        let message =
+            format!("({name}) preempt_delay is incompatible with nopreempt mode - resetting");
+        cx.report(Class::General, message, draft.place);
+        draft.preempt_delay = None;
+    } else if master {
+        let message = format!(
+            "({name}) Warning - preempt delay will not work with initial state MASTER - clearing"
+        );
+        cx.report(Class::General, message, draft.place);
+        draft.preempt_delay = None;
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Block {
             open: rs::open,
             inner: Level::RealServer,
-            close: None,
+            close: Some(rs::close),
         },
         doc: "a server behind the service",
     },

@@ -1,0 +1,77 @@
+//! The benchmark command: measures ours and the real daemon in the same run and prints one table.
+//!
+//! Owns the command line and the order of the experiments; never decides what is good (the goals
+//! are in the measuring modules). Driven by the script `compat-tests/bench`, which builds both.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use compat_tests::bed::{Error, Result, needs_root};
+use compat_tests::bench::table::Table;
+use compat_tests::bench::{Daemons, failover, parse, steady};
+use compat_tests::routers::daemon_from;
+
+const USAGE: &str =
+    "usage: bench [--quick] [parse] [steady] [failover]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["--meter", daemon, file] => parse::meter(Path::new(daemon), Path::new(file)),
+        _ => run(&words),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    let quick = words.contains(&"--quick");
+    let parts: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| *word != "--quick")
+        .collect();
+    if parts
+        .iter()
+        .any(|part| !["parse", "steady", "failover"].contains(part))
+    {
+        return Err(Error::new(USAGE));
+    }
+    let wanted = |part| parts.is_empty() || parts.contains(&part);
+    let ours = daemon_from("KEEPALIVED_OURS")
+        .ok_or_else(|| Error::new(format!("KEEPALIVED_OURS is not set\n{USAGE}")))?;
+    let daemons = Daemons {
+        ours,
+        real: daemon_from("KEEPALIVED_REAL").filter(|path: &PathBuf| path.exists()),
+    };
+    let mut table = Table::default();
+    if wanted("parse") {
+        eprintln!("measuring configuration tests ...");
+        parse::measure(&daemons, if quick { 3 } else { 9 }, &mut table)?;
+    }
+    if (wanted("steady") || wanted("failover")) && !needs_root() {
+        table.note("skipped: steady state and failover");
+    } else {
+        if wanted("steady") {
+            eprintln!("measuring adverts at rest ...");
+            steady::measure(
+                &daemons,
+                Duration::from_secs(if quick { 10 } else { 30 }),
+                &mut table,
+            );
+        }
+        if wanted("failover") {
+            eprintln!("measuring takeovers ...");
+            failover::measure(&daemons, if quick { 3 } else { 7 }, &mut table);
+        }
+    }
+    print!("{table}");
+    Ok(())
+}
