@@ -20,6 +20,7 @@ mod include;
 mod loader;
 pub mod model;
 mod reader;
+mod render;
 mod resolve;
 mod schema;
 pub mod source;
@@ -27,4 +28,5 @@ mod syntax;
 
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
 pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
+pub use render::render;
 pub use source::{FileError, Files, HostFacts};
