@@ -109,10 +109,11 @@ pub(super) fn open(
 ) -> bool {
     let name: Arc<str> = Arc::from(path.to_string_lossy());
     let on_stack = reader.stack.iter().any(|frame| {
-        reader
-            .sources
-            .get(frame.source.0 as usize)
-            .is_some_and(|source| source.path == path)
+        frame.started
+            && reader
+                .sources
+                .get(frame.source.0 as usize)
+                .is_some_and(|source| source.path == path)
     });
     if on_stack || reader.stack.len() >= MAX_DEPTH {
         let message = format!("include of {name} is a loop - ignoring");
@@ -160,6 +161,7 @@ pub(super) fn open(
         offset: 0,
         number: 1,
         checks: reader.checks,
+        started: false,
     });
     true
 }
@@ -227,7 +229,7 @@ fn report(
     if let Some(place) = place {
         finding = finding.at(reader.span(place, None));
     }
-    cx.diagnostics.push(finding);
+    cx.push(finding);
 }
 
 /// Takes note of an `include_check` line; it is bound like any other keyword afterwards.

@@ -73,7 +73,7 @@ impl Loader {
         let mut cx = reader::Context {
             files,
             facts,
-            diagnostics: &mut self.diagnostics,
+            findings: Vec::new(),
         };
         let reader = match &mut self.reader {
             Some(reader) => reader,
@@ -83,7 +83,11 @@ impl Loader {
         };
         self.slice.clear();
         let more = reader.fill(&mut cx, lines, &mut self.slice);
-        for &line in &self.slice.lines {
+        let mut findings = cx.findings.into_iter().peekable();
+        for (index, &line) in self.slice.lines.iter().enumerate() {
+            while let Some((_, finding)) = findings.next_if(|(at, _)| *at <= index) {
+                self.diagnostics.push(finding);
+            }
             let mut statement = Statement {
                 slice: &self.slice,
                 sources: &reader.sources,
@@ -95,6 +99,9 @@ impl Loader {
                 reader.stop();
                 return Progress::Done;
             }
+        }
+        for (_, finding) in findings {
+            self.diagnostics.push(finding);
         }
         if more { Progress::More } else { Progress::Done }
     }
@@ -145,15 +152,14 @@ fn start(main: &Path, options: &LoadOptions, cx: &mut reader::Context<'_>) -> Re
     };
     if found.is_empty() {
         let message = format!("Unable to find configuration file {path} (glob returned 3)");
-        cx.diagnostics.push(
+        cx.push(
             Diagnostic::new(missing_class(options), message)
                 .consequence(Consequence::RefuseStart(6)),
         );
     }
     if found.len() > 1 {
         let message = format!("Multiple configuration files match {path}");
-        cx.diagnostics
-            .push(Diagnostic::new(Class::MultipleFiles, message));
+        cx.push(Diagnostic::new(Class::MultipleFiles, message));
     }
     let demanded = Demanded {
         matched: options.strict_includes,

@@ -26,6 +26,9 @@ mod schema;
 pub mod source;
 mod syntax;
 
+#[cfg(test)]
+mod tests;
+
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
 pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
 pub use render::render;

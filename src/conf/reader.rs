@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
-use super::diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
+use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::expand::{self, Definitions};
 use super::include::{self, Checks};
 use super::source::{Files, HostFacts, Source, to_display};
@@ -31,13 +31,33 @@ pub(super) struct Frame {
     pub(super) offset: usize,
     pub(super) number: u32,
     pub(super) checks: Checks,
+    /// Files that wait for their turn are on the stack too.
+    pub(super) started: bool,
 }
 
 /// What the reader needs from outside for a slice.
 pub(super) struct Context<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) facts: &'a dyn HostFacts,
-    pub(super) diagnostics: &'a mut Diagnostics,
+    /// Findings, each with the number of the slice's lines that come before it.
+    pub(super) findings: Vec<(usize, Diagnostic)>,
+}
+
+impl Context<'_> {
+    /// Adds a finding about the line that is being read.
+    pub(super) fn push(&mut self, finding: Diagnostic) {
+        self.findings.push((usize::MAX, finding));
+    }
+
+    /// The findings that have no place yet come before the slice's line of that index.
+    fn place_before(&mut self, index: usize) {
+        for (at, _) in self.findings.iter_mut().rev() {
+            if *at != usize::MAX {
+                break;
+            }
+            *at = index;
+        }
+    }
 }
 
 /// Where in a file the line stands that is being read.
@@ -56,6 +76,8 @@ pub(super) struct Reader {
     pub(super) definitions: Definitions,
     pub(super) checks: Checks,
     pub(super) read_bytes: usize,
+    /// Takes every line by the rules per line; the fast way has to come to the same.
+    pub(super) careful: bool,
     config_id: String,
     wide_seen: bool,
     abort: bool,
@@ -70,6 +92,7 @@ impl Reader {
             definitions: Definitions::new(seed),
             checks: if strict { Checks::ALL } else { Checks::NONE },
             read_bytes: 0,
+            careful: false,
             config_id,
             wide_seen: false,
             abort: false,
@@ -97,11 +120,13 @@ impl Reader {
 
     /// Reads about `lines` physical lines into `slice`; false at the end of the last file.
     pub(super) fn fill(&mut self, cx: &mut Context<'_>, lines: usize, slice: &mut Slice) -> bool {
+        cx.place_before(0);
         let mut left = lines.max(1);
         while left > 0 && !self.abort {
-            let Some(frame) = self.stack.last() else {
+            let Some(frame) = self.stack.last_mut() else {
                 return false;
             };
+            frame.started = true;
             let (source, offset) = (frame.source, frame.offset);
             let Some(text) = self.sources.get(source.0 as usize).map(|s| s.text.clone()) else {
                 return false;
@@ -159,10 +184,12 @@ impl Reader {
                 in_text = false;
             }
             last = stop;
-            if !in_text && starts_special(body, piece) || is_special(body, piece) {
+            let special = is_special(body, piece) || !in_text && starts_special(body, piece);
+            if special || self.careful {
                 slice.truncate(line_first);
                 let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
                 let after = self.special(cx, text, place, begin + line_end, slice);
+                cx.place_before(line_first);
                 in_text = false;
                 line_first = slice.lines.len();
                 if after != begin + line_end || self.stack.len() != depth || self.abort {
@@ -205,7 +232,7 @@ impl Reader {
         let raw = &text[place.offset..end];
         if raw.contains('\0') {
             let finding = Diagnostic::new(Class::General, "Line contains a NUL byte - ignoring");
-            cx.diagnostics.push(finding.at(self.span(place, None)));
+            cx.push(finding.at(self.span(place, None)));
             return end;
         }
         let line = self.strip(cx, raw, place);
@@ -222,7 +249,7 @@ impl Reader {
         let physical = syntax::physical(raw);
         if physical.wide && !self.wide_seen {
             self.wide_seen = true;
-            cx.diagnostics.push(
+            cx.push(
                 Diagnostic::new(
                     Class::Advice,
                     "Unicode blanks (such as U+00A0, no-break space) are taken for spaces",
@@ -233,7 +260,7 @@ impl Reader {
         }
         if physical.open_string {
             let shown = to_display(physical.text.trim_start_matches(syntax::is_space)).into_owned();
-            cx.diagnostics.push(
+            cx.push(
                 Diagnostic::new(
                     Class::UnmatchedQuote,
                     format!("Unterminated quote '{shown}'"),
@@ -412,7 +439,7 @@ impl Reader {
             if let Piece::OddQuote(..) = piece {
                 // keepalived drops the word and goes on with those before it.
                 let shown = to_display(line.trim_start_matches(syntax::is_space));
-                cx.diagnostics.push(
+                cx.push(
                     Diagnostic::new(Class::UnmatchedQuote, format!("Unmatched quote: '{shown}'"))
                         .at(self.span(place, None))
                         .consequence(Consequence::KeepRunning),
@@ -425,8 +452,7 @@ impl Reader {
 
     /// Reports a finding about a whole line.
     pub(super) fn complain(&self, cx: &mut Context<'_>, place: Place, class: Class, message: &str) {
-        cx.diagnostics
-            .push(Diagnostic::new(class, message).at(self.span(place, None)));
+        cx.push(Diagnostic::new(class, message).at(self.span(place, None)));
     }
 
     /// The place as a span; `columns` within the line, or all of it.

@@ -77,10 +77,7 @@ fn snippet(span: &Span, kind: AnnotationKind) -> Snippet<'_, Annotation<'_>> {
 
 /// The byte range in the text as it is shown, where mapped bytes have another length.
 fn shown_columns(text: &str, columns: &Range<usize>) -> Range<usize> {
-    let shown = |end: usize| {
-        text.get(..end)
-            .map_or(0, |before| to_display(before).len())
-    };
+    let shown = |end: usize| text.get(..end).map_or(0, |before| to_display(before).len());
     let limit = to_display(text).len();
     let start = shown(columns.start).min(limit);
     start..shown(columns.end).clamp(start, limit)
@@ -107,7 +104,10 @@ mod tests {
     fn a_finding_shows_its_line() {
         let finding = Diagnostic::new(Class::UnknownKeyword, "Unknown keyword 'prioritty'")
             .at(span("    prioritty 100", 4..13))
-            .note("the block began here", Some(span("vrrp_instance VI_1 {", 0..13)))
+            .note(
+                "the block began here",
+                Some(span("vrrp_instance VI_1 {", 0..13)),
+            )
             .help("did you mean `priority`?");
         let expected = "\
 error: Unknown keyword 'prioritty'

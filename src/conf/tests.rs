@@ -1,0 +1,497 @@
+//! The language, end to end in memory: lines, expansion, blocks, totality.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::ast::{Kind, Slice, Store};
+use super::diag::{Class, Diagnostics};
+use super::include::{self, Demanded};
+use super::reader::{Context, Reader};
+use super::source::{FileError, Files, HostFacts};
+use super::{LoadOptions, Loaded, Loader, Progress, load, syntax};
+
+/// Files in memory.
+struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Memory {
+    fn one(text: &[u8]) -> Self {
+        Self(BTreeMap::from([(
+            PathBuf::from("/etc/k.conf"),
+            text.to_vec(),
+        )]))
+    }
+
+    fn many(files: &[(&str, &str)]) -> Self {
+        Self(
+            files
+                .iter()
+                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()))
+                .collect(),
+        )
+    }
+}
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        self.0.get(path).cloned().ok_or(FileError::Missing)
+    }
+
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            ..glob::MatchOptions::default()
+        };
+        let pattern = glob::Pattern::new(&pattern.to_string_lossy()).unwrap();
+        self.0
+            .keys()
+            .filter(|path| pattern.matches_path_with(path, options))
+            .cloned()
+            .collect()
+    }
+}
+
+/// A host with eth0 and eth1.
+struct Host;
+
+impl HostFacts for Host {
+    fn interface_exists(&self, name: &str) -> bool {
+        matches!(name, "eth0" | "eth1")
+    }
+    fn node_name(&self) -> String {
+        "node1.example".to_owned()
+    }
+    fn environment(&self, name: &str) -> Option<String> {
+        (name == "SITE").then(|| "paris".to_owned())
+    }
+    fn working_directory(&self) -> PathBuf {
+        PathBuf::from("/")
+    }
+}
+
+fn read_files(files: &Memory) -> Loaded {
+    load(
+        Path::new("/etc/k.conf"),
+        LoadOptions::default(),
+        files,
+        &Host,
+    )
+}
+
+fn read(text: &str) -> Loaded {
+    read_files(&Memory::one(text.as_bytes()))
+}
+
+/// The findings as log lines, without the name of the file.
+fn log(loaded: &Loaded) -> Vec<String> {
+    loaded
+        .diagnostics
+        .iter()
+        .map(|finding| finding.to_string().replace("/etc/k.conf: ", ""))
+        .collect()
+}
+
+/// The logical lines as `NUMBER:word|word`, `NUMBER:{`, `NUMBER:}`.
+fn logical(files: &Memory, careful: bool, lines: usize) -> (Vec<String>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let mut reader = Reader::new("node1".to_owned(), 1, false);
+    reader.careful = careful;
+    let mut cx = Context {
+        files,
+        facts: &Host,
+        findings: Vec::new(),
+    };
+    let demanded = Demanded {
+        matched: false,
+        readable: false,
+    };
+    include::open(
+        &mut reader,
+        &mut cx,
+        None,
+        PathBuf::from("/etc/k.conf"),
+        demanded,
+    );
+    let mut out = Vec::new();
+    let mut slice = Slice::default();
+    loop {
+        slice.clear();
+        let more = reader.fill(&mut cx, lines, &mut slice);
+        for line in &slice.lines {
+            let store = match line.store {
+                Store::File => &reader.sources[line.source.0 as usize].text[..],
+                Store::Arena | Store::Expanded => &slice.text,
+            };
+            let words: Vec<&str> = slice
+                .words(line)
+                .iter()
+                .map(|word| &store[word.start as usize..word.end as usize])
+                .collect();
+            let text = match line.kind {
+                Kind::Open => "{".to_owned(),
+                Kind::Close => "}".to_owned(),
+                Kind::Text => words.join("|"),
+            };
+            out.push(format!("{}:{text}", line.number));
+        }
+        if !more {
+            for (_, finding) in cx.findings {
+                diagnostics.push(finding);
+            }
+            return (out, diagnostics);
+        }
+    }
+}
+
+fn lines(text: &str) -> Vec<String> {
+    logical(&Memory::one(text.as_bytes()), false, 1000).0
+}
+
+// Input: the forms of the language. Output: the logical lines.
+#[test]
+fn lines_are_cut_at_braces_comments_and_quotes() {
+    for (text, expected) in [
+        ("a b\n c\n", &["1:a|b", "2:c"][..]),
+        ("a { b 1 } c 2", &["1:a", "1:{", "1:b|1", "1:}", "1:c|2"]),
+        ("a{b}c", &["1:a", "1:{", "1:b", "1:}", "1:c"]),
+        ("a\n{\n}\n", &["1:a", "2:{", "3:}"]),
+        ("a#b\n!c\n d ! e\n", &["1:a", "3:d"]),
+        ("a \"b c\" d", &["1:a|b c|d"]),
+        ("ab\"c d\"e", &["1:ab|c d|e"]),
+        ("a \"{ } # ! b\" }", &["1:a|{ } # ! b", "1:}"]),
+        ("a \"\" b", &["1:a||b"]),
+        ("a 'b c'", &["1:a|'b|c'"]),
+        ("a\u{a0}b\u{3000}c \"d\u{a0}e\"", &["1:a|b|c|d\u{a0}e"]),
+        ("a\u{a0}\u{a0} # 中文\n", &["1:a"]),
+        ("\u{feff}a 中文 b", &["1:a|中文|b"]),
+        ("a\r\nb\tc\u{b}d\u{c}e\n", &["1:a", "2:b|c|d|e"]),
+        ("a b\\c", &["1:a|b\\c"]),
+        ("a \"b\\\" # c\" d", &["1:a|b\\|#|c"]),
+    ] {
+        assert_eq!(lines(text), expected, "{text:?}");
+    }
+    assert_eq!(
+        lines("a \\# b\\!")[0].chars().count(),
+        "1:a|#|b!".chars().count()
+    );
+}
+
+// Input: definitions and their uses. Output: the lines after substitution.
+#[test]
+fn definitions_are_replaced() {
+    for (text, expected) in [
+        ("$A=1\nx $A ${A}y $A.0 a$A\n", &["2:x|1|1y|$A.0|a1"][..]),
+        ("$A=1\n$B=$A.0.${A}\nx $B\n", &["3:x|$A.0.1"]),
+        ("$A=1\n$A=2\nx $A", &["3:x|2"]),
+        ("$A=\nx ${A}y", &["2:x|y"]),
+        ("$A=b c\nx \"${A}\" \"$A d\"", &["2:x|b c|b c d"]),
+        ("x $NO ${NO}", &["1:x|$NO|$", "1:{", "1:NO", "1:}"]),
+        ("$A = 1", &["1:$A|=|1"]),
+        (
+            "$A=l1 \\\n l2 {\\\n l3 }\nx $A\ny\n",
+            &["4:x|l1", "4:l2", "4:{", "4:l3", "4:}", "5:y"],
+        ),
+        ("$A=a { b }\nx\n$A\n", &["2:x", "3:a", "3:{", "3:b", "3:}"]),
+        ("$A=b # c\nx $A", &["2:x|b"]),
+        ("$A=$B\n$B=5\nx $A,$B)", &["3:x|5,5)"]),
+        (
+            "x ${_ENV SITE}${_ENV NO} ${_INSTANCE} ${_PWD}",
+            &["1:x|paris|node1|/etc"],
+        ),
+        ("x \"a${_HASH}b\" ${_BANG} y", &["1:x|a#b"]),
+        ("x ${_RANDOM 7 7}", &["1:x|7"]),
+    ] {
+        assert_eq!(lines(text), expected, "{text:?}");
+    }
+}
+
+// Input: a definition that contains itself. Output: an error, the line as it stands, no hang.
+#[test]
+fn a_definition_of_itself_ends() {
+    let files = Memory::one(b"$A=$A x\ny $A\n$B=${B}${B}\nz ${B}\nw\n");
+    let (lines, diagnostics) = logical(&files, false, 100);
+    assert_eq!(lines.last().map(String::as_str), Some("5:w"));
+    assert_eq!(
+        diagnostics
+            .iter()
+            .filter(|d| d.class == Class::General)
+            .count(),
+        2
+    );
+}
+
+// Input: conditions. Output: the lines for the config id `node1`.
+#[test]
+fn conditions_choose_lines() {
+    let text =
+        "@node1 a\n@other b\n@^node1 c\n@^other d {\n@node1\n$N=node1\n@$N e\n@node1 @x f\n}";
+    let expected = ["1:a", "4:d", "4:{", "7:e", "8:@x|f", "9:}"];
+    assert_eq!(lines(text), expected);
+}
+
+// Input: repetitions. Output: the lines they stand for.
+#[test]
+fn repetitions_repeat() {
+    for (text, expected) in [
+        (
+            "~SEQ(i,3) a$i b${i}c",
+            &["1:a1|b1c", "1:a2|b2c", "1:a3|b3c"][..],
+        ),
+        ("~SEQ(i,3,1) a $i", &["1:a|3", "1:a|2", "1:a|1"]),
+        ("~SEQ(i,0,5,12) a $i", &["1:a|0", "1:a|5", "1:a|10"]),
+        ("~SEQ(i,-2) a $i", &["1:a|-1", "1:a|-2"]),
+        ("~SEQx(i,9,11) a $i", &["1:a|9", "1:a|a", "1:a|b"]),
+        (
+            "$E=2\n~SEQ(i,$E) a $i { b }",
+            &["2:a|1", "2:{", "2:b", "2:}", "2:a|2", "2:{", "2:b", "2:}"],
+        ),
+        (
+            "~SEQ(i,2) ~SEQ(j,2) a $i $j",
+            &["1:a|1|1", "1:a|1|2", "1:a|2|1", "1:a|2|2"],
+        ),
+        ("~LST(i,x,y) a $i", &["1:a|x", "1:a|y"]),
+        (
+            "~LST({i,j},{1,2},{3}) a ${i}-${j}.",
+            &["1:a|1-2.", "1:a|3-."],
+        ),
+        ("~SEQ(i,5,1,3) a $i\nb", &["2:b"]),
+        ("~SEQ(i,1,0,3) a $i\nb", &["2:b"]),
+        ("~SEQ(i,1,3 a $i\nb", &["2:b"]),
+        ("~LST({i,j},{1,2,3}) a\nb", &["2:b"]),
+    ] {
+        assert_eq!(lines(text), expected, "{text:?}");
+    }
+    let messages = log(&read("~SEQ(i,5,1,3) a\n"));
+    assert_eq!(
+        messages,
+        [
+            "(Line 1) Invalid ~SEQ values '~SEQ(i,5,1,3) a'",
+            "(Line 1) Invalid ~SEQ specification '~SEQ(i,5,1,3) a'"
+        ]
+    );
+}
+
+// Input: includes relative to the including file, by pattern, with braces, in a block. Output:
+// their lines in order, and the rest of the including file after them.
+#[test]
+fn includes_are_read_where_they_stand() {
+    let files = Memory::many(&[
+        (
+            "/etc/k.conf",
+            "a {\n include d/*.conf\n b\n}\ninclude {y,x}.inc\nc\n",
+        ),
+        ("/etc/d/1.conf", "one\ninclude sub/z.conf\nafter\n"),
+        ("/etc/d/2.conf", "two"),
+        ("/etc/d/sub/z.conf", "deep\n"),
+        ("/etc/x.inc", "x\n"),
+        ("/etc/y.inc", "y\n"),
+    ]);
+    let (lines, diagnostics) = logical(&files, false, 1);
+    let expected = [
+        "1:a", "1:{", "1:one", "1:deep", "3:after", "1:two", "3:b", "4:}", "1:y", "1:x", "6:c",
+    ];
+    assert_eq!(lines, expected);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+}
+
+// Input: files that include each other. Output: an error, no hang.
+#[test]
+fn include_loops_end() {
+    let files = Memory::many(&[
+        ("/etc/k.conf", "include b\na\n"),
+        ("/etc/b", "include k.conf\nb\n"),
+    ]);
+    let (lines, diagnostics) = logical(&files, false, 100);
+    assert_eq!(lines, ["2:b", "2:a"]);
+    let fatal: Vec<_> = diagnostics.iter().map(|d| d.class).collect();
+    assert_eq!(fatal, [Class::Fatal]);
+}
+
+// Input: missing includes with and without a demand. Output: the exit status of `-t`, and whether
+// a daemon starts.
+#[test]
+fn a_missing_include_counts_if_it_is_demanded() {
+    for (text, status, start) in [
+        ("include no.conf\n", 0, None),
+        ("includem no.conf\n", 6, Some(6)),
+        ("includer no.conf\n", 0, None),
+        ("include no*.conf\n", 0, None),
+        ("includew no*.conf\n", 6, Some(6)),
+        ("includea no.conf\n", 6, Some(6)),
+        ("includeb {no,none}.conf\n", 6, Some(6)),
+        (
+            "global_defs {\n include_check match\n}\ninclude no.conf\n",
+            6,
+            Some(6),
+        ),
+    ] {
+        let loaded = read(text);
+        assert_eq!(loaded.diagnostics.exit_status(), status, "{text}");
+        assert_eq!(loaded.diagnostics.blocks_start(), start, "{text}");
+    }
+}
+
+// Input: no main file. Output: `-t` is content, a daemon does not start (status 6), a running one
+// keeps what it has.
+#[test]
+fn a_missing_main_file() {
+    let loaded = read_files(&Memory(BTreeMap::new()));
+    assert_eq!(loaded.diagnostics.exit_status(), 0);
+    assert_eq!(loaded.diagnostics.blocks_start(), Some(6));
+    assert!(loaded.diagnostics.blocks_reload().is_some());
+}
+
+// Input: an unknown block inside of an instance. Output: keepalived's outcome, line by line.
+#[test]
+fn an_unknown_block_ends_the_enclosing_one() {
+    let text = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n nosuch { x 1 }\n \
+                priority 20\n}\n";
+    assert_eq!(
+        log(&read(text)),
+        [
+            "(Line 4) Unknown keyword 'nosuch'",
+            "(Line 4) Unexpected '{' - ignoring",
+            "(Line 4) Unknown keyword 'x'",
+            "(Line 5) Unknown keyword 'priority'",
+            "(Line 6) Unknown keyword '}'",
+            "(VI_1) No VIP specified; at least one is sensible",
+        ]
+    );
+}
+
+// Input: what this version does not act on yet. Output: told, skipped whole, and what follows is
+// read in the right block.
+#[test]
+fn inactive_blocks_are_skipped_whole() {
+    let text = "vrrp_script chk {\n script \"/bin/true\"\n { { } } }\nvrrp_instance VI_1 {\n \
+                interface eth0\n virtual_router_id 51\n track_script\n {\n chk weight 5\n }\n \
+                priority 20\n virtual_ipaddress { 192.0.2.1 }\n smtp_alert\n}\n";
+    let loaded = read(text);
+    let inactive = |line: u32, name: &str| {
+        format!(
+            "(Line {line}) keyword '{name}' is known to keepalived but not active in this \
+             version; ignored"
+        )
+    };
+    assert_eq!(
+        log(&loaded),
+        [
+            inactive(1, "vrrp_script"),
+            inactive(7, "track_script"),
+            inactive(13, "smtp_alert")
+        ]
+    );
+    assert_eq!(loaded.diagnostics.exit_status(), 5);
+    assert!(loaded.diagnostics.blocks_reload().is_none());
+    assert_eq!(loaded.config.vrrp_instances[0].priority.0, 20);
+}
+
+// Input: findings of each kind. Output: what they mean for `-t`, a start and a reload.
+#[test]
+fn findings_have_consequences() {
+    for (text, test, start, reload) in [
+        ("global_defs {\n router_id a\n}\n", 0, None, false),
+        ("nosuch\n", 5, None, false),
+        ("global_defs {\n", 5, None, true),
+        ("}\n", 5, None, true),
+        ("global_defs\nrouter_id a\n}\n", 5, None, true),
+        ("global_defs {\n router_id \"a\n}\n", 5, None, true),
+        ("vrrp_instance A {\n state\n}\n", 2, Some(2), true),
+        ("vrrp_instance A {\n interface eth0\n}\n", 5, Some(2), true),
+        (
+            "vrrp_instance A {\n interface eth7\n virtual_router_id 1\n}\n",
+            5,
+            Some(2),
+            true,
+        ),
+    ] {
+        let found = read(text).diagnostics;
+        assert_eq!(found.exit_status(), test, "{text}");
+        assert_eq!(found.blocks_start(), start, "{text}");
+        assert_eq!(found.blocks_reload().is_some(), reload, "{text}");
+    }
+}
+
+// Input: a line with a NUL byte. Output: an error, the line dropped, the rest read.
+#[test]
+fn a_line_with_nul_is_dropped() {
+    let (lines, diagnostics) = logical(&Memory::one(b"a\nb\0c\nd \"\0\"\ne\n"), false, 100);
+    assert_eq!(lines, ["1:a", "4:e"]);
+    assert_eq!(diagnostics.iter().count(), 2);
+}
+
+/// Pieces that mean something to the language, and some that do not.
+fn fragment() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[ \t]{0,3}",
+        4 => "[a-z]{1,4}",
+        2 => Just("\n".to_owned()),
+        1 => "[{}\"#!$@~\\\\(),.=^]",
+        1 => prop_oneof![
+            Just("vrrp_instance".to_owned()), Just("virtual_ipaddress {".to_owned()),
+            Just("virtual_server 192.0.2.1 80 {".to_owned()), Just("real_server".to_owned()),
+            Just("TCP_CHECK {".to_owned()), Just("include".to_owned()),
+            Just("include k.conf".to_owned()), Just("$a=b\\\n".to_owned()),
+            Just("${a}".to_owned()), Just("$a".to_owned()), Just("~SEQ(a,3)".to_owned()),
+            Just("~LST(a,b)".to_owned()), Just("@node1".to_owned()), Just("\u{a0}".to_owned()),
+            Just("\u{3000}".to_owned()), Just("\r\n".to_owned()), Just("\\#".to_owned()),
+            Just("\0".to_owned()), Just("interface eth0".to_owned()), Just("日".to_owned()),
+        ],
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    proptest::collection::vec(fragment(), 0..40).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    // Input: any bytes. Output: some configuration and findings, never a panic.
+    #[test]
+    fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let loaded = read_files(&Memory::one(&bytes));
+        for finding in &loaded.diagnostics {
+            prop_assert!(!super::render(finding, false).is_empty());
+        }
+    }
+
+    // Input: pieces of the language in any order. Output: the same lines and findings by the fast
+    // way and by the rules per line, and in slices of any size.
+    #[test]
+    fn both_ways_and_every_slice_read_the_same(text in text(), size in 1usize..9) {
+        let files = Memory::one(text.as_bytes());
+        let (fast, found) = logical(&files, false, 1000);
+        let (careful, found_careful) = logical(&files, true, 1000);
+        prop_assert_eq!(&fast, &careful);
+        prop_assert_eq!(&found, &found_careful);
+        let (sliced, found_sliced) = logical(&files, false, size);
+        prop_assert_eq!(&fast, &sliced);
+        prop_assert_eq!(&found, &found_sliced);
+    }
+
+    // Input: pieces of the language in any order. Output: no panic anywhere, and stepping comes to
+    // the same as reading at once.
+    #[test]
+    fn any_pieces_can_be_bound(text in text(), size in 1usize..9) {
+        let files = Memory::one(text.as_bytes());
+        let whole = read_files(&files);
+        for finding in &whole.diagnostics {
+            prop_assert!(!super::render(finding, true).is_empty());
+        }
+        let mut loader = Loader::new(Path::new("/etc/k.conf"), LoadOptions::default());
+        while loader.step(&files, &Host, size) == Progress::More {}
+        prop_assert_eq!(loader.finish(), whole);
+    }
+
+    // Input: any text. Output: every entry rule takes it whole (`parse` asserts that).
+    #[test]
+    fn every_rule_is_total(text in "\\PC{0,60}|[ -~\t\n]{0,60}") {
+        syntax::chunk(&text, |_| true);
+        syntax::physical(&text);
+        syntax::directive(&text);
+        syntax::references(&text);
+        syntax::statement(&text, |_| {});
+    }
+}
