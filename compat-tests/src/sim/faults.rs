@@ -14,6 +14,7 @@ use keepalived_rs::ops::{Event, IpvsOp, KernelOp, ServiceSpec};
 use super::host::Refusal;
 use super::kernel::Link;
 use super::network::{Place, Weather};
+use super::text;
 use super::world::{Cause, Server, World};
 
 impl World {
@@ -100,7 +101,8 @@ impl World {
     }
 
     /// SIGHUP with `config` on the disk. One that changes nothing does nothing.
-    pub fn reload(&mut self, host: usize, config: Config) {
+    pub fn reload(&mut self, host: usize, config: &Config) {
+        let config = text::through(config);
         if self.hosts[host].paused {
             return;
         }

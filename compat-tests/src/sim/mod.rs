@@ -20,6 +20,7 @@ pub mod random;
 pub mod schedule;
 pub mod setup;
 pub mod shadow;
+pub mod text;
 pub mod trace;
 pub mod wire;
 pub mod world;

@@ -273,7 +273,7 @@ fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Optio
 fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
     (0..small(rng, 3))
         .map(|n| {
-            let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1 + n), 80);
+            let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1 + n), 3306);
             service.real_servers = (0..=small(rng, 3))
                 .map(|server| {
                     let server = random_server(rng, 10 * n + server);
@@ -323,7 +323,7 @@ fn round(world: &mut World) {
     world.settle();
     let host = usize::try_from(world.rng.below(world.hosts.len() as u64)).unwrap_or(0);
     let config = world.hosts[host].config.clone();
-    world.reload(host, config);
+    world.reload(host, &config);
     world.run_for(Duration::from_secs(2));
 }
 
@@ -455,7 +455,7 @@ fn reloads(world: &mut World, host: usize) {
             if !world.one_in(3) {
                 edit(&mut config, &mut world.rng);
             }
-            world.reload(host, config);
+            world.reload(host, &config);
         });
         at += world.rng.duration_below(Duration::from_secs(3));
     }

@@ -22,7 +22,7 @@ use super::kernel::{Kernel, Link, Traits, errno};
 use super::network::{Place, Segment};
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
-use super::{trace, wire};
+use super::{text, trace, wire};
 
 /// A real server's TCP port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl World {
         self.hosts.push(Host {
             name: setup.name,
             kernel,
-            config: setup.config,
+            config: text::through(&setup.config),
             options: Options {
                 seed: self.rng.next_u64(),
                 ..Options::default()

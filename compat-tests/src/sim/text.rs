@@ -1,0 +1,220 @@
+//! Configurations as the daemon gets them: through text.
+//!
+//! Owns: `keepalived.conf` for a model, and the way back through the whole pipeline, which has to
+//! end at the same model without a word of complaint. Never does: touch a file system; the one
+//! file is in memory. Driven by: `world`, for every start and reload of a host.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use keepalived_rs::conf::model::{
+    Config, Forwarding, InitialState, RealServer, TcpCheck, VirtualServer, VrrpInstance,
+};
+use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, load};
+
+/// Where the one file is.
+const PATH: &str = "/etc/keepalived/keepalived.conf";
+
+struct Disk(String);
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        if path == Path::new(PATH) {
+            Ok(self.0.clone().into_bytes())
+        } else {
+            Err(FileError::Missing)
+        }
+    }
+
+    fn glob(&self, _: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+struct Facts;
+
+impl HostFacts for Facts {
+    fn interface_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn node_name(&self) -> String {
+        "router".to_owned()
+    }
+
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        PathBuf::from("/")
+    }
+}
+
+/// Writes `config` down and reads it as the daemon would.
+///
+/// # Panics
+/// When what was read is not what was written, or when the reader complains.
+#[must_use]
+pub fn through(config: &Config) -> Config {
+    let text = write(config);
+    let loaded = load(
+        Path::new(PATH),
+        LoadOptions::default(),
+        &Disk(text.clone()),
+        &Facts,
+    );
+    let findings: Vec<_> = loaded.diagnostics.iter().map(|d| &d.message).collect();
+    assert!(findings.is_empty(), "{findings:?} in\n{text}");
+    let mut wanted = config.clone();
+    wanted.files.clone_from(&loaded.config.files);
+    assert_eq!(loaded.config, wanted, "read from\n{text}");
+    loaded.config
+}
+
+/// The file; values that are the default are left out where that is the custom.
+fn write(config: &Config) -> String {
+    let mut text = String::new();
+    if let Some(id) = &config.global.router_id {
+        line(
+            &mut text,
+            0,
+            format_args!("global_defs {{\n    router_id {id}\n}}"),
+        );
+    }
+    for instance in &config.vrrp_instances {
+        vrrp_instance(&mut text, instance);
+    }
+    for service in &config.virtual_servers {
+        virtual_server(&mut text, service);
+    }
+    text
+}
+
+fn line(text: &mut String, depth: usize, content: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    writeln!(text, "{:1$}{content}", "", 4 * depth).unwrap_or(());
+}
+
+fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
+    line(text, 0, format_args!("vrrp_instance {} {{", instance.name));
+    let mut key = |name: &str, value: &dyn std::fmt::Display| {
+        line(text, 1, format_args!("{name} {value}"));
+    };
+    if instance.initial_state == InitialState::Master {
+        key("state", &"MASTER");
+    }
+    key("interface", &instance.interface);
+    key("virtual_router_id", &instance.vrid.get());
+    key("priority", &instance.priority);
+    key("advert_int", &instance.advert_interval.as_secs());
+    if instance.no_preempt {
+        key("nopreempt", &"");
+    }
+    if !instance.preempt_delay.is_zero() {
+        key("preempt_delay", &instance.preempt_delay.as_secs());
+    }
+    let garp = &instance.garp;
+    key("garp_master_repeat", &garp.repeat);
+    key("garp_master_delay", &garp.delay.as_secs());
+    key("garp_master_refresh", &garp.refresh.as_secs());
+    key("garp_master_refresh_repeat", &garp.refresh_repeat);
+    if let Some(pass) = instance.auth {
+        let pass = String::from_utf8_lossy(&pass.0);
+        let pass = pass.trim_end_matches('\0');
+        line(text, 1, format_args!("authentication {{"));
+        line(text, 2, format_args!("auth_type PASS"));
+        line(text, 2, format_args!("auth_pass {pass}"));
+        line(text, 1, format_args!("}}"));
+    }
+    line(text, 1, format_args!("virtual_ipaddress {{"));
+    for address in &instance.addresses {
+        let dev = address.interface.as_ref();
+        let dev = dev.map_or_else(String::new, |name| format!(" dev {name}"));
+        let label = address.label.as_ref();
+        let label = label.map_or_else(String::new, |name| format!(" label {name}"));
+        let prefix = match (address.address, address.prefix_len) {
+            (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => String::new(),
+            (_, prefix_len) => format!("/{prefix_len}"),
+        };
+        line(
+            text,
+            2,
+            format_args!("{}{prefix}{dev}{label}", address.address),
+        );
+    }
+    line(text, 1, format_args!("}}\n}}"));
+}
+
+const fn kind(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Nat => "NAT",
+        Forwarding::Dr => "DR",
+        Forwarding::Tun(_) => "TUN",
+    }
+}
+
+fn virtual_server(text: &mut String, service: &VirtualServer) {
+    let key = service.key;
+    line(
+        text,
+        0,
+        format_args!("virtual_server {} {} {{", key.address, key.port),
+    );
+    line(
+        text,
+        1,
+        format_args!("lb_algo {}", service.scheduler.name()),
+    );
+    let forwarding = service
+        .real_servers
+        .first()
+        .map_or(Forwarding::Nat, |s| s.forwarding);
+    line(text, 1, format_args!("lb_kind {}", kind(forwarding)));
+    line(
+        text,
+        1,
+        format_args!("protocol {}", key.protocol.name().to_uppercase()),
+    );
+    if let Some(persistence) = service.persistence {
+        let timeout = persistence.timeout.as_secs();
+        line(text, 1, format_args!("persistence_timeout {timeout}"));
+    }
+    for server in &service.real_servers {
+        real_server(text, server);
+    }
+    line(text, 0, format_args!("}}"));
+}
+
+fn real_server(text: &mut String, server: &RealServer) {
+    let key = server.key;
+    line(
+        text,
+        1,
+        format_args!("real_server {} {} {{", key.address, key.port),
+    );
+    line(text, 2, format_args!("weight {}", server.weight));
+    for check in &server.tcp_checks {
+        tcp_check(text, check);
+    }
+    line(text, 1, format_args!("}}"));
+}
+
+fn tcp_check(text: &mut String, check: &TcpCheck) {
+    line(text, 2, format_args!("TCP_CHECK {{"));
+    let mut key = |name: &str, value: &dyn std::fmt::Display| {
+        line(text, 3, format_args!("{name} {value}"));
+    };
+    key("connect_ip", &check.target.ip());
+    key("connect_port", &check.target.port());
+    key("connect_timeout", &check.connect_timeout.as_secs());
+    key("retry", &check.retries);
+    key("delay_before_retry", &check.delay_before_retry.as_secs());
+    key("delay_loop", &check.delay_loop.as_secs());
+    key("warmup", &check.warmup.as_secs());
+    if check.alpha {
+        key("alpha", &"");
+    }
+    line(text, 2, format_args!("}}"));
+}
