@@ -231,7 +231,10 @@ impl World {
         self.hosts[host].refusal = refusal;
         match (was, refusal) {
             (None, Some(_)) => self.shadow.fault_begins(),
-            (Some(_), None) => self.shadow.fault_ends(),
+            (Some(_), None) => {
+                self.shadow.fault_ends();
+                self.shadow.refused_until(host, self.now);
+            }
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
@@ -278,6 +281,15 @@ impl World {
         if !self.segments[segment].is_whole() {
             self.segments[segment].mend();
             self.shadow.fault_ends();
+        }
+    }
+
+    /// Puts a packet that no host sent on a segment.
+    pub fn inject(&mut self, segment: usize, bytes: &[u8]) {
+        for host in 0..self.hosts.len() {
+            for index in self.hosts[host].kernel.links_on(segment) {
+                self.frame_arrives(host, index, bytes);
+            }
         }
     }
 

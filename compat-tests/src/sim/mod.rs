@@ -16,6 +16,7 @@ pub mod host;
 pub mod ipvs;
 pub mod kernel;
 pub mod network;
+pub mod noise;
 pub mod random;
 pub mod schedule;
 pub mod setup;

@@ -19,6 +19,7 @@ use keepalived_rs::conf::model::{
 use super::host::Refusal;
 use super::kernel::{Traits, errno};
 use super::network::{Place, Weather};
+use super::noise::{self, Flaw};
 use super::world::{HostSetup, Server, World};
 use super::{setup, trace};
 
@@ -79,11 +80,15 @@ thread_local! {
     static CATCHING: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// Runs `world`; a panic in it, of the node or of an invariant, becomes a failure.
+/// Runs something in a world, keeping every line of its trace or not; a panic in it, of the node or of an invariant, becomes a failure.
 ///
 /// # Errors
 /// What was wrong, with the last lines of the trace.
-pub fn guarded<T>(seed: u64, run: impl FnOnce() -> T) -> Result<(T, trace::Summary), Failure> {
+pub fn guarded<T>(
+    seed: u64,
+    keep: bool,
+    run: impl FnOnce() -> T,
+) -> Result<(T, trace::Summary), Failure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -95,12 +100,13 @@ pub fn guarded<T>(seed: u64, run: impl FnOnce() -> T) -> Result<(T, trace::Summa
             }
         }));
     });
-    trace::begin(std::env::var_os("SIM_TRACE").is_some());
+    let print = std::env::var_os("SIM_TRACE").is_some();
+    trace::begin(keep || print);
     CATCHING.set(true);
     let result: Result<T, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(run));
     CATCHING.set(false);
     let summary = trace::end();
-    if !summary.all.is_empty() {
+    if print {
         println!("{}", summary.all.join("\n"));
     }
     match result {
@@ -125,6 +131,9 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
             let at = world.now + world.rng.duration_below(Duration::from_secs(4));
             world.plan(at, move |world| world.start(host));
         }
+        if world.one_in(2) {
+            noise(&mut world);
+        }
         world.run_for(Duration::from_secs(5));
         world.settle();
         for _ in 0..3 + world.rng.below(3) {
@@ -137,7 +146,7 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
             world.shadow.adverts_seen,
         )
     };
-    let ((time, calm_checks, adverts), summary) = guarded(seed, run)?;
+    let ((time, calm_checks, adverts), summary) = guarded(seed, false, run)?;
     Ok(Report {
         hash: summary.hash,
         lines: summary.lines,
@@ -310,6 +319,25 @@ fn random_server(rng: &mut Rng, number: u8) -> RealServer {
         check.alpha = rng.below(4) == 0;
     }
     server
+}
+
+/// Packets that have to be discarded, now and then until the end.
+fn noise(world: &mut World) {
+    let routers: Vec<_> = world.routers().into_iter().collect();
+    if !routers.is_empty() {
+        let router = pick(&mut world.rng, &routers);
+        let host = (0..world.hosts.len()).find_map(|host| world.instance(host, router));
+        if let Some(instance) = host.cloned() {
+            let flaw = pick(&mut world.rng, &Flaw::ALL);
+            let priority = pick(&mut world.rng, &[0, 254, 255]);
+            world.note(format_args!(
+                "noise {flaw:?} priority {priority} to {router:?}"
+            ));
+            world.inject(router.0, &noise::packet(&instance, priority, flaw));
+        }
+    }
+    let at = world.now + world.rng.duration_below(Duration::from_secs(6));
+    world.plan(at, noise);
 }
 
 /// Faults for a while, then everything heals, then the calm.

@@ -54,6 +54,8 @@ pub struct Shadow {
     tolerant: BTreeSet<usize>,
     /// Hosts whose daemon was killed with nobody left to clean up.
     leftovers: BTreeSet<usize>,
+    /// Until when a daemon may wait before it asks its kernel again after a refusal.
+    patience: BTreeMap<usize, Instant>,
     /// Services that are not ours, by host, as they have to stay.
     pub(super) foreign: BTreeMap<usize, BTreeMap<ServiceId, super::ipvs::Service>>,
     /// Effects of the last turn of a host.
@@ -78,7 +80,7 @@ pub enum Holding {
 }
 
 /// The IPv4 addresses of an instance, in order.
-fn addresses_v4(instance: &VrrpInstance) -> Vec<Ipv4Addr> {
+pub(super) fn addresses_v4(instance: &VrrpInstance) -> Vec<Ipv4Addr> {
     let v4 = |address: &VirtualAddress| match address.address {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
@@ -123,6 +125,11 @@ impl Shadow {
 
     pub(super) fn tolerate(&mut self, host: usize) {
         self.tolerant.insert(host);
+    }
+
+    pub(super) fn refused_until(&mut self, host: usize, end: Instant) {
+        let until = end + keepalived_rs::ipvs::RETRY_AFTER + MARGIN;
+        self.patience.insert(host, until);
     }
 
     pub(super) const fn fault_begins(&mut self) {
@@ -192,7 +199,9 @@ impl World {
         let vrrp = configs.clone().flat_map(|config| &config.vrrp_instances);
         let vrrp = vrrp.map(settle_time).max().unwrap_or_default();
         let checks = configs.map(balance::settle_time).max().unwrap_or_default();
-        vrrp.max(checks) + Duration::from_secs(1)
+        let patience = self.shadow.patience.values().max().copied();
+        let patience = patience.unwrap_or_default().saturating_since(self.now);
+        vrrp.max(checks).max(patience) + Duration::from_secs(1)
     }
 
     fn check(&mut self) {
@@ -212,7 +221,8 @@ impl World {
         }
         for host in 0..self.hosts.len() {
             let settle = balance::settle_time(&self.hosts[host].config);
-            if self.calm_for(settle) {
+            let patience = self.shadow.patience.get(&host).copied();
+            if self.calm_for(settle) && patience.is_none_or(|until| self.now > until) {
                 self.check_services(host);
             } else {
                 all_calm = false;
@@ -404,7 +414,15 @@ impl World {
             return;
         };
         let lesser = (advert.priority, advert.source) < (instance.priority.0, own);
-        if lesser && advert.priority > 0 && self.holding(host, instance) == Holding::All {
+        let own_kind = says(
+            instance,
+            &Advert {
+                priority: 0,
+                ..advert.clone()
+            },
+        );
+        if own_kind && lesser && advert.priority > 0 && self.holding(host, instance) == Holding::All
+        {
             self.shadow.losers_heard.insert((host, router), self.now);
         }
     }

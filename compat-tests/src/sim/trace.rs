@@ -23,7 +23,7 @@ struct Trace {
     hash: u64,
     lines: u64,
     tail: VecDeque<String>,
-    keep: Option<Vec<String>>,
+    keep: Option<Vec<(Instant, String)>>,
 }
 
 thread_local! {
@@ -99,7 +99,7 @@ pub fn line(text: fmt::Arguments<'_>) {
         }
         trace.lines += 1;
         if let Some(all) = &mut trace.keep {
-            all.push(line.clone());
+            all.push((trace.now, line.clone()));
         }
         if trace.tail.len() == TAIL {
             trace.tail.pop_front();
@@ -108,29 +108,23 @@ pub fn line(text: fmt::Arguments<'_>) {
     });
 }
 
-/// Whether some line since the trace began contains `text`; needs `keep`.
+/// When lines that contain each of `parts` were written, since the trace began; needs `keep`.
 #[must_use]
-pub fn contains(text: &str) -> bool {
-    count(text) > 0
-}
-
-/// How many lines since the trace began contain `text`; needs `keep`.
-#[must_use]
-pub fn count(text: &str) -> usize {
+pub fn times(parts: &[&str]) -> Vec<Instant> {
     TRACE.with_borrow(|trace| {
-        trace
-            .as_ref()
-            .and_then(|trace| trace.keep.as_ref())
-            .map_or(0, |all| {
-                all.iter().filter(|line| line.contains(text)).count()
-            })
+        let all = trace.as_ref().and_then(|trace| trace.keep.as_ref());
+        all.into_iter()
+            .flatten()
+            .filter(|(_, line)| parts.iter().all(|part| line.contains(part)))
+            .map(|(at, _)| *at)
+            .collect()
     })
 }
 
-/// How many lines there are.
+/// How many lines contain each of `parts`; needs `keep`.
 #[must_use]
-pub fn len() -> u64 {
-    TRACE.with_borrow(|trace| trace.as_ref().map_or(0, |trace| trace.lines))
+pub fn count(parts: &[&str]) -> usize {
+    times(parts).len()
 }
 
 /// Ends the trace of this thread.
@@ -141,7 +135,12 @@ pub fn end() -> Summary {
         hash: trace.hash,
         lines: trace.lines,
         tail: trace.tail.into(),
-        all: trace.keep.unwrap_or_default(),
+        all: trace
+            .keep
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect(),
     }
 }
 
@@ -154,7 +153,8 @@ mod tests {
         at(Instant::from_micros(7), "r1");
         line(format_args!("one"));
         line(format_args!("{second}"));
-        assert_eq!(count(second), 1);
+        assert_eq!(count(&["r1", second]), 1);
+        assert_eq!(times(&[second]), [Instant::from_micros(7)]);
         end()
     }
 

@@ -72,6 +72,43 @@ pub fn complete_ip_header(bytes: &mut [u8], source: Option<Ipv4Addr>, identifica
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
+impl Advert {
+    /// The packet, IP header first.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = vec![0x45, 0xc0, 0, 0, 0, 0, 0, 0, 255, 112, 0, 0];
+        bytes.extend(self.source.octets());
+        bytes.extend([224, 0, 0, 18]);
+        let count = u8::try_from(self.addresses.len()).unwrap_or(u8::MAX);
+        bytes.extend([
+            0x21,
+            self.vrid,
+            self.priority,
+            count,
+            self.auth.0,
+            self.interval,
+            0,
+            0,
+        ]);
+        bytes.extend(self.addresses.iter().flat_map(Ipv4Addr::octets));
+        bytes.extend(self.auth.1);
+        seal(&mut bytes);
+        complete_ip_header(&mut bytes, None, 1);
+        bytes
+    }
+}
+
+/// Puts the VRRP checksum of a packet right.
+pub fn seal(bytes: &mut [u8]) {
+    if let Some(vrrp) = bytes.get_mut(20..)
+        && vrrp.len() >= 8
+    {
+        vrrp[6..8].copy_from_slice(&[0, 0]);
+        let sum = checksum(vrrp);
+        vrrp[6..8].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
 /// Source and destination of an IPv4 packet.
 #[must_use]
 pub fn ip_ends(bytes: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
@@ -165,35 +202,34 @@ pub fn read_announcement(frame: &[u8]) -> Result<Announcement, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
-    /// An advert made by hand: 192.0.2.1, VRID 51, priority 100, one address 192.0.2.9.
-    fn advert() -> Vec<u8> {
-        let mut bytes = vec![
-            0x45, 0xc0, 0, 0, 0, 0, 0, 0, 255, 112, 0, 0, 0, 0, 0, 0, 224, 0, 0, 18, //
-            0x21, 51, 100, 1, 0, 1, 0, 0, 192, 0, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0,
-        ];
-        let sum = checksum(&bytes[20..]);
-        bytes[26..28].copy_from_slice(&sum.to_be_bytes());
-        complete_ip_header(&mut bytes, Some(Ipv4Addr::new(192, 0, 2, 1)), 7);
-        bytes
+    fn advert() -> Advert {
+        Advert {
+            source: Ipv4Addr::new(192, 0, 2, 1),
+            vrid: 51,
+            priority: 100,
+            interval: 1,
+            auth: (1, *b"1111\0\0\0\0"),
+            addresses: vec![Ipv4Addr::new(192, 0, 2, 9)],
+        }
     }
 
+    // Input: the advert above. Output: RFC 3768 §5.1, by hand.
     #[test]
-    fn a_correct_advert_is_read() {
-        let read = read_advert(&advert()).unwrap();
-        assert_eq!(read.source, Ipv4Addr::new(192, 0, 2, 1));
-        assert_eq!((read.vrid, read.priority, read.interval), (51, 100, 1));
-        assert_eq!(read.addresses, [Ipv4Addr::new(192, 0, 2, 9)]);
-        assert_eq!(checksum(&advert()[..20]), 0);
+    fn an_advert_is_written_and_read() {
+        let bytes = advert().write();
+        assert_eq!(bytes[8..10], [255, 112]);
+        assert_eq!(bytes[20..26], [0x21, 51, 100, 1, 1, 1]);
+        assert_eq!(bytes[28..36], [192, 0, 2, 9, 0x31, 0x31, 0x31, 0x31]);
+        assert_eq!(checksum(&bytes[..20]), 0);
+        assert_eq!(read_advert(&bytes), Ok(advert()));
     }
 
     #[test]
     fn a_wrong_byte_anywhere_in_the_message_is_noticed() {
         for at in (20..40).chain([8, 9, 16]) {
-            let mut bytes = advert();
+            let mut bytes = advert().write();
             bytes[at] ^= 0x40;
             assert!(read_advert(&bytes).is_err(), "byte {at}");
         }

@@ -541,6 +541,12 @@ impl World {
         }
     }
 
+    /// A frame reaches an interface now.
+    pub(super) fn frame_arrives(&mut self, host: usize, interface: IfIndex, bytes: &[u8]) {
+        let item = Item::Frame(host, interface, bytes.into());
+        self.schedule.push(self.now, Rank::Arrival, item);
+    }
+
     fn announce(&mut self, host: usize, interface: IfIndex, bytes: &[u8]) {
         let heard = match wire::read_announcement(bytes) {
             Ok(heard) => heard,
