@@ -26,4 +26,3 @@ pub mod trace;
 pub mod wire;
 pub mod world;
 
-use keepalived_rs::conf::model::plan::{Change, Plan, Step};

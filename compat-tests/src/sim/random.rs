@@ -367,7 +367,7 @@ fn finish(world: &mut World) {
 }
 
 /// How many kinds of faults there are.
-const KINDS: u64 = 13;
+const KINDS: u64 = 14;
 
 /// Does one thing to the world, and plans its end where it has one.
 fn inject(world: &mut World) {
@@ -528,8 +528,8 @@ fn refuse(world: &mut World, host: usize, until: Instant) {
     let refusal = Refusal {
         permille: pick(rng, &[200, 1000]),
         errno: pick(rng, &[errno::ENOMEM, 105]),
-        addresses: false,
-        ipvs: true,
+        addresses: rng.below(2) == 0,
+        ipvs: rng.below(2) == 0,
     };
     world.refuse(host, Some(refusal));
     world.plan(until, move |world| world.refuse(host, None));
