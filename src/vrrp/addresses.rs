@@ -23,8 +23,11 @@ pub(super) enum Standing {
     Ours,
     /// In the kernel before us, on an interface whose owner we are: never touched.
     Owned,
-    /// The kernel refused it; tried again at the next transition.
+    /// The kernel refused it; it is asked again.
     Refused,
+    /// Not wanted any more, but the kernel refused to remove it; it is asked again, because an
+    /// address on two hosts serves nobody.
+    Stuck,
     /// Ours, but somebody else has removed it; it is about to be put back.
     Lost,
 }
@@ -34,7 +37,7 @@ impl Standing {
     pub(super) const fn is_there(self) -> bool {
         match self {
             Self::Ours | Self::Owned => true,
-            Self::Absent | Self::Refused | Self::Lost => false,
+            Self::Absent | Self::Refused | Self::Stuck | Self::Lost => false,
         }
     }
 }
@@ -48,6 +51,8 @@ pub(super) struct Vip {
     /// The interface that carries it, while that exists.
     pub(super) on: Option<IfIndex>,
     pub(super) standing: Standing,
+    /// The refusal that goes on was said.
+    pub(super) complained: bool,
 }
 
 impl Vip {
@@ -88,6 +93,8 @@ const FIGHT_SPAN: Duration = Duration::from_secs(60);
 /// From a removal to the repair. A tool that removes one address often removes more, or the link
 /// itself, in the next breath; the promise is 50 ms.
 const REPAIR_DELAY: Duration = Duration::from_millis(10);
+/// From a refusal by the kernel to the next attempt.
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What an operation was, from its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +141,7 @@ impl Instance {
                         slot: self.next_slot,
                         on: None,
                         standing: Standing::Absent,
+                        complained: false,
                     }
                 },
                 |at| old.remove(at),
@@ -181,6 +189,7 @@ impl Instance {
             say(cx.style, &self.config.name, Line::SettingVips);
         }
         for index in 0..self.vips.len() {
+            self.vips[index].complained = false;
             self.add_address(cx, index);
             if self.vips[index].standing.is_there() {
                 self.announce_one(cx, index, true);
@@ -209,7 +218,7 @@ impl Instance {
         let vip = &mut self.vips[index];
         match vip.standing {
             Standing::Ours | Standing::Owned => {}
-            Standing::Absent | Standing::Refused | Standing::Lost => return,
+            Standing::Absent | Standing::Refused | Standing::Stuck | Standing::Lost => return,
         }
         vip.standing = Standing::Lost;
         let trouble = Note::AddressLost {
@@ -278,6 +287,7 @@ impl Instance {
             say(cx.style, &self.config.name, Line::RemovingVips);
         }
         for index in 0..self.vips.len() {
+            self.vips[index].complained = false;
             self.remove_address(cx, index);
         }
     }
@@ -285,7 +295,7 @@ impl Instance {
     pub(super) fn remove_address(&mut self, cx: &mut Cx<'_>, index: usize) {
         let vip = &mut self.vips[index];
         match vip.standing {
-            Standing::Ours => {
+            Standing::Ours | Standing::Stuck => {
                 if let (Some(spec), Some(key)) = (vip.spec(), vip.key()) {
                     cx.links.removing(key, cx.now);
                     let tag = tag(self.id, vip.slot, Kind::Del);
@@ -338,18 +348,52 @@ impl Instance {
                     interface,
                     errno,
                 };
-                note(cx.style, &self.config.name, trouble);
+                if !std::mem::replace(&mut vip.complained, true) {
+                    note(cx.style, &self.config.name, trouble);
+                }
+                cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
             }
             // It was gone already, maybe with its interface.
             Kind::Del if matches!(errno, EADDRNOTAVAIL | ENODEV) => {}
+            // Wanted again by now.
+            Kind::Del if vip.standing.is_there() => {}
             Kind::Del => {
+                vip.standing = Standing::Stuck;
                 let trouble = Note::AddressNotRemoved {
                     address,
                     interface,
                     errno,
                 };
-                note(cx.style, &self.config.name, trouble);
+                if !std::mem::replace(&mut vip.complained, true) {
+                    note(cx.style, &self.config.name, trouble);
+                }
+                cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
             }
+        }
+    }
+
+    /// Removes what should be gone already.
+    pub(super) fn remove_stuck(&mut self, cx: &mut Cx<'_>) {
+        for index in 0..self.vips.len() {
+            if self.vips[index].standing == Standing::Stuck {
+                self.remove_address(cx, index);
+            }
+        }
+    }
+
+    /// Asks the kernel again for what it refused.
+    pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
+        self.remove_stuck(cx);
+        let mut added = false;
+        for index in 0..self.vips.len() {
+            if self.state == State::Master && self.vips[index].standing == Standing::Refused {
+                self.add_address(cx, index);
+                self.announce_one(cx, index, true);
+                added = true;
+            }
+        }
+        if added {
+            self.announce_further(cx, self.config.garp.repeat);
         }
     }
 

@@ -71,6 +71,8 @@ pub(super) enum Timer {
     Repair,
     /// In FAULT: the fight over an address may be over.
     Truce,
+    /// In every state: the kernel is asked again for what it refused.
+    Retry,
 }
 
 /// What the machine reacts to.
@@ -249,6 +251,7 @@ impl Instance {
             Input::Timer(timer, due) => match timer {
                 Timer::MasterDown => self.master_down(cx, due),
                 Timer::PreemptDelay => self.preempt_now = true,
+                Timer::Retry => self.retry(cx),
                 // Of other states, and disarmed when those are left.
                 Timer::Advert
                 | Timer::SecondBurst
@@ -278,6 +281,7 @@ impl Instance {
                     self.arm_refresh(cx);
                 }
                 Timer::Repair => self.repair(cx),
+                Timer::Retry => self.retry(cx),
                 Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
             },
             Input::Start | Input::Able => {}
@@ -290,6 +294,7 @@ impl Instance {
             Input::Stop => self.enter(cx, State::Init),
             Input::Timer(timer, _) => match timer {
                 Timer::Truce => self.truce(cx),
+                Timer::Retry => self.retry(cx),
                 Timer::MasterDown
                 | Timer::Advert
                 | Timer::PreemptDelay
@@ -500,7 +505,11 @@ impl Instance {
             State::Fault if self.fight.given_up => {
                 cx.arm(self.id, Timer::Truce, cx.now + TRUCE);
             }
-            State::Init | State::Fault => {}
+            State::Init => {
+                cx.disarm(self.id, Timer::Retry);
+                self.remove_stuck(cx);
+            }
+            State::Fault => {}
         }
     }
 

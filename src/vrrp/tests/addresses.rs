@@ -3,6 +3,7 @@
 use super::super::addresses::{Kind, tag};
 use super::super::instance::InstanceId;
 use super::super::{Event, State};
+use super::machine::heard;
 use super::{Bench, Step, address, config, facts, index, ms, vip};
 use crate::conf::model::Priority;
 
@@ -41,19 +42,52 @@ fn an_address_that_is_there_already_is_taken_over() {
     assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
 }
 
+// Input: the kernel refuses the address twice. Output: it is asked each second, the address is
+// announced as it comes, and a stop takes it away.
 #[test]
-fn an_address_that_the_kernel_refuses_is_not_asked_for_again_nor_removed() {
+fn an_address_that_the_kernel_refuses_is_asked_for_again() {
     let mut bench = Bench::master(config());
     let added = tag(InstanceId::MIN, 1, Kind::Add);
-    assert_eq!(bench.tell(Event::Refused(added, 13)), [""; 0]);
+    for _ in 0..2 {
+        assert_eq!(bench.tell(Event::Refused(added, 12)), [""; 0]);
+        let lines = bench.run(ms(1000));
+        assert!(
+            lines.contains(&"1000000 +192.0.2.101/32".to_owned()),
+            "{lines:?}"
+        );
+        assert!(
+            lines.contains(&"1000000 garp 192.0.2.101".to_owned()),
+            "{lines:?}"
+        );
+    }
     let lines = bench.run(ms(3000));
-    assert!(lines.iter().all(|line| line.ends_with("advert 100")));
+    assert!(lines.iter().all(|line| !line.contains('+')), "{lines:?}");
     // Nor does it disturb when the refusal was for an address that is gone from the list.
     assert_eq!(
         bench.tell(Event::Refused(tag(InstanceId(9), 4, Kind::Del), 99)),
         [""; 0]
     );
+    assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
+}
+
+#[test]
+fn an_address_that_is_still_refused_at_the_stop_is_not_removed() {
+    let mut bench = Bench::master(config());
+    bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Add), 12));
     assert_eq!(bench.tell(Event::Stop), ["advert 0"]);
+}
+
+// Input: the kernel refuses to remove the address of a former master. Output: it is asked again
+// until it does, at the latest at the stop.
+#[test]
+fn an_address_that_the_kernel_does_not_let_go_is_removed_again() {
+    let mut bench = Bench::master(config());
+    let removed = || Event::Refused(tag(InstanceId::MIN, 1, Kind::Del), 12);
+    assert_eq!(bench.step(heard(2, 200)), ["-192.0.2.101/32"]);
+    assert_eq!(bench.tell(removed()), [""; 0]);
+    assert_eq!(bench.run(ms(1000)), ["1000000 -192.0.2.101/32"]);
+    assert_eq!(bench.tell(removed()), [""; 0]);
+    assert_eq!(bench.tell(Event::Stop), ["-192.0.2.101/32"]);
 }
 
 #[test]

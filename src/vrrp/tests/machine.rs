@@ -9,7 +9,7 @@ use crate::conf::model::Priority;
 
 const NOTHING: &[&str] = &[];
 
-fn heard(last: u8, priority: u8) -> Input {
+pub(super) fn heard(last: u8, priority: u8) -> Input {
     Input::Advert(Heard {
         from: Ipv4Addr::new(192, 0, 2, last),
         priority: Priority(priority),
@@ -34,7 +34,7 @@ fn bench(state: State) -> Bench {
     }
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
     Timer::MasterDown,
     Timer::Advert,
     Timer::PreemptDelay,
@@ -43,6 +43,7 @@ const TIMERS: [Timer; 8] = [
     Timer::Refresh,
     Timer::Repair,
     Timer::Truce,
+    Timer::Retry,
 ];
 
 // Input: each input in each state. Output: the new state and the effects, in order.
