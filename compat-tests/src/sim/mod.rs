@@ -25,4 +25,3 @@ pub mod text;
 pub mod trace;
 pub mod wire;
 pub mod world;
-
