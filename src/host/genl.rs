@@ -18,12 +18,9 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_sys::protocols::NETLINK_GENERIC;
 
 use super::request::{self, Raw, Requester};
-use crate::base::{Duration, ident};
-use crate::ops::{DestinationSpec, ForwardMethod, IpvsOp, IpvsService, ServiceSpec};
-use crate::wire::ipvs::{
-    self, Destination, FORWARD_DIRECT, FORWARD_MASQUERADE, FORWARD_TUNNEL, Reply, Request,
-    SERVICE_PERSISTENT, Service, ServiceId, Tunnel,
-};
+use crate::base::ident;
+use crate::ops::{DestinationSpec, IpvsOp, IpvsService};
+use crate::wire::ipvs::{self, Reply, Request, ServiceId};
 
 /// `GENL_ID_CTRL`: the family that knows the others.
 const CONTROL: u16 = 16;
@@ -51,7 +48,7 @@ impl Ipvs {
     /// Carries out `ops` in order; returns the error number of each, 0 for success. `ENOENT` or
     /// `EOPNOTSUPP` for all of them: the kernel has no IPVS.
     pub(super) fn carry_out(&mut self, ops: &[&IpvsOp], buffer: &mut [u8]) -> Vec<i32> {
-        let requests: Vec<_> = ops.iter().map(|op| request_of(op)).collect();
+        let requests: Vec<_> = ops.iter().map(|op| op.request()).collect();
         self.requests(&requests, buffer)
     }
 
@@ -80,7 +77,7 @@ impl Ipvs {
         self.requester
             .batch(requests, buffer, |request, sequence, out| {
                 let flags = NLM_F_REQUEST | NLM_F_ACK;
-                request.clone().append(family, flags, sequence, out);
+                request.append(family, flags, sequence, out);
             })
     }
 
@@ -103,11 +100,11 @@ impl Ipvs {
                 .dump(family, &request, buffer)?
                 .into_iter()
                 .filter_map(|reply| match reply {
-                    Reply::Destination(destination) => destination_found(&destination),
+                    Reply::Destination(found) => Some(DestinationSpec::from(found)),
                     Reply::Service(_) | Reply::MarkService(_) => None,
                 })
                 .collect();
-            table.push(service_found(service, destinations));
+            table.push(IpvsService::from_dump(service, destinations));
         }
         Ok(table)
     }
@@ -121,7 +118,7 @@ impl Ipvs {
         let mut replies = Vec::new();
         let append = |sequence, out: &mut Vec<u8>| {
             let flags = NLM_F_REQUEST | NLM_F_DUMP;
-            request.clone().append(family, flags, sequence, out);
+            request.append(family, flags, sequence, out);
         };
         self.requester
             .query(buffer, append, |_, payload| match reply_of(payload) {
@@ -205,100 +202,6 @@ fn load_module() {
     }
 }
 
-fn id_of(spec: &ServiceSpec) -> ServiceId {
-    ServiceId {
-        address: spec.address,
-        port: spec.port,
-        protocol: spec.protocol,
-    }
-}
-
-fn service_of(spec: &ServiceSpec) -> Service {
-    let (flags, timeout, client_prefix) = match spec.persistence {
-        Some((timeout, prefix)) => (
-            SERVICE_PERSISTENT,
-            u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX),
-            prefix,
-        ),
-        None => (0, 0, spec.family().bits()),
-    };
-    Service {
-        id: id_of(spec),
-        scheduler: spec.scheduler.to_owned(),
-        flags,
-        timeout,
-        client_prefix,
-    }
-}
-
-fn destination_of(spec: &DestinationSpec) -> Destination {
-    let (forward, tunnel) = match spec.method {
-        ForwardMethod::Masquerade => (FORWARD_MASQUERADE, Tunnel::default()),
-        ForwardMethod::DirectRoute => (FORWARD_DIRECT, Tunnel::default()),
-        ForwardMethod::Tunnel { kind, port, flags } => {
-            (FORWARD_TUNNEL, Tunnel { kind, port, flags })
-        }
-    };
-    Destination {
-        address: spec.address,
-        forward,
-        weight: spec.weight,
-        tunnel,
-    }
-}
-
-fn request_of(op: &IpvsOp) -> Request {
-    match op {
-        IpvsOp::ServiceAdd(service) => Request::NewService(service_of(service)),
-        IpvsOp::ServiceSet(service) => Request::SetService(service_of(service)),
-        IpvsOp::ServiceDel(service) => Request::DelService(id_of(service)),
-        IpvsOp::DestAdd(service, destination) => {
-            Request::NewDestination(id_of(service), destination_of(destination))
-        }
-        IpvsOp::DestSet(service, destination) => {
-            Request::SetDestination(id_of(service), destination_of(destination))
-        }
-        IpvsOp::DestDel(service, destination) => {
-            Request::DelDestination(id_of(service), destination.address)
-        }
-    }
-}
-
-fn service_found(service: Service, destinations: Vec<DestinationSpec>) -> IpvsService {
-    let persistent = service.flags & SERVICE_PERSISTENT != 0;
-    IpvsService {
-        address: service.id.address,
-        port: service.id.port,
-        protocol: service.id.protocol,
-        scheduler: service.scheduler,
-        persistence: persistent.then(|| {
-            let timeout = Duration::from_secs(u64::from(service.timeout));
-            (timeout, service.client_prefix)
-        }),
-        destinations,
-    }
-}
-
-/// `None` for ways of forwarding that a configuration cannot ask for.
-fn destination_found(destination: &Destination) -> Option<DestinationSpec> {
-    let method = match destination.forward {
-        // A server on the director itself is shown as local whatever it was added as.
-        FORWARD_MASQUERADE | ipvs::FORWARD_LOCAL => ForwardMethod::Masquerade,
-        FORWARD_DIRECT => ForwardMethod::DirectRoute,
-        FORWARD_TUNNEL => ForwardMethod::Tunnel {
-            kind: destination.tunnel.kind,
-            port: destination.tunnel.port,
-            flags: destination.tunnel.flags,
-        },
-        _ => return None,
-    };
-    Some(DestinationSpec {
-        address: destination.address,
-        weight: destination.weight,
-        method,
-    })
-}
-
 /// The service that an operation concerns, as the ledger names it.
 pub(super) fn service_name(op: &IpvsOp) -> (IpAddr, u16, u8) {
     let (IpvsOp::ServiceAdd(service)
@@ -313,7 +216,8 @@ pub(super) fn service_name(op: &IpvsOp) -> (IpAddr, u16, u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::SocketAddr;
+    use crate::base::Duration;
+    use crate::ops::ServiceSpec;
 
     fn service() -> ServiceSpec {
         ServiceSpec {
@@ -323,34 +227,6 @@ mod tests {
             scheduler: "wrr",
             persistence: Some((Duration::from_secs(50), 32)),
         }
-    }
-
-    // Input: a persistent service and a tunnelled server. Output: what the dump of the same says.
-    #[test]
-    fn what_is_asked_for_is_what_is_found() {
-        let spec = service();
-        let destination = DestinationSpec {
-            address: SocketAddr::from(([192, 0, 2, 7], 3306)),
-            weight: 3,
-            method: ForwardMethod::Tunnel {
-                kind: 1,
-                port: 4754,
-                flags: 1,
-            },
-        };
-        let found = destination_found(&destination_of(&destination)).unwrap();
-        assert_eq!(found, destination);
-        let table = service_found(service_of(&spec), vec![found]);
-        assert_eq!(table.persistence, spec.persistence);
-        assert_eq!(table.scheduler, "wrr");
-        let plain = ServiceSpec {
-            persistence: None,
-            ..spec
-        };
-        assert_eq!(
-            service_found(service_of(&plain), Vec::new()).persistence,
-            None
-        );
     }
 
     // The control family is there on every kernel and answers in the same way for all families.

@@ -129,7 +129,6 @@ impl Domain {
             Event::Table(Err(errno)) => self.no_table(now, errno),
             Event::Refused(tag, errno) => self.refused(now, tag.serial, errno, out),
         }
-        self.check_invariants();
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
@@ -228,6 +227,9 @@ impl Domain {
     }
 
     fn read(&mut self, purpose: Purpose, out: &mut Vec<Action>) {
+        if purpose == Purpose::Adopt {
+            messages::initializing();
+        }
         self.phase = Phase::Reading;
         self.purpose = purpose;
         out.push(Action::World(Effect::ReadIpvs));
@@ -276,6 +278,7 @@ impl Domain {
         if to_verify {
             self.retry_at = Some(now + RETRY_AFTER);
         }
+        self.check_invariants();
     }
 
     /// Says what a reading of the table has shown of a service; whether it has to be looked at
@@ -398,7 +401,7 @@ impl Domain {
 }
 
 impl Domain {
-    /// What has to hold after every event.
+    /// What has to hold once the table was read.
     fn check_invariants(&self) {
         debug_assert!(
             self.entries.values().all(|entry| entry.wanted.is_some()

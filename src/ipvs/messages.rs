@@ -1,7 +1,7 @@
 //! What the log says of the IPVS table.
 //!
-//! Owns: the texts. keepalived ends when the kernel has no IPVS and repeats the kernel's refusals
-//! one by one, so these texts are our own. Driven by: `domain`.
+//! Owns: the texts. All but the first are our own: keepalived ends when the kernel has no IPVS, and
+//! repeats the kernel's refusals one by one. Driven by: `domain`.
 
 use std::fmt;
 
@@ -31,6 +31,11 @@ impl fmt::Display for Errno {
         };
         write!(f, "{text} (error {})", self.0)
     }
+}
+
+/// The table is read for the first time.
+pub(super) fn initializing() {
+    log::info!(target: CHECK, "Initializing ipvs");
 }
 
 /// The table cannot be had; said once until it can.

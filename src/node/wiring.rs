@@ -7,6 +7,9 @@ use crate::base::Instant;
 use crate::ops::{Effect, Event, OpOwner};
 use crate::{check, iface, ipvs, vrrp};
 
+/// How many actions a queue keeps room for.
+const KEPT: usize = 256;
+
 /// Actions that wait to be handed on; kept to reuse their memory.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
@@ -118,5 +121,8 @@ impl Node {
                 ipvs::Action::World(effect) => out.push(effect),
             }
         }
+        // A start with many services fills these with more than they ever hold again.
+        self.queues.check.shrink_to(KEPT);
+        self.queues.ipvs.shrink_to(KEPT);
     }
 }

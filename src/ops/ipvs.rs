@@ -135,3 +135,48 @@ impl IpvsService {
 fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: a service with and without persistence, and a server behind each kind of forwarding.
+    // Output: what a dump of the same says.
+    #[test]
+    fn what_is_asked_for_is_what_is_found() {
+        let plain = ServiceSpec {
+            address: "2001:db8::1".parse().unwrap(),
+            port: 3306,
+            protocol: 6,
+            scheduler: "wrr",
+            persistence: None,
+        };
+        let persistent = ServiceSpec {
+            persistence: Some((Duration::from_secs(50), 64)),
+            ..plain.clone()
+        };
+        let tunnel = ForwardMethod::Tunnel {
+            kind: 1,
+            port: 4754,
+            flags: 1,
+        };
+        for spec in [plain, persistent] {
+            let table = IpvsService::from_dump(spec.to_wire(), Vec::new());
+            assert_eq!(table.id(), spec.id());
+            assert_eq!(table.scheduler, spec.scheduler);
+            assert_eq!(table.persistence, spec.persistence);
+        }
+        for method in [
+            ForwardMethod::Masquerade,
+            ForwardMethod::DirectRoute,
+            tunnel,
+        ] {
+            let server = DestinationSpec {
+                address: SocketAddr::from(([192, 0, 2, 7], 3306)),
+                weight: 3,
+                method,
+            };
+            assert_eq!(DestinationSpec::from(server.to_wire()), server);
+        }
+    }
+}
