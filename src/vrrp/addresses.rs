@@ -183,33 +183,20 @@ impl Instance {
         }
     }
 
-    /// Adds every address, and announces each as soon as it is there.
-    pub(super) fn add_addresses(&mut self, cx: &mut Cx<'_>) {
-        if !self.vips.is_empty() {
-            say(cx.style, &self.config.name, Line::SettingVips);
-        }
-        for index in 0..self.vips.len() {
-            self.vips[index].complained = false;
-            self.add_address(cx, index);
-            if self.vips[index].standing.is_there() {
-                self.announce_one(cx, index, true);
-            }
-        }
-    }
-
-    /// Adds those that a master should hold but does not: new in the configuration, or their
-    /// interface has appeared. Returns whether there were any.
-    pub(super) fn add_missing(&mut self, cx: &mut Cx<'_>) -> bool {
-        let mut any = false;
+    /// Adds every address that stands in one of these ways, and announces each as soon as it is
+    /// there, then all of them for the rest of the burst. Returns whether there were any.
+    pub(super) fn add_addresses(&mut self, cx: &mut Cx<'_>, standings: &[Standing]) -> bool {
+        let mut added = Vec::new();
         for index in 0..self.vips.len() {
             let vip = &self.vips[index];
-            if vip.standing == Standing::Absent && vip.on.is_some() {
+            if vip.on.is_some() && standings.contains(&vip.standing) {
                 self.add_address(cx, index);
                 self.announce_one(cx, index, true);
-                any = true;
+                added.push(index);
             }
         }
-        any
+        self.announce_further(cx, &added);
+        !added.is_empty()
     }
 
     /// Somebody else removed an address that this master holds: it is put back in a moment.
@@ -246,13 +233,7 @@ impl Instance {
             return;
         }
         repairs.push_back(cx.now);
-        for index in 0..self.vips.len() {
-            if self.vips[index].standing == Standing::Lost {
-                self.add_address(cx, index);
-                self.announce_one(cx, index, true);
-            }
-        }
-        self.announce_further(cx, self.config.garp.repeat);
+        self.add_addresses(cx, &[Standing::Lost]);
     }
 
     /// The time of staying away is over; the instance takes part again if nothing else is wrong.
@@ -384,16 +365,8 @@ impl Instance {
     /// Asks the kernel again for what it refused.
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
         self.remove_stuck(cx);
-        let mut added = false;
-        for index in 0..self.vips.len() {
-            if self.state == State::Master && self.vips[index].standing == Standing::Refused {
-                self.add_address(cx, index);
-                self.announce_one(cx, index, true);
-                added = true;
-            }
-        }
-        if added {
-            self.announce_further(cx, self.config.garp.repeat);
+        if self.state == State::Master {
+            self.add_addresses(cx, &[Standing::Refused]);
         }
     }
 

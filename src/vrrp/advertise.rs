@@ -59,13 +59,13 @@ impl Instance {
         Some(packet)
     }
 
-    /// Sends an advert now, if there is a way to.
-    pub(super) fn send_advert(&mut self, cx: &mut Cx<'_>, priority: Priority) {
+    /// Sends an advert now; returns whether there was a way to.
+    pub(super) fn send_advert(&mut self, cx: &mut Cx<'_>, priority: Priority) -> bool {
         let Some(socket) = self.socket else {
-            return;
+            return false;
         };
         let Some(bytes) = self.advert(priority) else {
-            return;
+            return false;
         };
         let to = IpAddr::V4(ip::VRRP_GROUP_V4);
         cx.effect(Effect::Send(socket, Frame::Ip { to, bytes }));
@@ -75,6 +75,7 @@ impl Instance {
             self.stats.advert_sent += 1;
         }
         self.last_sent = Some(cx.now);
+        true
     }
 
     /// Sends the advert that was due at `due` and arms the timer for the next one. The period is

@@ -15,7 +15,7 @@ use super::view::InstanceView;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
-use crate::conf::model::plan::{Change, Step};
+use crate::conf::model::plan::Step;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId, SocketSpec};
 use crate::wire::ip::{self, parse_ipv4};
@@ -126,7 +126,7 @@ impl Domain {
         for step in plan {
             match step {
                 Step::Remove(config) => self.remove(now, &config, out),
-                Step::Update(config, change) => self.update(now, config, change, out),
+                Step::Update(config, _) => self.update(now, config, out),
                 Step::Add(config) => new.extend(self.add(now, config, out)),
                 Step::Keep(_) => {}
             }
@@ -180,19 +180,13 @@ impl Domain {
         Some(id)
     }
 
-    fn update(
-        &mut self,
-        now: Instant,
-        config: VrrpInstance,
-        change: Change,
-        out: &mut Vec<Action>,
-    ) {
+    fn update(&mut self, now: Instant, config: VrrpInstance, out: &mut Vec<Action>) {
         let Some(&id) = self.by_key.get(&config.key()) else {
             return;
         };
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.reconfigure(&mut cx, config, change);
+            instance.reconfigure(&mut cx, config);
         }
         self.watch(id);
         self.refresh(now, id, out);

@@ -9,35 +9,35 @@ use std::net::IpAddr;
 use super::instance::{Cx, Instance, Timer};
 use super::messages::{Line, say};
 use crate::base::Duration;
+use crate::conf::model::LogStyle;
 use crate::ops::{Effect, Frame};
 use crate::wire::arp;
 
 impl Instance {
     /// Announces every address `rounds` times, with the line that says so for each.
-    pub(super) fn announce(&mut self, cx: &mut Cx<'_>, rounds: u32) {
+    pub(super) fn announce(&self, cx: &mut Cx<'_>, rounds: u32) {
         for round in 0..rounds {
             for index in 0..self.vips.len() {
-                if self.vips[index].standing.is_there() {
-                    self.announce_one(cx, index, round == 0);
-                }
+                self.announce_one(cx, index, round == 0);
             }
         }
     }
 
-    /// Sends the rounds that follow after each address has been announced once.
-    pub(super) fn announce_further(&mut self, cx: &mut Cx<'_>, rounds: u32) {
-        for _ in 1..rounds {
-            for index in 0..self.vips.len() {
-                if self.vips[index].standing.is_there() {
-                    self.announce_one(cx, index, false);
-                }
+    /// Sends the rounds of a burst that follow after these addresses have been announced once.
+    pub(super) fn announce_further(&self, cx: &mut Cx<'_>, which: &[usize]) {
+        for _ in 1..self.config.garp.repeat {
+            for &index in which {
+                self.announce_one(cx, index, false);
             }
         }
     }
 
-    /// Sends one frame for one address; `first` writes the line that a burst begins.
+    /// Sends one frame for one address, if it is there; `first` writes the line that a burst begins.
     pub(super) fn announce_one(&self, cx: &mut Cx<'_>, index: usize, first: bool) {
         let vip = &self.vips[index];
+        if !vip.standing.is_there() {
+            return;
+        }
         let (Some(on), IpAddr::V4(address)) = (vip.on, vip.config.address) else {
             return;
         };
@@ -52,14 +52,14 @@ impl Instance {
         let burst = Line::AnnouncingOn { interface, address };
         let frame = Line::Announced { interface, address };
         match cx.style {
-            crate::conf::model::LogStyle::Current => {
+            LogStyle::Current => {
                 if first {
                     say(cx.style, &self.config.name, burst);
                 }
                 say(cx.style, &self.config.name, frame);
             }
             // 1.3.5 said so after the first frame.
-            crate::conf::model::LogStyle::V1_3 => {
+            LogStyle::V1_3 => {
                 say(cx.style, &self.config.name, frame);
                 if first {
                     say(cx.style, &self.config.name, burst);

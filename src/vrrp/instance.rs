@@ -8,7 +8,7 @@
 use std::net::Ipv4Addr;
 
 use super::Action;
-use super::addresses::{Fight, Vip};
+use super::addresses::{Fight, Standing, Vip};
 use super::advertise::advertised;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
@@ -145,6 +145,8 @@ pub(super) struct Instance {
     pub(super) advertised: Vec<Ipv4Addr>,
     pub(super) ip_id: u16,
     pub(super) last_sent: Option<Instant>,
+    /// When the addresses were last announced against a lower master.
+    insisted: Option<Instant>,
     pub(super) peers: Peers,
     pub(super) fight: Fight,
     /// The error of the socket, while it is broken.
@@ -185,6 +187,7 @@ impl Instance {
             advertised: Vec::new(),
             ip_id: 0,
             last_sent: None,
+            insisted: None,
             peers: Peers::default(),
             fight: Fight::default(),
             socket_error: None,
@@ -439,14 +442,25 @@ impl Instance {
                 from,
             };
             say(cx.style, name, line);
-            self.advertise(cx, cx.now);
-            // The other believed itself master and announced its own MAC address.
-            self.announce(cx, self.config.garp.lower_priority_repeat);
-            self.arm_burst(cx, Timer::LowerBurst, self.config.garp.lower_priority_delay);
+            self.insist(cx);
             return;
         }
         self.enter(cx, State::Backup);
         self.peers.master = Some(from);
+    }
+
+    /// Tells a lower master that there is a higher one, and the segment where the addresses are:
+    /// the other has announced its own MAC address. In a flood of such adverts the addresses are
+    /// announced twice an interval at most, and once more when it is over.
+    fn insist(&mut self, cx: &mut Cx<'_>) {
+        self.advertise(cx, cx.now);
+        let pause = self.config.advert_interval / 2;
+        if self.insisted.is_none_or(|at| cx.now >= at + pause) {
+            self.insisted = Some(cx.now);
+            self.announce(cx, self.config.garp.lower_priority_repeat);
+        }
+        let delay = self.config.garp.lower_priority_delay;
+        self.arm_burst(cx, Timer::LowerBurst, delay);
     }
 
     /// A host that stood still must not speak before it has listened: it steps back without a
@@ -527,8 +541,9 @@ impl Instance {
         match to {
             // RFC 3768 §6.4.3, shutdown: the backups need not wait for a timeout.
             State::Init | State::Fault => {
-                self.send_advert(cx, Priority::RESIGN);
-                say(cx.style, &self.config.name, Line::SentZero);
+                if self.send_advert(cx, Priority::RESIGN) {
+                    say(cx.style, &self.config.name, Line::SentZero);
+                }
             }
             State::Backup | State::Master => {}
         }
@@ -541,8 +556,14 @@ impl Instance {
         self.stats.become_master += 1;
         self.peers.master = None;
         self.advertise(cx, cx.now);
-        self.add_addresses(cx);
-        self.announce_further(cx, self.config.garp.repeat);
+        if !self.vips.is_empty() {
+            say(cx.style, &self.config.name, Line::SettingVips);
+        }
+        for vip in &mut self.vips {
+            vip.complained = false;
+        }
+        let lacking = [Standing::Absent, Standing::Refused, Standing::Stuck];
+        self.add_addresses(cx, &lacking);
         self.arm_burst(cx, Timer::SecondBurst, self.config.garp.delay);
         self.arm_refresh(cx);
     }

@@ -484,113 +484,123 @@ mod tests {
         Line::Entering { state, init }
     }
 
+    fn assert_texts(style: LogStyle, rows: &[(Line<'_>, &str)]) {
+        for &(line, expected) in rows {
+            assert_eq!(text(style, line), expected);
+        }
+    }
+
     // Output: lines of a log of keepalived 2.2.7, with -D -D, where that release has them.
     #[test]
-    fn current_lines_are_keepalived_2s() {
+    fn current_lines_about_states_are_keepalived_2s() {
+        let interface = "eth0";
+        let address = Ipv4Addr::new(192, 0, 2, 101);
+        assert_texts(
+            LogStyle::Current,
+            &[
+                (
+                    entering(State::Backup, true),
+                    "(VI_1) Entering BACKUP STATE (init)",
+                ),
+                (
+                    entering(State::Master, false),
+                    "(VI_1) Entering MASTER STATE",
+                ),
+                (entering(State::Fault, false), "(VI_1) Entering FAULT STATE"),
+                (
+                    Line::Fault(FaultReason::NoAddress, interface),
+                    "(VI_1) entering FAULT state (no IPv4 address for interface)",
+                ),
+                (
+                    Line::Fault(FaultReason::InterfaceDown, interface),
+                    "(VI_1) entering FAULT state (interface eth0 down)",
+                ),
+                (Line::Timeout, "(VI_1) Receive advertisement timeout"),
+                (Line::SentZero, "(VI_1) sent 0 priority"),
+                (Line::SettingVips, "(VI_1) setting VIPs."),
+                (Line::RemovingVips, "(VI_1) removing VIPs."),
+                (
+                    Line::AnnouncingOn { interface, address },
+                    "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.101",
+                ),
+                (
+                    Line::Announced { interface, address },
+                    "Sending gratuitous ARP on eth0 for 192.0.2.101",
+                ),
+                (
+                    Line::TooManyAddresses {
+                        given: 1000,
+                        room: 255,
+                    },
+                    "(VI_1) Number of VIPs (1000) exceeds maximum/space available in packet (max 255 addresses) - excess moved to eVIPs",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn current_lines_about_adverts_are_keepalived_2s() {
         let priority = Priority(50);
+        let higher = Priority(150);
         let ours = Priority(100);
         let from = FROM;
-        let on = "eth0";
-        let address = Ipv4Addr::new(192, 0, 2, 101);
-        let rows = [
-            (
-                entering(State::Backup, true),
-                "(VI_1) Entering BACKUP STATE (init)",
-            ),
-            (
-                entering(State::Master, false),
-                "(VI_1) Entering MASTER STATE",
-            ),
-            (entering(State::Fault, false), "(VI_1) Entering FAULT STATE"),
-            (
-                Line::Fault(FaultReason::NoAddress, on),
-                "(VI_1) entering FAULT state (no IPv4 address for interface)",
-            ),
-            (
-                Line::Fault(FaultReason::InterfaceDown, on),
-                "(VI_1) entering FAULT state (interface eth0 down)",
-            ),
-            (Line::Timeout, "(VI_1) Receive advertisement timeout"),
-            (
-                Line::BackupGotZero,
-                "(VI_1) Backup received priority 0 advertisement",
-            ),
-            (
-                Line::LowerDiscarded { priority, from },
-                "(VI_1) received lower priority (50) advert from 192.0.2.2 - discarding",
-            ),
-            (
-                Line::StartPreemptDelay(Duration::from_secs(3)),
-                "(VI_1) start preempt delay (3.000000)",
-            ),
-            (Line::StopPreemptDelay, "(VI_1) stop preempt delay"),
-            (
-                Line::MasterGotLower {
-                    priority,
-                    ours,
-                    from,
-                },
-                "(VI_1) Received advert from 192.0.2.2 with lower priority 50, ours 100, forcing new election",
-            ),
-            (
-                Line::MasterGotHigher {
-                    priority: Priority(150),
-                    ours,
-                    from,
-                },
-                "(VI_1) Master received advert from 192.0.2.2 with higher priority 150, ours 100",
-            ),
-            (
-                Line::MasterGotSame {
-                    priority: ours,
-                    from,
-                },
-                "(VI_1) Master received advert from 192.0.2.2 with same priority 100 but higher IP address than ours",
-            ),
-            (
-                Line::MasterGotZero,
-                "(VI_1) Master received priority 0 message",
-            ),
-            (Line::SentZero, "(VI_1) sent 0 priority"),
-            (Line::SettingVips, "(VI_1) setting VIPs."),
-            (Line::RemovingVips, "(VI_1) removing VIPs."),
-            (
-                Line::AnnouncingOn {
-                    interface: on,
-                    address,
-                },
-                "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.101",
-            ),
-            (
-                Line::Announced {
-                    interface: on,
-                    address,
-                },
-                "Sending gratuitous ARP on eth0 for 192.0.2.101",
-            ),
-            (
-                Line::TooManyAddresses {
-                    given: 1000,
-                    room: 255,
-                },
-                "(VI_1) Number of VIPs (1000) exceeds maximum/space available in packet (max 255 addresses) - excess moved to eVIPs",
-            ),
-            (
-                Line::Invalid(Complaint::Password, from),
-                "(VI_1) received an invalid passwd from 192.0.2.2!",
-            ),
-            (
-                Line::Invalid(Complaint::Ttl(64), from),
-                "(VI_1) invalid TTL/HL from 192.0.2.2. Received 64 and expect 255",
-            ),
-            (
-                Line::Invalid(Complaint::Checksum, from),
-                "(VI_1) Invalid VRRPv2 checksum from 192.0.2.2",
-            ),
-        ];
-        for (line, expected) in rows {
-            assert_eq!(text(LogStyle::Current, line), expected);
-        }
+        assert_texts(
+            LogStyle::Current,
+            &[
+                (
+                    Line::BackupGotZero,
+                    "(VI_1) Backup received priority 0 advertisement",
+                ),
+                (
+                    Line::MasterGotZero,
+                    "(VI_1) Master received priority 0 message",
+                ),
+                (
+                    Line::LowerDiscarded { priority, from },
+                    "(VI_1) received lower priority (50) advert from 192.0.2.2 - discarding",
+                ),
+                (
+                    Line::StartPreemptDelay(Duration::from_secs(3)),
+                    "(VI_1) start preempt delay (3.000000)",
+                ),
+                (Line::StopPreemptDelay, "(VI_1) stop preempt delay"),
+                (
+                    Line::MasterGotLower {
+                        priority,
+                        ours,
+                        from,
+                    },
+                    "(VI_1) Received advert from 192.0.2.2 with lower priority 50, ours 100, forcing new election",
+                ),
+                (
+                    Line::MasterGotHigher {
+                        priority: higher,
+                        ours,
+                        from,
+                    },
+                    "(VI_1) Master received advert from 192.0.2.2 with higher priority 150, ours 100",
+                ),
+                (
+                    Line::MasterGotSame {
+                        priority: ours,
+                        from,
+                    },
+                    "(VI_1) Master received advert from 192.0.2.2 with same priority 100 but higher IP address than ours",
+                ),
+                (
+                    Line::Invalid(Complaint::Password, from),
+                    "(VI_1) received an invalid passwd from 192.0.2.2!",
+                ),
+                (
+                    Line::Invalid(Complaint::Ttl(64), from),
+                    "(VI_1) invalid TTL/HL from 192.0.2.2. Received 64 and expect 255",
+                ),
+                (
+                    Line::Invalid(Complaint::Checksum, from),
+                    "(VI_1) Invalid VRRPv2 checksum from 192.0.2.2",
+                ),
+            ],
+        );
     }
 
     // Output: lines as administrators of CentOS 6 and 7 have them in /var/log/messages.

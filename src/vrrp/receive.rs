@@ -22,14 +22,15 @@ impl Instance {
         header: &Header,
         payload: &[u8],
     ) -> Option<Heard> {
-        match self.check(ttl, header, payload) {
-            Ok(()) => {}
+        let body = match self.check(ttl, header, payload) {
+            Ok(body) => body,
             Err(complaint) => {
+                // It is refused, but it did arrive: no firewall is in the way.
                 self.peers.heard = true;
                 self.complain(cx, complaint, from);
                 return None;
             }
-        }
+        };
         let priority = Priority(header.priority);
         self.stats.advert_rcvd += 1;
         if priority == Priority::RESIGN {
@@ -39,11 +40,16 @@ impl Instance {
             note(cx.style, &self.config.name, Note::Heard { from, priority });
         }
         self.peers.heard = true;
-        self.compare_addresses(cx, from, header, payload);
+        self.compare_addresses(cx, from, header, &body);
         Some(Heard { from, priority })
     }
 
-    fn check(&mut self, ttl: u8, header: &Header, payload: &[u8]) -> Result<(), Complaint> {
+    fn check<'a>(
+        &mut self,
+        ttl: u8,
+        header: &Header,
+        payload: &'a [u8],
+    ) -> Result<BodyV2<'a>, Complaint> {
         if header.version != 2 {
             self.stats.version_err += 1;
             return Err(Complaint::Version(header.version));
@@ -76,7 +82,7 @@ impl Instance {
             self.stats.checksum_err += 1;
             return Err(Complaint::Checksum);
         }
-        Ok(())
+        Ok(body)
     }
 
     fn check_auth(&mut self, header: &Header, body: &BodyV2<'_>) -> Result<(), Complaint> {
@@ -107,10 +113,13 @@ impl Instance {
 
     /// A list that differs from ours is worth a line, but no reason to ignore a master: keepalived
     /// has it so since 2.3.3.
-    fn compare_addresses(&mut self, cx: &Cx<'_>, from: Ipv4Addr, header: &Header, payload: &[u8]) {
-        let Some(body) = BodyV2::read(header, payload) else {
-            return;
-        };
+    fn compare_addresses(
+        &mut self,
+        cx: &Cx<'_>,
+        from: Ipv4Addr,
+        header: &Header,
+        body: &BodyV2<'_>,
+    ) {
         if body.addresses().eq(self.advertised.iter().copied()) {
             return;
         }

@@ -4,16 +4,19 @@
 //! the state because of an edit; a master whose addresses change touches the difference only.
 //! Driven by: `domain` at a reload, for instances in both configurations that differ.
 
+use super::addresses::Standing;
 use super::advertise::room;
 use super::instance::{Cx, Instance, State, Timer};
 use super::messages::{Line, say};
 use crate::conf::model::VrrpInstance;
-use crate::conf::model::plan::Change;
 
 impl Instance {
     /// Takes `config`, of the same key, over. Interfaces are looked up anew by the caller, who then
     /// calls [`Instance::settle`].
-    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance, change: Change) {
+    ///
+    /// What each field takes is decided here, field by field; the verdict of the plan, which is
+    /// the sum of them, says no more.
+    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance) {
         let old = std::mem::replace(&mut self.config, config);
         if old.priority != self.config.priority {
             let line = Line::EffectivePriority {
@@ -28,7 +31,7 @@ impl Instance {
         }
         match self.state {
             State::Master => self.reconfigure_master(cx, &old),
-            State::Backup => self.reconfigure_backup(cx, &old, change),
+            State::Backup => self.reconfigure_backup(cx, &old),
             State::Init | State::Fault => {}
         }
     }
@@ -46,7 +49,7 @@ impl Instance {
         }
     }
 
-    fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance, change: Change) {
+    fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {
         if self.priority().is_owner() {
             self.enter(cx, State::Master);
             return;
@@ -55,10 +58,9 @@ impl Instance {
             cx.disarm(self.id, Timer::PreemptDelay);
         }
         // A new interval or skew counts from now: a master that was edited alike needs the time.
-        let rearm = change >= Change::Rearm
-            || old.advert_interval != self.config.advert_interval
-            || old.priority != self.config.priority;
-        if rearm {
+        if old.advert_interval != self.config.advert_interval
+            || old.priority != self.config.priority
+        {
             let at = cx.now + self.master_down_interval();
             cx.arm(self.id, Timer::MasterDown, at);
         }
@@ -68,8 +70,7 @@ impl Instance {
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
         match self.state {
             State::Master => {
-                if self.add_missing(cx) {
-                    self.announce_further(cx, self.config.garp.repeat);
+                if self.add_addresses(cx, &[Standing::Absent]) {
                     self.arm_burst(cx, Timer::SecondBurst, self.config.garp.delay);
                 }
             }

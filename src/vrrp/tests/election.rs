@@ -245,3 +245,22 @@ fn periodic_bursts_come_if_asked_for() {
     let garps = lines.iter().filter(|line| line.contains("garp")).count();
     assert_eq!(garps, 6);
 }
+
+// Input: a hundred lower adverts in 100 ms, as a spoofer or a loop makes them. Output: each is
+// answered, but the addresses are announced once, and once more 5 s after the last.
+#[test]
+fn a_flood_of_lower_adverts_is_not_answered_by_a_flood_of_announcements() {
+    let mut calm = config();
+    calm.garp.lower_priority_delay = ms(5000);
+    let mut bench = Bench::master(calm);
+    let mut said = Vec::new();
+    for _ in 0..100 {
+        bench.now += ms(1);
+        said.extend(bench.hear("192.0.2.2", 50));
+    }
+    let garps = |lines: &[String]| lines.iter().filter(|line| line.contains("garp")).count();
+    assert_eq!(garps(&said), 1);
+    assert_eq!(said.len(), 101);
+    assert_eq!(garps(&bench.run(ms(4999))), 0);
+    assert_eq!(garps(&bench.run(ms(1))), 1);
+}

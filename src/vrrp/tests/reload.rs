@@ -49,6 +49,22 @@ fn a_master_touches_the_difference_of_its_addresses() {
     assert_eq!(bench.domain.next_deadline(), due);
 }
 
+// The rest of the burst is for the new address alone.
+#[test]
+fn only_a_new_address_is_announced() {
+    let mut twice = config();
+    twice.garp.repeat = 2;
+    let mut bench = Bench::master(twice);
+    let said = update(&mut bench, Change::Live, |new| {
+        new.garp.repeat = 2;
+        new.addresses.push(vip("192.0.2.102"));
+    });
+    assert_eq!(
+        said,
+        ["+192.0.2.102/32", "garp 192.0.2.102", "garp 192.0.2.102"]
+    );
+}
+
 #[test]
 fn an_edited_address_is_removed_before_it_is_added() {
     let mut bench = Bench::master(config());
@@ -84,7 +100,7 @@ fn a_new_priority_and_password_go_out_with_the_next_advert() {
 fn a_backup_that_becomes_the_owner_takes_over() {
     let mut bench = Bench::with(config());
     let said = update(&mut bench, Change::Live, |new| {
-        new.priority = Priority::OWNER
+        new.priority = Priority::OWNER;
     });
     assert_eq!(said, ["advert 255", "+192.0.2.101/32", "garp 192.0.2.101"]);
 }
@@ -99,7 +115,7 @@ fn a_new_interval_counts_from_the_last_advert() {
     let last = bench.now;
     bench.run(ms(400));
     update(&mut bench, Change::Rearm, |new| {
-        new.advert_interval = ms(5000)
+        new.advert_interval = ms(5000);
     });
     assert_eq!(bench.domain.next_deadline(), Some(last + ms(5000)));
     bench.run(ms(2000));
@@ -113,7 +129,7 @@ fn a_backup_waits_the_new_master_down_interval_from_the_reload_on() {
     bench.run(ms(2000));
     let now = bench.now;
     update(&mut bench, Change::Rearm, |new| {
-        new.advert_interval = ms(2000)
+        new.advert_interval = ms(2000);
     });
     let expected = now + ms(6000) + crate::base::Duration::from_micros(609_375);
     assert_eq!(bench.domain.next_deadline(), Some(expected));
