@@ -71,6 +71,9 @@ pub(super) enum Change {
 /// Messages of this many datagrams are handled in one turn.
 const BUDGET: usize = 32;
 
+/// Lists in a row, before other work has its turn.
+const LISTS: usize = 4;
+
 /// Whether a reading reached the end of what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Drained {
@@ -94,6 +97,8 @@ pub(super) struct Monitor {
     socket: Socket,
     mirror: Mirror,
     sequence: u32,
+    /// Messages were lost, and the list that makes up for them is still to be made.
+    stale: bool,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -117,66 +122,47 @@ impl Monitor {
             socket,
             mirror: Mirror::default(),
             sequence: 0,
+            stale: false,
         })
     }
 
-    /// Lists everything that exists and tells the difference to what was known.
+    /// Lists everything that exists and tells the difference to what was known. Should the kernel
+    /// drop messages meanwhile again and again, the rest is left to the next [`Monitor::read`].
     ///
     /// # Errors
     /// What the kernel says; the mirror is then what could be read.
     pub(super) fn list(&mut self, buffer: &mut [u8], out: &mut Vec<Change>) -> io::Result<()> {
-        // A list during which something changed is marked as inconsistent, but the change itself
-        // arrives on this very socket, before or after: nothing is missed.
-        let mut seen = Mirror::default();
-        let mut link = vec![0u8; LINK_HEADER];
-        link.extend_from_slice(&8u16.to_ne_bytes());
-        link.extend_from_slice(&IFLA_EXT_MASK.to_ne_bytes());
-        link.extend_from_slice(&RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
-        self.list_one(
-            Raw {
-                kind: RTM_GETLINK,
-                payload: &link,
-            },
-            buffer,
-            &mut seen,
-            out,
-        )?;
-        let address = [0u8; ADDRESS_HEADER];
-        self.list_one(
-            Raw {
-                kind: RTM_GETADDR,
-                payload: &address,
-            },
-            buffer,
-            &mut seen,
-            out,
-        )?;
+        for _ in 0..LISTS {
+            self.stale = false;
+            // What waits is older than the list. Read later it would pass for newer.
+            self.drain(usize::MAX, buffer, out)?;
+            self.list_once(buffer, out)?;
+            if !self.stale {
+                break;
+            }
+        }
+        Ok(())
+    }
 
-        let gone: Vec<_> = self
-            .mirror
-            .addresses
-            .iter()
-            .filter(|(key, _)| !seen.addresses.contains_key(key))
-            .map(|(_, address)| {
-                Change::Address(AddressChange {
-                    present: false,
-                    ..address.clone()
-                })
-            })
-            .chain(
-                self.mirror
-                    .links
-                    .iter()
-                    .filter(|(index, _)| !seen.links.contains_key(index))
-                    .map(|(_, link)| {
-                        Change::Link(LinkChange {
-                            state: None,
-                            ..link.clone()
-                        })
-                    }),
-            )
-            .collect();
-        for change in gone {
+    /// A list during which something changes is marked as inconsistent, but the change itself
+    /// arrives on this very socket, in its place in the order of things: nothing is missed.
+    fn list_once(&mut self, buffer: &mut [u8], out: &mut Vec<Change>) -> io::Result<()> {
+        let mut seen = Mirror::default();
+        let mut payload = vec![0u8; LINK_HEADER];
+        payload.extend_from_slice(&8u16.to_ne_bytes());
+        payload.extend_from_slice(&IFLA_EXT_MASK.to_ne_bytes());
+        payload.extend_from_slice(&RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+        let links = Raw {
+            kind: RTM_GETLINK,
+            payload: &payload,
+        };
+        self.list_one(links, buffer, &mut seen, out)?;
+        let addresses = Raw {
+            kind: RTM_GETADDR,
+            payload: &[0u8; ADDRESS_HEADER],
+        };
+        self.list_one(addresses, buffer, &mut seen, out)?;
+        for change in self.mirror.missing_from(&seen) {
             self.mirror.take(change, out);
         }
         Ok(())
@@ -200,8 +186,11 @@ impl Monitor {
             let read = match self.receive(buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // Changes were lost while listing: the list itself is still complete.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => continue,
+                // The list itself is complete, but not what happened since.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    self.stale = true;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let mirror = &mut self.mirror;
@@ -228,15 +217,31 @@ impl Monitor {
     /// # Errors
     /// Only what makes the socket useless.
     pub(super) fn read(&mut self, buffer: &mut [u8], out: &mut Vec<Change>) -> io::Result<Drained> {
-        for _ in 0..BUDGET {
+        let drained = self.drain(BUDGET, buffer, out)?;
+        if !self.stale {
+            return Ok(drained);
+        }
+        log::warn!(target: ident::VRRP, "Netlink: the kernel dropped messages, listing links and addresses anew");
+        self.list(buffer, out)?;
+        // The list has read past what epoll announced.
+        Ok(Drained::Rest)
+    }
+
+    /// Reads up to `budget` datagrams that are there.
+    fn drain(
+        &mut self,
+        budget: usize,
+        buffer: &mut [u8],
+        out: &mut Vec<Change>,
+    ) -> io::Result<Drained> {
+        for _ in 0..budget {
             let read = match self.receive(buffer) {
                 Ok(read) => read,
                 Err(error) => match (error.kind(), error.raw_os_error()) {
                     (io::ErrorKind::WouldBlock, _) => return Ok(Drained::All),
                     (io::ErrorKind::Interrupted, _) => continue,
                     (_, Some(libc::ENOBUFS)) => {
-                        log::warn!(target: ident::VRRP, "Netlink: the kernel dropped messages, listing links and addresses anew");
-                        self.list(buffer, out)?;
+                        self.stale = true;
                         continue;
                     }
                     _ => return Err(error),
@@ -264,6 +269,31 @@ impl AsRawFd for Monitor {
 }
 
 impl Mirror {
+    /// What is known here and not in `other`, as changes that say it is gone.
+    fn missing_from(&self, other: &Self) -> Vec<Change> {
+        let addresses = self
+            .addresses
+            .iter()
+            .filter(|(key, _)| !other.addresses.contains_key(key))
+            .map(|(_, address)| {
+                Change::Address(AddressChange {
+                    present: false,
+                    ..address.clone()
+                })
+            });
+        let links = self
+            .links
+            .iter()
+            .filter(|(index, _)| !other.links.contains_key(index))
+            .map(|(_, link)| {
+                Change::Link(LinkChange {
+                    state: None,
+                    ..link.clone()
+                })
+            });
+        addresses.chain(links).collect()
+    }
+
     /// Notes a change and passes it on if it is one.
     fn take(&mut self, change: Change, out: &mut Vec<Change>) {
         let news = match &change {
@@ -543,6 +573,32 @@ mod tests {
             mirror.take(change, &mut out);
         }
         assert_eq!(out, [address(false)]);
+    }
+
+    // Input: two links with an address each, of which the list has one. Output: the other's address
+    // is gone, then the link.
+    #[test]
+    fn what_a_new_list_lacks_is_gone() {
+        let mut known = Mirror::default();
+        let mut listed = Mirror::default();
+        let mut out = Vec::new();
+        for change in [link(true), address(true)] {
+            known.take(change, &mut out);
+        }
+        assert_eq!(
+            known.missing_from(&listed),
+            [
+                address(false),
+                Change::Link(LinkChange {
+                    index: IfIndex::new(2).unwrap(),
+                    name: "eth0".to_owned(),
+                    state: None,
+                })
+            ]
+        );
+        listed.take(link(true), &mut out);
+        listed.take(address(true), &mut out);
+        assert_eq!(known.missing_from(&listed), []);
     }
 
     // The loopback link of this machine, whatever else it has.

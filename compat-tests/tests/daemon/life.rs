@@ -188,6 +188,37 @@ fn a_lost_link_takes_the_address_away() {
     bed.wait_address(VIP, true);
 }
 
+/// Input: a worker that sleeps while the kernel has more news than fits into its socket, among them
+/// that its link is down. Output: on waking it lists everything anew and acts on the link.
+#[test]
+fn news_that_the_kernel_dropped_are_made_up_for() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let _daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    let worker = bed.pid("vrrp");
+    signal(worker, Signal::SIGSTOP);
+    let address = |number: u32| format!("10.{}.{}.1/32 dev lo", number / 250, number % 250);
+    let lines = |verb: &str| {
+        (0..3000)
+            .map(|number| format!("addr {verb} {}\n", address(number)))
+            .collect::<String>()
+    };
+    bed.host.ip_batch(&lines("add")).unwrap();
+    bed.host
+        .must(&["ip", "link", "set", "eth0", "down"])
+        .unwrap();
+    bed.host.ip_batch(&lines("del")).unwrap();
+    signal(worker, Signal::SIGCONT);
+    bed.wait_log("listing links and addresses anew");
+    bed.wait_log("(VI_1) Entering FAULT STATE");
+    bed.wait_address(VIP, false);
+    bed.host.must(&["ip", "link", "set", "eth0", "up"]).unwrap();
+    bed.wait_address(VIP, true);
+}
+
 /// Input: a log daemon that never reads, with room for two lines. Output: the daemon starts, takes
 /// its address, adverts at its pace, and stops.
 #[test]
