@@ -170,6 +170,7 @@ impl EventLoop {
     /// What makes it senseless to go on.
     pub(super) fn turn(&mut self, patience: Option<Duration>) -> io::Result<Turn> {
         self.wait(patience)?;
+        logger::hold();
         self.now = clock::now();
         let mut turn = Turn::default();
         self.collect();

@@ -239,6 +239,9 @@ impl Drivers {
     fn open(&mut self, id: SocketId, spec: &SocketSpec, answers: &mut Vec<Answer>) {
         match self.try_open(id, spec) {
             Ok(socket) => {
+                if *spec == SocketSpec::Link {
+                    log::info!(target: ident::VRRP, "Registering gratuitous ARP shared channel");
+                }
                 self.sockets.insert(id, socket);
             }
             Err(error) => answers.push(Answer::SocketFailed(id, errno(&error))),

@@ -61,6 +61,8 @@ static WORKER: AtomicI32 = AtomicI32::new(0);
 static PARENT: AtomicI32 = AtomicI32::new(0);
 /// Whether lines wait, so that the loop need not take the lock to know.
 static PENDING: AtomicBool = AtomicBool::new(false);
+/// Whether lines are kept back until the next flush.
+static HELD: AtomicBool = AtomicBool::new(false);
 static LOGGER: std::sync::OnceLock<Logger> = std::sync::OnceLock::new();
 
 struct Logger {
@@ -91,8 +93,24 @@ pub fn set_pids(parent: i32, worker: i32) {
     WORKER.store(worker, Ordering::Relaxed);
 }
 
+/// Leaves the lines that wait, and the socket, to the process that forked this one.
+pub fn start_afresh() {
+    if let Some(syslog) = LOGGER.get().and_then(|logger| logger.syslog.as_ref()) {
+        let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
+        *syslog = Syslog::new(Path::new(SYSLOG_SOCKET));
+        PENDING.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Keeps lines back, as far as there is room, until the next [`flush`]: an advert that a line tells
+/// of shall leave before the line does.
+pub fn hold() {
+    HELD.store(true, Ordering::Relaxed);
+}
+
 /// Tries to hand waiting lines on; true if some still wait.
 pub fn flush() -> bool {
+    HELD.store(false, Ordering::Relaxed);
     if !PENDING.load(Ordering::Relaxed) {
         return false;
     }
@@ -140,8 +158,9 @@ impl Log for Logger {
         if let Some(syslog) = &self.syslog {
             let line = self.line(record);
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
-            syslog.push(line);
-            PENDING.store(syslog.waits(), Ordering::Relaxed);
+            let held = HELD.load(Ordering::Relaxed);
+            syslog.push(line, held);
+            PENDING.store(held || syslog.waits(), Ordering::Relaxed);
         }
     }
 
@@ -263,9 +282,12 @@ impl Syslog {
         self.socket.is_some() && (!self.queue.is_empty() || self.lost > 0)
     }
 
-    fn push(&mut self, line: String) {
-        self.flush();
-        if self.queue.is_empty() && self.lost == 0 && self.send(&line) {
+    fn push(&mut self, line: String, hold: bool) {
+        let room = self.lost == 0 && self.queued_bytes + line.len() <= QUEUE_BYTES;
+        if !(hold && room) {
+            self.flush();
+        }
+        if !hold && self.queue.is_empty() && self.lost == 0 && self.send(&line) {
             return;
         }
         if self.lost > 0 || self.queued_bytes + line.len() > QUEUE_BYTES {
@@ -396,7 +418,7 @@ mod tests {
         let daemon = listen(&path);
         let mut syslog = Syslog::new(&path);
         for number in 0..5000 {
-            syslog.push(format!("{number:0100}"));
+            syslog.push(format!("{number:0100}"), false);
         }
         assert!(syslog.waits());
         assert!(syslog.queued_bytes <= QUEUE_BYTES);
@@ -417,20 +439,47 @@ mod tests {
         )));
     }
 
+    // Input: lines while they are held, more than there is room for. Output: nothing is sent while
+    // there is room; then all of it in order, none lost.
+    #[test]
+    fn held_lines_leave_at_the_flush_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let daemon = listen(&path);
+        let mut syslog = Syslog::new(&path);
+        syslog.push("first".to_owned(), true);
+        assert_eq!(received(&daemon), [""; 0]);
+        let mut lines = vec!["first".to_owned()];
+        let mut seen = Vec::new();
+        for number in 0..800 {
+            let line = format!("{number:0100}");
+            lines.push(line.clone());
+            syslog.push(line, true);
+            seen.extend(received(&daemon));
+        }
+        syslog.flush();
+        while syslog.waits() {
+            seen.extend(received(&daemon));
+            syslog.flush();
+        }
+        seen.extend(received(&daemon));
+        assert_eq!(seen, lines);
+    }
+
     #[test]
     fn a_restarted_log_daemon_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut syslog = Syslog::new(&path);
-        syslog.push("before there is a daemon".to_owned());
+        syslog.push("before there is a daemon".to_owned(), false);
         syslog.tried = None;
         let first = listen(&path);
-        syslog.push("one".to_owned());
+        syslog.push("one".to_owned(), false);
         assert_eq!(received(&first), ["before there is a daemon", "one"]);
         drop(first);
         std::fs::remove_file(&path).unwrap();
         let second = listen(&path);
-        syslog.push("two".to_owned());
+        syslog.push("two".to_owned(), false);
         assert_eq!(received(&second), ["two"]);
     }
 

@@ -297,11 +297,10 @@ impl Supervisor<'_> {
     }
 
     fn start_worker(&mut self, ready: &mut Option<PipeWriter>) -> io::Result<()> {
-        // Lines that wait would else be sent twice.
-        logger::flush_at_exit(Duration::from_millis(50));
         let parent = getpid();
         match sys::fork()? {
             Fork::Child => {
+                logger::start_afresh();
                 let ledger = std::mem::replace(&mut self.ledger, Ledger::unnamed()?);
                 let status = worker::run(&self.settings.worker, ledger, parent, ready.take());
                 logger::flush_at_exit(Duration::from_millis(200));

@@ -134,6 +134,9 @@ impl<'a> Worker<'a> {
         let mut loader = Loader::new(&options.config, options.load.clone());
         while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
         let loaded = loader.finish();
+        for file in &loaded.config.files {
+            log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
+        }
         report(&loaded.diagnostics);
         if let Some(status) = loaded.diagnostics.blocks_start() {
             if !options.console {
