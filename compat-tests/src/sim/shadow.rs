@@ -271,13 +271,16 @@ impl World {
     #[must_use]
     pub fn holding(&self, host: usize, instance: &VrrpInstance) -> Holding {
         let kernel = &self.hosts[host].kernel;
+        let running = self.hosts[host].process.is_some();
         let present = |address: &VirtualAddress| {
             let name = address.interface.as_ref().unwrap_or(&instance.interface);
             let Some((index, _)) = kernel.link_named(name) else {
                 return false;
             };
             kernel.addresses().iter().any(|a| {
-                a.spec.interface == index
+                // Without a daemon an owner's own address is the administrator's business.
+                (running || a.protocol != 0)
+                    && a.spec.interface == index
                     && a.spec.address == address.address
                     && a.spec.prefix_len == address.prefix_len
             })

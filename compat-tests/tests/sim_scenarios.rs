@@ -1,0 +1,743 @@
+//! Directed scenarios in the simulator, whose outcome is known beforehand.
+//!
+//! Owns: times and effects of every fault that the document's reader may cause, to the microsecond
+//! where the protocol fixes it. Never does: choose at random; `simulate` does. The shadow's
+//! invariants are checked in each of them as well.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use compat_tests::sim::ipvs::ServiceId;
+use compat_tests::sim::kernel::Traits;
+use compat_tests::sim::network::Place;
+use compat_tests::sim::noise::{self, Flaw};
+use compat_tests::sim::random::guarded;
+use compat_tests::sim::setup::{self, config, host, instance, real_server, service, vip};
+use compat_tests::sim::shadow::Holding;
+use compat_tests::sim::trace;
+use compat_tests::sim::world::{HostSetup, Server, World};
+use keepalived_rs::base::{Duration, Instant};
+use keepalived_rs::conf::model::{Config, Garp, InitialState, Priority, VrrpInstance};
+
+/// The virtual router of the scenarios.
+const ROUTER: (usize, u8) = (0, 51);
+/// The hosts.
+const R1: usize = 0;
+const R2: usize = 1;
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// (256 - priority) / 256 s.
+fn skew(priority: u64) -> Duration {
+    Duration::from_micros((256 - priority) * 1_000_000 / 256)
+}
+
+/// Runs a scenario; a failure shows its trace.
+fn scenario(run: impl FnOnce()) {
+    if let Err(failure) = guarded(0, true, run) {
+        panic!("{failure}");
+    }
+}
+
+fn world(configs: Vec<Config>) -> World {
+    let mut world = World::new(7, 1);
+    for (number, config) in (0..).zip(configs) {
+        world.add_host(host(number, 1, config));
+    }
+    world
+}
+
+fn routers(instances: Vec<VrrpInstance>) -> World {
+    world(instances.into_iter().map(|i| config(vec![i])).collect())
+}
+
+/// Two routers of priority 200 and 100 that run and have settled: the first is master.
+fn pair() -> World {
+    settled(vec![instance(51, 200), instance(51, 100)])
+}
+
+fn settled(instances: Vec<VrrpInstance>) -> World {
+    let mut world = routers(instances);
+    start_all(&mut world);
+    assert_eq!(world.owners(ROUTER), [R1]);
+    world
+}
+
+fn start_all(world: &mut World) {
+    for host in 0..world.hosts.len() {
+        world.start(host);
+    }
+    world.settle();
+}
+
+/// When `host` (from 0) sent adverts of VRID 51 with `priority`.
+fn adverts(host: usize, priority: u8) -> Vec<Instant> {
+    let name = format!(" r{} ", host + 1);
+    let advert = format!("advert vrid 51 prio {priority}");
+    let mut times = trace::times(&[&name, &advert]);
+    // "prio 1" is also in "prio 100".
+    let longer: Vec<_> = (0..=9)
+        .flat_map(|digit| trace::times(&[&name, &format!("{advert}{digit}")]))
+        .collect();
+    times.retain(|at| !longer.contains(at));
+    times
+}
+
+/// Asserts that something happened `after` a frame that was sent at `sent` and had to travel.
+fn assert_after(happened: Instant, sent: Instant, after: Duration) {
+    let earliest = sent + after + Duration::from_micros(60);
+    let latest = sent + after + Duration::from_micros(100);
+    assert!(
+        (earliest..=latest).contains(&happened),
+        "{happened:?} is not {after:?} after {sent:?} and its way"
+    );
+}
+
+/// The first address of a virtual router.
+fn vip_of(vrid: u8) -> IpAddr {
+    IpAddr::V4(setup::virtual_address(vrid, 0))
+}
+
+#[test]
+fn a_lone_router_becomes_master_after_the_master_down_interval() {
+    scenario(|| {
+        let mut world = routers(vec![instance(51, 100)]);
+        let start = world.now;
+        world.start(R1);
+        world.settle();
+        assert_eq!(adverts(R1, 100)[0], start + secs(3) + skew(100));
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+#[test]
+fn adverts_keep_their_period_to_the_microsecond() {
+    scenario(|| {
+        let mut world = settled(vec![instance(51, 100)]);
+        world.run_for(secs(100));
+        let times = adverts(R1, 100);
+        assert!(times.len() > 100);
+        for pair in times.windows(2) {
+            assert_eq!(pair[1].saturating_since(pair[0]), secs(1));
+        }
+    });
+}
+
+#[test]
+fn a_crashed_master_is_replaced_after_three_adverts_and_skew() {
+    scenario(|| {
+        let mut world = pair();
+        world.kill(R1);
+        let last = *adverts(R1, 200).last().unwrap();
+        world.settle();
+        assert_after(adverts(R2, 100)[0], last, secs(3) + skew(100));
+        assert_eq!(trace::count(&["advert vrid 51 prio 0"]), 0);
+    });
+}
+
+#[test]
+fn a_stopped_master_resigns_and_is_replaced_after_skew() {
+    scenario(|| {
+        let mut world = pair();
+        let stop = world.now;
+        world.stop(R1);
+        world.settle();
+        assert_eq!(adverts(R1, 0), [stop]);
+        assert_after(adverts(R2, 100)[0], stop, skew(100));
+        assert_eq!(world.owners(ROUTER), [R2]);
+    });
+}
+
+#[test]
+fn a_stopped_backup_says_nothing() {
+    scenario(|| {
+        let mut world = pair();
+        world.stop(R2);
+        world.settle();
+        assert_eq!(trace::count(&[" r2 advert"]), 0);
+    });
+}
+
+#[test]
+fn a_better_router_that_starts_later_preempts() {
+    scenario(|| {
+        let mut world = routers(vec![instance(51, 200), instance(51, 100)]);
+        world.start(R2);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        let start = world.now;
+        world.start(R1);
+        world.settle();
+        assert_eq!(adverts(R1, 200)[0], start + secs(3) + skew(200));
+        assert_eq!(world.owners(ROUTER), [R1]);
+        // The lesser one yields without a word.
+        assert_eq!(adverts(R2, 0), []);
+        let yielded = trace::times(&[" r2 ", "kernel - 198.51.51.1"]);
+        assert_after(yielded[0], adverts(R1, 200)[0], Duration::ZERO);
+    });
+}
+
+#[test]
+fn state_master_waits_one_advert_only() {
+    scenario(|| {
+        let mut hopeful = instance(51, 200);
+        hopeful.initial_state = InitialState::Master;
+        let mut world = routers(vec![hopeful, instance(51, 100)]);
+        world.start(R2);
+        world.settle();
+        let start = world.now;
+        world.start(R1);
+        world.settle();
+        // One advert interval and the least skew, (256 - 255) / 256 s.
+        assert_eq!(adverts(R1, 200)[0], start + secs(1) + skew(255));
+    });
+}
+
+#[test]
+fn nopreempt_leaves_a_lesser_master_alone() {
+    scenario(|| {
+        let mut patient = instance(51, 200);
+        patient.no_preempt = true;
+        let mut world = routers(vec![patient, instance(51, 100)]);
+        world.start(R2);
+        world.settle();
+        world.start(R1);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.stop(R2);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+#[test]
+fn preempt_delay_tolerates_a_lesser_master_for_that_long() {
+    scenario(|| {
+        let mut slow = instance(51, 200);
+        slow.preempt_delay = secs(20);
+        let mut world = routers(vec![slow, instance(51, 100)]);
+        world.start(R2);
+        world.settle();
+        let start = world.now;
+        world.start(R1);
+        world.run_for(secs(60));
+        assert_eq!(world.owners(ROUTER), [R1]);
+        let took = adverts(R1, 200)[0].saturating_since(start);
+        // The delay begins with the first advert heard; a down time follows the last one obeyed.
+        assert!(
+            took >= secs(20) + skew(200) && took <= secs(24) + skew(200),
+            "{took:?}"
+        );
+    });
+}
+
+// Two masters of equal priority meet: the higher address wins (RFC 3768 §6.4.3), and whoever has
+// won says so to the segment.
+#[test]
+fn of_equals_the_higher_address_wins() {
+    scenario(|| {
+        let mut world = routers(vec![instance(51, 100), instance(51, 100)]);
+        world.cut(0, &[Place::Host(R1)], &[Place::Host(R2)], true);
+        start_all(&mut world);
+        assert_eq!(world.owners(ROUTER), [R1, R2]);
+        world.mend(0);
+        world.run_for(secs(1) + ms(1));
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.settle();
+    });
+}
+
+#[test]
+fn the_owner_is_master_at_once_and_keeps_its_own_address() {
+    scenario(|| {
+        let mut owner = instance(51, 255);
+        owner.initial_state = InitialState::Master;
+        owner.addresses = vec![vip(setup::host_address(0, 0), 24)];
+        let mut backup = instance(51, 100);
+        backup.addresses.clone_from(&owner.addresses);
+        let mut world = routers(vec![owner, backup]);
+        world.start(R2);
+        let start = world.now;
+        world.start(R1);
+        world.settle();
+        assert!(adverts(R1, 255)[0].saturating_since(start) <= Duration::from_micros(1));
+        assert_eq!(trace::count(&[" r1 kernel"]), 0);
+        world.stop(R1);
+        assert!(
+            world.hosts[R1]
+                .kernel
+                .has(IpAddr::V4(setup::host_address(0, 0)))
+        );
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+    });
+}
+
+#[test]
+fn a_master_without_a_link_lets_go_and_comes_back() {
+    scenario(|| {
+        let mut world = pair();
+        let cut = world.now;
+        world.set_link(R1, "eth0", true, false);
+        world.run_for(ms(1));
+        assert_eq!(world.owners(ROUTER), []);
+        assert_eq!(trace::count(&[" r1 ", "Entering FAULT STATE"]), 1);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        let took = adverts(R2, 100)[0].saturating_since(cut);
+        assert!(took <= secs(3) + skew(100), "{took:?}");
+        world.set_link(R1, "eth0", true, true);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+#[test]
+fn an_interface_that_comes_back_under_another_index_serves_again() {
+    scenario(|| {
+        let mut world = pair();
+        let unplugged = world.unplug(R1, "eth0").unwrap();
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.replug(R1, unplugged);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+#[test]
+fn after_a_partition_the_better_master_stays_and_the_other_yields_silently() {
+    scenario(|| {
+        let mut world = pair();
+        let lost = world.now;
+        world.cut(
+            0,
+            &[Place::Host(R1), Place::Client],
+            &[Place::Host(R2)],
+            true,
+        );
+        world.run_for(secs(20));
+        assert_eq!(world.owners(ROUTER), [R1, R2]);
+        world.mend(0);
+        world.run_for(secs(1) + ms(1));
+        assert_eq!(world.owners(ROUTER), [R1]);
+        world.settle();
+        // Adverts went on all the time, at their period.
+        let since = adverts(R1, 200).into_iter().filter(|at| *at > lost);
+        let since: Vec<_> = since.collect();
+        assert!(
+            since
+                .windows(2)
+                .all(|w| w[1].saturating_since(w[0]) <= secs(1))
+        );
+    });
+}
+
+// A master that a stray lesser advert contradicts answers at once and announces its addresses.
+#[test]
+fn a_master_that_hears_a_lesser_one_insists() {
+    scenario(|| {
+        let mut world = pair();
+        world.cut(0, &[Place::Host(R1)], &[Place::Host(R2)], false);
+        world.run_for(secs(10));
+        assert_eq!(world.owners(ROUTER), [R1, R2]);
+        let heard = *adverts(R2, 100).last().unwrap();
+        let arps = trace::times(&[" r1 ", "arp 198.51.51.1"]);
+        let answer = arps.iter().find(|at| **at > heard).copied().unwrap();
+        assert_after(answer, heard, Duration::ZERO);
+        world.mend(0);
+        world.settle();
+    });
+}
+
+#[test]
+fn a_master_that_slept_listens_before_it_speaks() {
+    for (own, other) in [(200, 100), (100, 100)] {
+        scenario(|| {
+            let mut world = routers(vec![instance(51, own), instance(51, other)]);
+            world.start(R1);
+            world.run_for(secs(5));
+            world.start(R2);
+            world.settle();
+            let slept = world.now;
+            assert_eq!(world.owners(ROUTER), [R1]);
+            world.pause(R1, secs(10));
+            world.run_for(secs(10));
+            assert_eq!(world.owners(ROUTER), [R2]);
+            world.settle();
+            let best = if own > other { R1 } else { R2 };
+            assert_eq!(world.owners(ROUTER), [best]);
+            if best == R2 {
+                assert!(adverts(R1, own).iter().all(|at| *at <= slept));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_short_nap_changes_nothing() {
+    scenario(|| {
+        let mut world = pair();
+        world.pause(R1, ms(1500));
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&["Entering"]), 3, "two starts and one master");
+    });
+}
+
+#[test]
+fn a_worker_that_dies_leaves_no_second_master() {
+    scenario(|| {
+        let mut world = pair();
+        world.crash_worker(R1, secs(0));
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+        world.crash_worker(R1, secs(10));
+        world.run_for(secs(9));
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+// The ledger is lost as well: the node finds the addresses of an earlier run.
+#[test]
+fn leftovers_of_a_killed_daemon_are_taken_away_at_the_next_start() {
+    for address_protocol in [false, true] {
+        scenario(|| {
+            let mut world = pair();
+            world.hosts[R1].kernel.traits.address_protocol = address_protocol;
+            world.hosts[R1].ledger_lost = true;
+            world.kill(R1);
+            world.settle();
+            assert_eq!(world.owners(ROUTER), [R1, R2]);
+            world.start(R1);
+            world.run_for(ms(1));
+            assert_eq!(world.owners(ROUTER), [R2]);
+            world.settle();
+            assert_eq!(world.owners(ROUTER), [R1]);
+        });
+    }
+}
+
+#[test]
+fn an_address_that_somebody_removes_is_back_within_50_ms() {
+    scenario(|| {
+        let mut world = pair();
+        world.remove_address(R1, vip_of(51));
+        assert_eq!(world.owners(ROUTER), []);
+        world.run_for(ms(50));
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&[" r2 ", "Entering MASTER"]), 0);
+    });
+}
+
+// Input: .101 and .102 in one subnet; somebody removes the first, which takes the second along.
+#[test]
+fn secondary_addresses_that_went_with_their_primary_come_back() {
+    scenario(|| {
+        let mut two = instance(51, 200);
+        two.addresses = (0..3)
+            .map(|n| vip(setup::virtual_address(51, n), 24))
+            .collect();
+        let mut other = two.clone();
+        other.priority = Priority(100);
+        let mut world = settled(vec![two.clone(), other]);
+        world.remove_address(R1, vip_of(51));
+        assert_eq!(world.holding(R1, &two), Holding::Nothing);
+        world.settle();
+        assert_eq!(world.holding(R1, &two), Holding::All);
+        // A reload that drops the first does the same.
+        let mut less = two.clone();
+        less.addresses.remove(0);
+        world.reload(
+            R2,
+            &config(vec![VrrpInstance {
+                priority: Priority(100),
+                ..less.clone()
+            }]),
+        );
+        world.reload(R1, &config(vec![less.clone()]));
+        world.settle();
+        assert_eq!(world.holding(R1, &less), Holding::All);
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&[" r2 ", "Entering MASTER"]), 0);
+    });
+}
+
+#[test]
+fn a_reload_without_a_change_does_nothing() {
+    scenario(|| {
+        let mut world = with_service();
+        for host in [R1, R2] {
+            let config = world.hosts[host].config.clone();
+            // The world itself asserts that there is not one effect.
+            world.reload(host, &config);
+        }
+        world.settle();
+    });
+}
+
+#[test]
+fn a_reload_of_the_priority_moves_the_addresses_without_a_gap_in_adverts() {
+    scenario(|| {
+        let mut world = pair();
+        world.reload(R1, &config(vec![instance(51, 50)]));
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.reload(R1, &config(vec![instance(51, 250)]));
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&["advert vrid 51 prio 0"]), 0);
+    });
+}
+
+#[test]
+fn an_instance_that_a_reload_removes_resigns_and_leaves_nothing() {
+    scenario(|| {
+        let mut both = config(vec![instance(51, 200), instance(52, 200)]);
+        let other = config(vec![instance(51, 100), instance(52, 100)]);
+        let mut world = world(vec![both.clone(), other]);
+        start_all(&mut world);
+        both.vrrp_instances.remove(0);
+        let reload = world.now;
+        world.reload(R1, &both);
+        world.settle();
+        assert_eq!(adverts(R1, 0), [reload]);
+        assert!(!world.hosts[R1].kernel.has(vip_of(51)));
+        assert_eq!(world.owners(ROUTER), [R2]);
+        assert_eq!(world.owners((0, 52)), [R1]);
+        assert_after(adverts(R2, 100)[0], reload, skew(100));
+    });
+}
+
+#[test]
+fn flawed_packets_change_nothing() {
+    scenario(|| {
+        let mut world = pair();
+        let before = trace::count(&["Entering"]);
+        for flaw in Flaw::ALL {
+            for priority in [0, 254, 255] {
+                world.inject(0, &noise::packet(&instance(51, 1), priority, flaw));
+                world.run_for(ms(300));
+            }
+        }
+        world.settle();
+        assert_eq!(trace::count(&["Entering"]), before);
+        assert_eq!(world.owners(ROUTER), [R1]);
+    });
+}
+
+// The check on that test: the same packet without a flaw is obeyed.
+#[test]
+fn a_sound_packet_of_a_stranger_is_obeyed() {
+    scenario(|| {
+        let mut world = pair();
+        let mut packet = noise::packet(&instance(51, 1), 254, Flaw::Ttl);
+        packet[8] = 255;
+        compat_tests::sim::wire::complete_ip_header(&mut packet, None, 1);
+        world.set_link(R2, "eth0", true, false);
+        world.inject(0, &packet);
+        world.run_for(ms(1));
+        assert_eq!(world.owners(ROUTER), []);
+        world.set_link(R2, "eth0", true, true);
+        world.settle();
+    });
+}
+
+#[test]
+fn gratuitous_arps_come_in_two_bursts() {
+    scenario(|| {
+        let mut careful = instance(51, 200);
+        careful.garp = Garp {
+            repeat: 3,
+            delay: secs(4),
+            refresh: secs(10),
+            refresh_repeat: 2,
+            ..Garp::default()
+        };
+        let mut world = routers(vec![careful]);
+        world.start(R1);
+        world.run_for(secs(30));
+        let master = adverts(R1, 200)[0];
+        let arps: Vec<_> = trace::times(&["arp 198.51.51.1"])
+            .iter()
+            .map(|at| at.saturating_since(master).as_secs())
+            .collect();
+        assert_eq!(arps, [0, 0, 0, 4, 4, 4, 10, 10, 20, 20]);
+    });
+}
+
+const VIRTUAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const SERVICE: ServiceId = (IpAddr::V4(VIRTUAL), 3306, 6);
+
+fn server(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, number)
+}
+
+fn socket(number: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(server(number)), 3306)
+}
+
+fn service_config(priority: u8) -> Config {
+    let mut service = service(VIRTUAL, 3306);
+    service.real_servers = vec![real_server(server(1), 3306), real_server(server(2), 3306)];
+    Config {
+        virtual_servers: vec![service],
+        ..config(vec![instance(51, priority)])
+    }
+}
+
+/// The pair with a service of two servers on both.
+fn with_service() -> World {
+    let mut world = world(vec![service_config(200), service_config(100)]);
+    world.servers.insert(socket(1), Server::Up);
+    world.servers.insert(socket(2), Server::Up);
+    start_all(&mut world);
+    world
+}
+
+fn destinations(world: &World, host: usize) -> Vec<SocketAddr> {
+    let table = world.hosts[host].kernel.ipvs.services();
+    table[&SERVICE].destinations.keys().copied().collect()
+}
+
+#[test]
+fn both_directors_have_the_whole_table() {
+    scenario(|| {
+        let world = with_service();
+        for host in [R1, R2] {
+            assert_eq!(destinations(&world, host), [socket(1), socket(2)]);
+        }
+    });
+}
+
+// delay_loop 6, connect_timeout 3, retry 3, delay_before_retry 3. A refused connection is known at
+// once: 3 retries 3 s apart. A silent server costs the timeout in addition, each time.
+#[test]
+fn a_broken_server_is_out_when_its_retries_are_used_up_and_in_at_the_next_success() {
+    for (how, least, most) in [(Server::Refusing, 9, 15), (Server::Silent, 21, 27)] {
+        scenario(|| {
+            let mut world = with_service();
+            let broken = world.now;
+            world.set_server(socket(2), how);
+            world.settle();
+            let removed = trace::times(&[" r1 kernel DestDel"]);
+            assert_eq!(removed.len(), 1);
+            let took = removed[0].saturating_since(broken);
+            assert!(
+                took >= secs(least) && took <= secs(most) + ms(1),
+                "{took:?}"
+            );
+            assert_eq!(destinations(&world, R1), [socket(1)]);
+            let repaired = world.now;
+            world.set_server(socket(2), Server::Up);
+            world.settle();
+            let added = trace::times(&[" r1 kernel DestAdd"]);
+            let took = added.last().unwrap().saturating_since(repaired);
+            assert!(took <= secs(6) + ms(1), "{took:?}");
+            assert_eq!(destinations(&world, R1), [socket(1), socket(2)]);
+        });
+    }
+}
+
+#[test]
+fn a_server_that_stumbles_once_stays() {
+    scenario(|| {
+        let mut world = with_service();
+        world.set_server(socket(2), Server::Refusing);
+        world.run_for(secs(7));
+        world.set_server(socket(2), Server::Up);
+        world.settle();
+        assert_eq!(trace::count(&["kernel DestDel"]), 0);
+    });
+}
+
+#[test]
+fn a_reloaded_weight_is_edited_in_place() {
+    scenario(|| {
+        let mut world = with_service();
+        let born = world.hosts[R1].kernel.ipvs.services()[&SERVICE].born;
+        let mut config = service_config(200);
+        config.virtual_servers[0].real_servers[1].weight = 7;
+        world.reload(R1, &config);
+        assert_eq!(trace::count(&[" r1 kernel DestSet", "weight: 7"]), 1);
+        world.settle();
+        assert_eq!(
+            trace::count(&["DestDel"]) + trace::count(&["ServiceDel"]),
+            0
+        );
+        assert_eq!(trace::count(&["ServiceSet"]), 0);
+        let service = &world.hosts[R1].kernel.ipvs.services()[&SERVICE];
+        assert_eq!(
+            (service.born, service.destinations[&socket(2)].weight),
+            (born, 7)
+        );
+    });
+}
+
+#[test]
+fn a_stop_takes_priority_then_addresses_then_services() {
+    scenario(|| {
+        let mut world = with_service();
+        world.stop(R1);
+        let summary: Vec<_> = [
+            "advert vrid 51 prio 0",
+            "kernel - 198.51.51.1",
+            "ServiceDel",
+            "exit 0",
+        ]
+        .iter()
+        .map(|part| trace::count(&[" r1 ", part]))
+        .collect();
+        assert_eq!(summary, [1, 1, 1, 1]);
+        // A service takes its destinations along: one message for each service is enough.
+        assert_eq!(trace::count(&["DestDel"]), 0);
+    });
+}
+
+#[test]
+fn services_of_a_killed_daemon_are_adopted() {
+    scenario(|| {
+        let mut world = with_service();
+        world.hosts[R1].ledger_lost = true;
+        let born = world.hosts[R1].kernel.ipvs.services()[&SERVICE].born;
+        world.kill(R1);
+        world.set_server(socket(2), Server::Refusing);
+        world.start(R1);
+        world.settle();
+        assert_eq!(destinations(&world, R1), [socket(1)]);
+        // Open connections through the director have survived.
+        assert_eq!(world.hosts[R1].kernel.ipvs.services()[&SERVICE].born, born);
+    });
+}
+
+#[test]
+fn without_ipvs_in_the_kernel_vrrp_runs_on() {
+    scenario(|| {
+        let mut world = World::new(7, 1);
+        for (number, priority) in [(0, 200), (1, 100)] {
+            world.add_host(HostSetup {
+                traits: Traits {
+                    ipvs: false,
+                    ..Traits::default()
+                },
+                ..host(number, 1, service_config(priority))
+            });
+        }
+        start_all(&mut world);
+        world.run_for(secs(120));
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&[" r1 error"]), 1, "one clear error");
+        world.stop(R1);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+    });
+}
