@@ -10,10 +10,6 @@ use super::source::HostFacts;
 use super::syntax::{self, Reference};
 use crate::base::Rng;
 
-/// A line may grow to this many bytes by substitution; keepalived's limit is its 1 KiB buffer.
-const MAX_LINE: usize = 1 << 20;
-/// Rounds of substitution; a definition that contains itself never ends otherwise.
-const MAX_ROUNDS: usize = 64;
 /// Lines that one repetition may make.
 const MAX_REPEAT: usize = 1 << 20;
 
@@ -45,30 +41,8 @@ impl Definitions {
         self.values.insert(name.to_owned(), value);
     }
 
-    /// Replaces references until none is left that is defined; `Ok(None)`: there was none.
-    ///
-    /// # Errors
-    /// The line would grow without end; the message for the operator.
-    pub(super) fn expand(
-        &mut self,
-        line: &str,
-        builtins: &Builtins<'_>,
-    ) -> Result<Option<String>, String> {
-        let mut current: Option<String> = None;
-        for _ in 0..MAX_ROUNDS {
-            let Some(next) = self.round(current.as_deref().unwrap_or(line), builtins) else {
-                return Ok(current);
-            };
-            if next.len() > MAX_LINE {
-                return Err("Expanded line is too long - not expanded".to_owned());
-            }
-            current = Some(next);
-        }
-        Err("Definition refers to itself - not expanded".to_owned())
-    }
-
-    /// One round of substitution; `None`: nothing changed.
-    fn round(&mut self, line: &str, builtins: &Builtins<'_>) -> Option<String> {
+    /// Replaces the references that are defined, once; `None`: there was none.
+    pub(super) fn substitute(&mut self, line: &str, builtins: &Builtins<'_>) -> Option<String> {
         let mut changed = false;
         let mut out = String::with_capacity(line.len() * 2);
         for reference in syntax::references(line) {
@@ -89,9 +63,6 @@ impl Definitions {
                         out.push_str(&value);
                     } else {
                         out.push_str(whole);
-                    }
-                    if out.len() > MAX_LINE {
-                        return Some(out);
                     }
                 }
             }
@@ -134,125 +105,163 @@ impl Definitions {
     }
 }
 
-/// The lines that a `~SEQ` or `~LST` line stands for, the outermost repetition carried out.
-///
-/// # Errors
-/// The message for the operator.
-pub(super) fn repeat(line: &str, definitions: &Definitions) -> Result<Vec<String>, String> {
-    match syntax::directive(line) {
-        syntax::Directive::Sequence {
-            hex,
-            arguments,
-            rest,
-        } => sequence(hex, arguments, rest, definitions),
-        syntax::Directive::List { arguments, rest } => list(arguments, rest),
-        _ => Ok(Vec::new()),
+/// The values that a `~SEQ` or `~LST` gives to its names, one after the other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Repeat {
+    names: Vec<String>,
+    values: Values,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Values {
+    Numbers {
+        start: i64,
+        step: i64,
+        count: usize,
+        hex: bool,
+    },
+    Lists(Vec<Vec<String>>),
+}
+
+impl Repeat {
+    /// `~SEQ(var, [start, [step,]] end)`
+    ///
+    /// # Errors
+    /// What keepalived says of it.
+    pub(super) fn sequence(
+        hex: bool,
+        arguments: &str,
+        definitions: &Definitions,
+    ) -> Result<Self, &'static str> {
+        const BAD: &str = "Invalid ~SEQ values";
+        let mut parts = arguments.split(',').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_owned();
+        let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
+        let (start, step, end) = match numbers.ok_or(BAD)?.as_slice() {
+            &[end] if end < 0 => (-1, -1, end),
+            &[end] => (1, 1, end),
+            &[start, end] => (start, if start <= end { 1 } else { -1 }, end),
+            &[start, step, end] => (start, step, end),
+            _ => return Err("Invalid ~SEQ definition"),
+        };
+        let wrong_way = (step > 0) != (start <= end) && start != end;
+        if name.is_empty() || step == 0 || wrong_way || hex && (start < 0 || end < 0) {
+            return Err(BAD);
+        }
+        let steps = start.abs_diff(end) / step.unsigned_abs();
+        let count = usize::try_from(steps).map_err(|_| BAD)?.saturating_add(1);
+        if count > MAX_REPEAT {
+            return Err("~SEQ makes too many lines");
+        }
+        Ok(Self {
+            names: vec![name],
+            values: Values::Numbers {
+                start,
+                step,
+                count,
+                hex,
+            },
+        })
+    }
+
+    /// `~LST(var,v1,v2)` or `~LST({a,b},{1,2},{3,4})`
+    ///
+    /// # Errors
+    /// What keepalived says of it.
+    pub(super) fn list(arguments: &str) -> Result<Self, &'static str> {
+        let mut groups = split_groups(arguments).into_iter();
+        let names = groups.next().ok_or("~LST specification has no values")?;
+        let lists: Vec<_> = groups.collect();
+        if lists.iter().any(|list| list.len() > names.len()) {
+            return Err("~LST specification has too many values");
+        }
+        Ok(Self {
+            names,
+            values: Values::Lists(lists),
+        })
+    }
+
+    /// How many lines it makes.
+    pub(super) fn count(&self) -> usize {
+        match &self.values {
+            Values::Numbers { count, .. } => *count,
+            Values::Lists(lists) => lists.len(),
+        }
+    }
+
+    /// Defines the names for the line of that index.
+    pub(super) fn define(&self, index: usize, definitions: &mut Definitions) {
+        match &self.values {
+            Values::Numbers {
+                start, step, hex, ..
+            } => {
+                // `sequence` has made sure that the last value is not past `end`.
+                let offset = i64::try_from(index)
+                    .unwrap_or(i64::MAX)
+                    .saturating_mul(*step);
+                let value = start.saturating_add(offset);
+                for name in &self.names {
+                    let text = if *hex {
+                        format!("{value:x}")
+                    } else {
+                        value.to_string()
+                    };
+                    definitions.set(name, text);
+                }
+            }
+            Values::Lists(lists) => {
+                for (place, name) in self.names.iter().enumerate() {
+                    let value = lists.get(index).and_then(|list| list.get(place));
+                    definitions.set(name, value.cloned().unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Takes what the names stand for outside of the repetition.
+    pub(super) fn hide(&self, definitions: &mut Definitions) -> Hidden {
+        let take = |name: &String| (name.clone(), definitions.values.remove(name));
+        Hidden(self.names.iter().map(take).collect())
     }
 }
 
-/// `~SEQ(var, [start, [step,]] end) rest`
-fn sequence(
-    hex: bool,
-    arguments: &str,
-    rest: &str,
-    definitions: &Definitions,
-) -> Result<Vec<String>, String> {
-    let mut parts = arguments.split(',').map(str::trim);
-    let name = parts.next().unwrap_or_default();
-    let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
-    let bad = || "Invalid ~SEQ values".to_owned();
-    let (start, step, end) = match numbers.as_deref() {
-        Some(&[end]) if end < 0 => (-1, -1, end),
-        Some(&[end]) => (1, 1, end),
-        Some(&[start, end]) => (start, if start <= end { 1 } else { -1 }, end),
-        Some(&[start, step, end]) => (start, step, end),
-        _ => return Err("Invalid ~SEQ definition".to_owned()),
-    };
-    if name.is_empty() || step == 0 || (step > 0) != (start <= end) && start != end {
-        return Err(bad());
-    }
-    if hex && (start < 0 || end < 0) {
-        return Err(bad());
-    }
-    let mut lines = Vec::new();
-    let mut value = start;
-    while if step > 0 { value <= end } else { value >= end } {
-        if lines.len() >= MAX_REPEAT {
-            return Err("~SEQ makes too many lines".to_owned());
-        }
-        let text = if hex {
-            format!("{value:x}")
-        } else {
-            value.to_string()
-        };
-        lines.push(substitute_variable(rest, &[(name, &text)]));
-        let Some(next) = value.checked_add(step) else {
-            break;
-        };
-        value = next;
-    }
-    Ok(lines)
-}
+/// What names stood for before a repetition.
+pub(super) struct Hidden(Vec<(String, Option<String>)>);
 
-/// `~LST(var,v1,v2)` or `~LST({a,b},{1,2},{3,4})`
-fn list(arguments: &str, rest: &str) -> Result<Vec<String>, String> {
-    let groups = split_groups(arguments);
-    let Some((names, values)) = groups.split_first() else {
-        return Err("~LST specification has no values".to_owned());
-    };
-    let mut lines = Vec::new();
-    for value in values {
-        if value.len() > names.len() {
-            return Err("~LST specification has too many values".to_owned());
+impl Definitions {
+    /// Gives names back what they stood for before a repetition.
+    pub(super) fn restore(&mut self, hidden: Hidden) {
+        for (name, value) in hidden.0 {
+            match value {
+                Some(value) => self.values.insert(name, value),
+                None => self.values.remove(&name),
+            };
         }
-        let pairs: Vec<(&str, &str)> = names
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (*name, value.get(index).copied().unwrap_or_default()))
-            .collect();
-        lines.push(substitute_variable(rest, &pairs));
     }
-    Ok(lines)
 }
 
 /// `a,{b,c},d` as `[[a],[b,c],[d]]`.
-fn split_groups(text: &str) -> Vec<Vec<&str>> {
+fn split_groups(text: &str) -> Vec<Vec<String>> {
+    let split = |text: &str| text.split(',').map(|item| item.trim().to_owned()).collect();
     let mut groups = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (group, after) = if let Some(inner) = rest.strip_prefix('{') {
             match inner.split_once('}') {
                 Some((group, after)) => (
-                    group.split(',').map(str::trim).collect(),
+                    split(group),
                     after.trim_start().strip_prefix(',').unwrap_or(""),
                 ),
-                None => (inner.split(',').map(str::trim).collect(), ""),
+                None => (split(inner), ""),
             }
         } else {
             let (item, after) = rest.split_once(',').unwrap_or((rest, ""));
-            (vec![item.trim()], after)
+            (vec![item.trim().to_owned()], after)
         };
         groups.push(group);
         rest = after.trim_start();
     }
     groups
-}
-
-/// Replaces the variables of a repetition by the rules for definitions.
-fn substitute_variable(line: &str, pairs: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(line.len() + 16);
-    for reference in syntax::references(line) {
-        match reference {
-            Reference::Literal(text) => out.push_str(text),
-            Reference::Name { whole, name, .. } => {
-                match pairs.iter().find(|(variable, _)| *variable == name) {
-                    Some((_, value)) => out.push_str(value),
-                    None => out.push_str(whole),
-                }
-            }
-        }
-    }
-    out
 }
 
 /// An integer in C notation: decimal, `0x` hexadecimal or `0` octal, or a definition of one.

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use super::ast::SourceId;
 use super::diag::{Class, Consequence, Diagnostic};
 use super::reader::{Context, Frame, MAX_DEPTH, Place, Reader};
-use super::source::{FileError, MAX_FILE, Source, to_bytes, to_text};
+use super::source::{FileError, Files, MAX_FILE, Source, to_bytes, to_display, to_text};
 
 /// The keyword of `global_defs` that sets the level for the lines that follow.
 pub(super) const CHECK_KEYWORD: &str = "include_check";
+
+/// More alternatives in braces than this are a mistake.
+const MAX_ALTERNATIVES: usize = 10_000;
 
 /// Which checks an include has to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,44 +55,77 @@ pub(super) fn include(
         Some(_) => Checks::ALL,
         None => reader.checks,
     };
-    let pattern = pattern.trim().trim_matches('"');
+    let pattern = pattern.trim();
     let directory = reader
         .sources
         .get(place.source.0 as usize)
         .and_then(|source| source.path.parent())
         .map(Path::to_owned)
         .unwrap_or_default();
-    let mut paths = Vec::new();
-    for alternative in braces(pattern) {
-        let wild = alternative.contains(['*', '?', '[']);
-        let path = directory.join(path_of(&alternative));
-        let found = if wild {
-            cx.files.glob(&path)
-        } else {
-            vec![path]
-        };
-        let demanded = if wild {
-            Checks::WILDCARD
-        } else {
-            Checks::MATCH
-        };
-        if found.is_empty() {
-            missing(reader, cx, place, &alternative, checks.has(demanded));
-        }
-        paths.extend(found.into_iter().map(|path| (path, wild)));
+    let found = find(cx.files, &directory, pattern);
+    let shown = to_display(pattern);
+    if found.paths.is_empty() && found.wild && checks.has(Checks::WILDCARD) {
+        missing(
+            reader,
+            cx,
+            place,
+            format!("No config files matched '{shown}'."),
+            true,
+        );
+    } else if found.paths.is_empty() {
+        let brace = pattern.contains('{') && checks.has(Checks::BRACE);
+        let fails = brace || !found.wild && checks.has(Checks::MATCH);
+        missing(
+            reader,
+            cx,
+            place,
+            format!("Config files missing '{shown}'."),
+            fails,
+        );
+    } else if found.lacking {
+        let message = format!("Some config files missing: \"{shown}\".");
+        missing(reader, cx, place, message, checks.has(Checks::BRACE));
     }
+    let demanded = Demanded {
+        matched: checks.has(Checks::MATCH),
+        readable: checks.has(Checks::READ),
+    };
     // The top of the stack is read first.
-    for (path, wild) in paths.into_iter().rev() {
-        let demanded = Demanded {
-            matched: checks.has(if pattern.contains('{') && !wild {
-                Checks::BRACE.with(Checks::MATCH)
-            } else {
-                Checks::MATCH
-            }),
-            readable: checks.has(Checks::READ),
-        };
+    for path in found.paths.into_iter().rev() {
         open(reader, cx, Some(place), path, demanded);
     }
+}
+
+/// What a pattern matches.
+pub(super) struct Found {
+    pub(super) paths: Vec<PathBuf>,
+    /// There is a wildcard in it.
+    wild: bool,
+    /// One of the alternatives in braces is not there.
+    lacking: bool,
+}
+
+/// The existing files that a pattern with wildcards and braces names, in the order of the braces.
+pub(super) fn find(files: &dyn Files, directory: &Path, pattern: &str) -> Found {
+    let alternatives = braces(pattern);
+    let mut found = Found {
+        paths: Vec::new(),
+        wild: pattern.contains(['*', '?', '[']),
+        lacking: false,
+    };
+    for alternative in &alternatives {
+        let path = directory.join(path_of(alternative));
+        let matched = if alternative.contains(['*', '?', '[']) {
+            files.glob(&path)
+        } else if files.exists(&path) {
+            vec![path]
+        } else {
+            Vec::new()
+        };
+        found.lacking |= matched.is_empty();
+        found.paths.extend(matched);
+    }
+    found
 }
 
 /// What it means if a file cannot be read.
@@ -151,10 +187,12 @@ pub(super) fn open(
     let Ok(id) = u32::try_from(reader.sources.len()) else {
         return false;
     };
+    let binary = text.contains('\0');
     reader.sources.push(Source {
         name,
         path,
-        text: Arc::from(text),
+        text: Arc::new(text),
+        binary,
     });
     reader.stack.push(Frame {
         source: SourceId(id),
@@ -175,21 +213,25 @@ fn unreadable(
     demanded: Demanded,
 ) {
     let (message, fails) = match error {
-        FileError::Missing if place.is_some() && !demanded.matched => return,
-        FileError::Missing => (
-            format!("Unable to open config file '{name}' - No such file or directory"),
-            demanded.matched,
-        ),
-        FileError::Denied => (
-            format!("Unable to open config file '{name}' - Permission denied"),
+        FileError::Missing => (format!("Config files missing '{name}'."), demanded.matched),
+        FileError::Directory => (
+            format!("Configuration file '{name}/' is a directory - skipping"),
             demanded.readable,
         ),
         FileError::NotRegular => (
             format!("Configuration file '{name}' is not a regular non-executable file - skipping"),
             demanded.readable,
         ),
-        FileError::TooLarge | FileError::Other(_) => (
-            format!("Unable to open config file '{name}' - {error:?}"),
+        FileError::Denied => (
+            format!("Unable to open config file '{name}' - Permission denied"),
+            demanded.readable,
+        ),
+        FileError::TooLarge => (
+            format!("Config file '{name}' is too large"),
+            demanded.readable,
+        ),
+        FileError::Other(reason) => (
+            format!("Unable to open config file '{name}' - {reason}"),
             demanded.readable,
         ),
     };
@@ -207,13 +249,12 @@ fn unreadable(
     report(reader, cx, place, class, message, consequence);
 }
 
-fn missing(reader: &Reader, cx: &mut Context<'_>, place: Place, pattern: &str, demanded: bool) {
-    let (class, consequence) = if demanded {
+fn missing(reader: &Reader, cx: &mut Context<'_>, place: Place, message: String, fails: bool) {
+    let (class, consequence) = if fails {
         (Class::FileNotFound, Consequence::RefuseStart(6))
     } else {
         (Class::Advice, Consequence::Continue)
     };
-    let message = format!("No files matched '{pattern}'");
     report(reader, cx, Some(place), class, message, consequence);
 }
 
@@ -232,16 +273,13 @@ fn report(
     cx.push(finding);
 }
 
-/// Takes note of an `include_check` line; it is bound like any other keyword afterwards.
-pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Place, line: &str) {
-    let mut words = line.split_ascii_whitespace();
-    if words.next() != Some(CHECK_KEYWORD) {
-        return;
-    }
+/// Acts on an `include_check` line; it is bound like any other keyword afterwards.
+pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Place, words: &str) {
+    let words = words.split(['{', '}']).next().unwrap_or_default();
     let mut plain: Option<Checks> = None;
     let (mut add, mut remove) = (Checks::NONE, Checks::NONE);
     let mut any = false;
-    for word in words {
+    for word in words.split_ascii_whitespace() {
         any = true;
         let name = word.trim_start_matches(['+', '-']);
         let check = match name {
@@ -279,7 +317,16 @@ fn path_of(text: &str) -> PathBuf {
 
 /// The alternatives of a pattern with `{a,b}`.
 fn braces(pattern: &str) -> Vec<String> {
-    if !pattern.contains('{') {
+    // `{1..9}` is a range to bracoxide but not to keepalived, and a large one fills the memory; a
+    // long list of lists does so too.
+    let product: usize = pattern
+        .split('{')
+        .skip(1)
+        .map(|group| group.split('}').next().unwrap_or_default())
+        .map(|group| group.split(',').count())
+        .try_fold(1_usize, usize::checked_mul)
+        .unwrap_or(usize::MAX);
+    if !pattern.contains('{') || pattern.contains("..") || product > MAX_ALTERNATIVES {
         return vec![pattern.to_owned()];
     }
     // bracoxide takes a pattern without a valid brace for an error: it stands for itself then.

@@ -144,21 +144,24 @@ fn start(main: &Path, options: &LoadOptions, cx: &mut reader::Context<'_>) -> Re
         name.split('.').next().unwrap_or_default().to_owned()
     });
     let mut reader = Reader::new(id, options.seed, options.strict_includes);
-    let path = main.to_string_lossy();
-    let found = if path.contains(['*', '?', '[']) {
-        cx.files.glob(main)
-    } else {
+    let shown = main.to_string_lossy();
+    // Unlike an include the main name may hold bytes that are no text.
+    let found = if shown.contains(['*', '?', '[', '{']) {
+        include::find(cx.files, Path::new(""), &shown).paths
+    } else if cx.files.exists(main) {
         vec![main.to_owned()]
+    } else {
+        Vec::new()
     };
     if found.is_empty() {
-        let message = format!("Unable to find configuration file {path} (glob returned 3)");
+        let message = format!("Config files missing '{shown}'.");
         cx.push(
             Diagnostic::new(missing_class(options), message)
                 .consequence(Consequence::RefuseStart(6)),
         );
     }
     if found.len() > 1 {
-        let message = format!("Multiple configuration files match {path}");
+        let message = format!("Multiple configuration files match {shown}");
         cx.push(Diagnostic::new(Class::MultipleFiles, message));
     }
     let demanded = Demanded {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
 use super::diag::{Class, Consequence, Diagnostic, Span};
-use super::expand::{self, Definitions};
+use super::expand::{self, Definitions, Repeat};
 use super::include::{self, Checks};
 use super::source::{Files, HostFacts, Source, to_display};
 use super::syntax::{self, Directive, Piece};
@@ -22,7 +22,13 @@ const CHUNK: usize = 64 << 10;
 /// Files within files. keepalived has no limit and dies of a loop.
 pub(super) const MAX_DEPTH: usize = 64;
 /// Logical lines that one physical line may become.
-const MAX_EXPANSION: usize = 1 << 20;
+const MAX_EXPANSION: usize = 1 << 18;
+/// A line may grow to this many bytes by substitution; keepalived's limit is its 1 KiB buffer.
+const MAX_LINE: usize = 1 << 20;
+/// Rounds of substitution, and how deep definitions may lie in each other.
+const MAX_ROUNDS: usize = 64;
+/// Said when a definition does not end.
+const ENDLESS: &str = "Definition refers to itself, or expands to too much - not expanded";
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -149,7 +155,7 @@ impl Reader {
     fn chunk(
         &mut self,
         cx: &mut Context<'_>,
-        text: &Arc<str>,
+        text: &str,
         begin: usize,
         end: usize,
         slice: &mut Slice,
@@ -163,6 +169,8 @@ impl Reader {
             offset: begin,
         };
         let depth = self.stack.len();
+        let source = self.sources.get(place.source.0 as usize);
+        let careful = self.careful || source.is_some_and(|source| source.binary);
         let body = &text[begin..end];
         let (mut last, mut resume) = (0, 0);
         let mut line_first = slice.lines.len();
@@ -185,7 +193,7 @@ impl Reader {
             }
             last = stop;
             let special = is_special(body, piece) || !in_text && starts_special(body, piece);
-            if special || self.careful {
+            if special || careful {
                 slice.truncate(line_first);
                 let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
                 let after = self.special(cx, text, place, begin + line_end, slice);
@@ -237,7 +245,7 @@ impl Reader {
         }
         let line = self.strip(cx, raw, place);
         if let Directive::Definition { name, value } = syntax::directive(&line) {
-            return self.define(text, name, value, end);
+            return self.define(cx, text, (name, value), place, end);
         }
         let mut budget = MAX_EXPANSION;
         self.logical(cx, &line, place, slice, Mode::FIRST, &mut budget);
@@ -246,7 +254,13 @@ impl Reader {
 
     /// Takes the comment off a line and says what is odd about it.
     fn strip(&mut self, cx: &mut Context<'_>, raw: &str, place: Place) -> String {
-        let physical = syntax::physical(raw);
+        let mut physical = syntax::physical(raw);
+        if let Some(before) = physical.text.strip_suffix('\\') {
+            // keepalived takes the blanks before a backslash at the end away.
+            let kept = before.trim_end_matches(syntax::is_space).len();
+            physical.text.truncate(kept);
+            physical.text.push('\\');
+        }
         if physical.wide && !self.wide_seen {
             self.wide_seen = true;
             cx.push(
@@ -273,7 +287,14 @@ impl Reader {
     }
 
     /// Stores a definition, with the lines that a trailing backslash adds.
-    fn define(&mut self, text: &str, name: &str, value: &str, end: usize) -> usize {
+    fn define(
+        &mut self,
+        cx: &mut Context<'_>,
+        text: &str,
+        (name, value): (&str, &str),
+        place: Place,
+        end: usize,
+    ) -> usize {
         let mut value = value.to_owned();
         let mut end = end;
         while value.ends_with('\\') {
@@ -286,7 +307,7 @@ impl Reader {
             }
             let length = rest.find('\n').unwrap_or(rest.len());
             value.push('\n');
-            value.push_str(&syntax::physical(&rest[..length]).text);
+            value.push_str(&self.strip(cx, &rest[..length], place));
             end += 1 + length;
         }
         self.definitions.set(name, value);
@@ -303,23 +324,18 @@ impl Reader {
         mode: Mode,
         budget: &mut usize,
     ) {
-        let Some(left) = budget.checked_sub(1) else {
-            return;
-        };
-        *budget = left;
-        if left == 0 {
-            self.complain(
-                cx,
-                place,
-                Class::General,
-                "line expands to too many lines - ignoring",
-            );
+        let left = budget.saturating_sub(1);
+        if *budget > 0 && (left == 0 || mode.depth > MAX_ROUNDS) {
+            self.complain(cx, place, Class::General, ENDLESS);
+            *budget = 0;
         }
+        if *budget == 0 {
+            return;
+        }
+        *budget = left;
         match syntax::directive(line) {
             Directive::Conditional { negated, id, rest } if !mode.conditional => {
-                let id = self
-                    .substitute(cx, id, place)
-                    .unwrap_or_else(|| id.to_owned());
+                let id = self.substitute_all(cx, id, place);
                 if (id == self.config_id) != negated {
                     let mode = Mode {
                         conditional: true,
@@ -329,70 +345,115 @@ impl Reader {
                 }
             }
             Directive::Definition { name, value } => self.definitions.set(name, value.to_owned()),
-            Directive::Sequence { .. } | Directive::List { .. } => {
-                match expand::repeat(line, &self.definitions) {
-                    Ok(lines) => {
-                        for line in lines {
-                            let mode = Mode {
-                                expanded: true,
-                                ..mode
-                            };
-                            self.logical(cx, &line, place, slice, mode, budget);
-                        }
-                    }
-                    Err(problem) => {
-                        let kind = &line.trim_start()[..4];
-                        for text in [problem, format!("Invalid {kind} specification")] {
-                            let message = format!("{text} '{}'", to_display(line));
-                            self.complain(cx, place, Class::General, &message);
-                        }
-                    }
-                }
-            }
+            Directive::Sequence {
+                hex,
+                arguments,
+                rest,
+            } => match Repeat::sequence(hex, arguments, &self.definitions) {
+                Ok(repeat) => self.repeat(cx, &repeat, rest, place, slice, mode, budget),
+                Err(problem) => self.bad_repetition(cx, problem, line, place),
+            },
+            Directive::List { arguments, rest } => match Repeat::list(arguments) {
+                Ok(repeat) => self.repeat(cx, &repeat, rest, place, slice, mode, budget),
+                Err(problem) => self.bad_repetition(cx, problem, line, place),
+            },
             Directive::Broken => {
                 let kind = &line.trim_start()[..4];
-                let message = format!("{kind} parameter strings too long '{line}'");
-                self.complain(cx, place, Class::General, &message);
-                let message = format!("Invalid {kind} specification '{line}'");
-                self.complain(cx, place, Class::General, &message);
+                let problem = format!("{kind} parameter strings too long");
+                self.bad_repetition(cx, &problem, line, place);
             }
             Directive::Include {
                 mode: check,
                 pattern,
             } => {
-                let pattern = self
-                    .substitute(cx, pattern, place)
-                    .unwrap_or_else(|| pattern.to_owned());
+                let pattern = self.substitute_all(cx, pattern, place);
                 include::include(self, cx, place, check, &pattern);
             }
             Directive::Conditional { .. } | Directive::Text(_) => {
-                match self.substitute(cx, line, place) {
-                    None => {
-                        include::check_level(self, cx, place, line);
-                        self.emit(cx, line, place, slice, mode.expanded);
-                    }
-                    Some(expanded) => {
-                        let mode = Mode {
-                            expanded: true,
-                            ..mode
-                        };
-                        for part in expanded.split('\n') {
-                            // A definition may hold a comment mark that only now is one.
-                            let part = self.strip(cx, part, place);
-                            if matches!(syntax::directive(&part), Directive::Text(_)) {
-                                self.emit(cx, &part, place, slice, true);
-                            } else {
-                                self.logical(cx, &part, place, slice, mode, budget);
-                            }
-                        }
-                    }
+                self.text(cx, line, place, slice, mode, budget);
+            }
+        }
+    }
+
+    /// Takes a line for each value of a repetition; its names are definitions meanwhile.
+    #[allow(clippy::too_many_arguments)] // The machine's state; all of it is handed on.
+    fn repeat(
+        &mut self,
+        cx: &mut Context<'_>,
+        repeat: &Repeat,
+        rest: &str,
+        place: Place,
+        slice: &mut Slice,
+        mode: Mode,
+        budget: &mut usize,
+    ) {
+        let hidden = repeat.hide(&mut self.definitions);
+        for index in 0..repeat.count() {
+            if *budget == 0 {
+                break;
+            }
+            repeat.define(index, &mut self.definitions);
+            let mode = mode.deeper();
+            self.logical(cx, rest, place, slice, mode, budget);
+        }
+        self.definitions.restore(hidden);
+    }
+
+    fn bad_repetition(&self, cx: &mut Context<'_>, problem: &str, line: &str, place: Place) {
+        let kind = &line.trim_start()[..4];
+        for text in [problem, &format!("Invalid {kind} specification")] {
+            let message = format!("{text} '{}'", to_display(line));
+            self.complain(cx, place, Class::General, &message);
+        }
+    }
+
+    /// Takes an ordinary line: substitutes until nothing is left to replace. A definition of
+    /// several lines makes several lines of it, each of which begins from the start.
+    fn text(
+        &mut self,
+        cx: &mut Context<'_>,
+        line: &str,
+        place: Place,
+        slice: &mut Slice,
+        mode: Mode,
+        budget: &mut usize,
+    ) {
+        let mut current: Option<String> = None;
+        for round in 0.. {
+            let now = current.as_deref().unwrap_or(line);
+            let Some(next) = self.substitute(cx, now, place) else {
+                break;
+            };
+            if round == MAX_ROUNDS || next.len() > MAX_LINE {
+                self.complain(cx, place, Class::General, ENDLESS);
+                current = None;
+                break;
+            }
+            if next.contains('\n') {
+                for part in next.split('\n') {
+                    let part = self.strip(cx, part, place);
+                    self.logical(cx, &part, place, slice, mode.deeper(), budget);
+                }
+                return;
+            }
+            current = Some(next);
+        }
+        match current {
+            None => self.emit(cx, line, place, slice, mode.expanded),
+            Some(line) => {
+                // A definition may hold a comment mark that only now is one.
+                let line = self.strip(cx, &line, place);
+                if matches!(syntax::directive(&line), Directive::Text(_)) {
+                    self.emit(cx, &line, place, slice, true);
+                } else {
+                    self.logical(cx, &line, place, slice, mode.deeper(), budget);
                 }
             }
         }
     }
 
-    /// Replaces the references of a line until none is left; `None`: there was none.
-    fn substitute(&mut self, cx: &mut Context<'_>, line: &str, place: Place) -> Option<String> {
+    /// Replaces the references of a line once; `None`: there was none.
+    fn substitute(&mut self, cx: &Context<'_>, line: &str, place: Place) -> Option<String> {
         if !line.contains('$') {
             return None;
         }
@@ -407,13 +468,19 @@ impl Reader {
             directory: &directory,
             config_id: &self.config_id,
         };
-        match self.definitions.expand(line, &builtins) {
-            Ok(expanded) => expanded,
-            Err(message) => {
-                self.complain(cx, place, Class::General, &message);
-                None
+        self.definitions.substitute(line, &builtins)
+    }
+
+    /// Replaces the references of a name until none is left.
+    fn substitute_all(&mut self, cx: &Context<'_>, text: &str, place: Place) -> String {
+        let mut current = text.to_owned();
+        for _ in 0..MAX_ROUNDS {
+            match self.substitute(cx, &current, place) {
+                Some(next) if next.len() <= MAX_LINE => current = next,
+                Some(_) | None => break,
             }
         }
+        current
     }
 
     /// Cuts a finished line at its braces and appends it to the slice.
@@ -446,6 +513,11 @@ impl Reader {
                 );
                 continue;
             }
+            if let (false, Piece::Word(start, end)) = (in_text, piece)
+                && line.get(start..end) == Some(include::CHECK_KEYWORD)
+            {
+                include::check_level(self, cx, place, &line[end..]);
+            }
             in_text = push_in(slice, place, store, piece, base, in_text);
         }
     }
@@ -468,13 +540,25 @@ struct Mode {
     conditional: bool,
     /// Something in it was replaced.
     expanded: bool,
+    /// Definitions and repetitions that it came out of.
+    depth: usize,
 }
 
 impl Mode {
     const FIRST: Self = Self {
         conditional: false,
         expanded: false,
+        depth: 0,
     };
+
+    /// One definition or repetition further.
+    const fn deeper(self) -> Self {
+        Self {
+            conditional: self.conditional,
+            expanded: true,
+            depth: self.depth + 1,
+        }
+    }
 }
 
 /// The place as a span; `columns` within the line, or all of it without the blanks around it.

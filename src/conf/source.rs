@@ -19,7 +19,9 @@ pub enum FileError {
     Missing,
     /// It may not be read.
     Denied,
-    /// It is a directory, an executable file or something else that is no plain file.
+    /// It is a directory.
+    Directory,
+    /// It is an executable file or something else that is no plain file.
     NotRegular,
     /// It is larger than [`MAX_FILE`].
     TooLarge,
@@ -34,6 +36,9 @@ pub trait Files {
     /// # Errors
     /// The reason why there is none.
     fn read(&self, path: &Path) -> Result<Vec<u8>, FileError>;
+
+    /// Whether there is anything of that name.
+    fn exists(&self, path: &Path) -> bool;
 
     /// The existing paths that match `pattern` (`*`, `?`, `[…]`; no braces), sorted.
     fn glob(&self, pattern: &Path) -> Vec<PathBuf>;
@@ -74,7 +79,7 @@ fn char_byte(c: char) -> Option<u8> {
 #[must_use]
 pub fn to_text(bytes: Vec<u8>) -> String {
     let text = match String::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(|c| char_byte(c).is_some()) => text,
+        Ok(text) if text.is_ascii() || !text.chars().any(|c| char_byte(c).is_some()) => text,
         Ok(text) => map_bytes(text.as_bytes()),
         Err(error) => map_bytes(error.as_bytes()),
     };
@@ -134,8 +139,10 @@ pub(super) struct Source {
     pub(super) name: Arc<str>,
     /// Its path.
     pub(super) path: PathBuf,
-    /// Its text.
-    pub(super) text: Arc<str>,
+    /// Its text; shared with whoever is cutting it.
+    pub(super) text: Arc<String>,
+    /// There is a NUL byte in it somewhere, maybe in a comment: its lines are taken one by one.
+    pub(super) binary: bool,
 }
 
 #[cfg(test)]

@@ -38,6 +38,10 @@ impl Files for Memory {
         self.0.get(path).cloned().ok_or(FileError::Missing)
     }
 
+    fn exists(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
     fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
         let options = glob::MatchOptions {
             require_literal_separator: true,
@@ -206,6 +210,28 @@ fn definitions_are_replaced() {
     }
 }
 
+// Input: a block made of definitions that repeat other definitions. Output: all of its lines.
+#[test]
+fn definitions_of_several_lines_may_repeat_others() {
+    let text = "$RS= \\\nreal 10.0.0.$N { \\\n  weight 1 \\\n}\n$VS= \\\nvirtual $H { \\\n  \
+                ~SEQ(N,$A,$B) $RS \\\n}\n$A=2\n$B=3\n$H=9\n$VS\nend\n";
+    let expected = [
+        "12:virtual|9",
+        "12:{",
+        "12:real|10.0.0.2",
+        "12:{",
+        "12:weight|1",
+        "12:}",
+        "12:real|10.0.0.3",
+        "12:{",
+        "12:weight|1",
+        "12:}",
+        "12:}",
+        "13:end",
+    ];
+    assert_eq!(lines(text), expected);
+}
+
 // Input: a definition that contains itself. Output: an error, the line as it stands, no hang.
 #[test]
 fn a_definition_of_itself_ends() {
@@ -251,6 +277,7 @@ fn repetitions_repeat() {
             &["1:a|1|1", "1:a|1|2", "1:a|2|1", "1:a|2|2"],
         ),
         ("~LST(i,x,y) a $i", &["1:a|x", "1:a|y"]),
+        ("$i=7\n~SEQ(i,2) a $i\nb $i", &["2:a|1", "2:a|2", "3:b|7"]),
         (
             "~LST({i,j},{1,2},{3}) a ${i}-${j}.",
             &["1:a|1-2.", "1:a|3-."],

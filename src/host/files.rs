@@ -17,6 +17,9 @@ pub struct HostFiles;
 impl Files for HostFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
         let facts = fs::metadata(path).map_err(|error| reason(&error))?;
+        if facts.is_dir() {
+            return Err(FileError::Directory);
+        }
         // keepalived refuses executable files: scripts end up among includes by accident.
         if !facts.is_file() || facts.permissions().mode() & 0o111 != 0 {
             return Err(FileError::NotRegular);
@@ -34,6 +37,10 @@ impl Files for HostFiles {
             return Err(FileError::TooLarge);
         }
         Ok(bytes)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
     }
 
     fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
