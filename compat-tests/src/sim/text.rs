@@ -27,6 +27,10 @@ impl Files for Disk {
         }
     }
 
+    fn exists(&self, path: &Path) -> bool {
+        path == Path::new(PATH)
+    }
+
     fn glob(&self, _: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
