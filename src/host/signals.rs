@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 use nix::sys::signal::Signal as Unix;
 
 use super::sys;
+use crate::base::ident;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,19 @@ impl std::fmt::Debug for Signals {
 impl Signals {
     /// Listens from now on.
     pub(super) fn new() -> io::Result<Self> {
-        signal_hook_mio::v1_0::Signals::new(all()).map(Self)
+        let none: [i32; 0] = [];
+        let mut signals = signal_hook_mio::v1_0::Signals::new(none)?;
+        for signal in all() {
+            match (signals.add_signal(signal), meaning(signal)) {
+                (Ok(()), _) => {}
+                // Valgrind, for one, keeps the last real-time signal (TDUMP) to itself.
+                (Err(error), Some(Signal::Unsupported(name))) => {
+                    log::debug!(target: ident::DAEMON, "no signal {signal} for {name} here: {error}");
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(Self(signals))
     }
 
     /// What arrived since the last call.
