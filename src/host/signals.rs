@@ -71,7 +71,7 @@ impl Signals {
     /// Listens from now on.
     pub(super) fn new() -> io::Result<Self> {
         let none: [i32; 0] = [];
-        let mut signals = signal_hook_mio::v1_0::Signals::new(none)?;
+        let signals = signal_hook_mio::v1_0::Signals::new(none)?;
         for signal in all() {
             match (signals.add_signal(signal), meaning(signal)) {
                 (Ok(()), _) => {}
