@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::addresses::untag;
 use super::instance::{Cx, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
-use super::messages::{Note, note};
+use super::messages::{Note, assigned, note};
 use super::view::InstanceView;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
@@ -303,6 +303,11 @@ impl Domain {
             let id = SocketId(*next);
             *next += 1;
             out.push(Action::World(Effect::Open(id, vrrp_socket(link))));
+            if let (Some(facts), Some(source)) =
+                (self.links.by_index(link), self.links.source(link))
+            {
+                assigned(source, &facts.name);
+            }
             Shared {
                 id,
                 users: BTreeSet::new(),

@@ -166,6 +166,11 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
     log::log!(target: VRRP, level, "{}{}", Prefix(style, name), line);
 }
 
+/// The address that adverts on an interface come from; the same in both styles.
+pub(super) fn assigned(address: Ipv4Addr, interface: &str) {
+    log::debug!(target: VRRP, "Assigned address {address} for interface {interface}");
+}
+
 impl Line<'_> {
     /// The level of the line; `None` where the style has no such line.
     fn level(&self, style: LogStyle) -> Option<Level> {
