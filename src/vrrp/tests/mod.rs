@@ -4,6 +4,7 @@
 //! that tests read as transcripts. Driven by: the test runner.
 
 mod addresses;
+mod anything;
 mod election;
 mod machine;
 mod receive;
