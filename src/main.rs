@@ -1,8 +1,7 @@
 //! The `keepalived` binary: from the command line to a mode, from the mode to an exit status.
 
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -128,10 +127,17 @@ fn signum(function: &str) -> i32 {
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
     let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &Facts);
+    let styled = file.is_none()
+        && io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut text = String::new();
-    for diagnostic in &loaded.diagnostics {
-        // Writing to a String does not fail.
-        let _ = writeln!(text, "{diagnostic}");
+    for finding in &loaded.diagnostics {
+        // First the line that scripts know, then the excerpt for people.
+        text.push_str(&format!("{finding}\n{}\n", conf::render(finding, styled)));
+    }
+    if loaded.diagnostics.dropped() > 0 {
+        let dropped = loaded.diagnostics.dropped();
+        text.push_str(&format!("{dropped} further findings are left out\n"));
     }
     match file {
         None => say(&text),

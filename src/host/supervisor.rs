@@ -269,7 +269,8 @@ impl Supervisor<'_> {
                     }
                     End::Orderly | End::Died if !self.settings.respawn => {
                         self.say_died(worker.pid, "Exiting");
-                        return Ok(1);
+                        // As keepalived: it was asked for, so it is no failure.
+                        return Ok(0);
                     }
                     End::Orderly | End::Died => {
                         self.say_died(worker.pid, "Respawning");

@@ -22,7 +22,7 @@ use super::{clock, console, logger, sys};
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle};
-use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff};
+use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, render};
 use crate::node::Options;
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
@@ -141,7 +141,7 @@ impl<'a> Worker<'a> {
         if let Some(status) = loaded.diagnostics.blocks_start() {
             if !options.console {
                 for diagnostic in &loaded.diagnostics {
-                    console::say(&diagnostic.to_string());
+                    console::say(&format!("{diagnostic}\n{}", render(diagnostic, false)));
                 }
             }
             return Err(Failure::Config(status));
