@@ -50,7 +50,7 @@ pub(super) fn unavailable(errno: i32, retry_seconds: u64) {
     } else {
         log::error!(
             target: CHECK,
-            "IPVS cannot be used: the kernel module ip_vs is missing ({}). Virtual servers are not \
+            "IPVS cannot be used: the kernel module ip_vs is missing: {}. Virtual servers are not \
              set up; VRRP is not affected. Load it with `modprobe ip_vs`, or install the kernel's \
              module package (trying again every {retry_seconds} s)",
             Errno(errno)
