@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::table::{Installed, Wanted};
+use super::table::{Entry, Settings, Slot};
 use super::{Action, Event, messages, plan};
 use crate::base::{Duration, Instant};
 use crate::conf::model::ServiceKey;
@@ -44,19 +44,6 @@ enum Purpose {
     Repair,
     /// To try again what was refused after a repair, or to see whether there is IPVS by now.
     Retry,
-}
-
-/// A service that is wanted, installed, or both.
-#[derive(Debug)]
-struct Entry {
-    /// Names it, also when it is not wanted any more.
-    spec: ServiceSpec,
-    wanted: Option<Wanted>,
-    installed: Option<Installed>,
-    /// The kernel refused it after a repair; said in the log, not to be said again.
-    refused: bool,
-    /// The kernel refused to add it at first: if that is repaired it is no news.
-    add_refused: bool,
 }
 
 /// Wanted and installed services.
@@ -119,7 +106,7 @@ impl Domain {
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
             Event::Want(key, Some((spec, destinations))) => {
-                self.want(key, Wanted::new(spec, destinations), out);
+                self.want(key, spec, &destinations, out);
             }
             Event::Want(key, None) => self.unwant(key, out),
             Event::WantDestination(key, address, wanted) => {
@@ -153,16 +140,18 @@ impl Domain {
         View(self)
     }
 
-    fn want(&mut self, key: ServiceKey, wanted: Wanted, out: &mut Vec<Action>) {
-        let entry = self.entries.entry(key).or_insert_with(|| Entry {
-            spec: wanted.spec.clone(),
-            wanted: None,
-            installed: None,
-            refused: false,
-            add_refused: false,
-        });
-        entry.spec = wanted.spec.clone();
-        entry.wanted = Some(wanted);
+    fn want(
+        &mut self,
+        key: ServiceKey,
+        spec: ServiceSpec,
+        destinations: &[DestinationSpec],
+        out: &mut Vec<Action>,
+    ) {
+        let entry = self
+            .entries
+            .entry(key)
+            .or_insert_with(|| Entry::new(spec.clone()));
+        entry.want(spec, destinations);
         let refused = entry.refused;
         match self.phase {
             Phase::Idle => self.read(Purpose::Adopt, out),
@@ -183,8 +172,8 @@ impl Domain {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        entry.wanted = None;
-        if entry.installed.is_some() {
+        entry.unwant();
+        if entry.installed != Settings::Absent {
             self.reconcile(key, out);
         } else if self.phase != Phase::Reading {
             self.entries.remove(&key);
@@ -204,10 +193,10 @@ impl Domain {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let Some(service) = &mut entry.wanted else {
+        if !entry.wanted {
             return;
-        };
-        service.set(address, wanted);
+        }
+        entry.want_destination(address, wanted);
         if self.phase != Phase::Ready {
             return;
         }
@@ -216,12 +205,9 @@ impl Domain {
             self.read(Purpose::Repair, out);
             return;
         }
-        let op = match &entry.installed {
-            None => None,
-            Some(installed) => plan::destination(service, installed, address),
-        };
+        let op = plan::destination(entry, address);
+        entry.settle_destination(address);
         if let Some(op) = op {
-            Installed::track(&mut entry.installed, &op);
             self.send(op, out);
         }
     }
@@ -239,7 +225,7 @@ impl Domain {
         self.phase = Phase::Unavailable;
         // What was installed stays in the mirror: at a stop it has to be tried to delete it.
         self.entries
-            .retain(|_, entry| entry.wanted.is_some() || entry.installed.is_some());
+            .retain(|_, entry| entry.wanted || entry.installed != Settings::Absent);
         self.retry_at = (!self.entries.is_empty()).then(|| now + RETRY_AFTER);
         if !self.complained && !self.entries.is_empty() {
             self.complained = true;
@@ -308,9 +294,7 @@ impl Domain {
             .collect();
         for entry in self.entries.values_mut() {
             let name = (entry.spec.address, entry.spec.port, entry.spec.protocol);
-            entry.installed = found
-                .get(&name)
-                .map(|service| Installed::found(&entry.spec, service));
+            entry.found(found.get(&name).copied());
         }
     }
 
@@ -360,16 +344,9 @@ impl Domain {
             return;
         };
         let mut ops = std::mem::take(&mut self.ops);
-        plan::service(
-            &entry.spec,
-            entry.wanted.as_ref(),
-            entry.installed.as_ref(),
-            &mut ops,
-        );
-        for op in &ops {
-            Installed::track(&mut entry.installed, op);
-        }
-        if entry.wanted.is_none() && entry.installed.is_none() {
+        plan::service(entry, &mut ops);
+        entry.settle();
+        if !entry.wanted {
             self.entries.remove(&key);
         }
         for op in ops.drain(..) {
@@ -404,14 +381,10 @@ impl Domain {
     /// What has to hold once the table was read.
     fn check_invariants(&self) {
         debug_assert!(
-            self.entries.values().all(|entry| entry.wanted.is_some()
-                || entry.installed.is_some()
-                || self.phase == Phase::Reading),
-            "an entry that is neither wanted nor installed"
-        );
-        debug_assert!(
-            self.phase != Phase::Idle || self.serial == 0,
-            "operations before the table was read"
+            self.entries
+                .values()
+                .all(|entry| entry.wanted && entry.is_settled()),
+            "a service that is not wanted or was not sent"
         );
     }
 }
@@ -426,31 +399,23 @@ impl<'a> View<'a> {
     /// The services that are wanted, each with its destinations in the order of their addresses.
     pub fn wanted(
         self,
-    ) -> impl Iterator<Item = (&'a ServiceSpec, impl Iterator<Item = &'a DestinationSpec>)> {
+    ) -> impl Iterator<Item = (&'a ServiceSpec, impl Iterator<Item = DestinationSpec> + 'a)> {
         self.0
             .entries
             .values()
-            .filter_map(|entry| entry.wanted.as_ref())
-            .map(|wanted| {
-                let destinations = wanted.destinations.values().map(|(_, spec)| spec);
-                (&wanted.spec, destinations)
-            })
+            .filter(|entry| entry.wanted)
+            .map(|entry| (&entry.spec, entry.slots().iter().filter_map(Slot::wanted)))
     }
 
     /// Whether the mirror of the kernel's table is what is wanted and nothing was refused.
     #[must_use]
     pub fn settled(self) -> bool {
-        let mut ops = Vec::new();
         self.0.phase == Phase::Ready
-            && self.0.entries.values().all(|entry| {
-                plan::service(
-                    &entry.spec,
-                    entry.wanted.as_ref(),
-                    entry.installed.as_ref(),
-                    &mut ops,
-                );
-                ops.is_empty() && !entry.refused
-            })
+            && self
+                .0
+                .entries
+                .values()
+                .all(|entry| entry.is_settled() && !entry.refused)
     }
 }
 

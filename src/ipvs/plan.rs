@@ -9,76 +9,66 @@
 
 use std::net::SocketAddr;
 
-use super::table::{Installed, Wanted};
-use crate::ops::{IpvsOp, ServiceSpec};
+use super::table::{Entry, Settings, Slot};
+use crate::ops::{DestinationSpec, IpvsOp};
 
-/// Appends the operations that lead from `installed` to `wanted`; `spec` names a service that is
-/// no longer wanted.
-pub(super) fn service(
-    spec: &ServiceSpec,
-    wanted: Option<&Wanted>,
-    installed: Option<&Installed>,
-    out: &mut Vec<IpvsOp>,
-) {
-    match (wanted, installed) {
-        (None, None) => {}
-        (None, Some(_)) => out.push(IpvsOp::ServiceDel(spec.clone())),
-        (Some(wanted), None) => {
-            out.push(IpvsOp::ServiceAdd(wanted.spec.clone()));
-            add_missing(wanted, None, out);
+/// Appends the operations that make the service as wanted.
+pub(super) fn service(entry: &Entry, out: &mut Vec<IpvsOp>) {
+    match (entry.wanted, entry.installed) {
+        (false, Settings::Absent) => return,
+        (false, Settings::AsWanted | Settings::Other) => {
+            out.push(IpvsOp::ServiceDel(entry.spec.clone()));
+            return;
         }
-        (Some(wanted), Some(installed)) => {
-            if installed.spec.as_ref() != Some(&wanted.spec) {
-                out.push(IpvsOp::ServiceSet(wanted.spec.clone()));
+        (true, Settings::Absent) => out.push(IpvsOp::ServiceAdd(entry.spec.clone())),
+        (true, Settings::Other) => out.push(IpvsOp::ServiceSet(entry.spec.clone())),
+        (true, Settings::AsWanted) => {}
+    }
+    let mut missing: Vec<(u32, DestinationSpec)> = Vec::new();
+    let mut surplus: Vec<DestinationSpec> = Vec::new();
+    for slot in entry.slots() {
+        match difference(slot) {
+            None => {}
+            Some(Difference::Missing(wanted)) => missing.push((slot.place, wanted)),
+            Some(Difference::Differs(wanted)) => {
+                out.push(IpvsOp::DestSet(entry.spec.clone(), wanted));
             }
-            for (address, (_, destination)) in &wanted.destinations {
-                let there = installed.destinations.get(address);
-                if there.is_some_and(|there| there != destination) {
-                    out.push(IpvsOp::DestSet(wanted.spec.clone(), *destination));
-                }
-            }
-            add_missing(wanted, Some(installed), out);
-            for (address, destination) in &installed.destinations {
-                if !wanted.destinations.contains_key(address) {
-                    out.push(IpvsOp::DestDel(wanted.spec.clone(), *destination));
-                }
-            }
+            Some(Difference::Surplus(there)) => surplus.push(there),
         }
     }
-}
-
-/// Appends the operation, if any, that makes one destination of an installed service as wanted.
-pub(super) fn destination(
-    wanted: &Wanted,
-    installed: &Installed,
-    address: SocketAddr,
-) -> Option<IpvsOp> {
-    let spec = wanted.spec.clone();
-    match (
-        wanted.destinations.get(&address),
-        installed.destinations.get(&address),
-    ) {
-        (None, None) => None,
-        (None, Some(there)) => Some(IpvsOp::DestDel(spec, *there)),
-        (Some((_, wanted)), None) => Some(IpvsOp::DestAdd(spec, *wanted)),
-        (Some((_, wanted)), Some(there)) => {
-            (wanted != there).then_some(IpvsOp::DestSet(spec, *wanted))
-        }
-    }
-}
-
-/// Adds what is wanted and not there, in the order of the configuration.
-fn add_missing(wanted: &Wanted, installed: Option<&Installed>, out: &mut Vec<IpvsOp>) {
-    let mut missing: Vec<_> = wanted
-        .destinations
-        .iter()
-        .filter(|(address, _)| {
-            installed.is_none_or(|installed| !installed.destinations.contains_key(address))
-        })
-        .map(|(_, &placed)| placed)
-        .collect();
     missing.sort_by_key(|&(place, _)| place);
-    for (_, destination) in missing {
-        out.push(IpvsOp::DestAdd(wanted.spec.clone(), destination));
+    let adds = missing
+        .into_iter()
+        .map(|(_, wanted)| IpvsOp::DestAdd(entry.spec.clone(), wanted));
+    out.extend(adds);
+    let dels = surplus
+        .into_iter()
+        .map(|there| IpvsOp::DestDel(entry.spec.clone(), there));
+    out.extend(dels);
+}
+
+/// The operation, if any, that makes one destination of an installed service as wanted.
+pub(super) fn destination(entry: &Entry, address: SocketAddr) -> Option<IpvsOp> {
+    let spec = entry.spec.clone();
+    difference(entry.slot(address)?).map(|difference| match difference {
+        Difference::Missing(wanted) => IpvsOp::DestAdd(spec, wanted),
+        Difference::Differs(wanted) => IpvsOp::DestSet(spec, wanted),
+        Difference::Surplus(there) => IpvsOp::DestDel(spec, there),
+    })
+}
+
+/// How a destination is not as it should be.
+enum Difference {
+    Missing(DestinationSpec),
+    Differs(DestinationSpec),
+    Surplus(DestinationSpec),
+}
+
+fn difference(slot: &Slot) -> Option<Difference> {
+    match (slot.wanted(), slot.installed()) {
+        (None, None) => None,
+        (Some(wanted), None) => Some(Difference::Missing(wanted)),
+        (None, Some(there)) => Some(Difference::Surplus(there)),
+        (Some(wanted), Some(there)) => (wanted != there).then_some(Difference::Differs(wanted)),
     }
 }
