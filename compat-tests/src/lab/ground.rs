@@ -100,9 +100,11 @@ fn block_signals() -> Result<SigSet> {
 fn start(options: &Options, scratch: &Path) -> Result<Child> {
     let own = std::env::current_exe()?;
     let here = !options.user_mode && has_ipvs();
+    // At raised priority, because steps are timed, and user-mode Linux has one processor's worth.
     // The chain of deaths: ours ends unshare, its end the first process of the pid namespace, and
     // that one's everything else.
-    let chain = "--pdeathsig KILL unshare --pid --fork --kill-child=KILL --mount-proc";
+    let chain =
+        "-n -10 setpriv --pdeathsig KILL unshare --pid --fork --kill-child=KILL --mount-proc";
     let mut arguments: Vec<String> = chain.split(' ').map(str::to_owned).collect();
     let inside = inside_arguments(options, scratch, &own);
     if here {
@@ -118,7 +120,7 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
         arguments.extend(user_mode_arguments(options, scratch, &inside)?);
     }
     std::io::stdout().flush()?;
-    let mut command = Command::new("setpriv");
+    let mut command = Command::new("nice");
     command.args(&arguments);
     if options.keep {
         // The prompt needs the terminal itself.
@@ -126,7 +128,7 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
     } else {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
     }
-    command.spawn().context(|| "setpriv".to_owned())
+    command.spawn().context(|| "nice".to_owned())
 }
 
 fn inside_arguments(options: &Options, scratch: &Path, own: &Path) -> Vec<String> {

@@ -14,7 +14,7 @@ mod texts;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::director::{Director, VIP};
+use super::director::{Director, Flavour, VIP};
 use super::ground::{BEGIN, END, Options};
 use super::heartbeat::Heartbeat;
 use super::report::{Report, Seen, Timing};
@@ -181,11 +181,25 @@ impl Lab {
         }
     }
 
-    /// When a daemon that was started after `from` wrote its first log line. That is the cause from
-    /// which its timers are judged: the script before it is the shell's time, not the daemon's.
-    fn born(director: &Director, from: SystemTime) -> Result<SystemTime> {
-        let first = director.log.since(from).first().map(|line| line.at);
-        first.ok_or_else(|| Error::new(format!("{} has logged nothing", director.host.name())))
+    /// How long a director with `state MASTER` waits when it starts: keepalived takes over after one
+    /// advert interval and the least skew; up to 2.2 it waited for the whole master-down time.
+    fn first_wait(&self) -> Duration {
+        match self.town.flavour {
+            Flavour::Ours => Duration::from_micros(1_000_000 + 1_000_000 / 256),
+            Flavour::Other => MASTER_DOWN_100,
+        }
+    }
+
+    /// When a director that was started after `from` said that it is backup: from then on its timer
+    /// runs. What lies before is the shell's time and the program's start, judged by themselves.
+    fn timer_started(director: &Director, from: SystemTime) -> Result<SystemTime> {
+        let log = director.log.since(from);
+        let backup = log
+            .iter()
+            .find(|line| line.text.contains("Entering BACKUP STATE"));
+        backup
+            .map(|line| line.at)
+            .ok_or_else(|| Error::new(texts::say(&log)))
     }
 
     /// The first gratuitous ARP for the VIP that a director sent at `from` or later, as the client

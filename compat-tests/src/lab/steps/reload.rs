@@ -1,13 +1,15 @@
 //! Reload: a changed weight, and a file that cannot be meant.
 //!
-//! Owns the steps about SIGHUP, sent through the init script. Driven by [`super::all`].
+//! Owns the steps about SIGHUP, sent directly where it is timed, else through the init script. Driven by [`super::all`].
 
 use std::time::{Duration, SystemTime};
 
+use nix::sys::signal::{Signal, kill};
+
 use super::super::director::{CONFIG, VIP};
 use super::super::mysql::Session;
-use super::{BOTH, Context, Error, Lab, PATIENCE, Result, Seen, Step, check, texts};
-use crate::bed::wait_until;
+use super::{BOTH, Context, Error, Lab, PATIENCE, Result, Seen, Step, check, passed, texts};
+use crate::bed::{Arp, Frame, wait_for, wait_until};
 
 /// Longest that a reload of a small file may take.
 const RELOAD: Duration = Duration::from_secs(1);
@@ -22,8 +24,13 @@ pub(super) const STEPS: &[Step] = &[
         run: changed_weight,
     },
     Step {
+        name: "HUP without a change: nothing changes, nothing is sent",
+        expected: "the same table and VIP; no gratuitous ARP, adverts at their usual times only",
+        run: no_change,
+    },
+    Step {
         name: "HUP with a broken file: refused with the line, nothing changes",
-        expected: "a log line with the place of the missing brace; table, VIP and processes as before",
+        expected: "a log line with the place and that the running configuration stays; table, VIP and processes as before",
         run: broken_file,
     },
 ];
@@ -34,12 +41,7 @@ fn changed_weight(lab: &mut Lab) -> Result<Seen> {
     let before = session.row("select connection_id()")?;
     let counted = connections(&master.table()?);
     let file = with_weight(&lab.configs[0], 5)?;
-    let start = SystemTime::now();
-    master.host.write(CONFIG, file)?;
-    let said = master.must("reload")?;
-    check(said.ends_with("[  OK  ]\n"), || {
-        format!("reload printed “{said}”")
-    })?;
+    let start = hang_up(lab, file)?;
     let mut gone = false;
     wait_until(PATIENCE, "weight 5 in the table", || {
         let servers = master.servers();
@@ -76,6 +78,54 @@ fn changed_weight(lab: &mut Lab) -> Result<Seen> {
     .with(edited))
 }
 
+fn no_change(lab: &mut Lab) -> Result<Seen> {
+    let master = &lab.town.master;
+    // A master announces itself once more 5 s after it became one; that is not what this is about.
+    wait_until(PATIENCE, "the last announcement to be over", || {
+        announcements(lab, SystemTime::now() - Duration::from_secs(6)) == 0
+    })?;
+    let table = master.table()?;
+    let start = SystemTime::now();
+    let said = master.must("reload")?;
+    check(said.ends_with("[  OK  ]\n"), || {
+        format!("reload printed “{said}”")
+    })?;
+    undisturbed(lab, start)?;
+    check(master.table()? == table, || {
+        "the table has changed".to_owned()
+    })?;
+    let count = announcements(lab, start);
+    check(count == 0, || format!("{count} gratuitous ARPs"))?;
+    let adverts: Vec<SystemTime> = lab
+        .town
+        .wire
+        .since(start - Duration::from_secs(2))
+        .iter()
+        .filter(|frame| frame.packet().advert().is_some())
+        .map(|frame| frame.at)
+        .collect();
+    let gaps: Vec<Duration> = adverts
+        .windows(2)
+        .map(|pair| passed(pair[0], pair[1]))
+        .collect();
+    let shortest = gaps.iter().min().copied().unwrap_or_default();
+    check(shortest > Duration::from_millis(800), || {
+        format!("adverts {gaps:?} apart")
+    })?;
+    Ok(Seen::new(format!(
+        "no ARP; {} adverts, at least {:.3} s apart",
+        adverts.len(),
+        shortest.as_secs_f64()
+    )))
+}
+
+/// Gratuitous ARPs for the VIP at the client since `from`.
+fn announcements(lab: &Lab, from: SystemTime) -> usize {
+    let frames = lab.town.wire.since(from);
+    let gratuitous = |frame: &&Frame| frame.packet().arp().is_some_and(Arp::is_gratuitous);
+    frames.iter().filter(gratuitous).count()
+}
+
 fn broken_file(lab: &mut Lab) -> Result<Seen> {
     let master = &lab.town.master;
     let workers = master.workers()?;
@@ -86,15 +136,9 @@ fn broken_file(lab: &mut Lab) -> Result<Seen> {
         .and_then(|from| Some(from + file[from..].find('}')?));
     let at = at.ok_or_else(|| Error::new("the configuration has no virtual_ipaddress"))?;
     let file = [&file[..at], &file[at + 1..]].concat();
-    let start = SystemTime::now();
-    master.host.write(CONFIG, file)?;
-    master.must("reload")?;
-    let wait = wait_until(PATIENCE, "a log line with the place", || {
-        place(lab, start).is_some()
-    });
-    let place =
-        wait.and_then(|_| place(lab, start).ok_or_else(|| Error::new("the log line is gone")));
-    let place = place.context(|| texts::say(&master.log.since(start)))?;
+    let start = hang_up(lab, file)?;
+    let found = wait_for(PATIENCE, "the refusal in the log", || refusal(lab, start));
+    let (refused, _) = found.context(|| texts::say(&master.log.since(start)))?;
     let told = lab.timing("HUP to the log line", start, SystemTime::now(), RELOAD);
     undisturbed(lab, start)?;
     check(master.servers() == BOTH, || {
@@ -103,21 +147,29 @@ fn broken_file(lab: &mut Lab) -> Result<Seen> {
     check(master.workers()? == workers, || {
         "other processes run now".to_owned()
     })?;
-    Ok(Seen::new(place).with(told))
+    Ok(Seen::new(refused).with(told))
 }
 
-/// What the log says about a line of the file.
-fn place(lab: &Lab, from: SystemTime) -> Option<String> {
-    let log = lab.town.master.log.since(from);
+/// Gives the master another file and sends the signal itself, as a time is counted from it.
+fn hang_up(lab: &Lab, file: String) -> Result<SystemTime> {
+    let master = &lab.town.master;
+    master.host.write(CONFIG, file)?;
+    let start = SystemTime::now();
+    kill(master.parent()?, Signal::SIGHUP)?;
+    Ok(start)
+}
+
+/// Where the log says that the file is broken, in the same line that says that it is refused.
+fn refusal(lab: &Lab, from: SystemTime) -> Option<String> {
     let names_a_line = |text: &str| {
-        ["Line ", "keepalived.conf:"].iter().any(|mark| {
-            text.split_once(mark)
-                .is_some_and(|(_, rest)| rest.starts_with(|letter: char| letter.is_ascii_digit()))
-        })
+        let rest = text.split_once("Line ").map(|(_, rest)| rest);
+        rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
     };
-    log.into_iter()
-        .find(|line| names_a_line(&line.text))
-        .map(|line| format!("{}: {}", line.ident, line.text))
+    let log = lab.town.master.log.since(from);
+    let refused = log
+        .iter()
+        .find(|line| line.text.contains("running configuration") && names_a_line(&line.text))?;
+    Some(format!("{}: {}", refused.ident, refused.text))
 }
 
 /// For a while: the master keeps the VIP, nobody resigns, nobody else announces it.

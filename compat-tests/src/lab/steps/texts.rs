@@ -108,7 +108,7 @@ pub(super) fn master(flavour: Flavour) -> Vec<Wanted> {
 /// Its link is down.
 pub(super) fn fault(flavour: Flavour) -> [Wanted; 1] {
     match flavour {
-        Flavour::Ours => [(VRRP, "VRRP_Instance(VI_1) Entering FAULT STATE")],
+        Flavour::Ours => [(VRRP, "VRRP_Instance(VI_1) Now in FAULT state")],
         Flavour::Other => [(VRRP, "(VI_1) Entering FAULT STATE")],
     }
 }
