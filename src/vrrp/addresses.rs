@@ -51,6 +51,8 @@ pub(super) struct Vip {
     /// The interface that carries it, while that exists.
     pub(super) on: Option<IfIndex>,
     pub(super) standing: Standing,
+    /// The kernel refused to remove it; it may be there even if its addition is refused as well.
+    pub(super) kept: bool,
     /// The refusal that goes on was said.
     pub(super) complained: bool,
 }
@@ -141,6 +143,7 @@ impl Instance {
                         slot: self.next_slot,
                         on: None,
                         standing: Standing::Absent,
+                        kept: false,
                         complained: false,
                     }
                 },
@@ -275,17 +278,18 @@ impl Instance {
 
     pub(super) fn remove_address(&mut self, cx: &mut Cx<'_>, index: usize) {
         let vip = &mut self.vips[index];
-        match vip.standing {
-            Standing::Ours | Standing::Stuck => {
-                if let (Some(spec), Some(key)) = (vip.spec(), vip.key()) {
-                    cx.links.removing(key, cx.now);
-                    let tag = tag(self.id, vip.slot, Kind::Del);
-                    cx.effect(Effect::Kernel(KernelOp::AddressDel(spec), tag));
-                }
-            }
-            Standing::Absent | Standing::Owned | Standing::Refused | Standing::Lost => {}
-        }
+        let remove = match vip.standing {
+            Standing::Ours | Standing::Stuck => true,
+            Standing::Refused => vip.kept,
+            Standing::Absent | Standing::Owned | Standing::Lost => false,
+        };
         vip.standing = Standing::Absent;
+        vip.kept = false;
+        if let (true, Some(spec), Some(key)) = (remove, vip.spec(), vip.key()) {
+            cx.links.removing(key, cx.now);
+            let tag = tag(self.id, vip.slot, Kind::Del);
+            cx.effect(Effect::Kernel(KernelOp::AddressDel(spec), tag));
+        }
     }
 
     /// At its start an instance takes away what an earlier run left: exactly its own addresses,
@@ -337,9 +341,10 @@ impl Instance {
             // It was gone already, maybe with its interface.
             Kind::Del if matches!(errno, EADDRNOTAVAIL | ENODEV) => {}
             // Wanted again by now.
-            Kind::Del if vip.standing.is_there() => {}
+            Kind::Del if self.state == State::Master => vip.kept = true,
             Kind::Del => {
                 vip.standing = Standing::Stuck;
+                vip.kept = true;
                 let trouble = Note::AddressNotRemoved {
                     address,
                     interface,

@@ -1,7 +1,7 @@
 //! Which addresses are touched, and which are not.
 
 use super::super::addresses::{Kind, tag};
-use super::super::instance::InstanceId;
+use super::super::instance::{Input, InstanceId, Timer};
 use super::super::{Event, State};
 use super::machine::heard;
 use super::{Bench, Step, address, config, facts, index, ms, vip};
@@ -88,6 +88,20 @@ fn an_address_that_the_kernel_does_not_let_go_is_removed_again() {
     assert_eq!(bench.run(ms(1000)), ["1000000 -192.0.2.101/32"]);
     assert_eq!(bench.tell(removed()), [""; 0]);
     assert_eq!(bench.tell(Event::Stop), ["-192.0.2.101/32"]);
+}
+
+// Input: removal refused, then, master again, the addition as well, though it is still there.
+// Output: it is removed once more when the other master returns.
+#[test]
+fn an_address_that_is_still_there_is_removed_although_its_addition_was_refused() {
+    let mut bench = Bench::master(config());
+    bench.tell(Event::Address(address("192.0.2.101", 32, true)));
+    bench.step(heard(2, 200));
+    bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Del), 12));
+    bench.step(Input::Timer(Timer::MasterDown, bench.now));
+    assert_eq!(bench.state(), State::Master);
+    bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Add), 12));
+    assert_eq!(bench.step(heard(2, 200)), ["-192.0.2.101/32"]);
 }
 
 #[test]
