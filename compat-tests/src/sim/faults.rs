@@ -32,7 +32,9 @@ impl World {
                 process.node.handle(now, Event::Stop, out);
             }
         });
-        if self.hosts[host].refusal.is_some() {
+        let machine = &self.hosts[host];
+        let uninformed = machine.overflow || machine.netlink_clock >= self.now;
+        if machine.refusal.is_some() || uninformed {
             return;
         }
         let mut resigned = self.shadow.resignations().to_vec();
@@ -239,6 +241,25 @@ impl World {
         }
     }
 
+    /// The kernel drops its netlink messages, or no longer; then the daemon lists everything.
+    pub fn set_overflow(&mut self, host: usize, overflow: bool) {
+        if self.hosts[host].overflow == overflow {
+            return;
+        }
+        self.note(format_args!(
+            "{} overflow {overflow}",
+            self.hosts[host].name
+        ));
+        self.disturb();
+        self.hosts[host].overflow = overflow;
+        if overflow {
+            self.shadow.fault_begins();
+        } else {
+            self.shadow.fault_ends();
+            self.relist(host);
+        }
+    }
+
     /// Changes what the wire does to frames.
     pub fn set_weather(&mut self, segment: usize, weather: Weather) {
         let was = self.segments[segment].weather;
@@ -307,6 +328,7 @@ impl World {
             self.mend(segment);
         }
         for host in 0..self.hosts.len() {
+            self.set_overflow(host, false);
             if self.hosts[host].refusal.is_some() {
                 self.refuse(host, None);
             }

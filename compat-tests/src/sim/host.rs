@@ -16,6 +16,7 @@ use keepalived_rs::ops::{
 };
 
 use super::kernel::{Kernel, News};
+use super::monitor::Monitor;
 use super::wire;
 
 /// What reaches a daemon from outside.
@@ -111,6 +112,10 @@ pub struct Host {
     pub refusal: Option<Refusal>,
     /// How late the daemon looks at its timers, at most.
     pub lateness: Duration,
+    /// What the daemon was told of links and addresses.
+    pub monitor: Monitor,
+    /// The kernel drops its netlink messages (ENOBUFS).
+    pub overflow: bool,
     /// When the last netlink news is due at the daemon: they keep their order.
     pub netlink_clock: Instant,
 }

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod host;
 pub mod ipvs;
 pub mod kernel;
+pub mod monitor;
 pub mod network;
 pub mod noise;
 pub mod random;

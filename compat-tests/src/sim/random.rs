@@ -367,7 +367,7 @@ fn finish(world: &mut World) {
 }
 
 /// How many kinds of faults there are.
-const KINDS: u64 = 14;
+const KINDS: u64 = 15;
 
 /// Does one thing to the world, and plans its end where it has one.
 fn inject(world: &mut World) {
@@ -405,7 +405,17 @@ fn inject(world: &mut World) {
         9 | 10 => reloads(world, host),
         11 => refuse(world, host, until),
         12 => break_server(world, until),
-        _ => take_address(world, host),
+        13 => take_address(world, host),
+        _ => {
+            // What happens meanwhile, the daemon learns at the end.
+            world.set_overflow(host, true);
+            world.plan(until, move |world| world.set_overflow(host, false));
+            match world.rng.below(3) {
+                0 => take_address(world, host),
+                1 => flap(world, host, segment),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use keepalived_rs::ops::{
 };
 
 use super::host::{Arrival, Host, Process};
-use super::kernel::{Kernel, Link, Traits, errno};
+use super::kernel::{Kernel, Link, News, Traits, errno};
+use super::monitor::Monitor;
 use super::network::{Place, Segment};
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
@@ -198,6 +199,8 @@ impl World {
             inbox: Vec::new(),
             refusal: None,
             lateness: setup.lateness,
+            monitor: Monitor::default(),
+            overflow: false,
             netlink_clock: Instant::ZERO,
         });
         host
@@ -381,14 +384,33 @@ impl World {
 
     /// Passes the kernel's news on to the process, a little later and in order.
     pub(super) fn tell_news(&mut self, host: usize) {
+        let news = self.hosts[host].kernel.take_news();
+        if !self.hosts[host].overflow {
+            self.tell(host, news);
+        }
+    }
+
+    /// Tells what is news of `news`.
+    fn tell(&mut self, host: usize, news: Vec<News>) {
         let (now, epoch) = (self.now, self.hosts[host].epoch);
-        for news in self.hosts[host].kernel.take_news() {
+        for news in news {
+            if !self.hosts[host].monitor.take(&news) {
+                continue;
+            }
             let delay = Duration::from_micros(5 + self.rng.below(100));
             let at = (now + delay).max(self.hosts[host].netlink_clock);
             self.hosts[host].netlink_clock = at;
             let item = Item::Arrival(host, epoch, Arrival::News(news));
             self.schedule.push(at, Rank::Arrival, item);
         }
+    }
+
+    /// The daemon learns that messages were dropped, and lists everything anew.
+    pub(super) fn relist(&mut self, host: usize) {
+        let machine = &mut self.hosts[host];
+        let list = machine.kernel.dump();
+        let news = machine.monitor.clone().relist(&list);
+        self.tell(host, news);
     }
 
     /// Puts an answer to the process in, to be delivered before anything else.
@@ -628,7 +650,9 @@ impl World {
         self.hosts[host].inbox.clear();
         self.shadow.started(host);
         self.turn(host, Cause::Start, |host, now, out| {
+            host.monitor = Monitor::default();
             for news in host.kernel.dump() {
+                host.monitor.take(&news);
                 host.deliver(now, Arrival::News(news), out);
             }
             let config = host.config.clone();
