@@ -170,10 +170,11 @@ impl Domain {
     /// Takes a checker out of the table.
     pub(super) fn remove_checker(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
         self.give_up(index, out);
+        self.timers.cancel(index);
         self.checkers.try_remove(index);
     }
 
-    /// Gives the attempt under way up and disarms the timer.
+    /// Gives the attempt under way up, if there is one, with its deadline.
     pub(super) fn give_up(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
         if let Some(entry) = self.checkers.get_mut(index)
             && let Some((id, _)) = entry.running.take()

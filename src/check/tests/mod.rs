@@ -1,5 +1,7 @@
 //! The domain from configuration to wishes for IPVS.
 
+mod properties;
+
 use std::net::{IpAddr, SocketAddr};
 
 use super::*;
