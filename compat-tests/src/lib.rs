@@ -4,6 +4,7 @@
 
 pub mod bed;
 pub mod bench;
+pub mod cases;
 pub mod lab;
 pub mod routers;
 pub mod sim;

@@ -88,7 +88,7 @@ prop_compose! {
         virtual_servers in proptest::collection::vec(service(), 0..6),
     ) -> Config {
         Config {
-            global: Global { router_id, ..Global::default() },
+            global: Global { router_id },
             vrrp_instances,
             virtual_servers,
             files: Vec::new(),

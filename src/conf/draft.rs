@@ -15,6 +15,8 @@ pub(super) struct Draft {
     pub(super) global: GlobalDraft,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
+    /// An interface was named that does not exist.
+    pub(super) missing_interface: bool,
 }
 
 /// `garp_*`; `None` falls back to the global setting.

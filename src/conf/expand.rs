@@ -137,11 +137,11 @@ impl Repeat {
         let mut parts = arguments.split(',').map(str::trim);
         let name = parts.next().unwrap_or_default().to_owned();
         let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
-        let (start, step, end) = match numbers.ok_or(BAD)?.as_slice() {
-            &[end] if end < 0 => (-1, -1, end),
-            &[end] => (1, 1, end),
-            &[start, end] => (start, if start <= end { 1 } else { -1 }, end),
-            &[start, step, end] => (start, step, end),
+        let (start, step, end) = match *numbers.ok_or(BAD)?.as_slice() {
+            [end] if end < 0 => (-1, -1, end),
+            [end] => (1, 1, end),
+            [start, end] => (start, if start <= end { 1 } else { -1 }, end),
+            [start, step, end] => (start, step, end),
             _ => return Err("Invalid ~SEQ definition"),
         };
         let wrong_way = (step > 0) != (start <= end) && start != end;

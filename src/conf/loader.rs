@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ast::Slice;
-use super::bind::{Binder, Statement, place_of};
+use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
@@ -116,8 +116,8 @@ impl Loader {
         if !reader.stopped() {
             let diagnostics = &mut self.diagnostics;
             self.binder
-                .end(&mut |finding| diagnostics.push(finding), &|line| {
-                    reader::span(sources, place_of(line), None)
+                .end(&mut |finding| diagnostics.push(finding), &|mark| {
+                    reader::span(sources, mark.place, mark.columns)
                 });
         }
         let mut cx = resolve::Context {

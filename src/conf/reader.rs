@@ -7,7 +7,7 @@
 //! Never does: know keywords, read ahead without being asked. Driven by: `Loader::step`, a slice
 //! at a time, so that a reload never keeps the loop from an advert.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
@@ -461,7 +461,7 @@ impl Reader {
             .sources
             .get(place.source.0 as usize)
             .and_then(|source| source.path.parent())
-            .map(Path::to_owned)
+            .map(|parent| cx.facts.working_directory().join(parent))
             .unwrap_or_default();
         let builtins = expand::Builtins {
             facts: cx.facts,

@@ -55,7 +55,7 @@ pub trait HostFacts {
     /// A variable of the environment (`${_ENV NAME}`).
     fn environment(&self, name: &str) -> Option<String>;
 
-    /// The directory that relative names in the main file refer to.
+    /// The directory that a relative name of the main file refers to (`${_PWD}` is absolute).
     fn working_directory(&self) -> PathBuf;
 }
 

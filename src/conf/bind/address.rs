@@ -36,6 +36,9 @@ pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<
     let Some(parsed) = line(st) else {
         return Ok(());
     };
+    if let Some(name) = &parsed.interface {
+        draft.missing_interface |= !st.facts.interface_exists(name);
+    }
     let family = Family::of(parsed.address);
     match instance.family {
         Some(known) if known != family => {
@@ -160,7 +163,7 @@ fn device(
             "WARNING - interface {} for ip address {text} doesn't exist",
             to_display(value)
         );
-        st.missing_interface(message, index + 1);
+        st.error(Class::General, message, Some(index + 1));
     }
     parsed.interface = Some(value.to_owned());
 }

@@ -76,6 +76,7 @@ pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 /// `interface NAME`
 pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
+    let mut missing = false;
     current(draft, |instance| {
         if name == LOOPBACK {
             let message = format!(
@@ -91,11 +92,14 @@ pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> 
                 to_display(name),
                 instance.name
             );
-            st.missing_interface(message, 1);
+            st.error(Class::General, message, Some(1));
+            missing = true;
         }
         instance.interface = Some(name.to_owned());
         Ok(())
-    })
+    })?;
+    draft.missing_interface |= missing;
+    Ok(())
 }
 
 /// `virtual_router_id NUMBER`

@@ -14,9 +14,9 @@ pub(super) mod real_server;
 mod statement;
 pub(super) mod virtual_server;
 
-pub(super) use statement::{Outcome, Statement, Stop, place_of};
+pub(super) use statement::{Mark, Outcome, Statement, Stop};
 
-use super::ast::{Kind, Line};
+use super::ast::Kind;
 use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::draft::Draft;
 use super::schema::{self, Form, Level};
@@ -47,7 +47,7 @@ enum Frame {
 #[derive(Debug, Clone)]
 struct Opened {
     name: String,
-    line: Line,
+    mark: Mark,
 }
 
 /// A block whose `{` has to come next.
@@ -73,7 +73,7 @@ pub(super) struct Binder {
     braces: usize,
     stray: bool,
     /// The last line that named an unknown keyword: its brace gets a note.
-    unknown: Option<(String, Line)>,
+    unknown: Option<Opened>,
 }
 
 impl Binder {
@@ -123,7 +123,7 @@ impl Binder {
     }
 
     /// Reports what is left open at the end of the text.
-    pub(super) fn end(&mut self, report: &mut dyn FnMut(Diagnostic), span: &dyn Fn(&Line) -> Span) {
+    pub(super) fn end(&self, report: &mut dyn FnMut(Diagnostic), span: &dyn Fn(Mark) -> Span) {
         if self.braces > 0 {
             let mut finding = Diagnostic::new(
                 Class::MissingClose,
@@ -138,7 +138,7 @@ impl Binder {
                 | Frame::Values { opened, .. } = frame
                 {
                     let text = format!("`{}` opened here is not closed", opened.name);
-                    finding = finding.note(text, Some(span(&opened.line)));
+                    finding = finding.note(text, Some(span(opened.mark)));
                 }
             }
             report(finding);
@@ -166,15 +166,17 @@ impl Binder {
                 let mut finding = st
                     .finding(Class::UnexpectedOpen, "Unexpected '{' - ignoring", Some(0))
                     .consequence(Consequence::KeepRunning);
-                if let Some((name, line)) = self.unknown.take() {
-                    let inside = self.innermost();
-                    finding = finding.note(
-                        format!(
-                            "block `{name}` is unknown, so its lines are tried in {inside} and its \
-                             `}}` ends that block"
-                        ),
-                        Some(st.span_of(&line, Some(0))),
+                if let Some(unknown) = self.unknown.take() {
+                    let outcome = if self.frames.len() > 1 {
+                        format!("{0} and its `}}` ends {0}", self.innermost())
+                    } else {
+                        "the top level".to_owned()
+                    };
+                    let text = format!(
+                        "`{}` is unknown: the lines of its block are tried in {outcome}",
+                        unknown.name
                     );
+                    finding = finding.note(text, Some(st.span_at(unknown.mark)));
                 }
                 st.diagnostics.push(finding);
             }
@@ -201,7 +203,7 @@ impl Binder {
                     .finding(Class::MissingOpen, MISSING_OPEN, None)
                     .note(
                         format!("`{}` needs a block", opened.name),
-                        Some(st.span_of(&opened.line, Some(0))),
+                        Some(st.span_at(opened.mark)),
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
@@ -216,7 +218,7 @@ impl Binder {
                     .finding(Class::Advice, MISSING_OPEN, None)
                     .note(
                         format!("`{}` needs a block", opened.name),
-                        Some(st.span_of(&opened.line, Some(0))),
+                        Some(st.span_at(opened.mark)),
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
@@ -275,7 +277,7 @@ impl Binder {
             Some(Form::Block { open, inner, close }) => {
                 let opened = Opened {
                     name: st.whole(),
-                    line: st.line,
+                    mark: st.mark(0),
                 };
                 let pending = Pending::Keywords {
                     level: inner,
@@ -289,7 +291,7 @@ impl Binder {
                     line,
                     opened: Opened {
                         name: st.whole(),
-                        line: st.line,
+                        mark: st.mark(0),
                     },
                 };
                 true
@@ -354,7 +356,10 @@ impl Binder {
             );
         }
         st.diagnostics.push(finding);
-        self.unknown = Some((shown, st.line));
+        self.unknown = Some(Opened {
+            name: shown,
+            mark: st.mark(0),
+        });
     }
 
     /// The innermost block as an operator calls it.

@@ -205,15 +205,6 @@ impl<'s> Statement<'s> {
         self.diagnostics.push(finding);
     }
 
-    /// Reports that an interface does not exist; keepalived does not start then.
-    pub(in super::super) fn missing_interface(&mut self, message: String, index: usize) {
-        let finding = self
-            .finding(Class::General, message, Some(index))
-            .note("Non-existent interface specified in configuration", None)
-            .consequence(Consequence::RefuseStart(2));
-        self.diagnostics.push(finding);
-    }
-
     /// Tells that a keyword does nothing yet.
     pub(in super::super) fn inactive(&mut self, name: &str) {
         let message = format!(
@@ -229,7 +220,7 @@ impl<'s> Statement<'s> {
         message: impl Into<String>,
         index: Option<usize>,
     ) -> Diagnostic {
-        let finding = Diagnostic::new(class, message).at(self.span_of(&self.line, index));
+        let finding = Diagnostic::new(class, message).at(self.span_at(self.mark_of(index)));
         if self.line.store == Store::Expanded {
             finding.note(
                 format!("the line reads `{}` after expansion", self.whole()),
@@ -240,31 +231,47 @@ impl<'s> Statement<'s> {
         }
     }
 
-    /// Where a line, or one of its words, stands in its file.
-    pub(in super::super) fn span_of(&self, line: &Line, index: Option<usize>) -> Span {
+    /// Where the word at `index`, or the whole line, stands in its file.
+    fn mark_of(&self, index: Option<usize>) -> Mark {
         let columns = index.and_then(|index| {
-            let word = self.slice.words(line).get(index)?;
-            (line.store == Store::File && *line == self.line).then(|| {
-                let start = (word.start - line.offset) as usize;
+            let word = self.slice.words(&self.line).get(index)?;
+            // The words of a line that was rewritten are not in the file.
+            (self.line.store == Store::File).then(|| {
+                let start = (word.start - self.line.offset) as usize;
                 (start, start + (word.end - word.start) as usize)
             })
         });
-        span(self.sources, place_of(line), columns)
+        Mark {
+            place: self.place(),
+            columns,
+        }
+    }
+
+    /// Where the word at `index` stands, to be told of later.
+    pub(in super::super) fn mark(&self, index: usize) -> Mark {
+        self.mark_of(Some(index))
+    }
+
+    /// The place of a mark, with its text.
+    pub(in super::super) fn span_at(&self, mark: Mark) -> Span {
+        span(self.sources, mark.place, mark.columns)
     }
 
     /// Where the line stands.
     pub(in super::super) fn place(&self) -> Place {
-        place_of(&self.line)
+        Place {
+            source: self.line.source,
+            number: self.line.number,
+            offset: self.line.offset as usize,
+        }
     }
 }
 
-/// Where a line stands.
-pub(in super::super) fn place_of(line: &Line) -> Place {
-    Place {
-        source: line.source,
-        number: line.number,
-        offset: line.offset as usize,
-    }
+/// A place in a file that outlives the slice.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Mark {
+    pub(in super::super) place: Place,
+    pub(in super::super) columns: Option<(usize, usize)>,
 }
 
 /// Why a word is no number.
@@ -326,7 +333,11 @@ fn parse_seconds(word: &str) -> Seconds {
         micros += u64::from(digit - b'0') * scale;
         scale /= 10;
     }
-    if fraction.bytes().nth(6).is_some_and(|digit| digit >= b'5') {
+    if fraction
+        .as_bytes()
+        .get(6)
+        .is_some_and(|digit| *digit >= b'5')
+    {
         micros += 1;
     }
     let value = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));

@@ -102,12 +102,20 @@ pub(in super::super) fn lb_kind(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
 pub(super) fn method(st: &mut Statement<'_>, owner: &str) -> Result<Option<Forwarding>, Stop> {
     let word = st.need(1)?;
     match word {
-        "NAT" => Ok(Some(Forwarding::Nat)),
-        "DR" => Ok(Some(Forwarding::Dr)),
+        "NAT" | "DR" => {
+            // Options mean something to a tunnel only, but have to be options.
+            tunnel(st, owner);
+            Ok(Some(if word == "DR" {
+                Forwarding::Dr
+            } else {
+                Forwarding::Nat
+            }))
+        }
         // After a bad option it is a tunnel nevertheless.
-        "TUN" => Ok(Some(Forwarding::Tun(
-            tunnel(st, owner).unwrap_or(TunnelKind::Ipip),
-        ))),
+        "TUN" => {
+            let kind = tunnel(st, owner).unwrap_or(TunnelKind::Ipip);
+            Ok(Some(Forwarding::Tun(kind)))
+        }
         _ => {
             let message = format!(
                 "PARSER : unknown [{}] routing method for {owner}.",
@@ -147,7 +155,7 @@ fn tunnel(st: &mut Statement<'_>, owner: &str) -> Option<TunnelKind> {
                     to_display(number)
                 )
             }
-            ("port", None) => format!("Missing port for gue tunnel for {owner}."),
+            ("port", None) => format!("Missing port for {owner} gue tunnel."),
             ("nocsum" | "csum" | "remcsum", _) => {
                 checksum = Some(match option {
                     "csum" => TunnelChecksum::Full,

@@ -6,7 +6,7 @@
 mod check;
 mod vrrp;
 
-use super::diag::{Class, Diagnostic, Diagnostics};
+use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
 use super::model::{Config, Global};
 use super::reader::{Place, span};
@@ -33,6 +33,12 @@ impl Context<'_> {
 
 /// The model that the draft means.
 pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
+    if draft.missing_interface {
+        let message = "Non-existent interface specified in configuration";
+        let finding = Diagnostic::new(Class::General, message);
+        cx.diagnostics
+            .push(finding.consequence(Consequence::RefuseStart(2)));
+    }
     let vrrp_instances = vrrp::instances(draft.instances, draft.global.garp, cx);
     Config {
         global: Global {

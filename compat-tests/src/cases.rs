@@ -1,0 +1,92 @@
+//! The cases of cases/diagnostics: small configurations, most of them wrong.
+//!
+//! Owns: finding them and reading one as it would be read on a host called `node1` that has
+//! `eth0` and `lo`. Never does: judge what comes out. Driven by: the diagnostics snapshots and the
+//! comparison with the real daemon.
+
+use std::path::{Path, PathBuf};
+
+use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, Loaded, load};
+use keepalived_rs::host::files::HostFiles;
+
+/// The name of the configuration within a case.
+pub const MAIN: &str = "keepalived.conf";
+
+/// One case.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Name of its directory.
+    pub name: String,
+    /// The directory.
+    pub directory: PathBuf,
+}
+
+impl Case {
+    /// All cases, by name.
+    ///
+    /// # Panics
+    /// If the directory of cases is not there.
+    #[must_use]
+    #[allow(clippy::expect_used)] // Test data of this very repository.
+    pub fn all() -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/diagnostics");
+        let mut cases: Vec<Self> = std::fs::read_dir(root)
+            .expect("the directory of cases")
+            .flatten()
+            .map(|entry| Self {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                directory: entry.path(),
+            })
+            .collect();
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        cases
+    }
+}
+
+/// Files below a directory by relative names, so that messages do not depend on where it is.
+struct Below<'a>(&'a Path);
+
+impl Files for Below<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        HostFiles.read(&self.0.join(path))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        HostFiles.exists(&self.0.join(path))
+    }
+
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
+        HostFiles
+            .glob(&self.0.join(pattern))
+            .into_iter()
+            .filter_map(|path| path.strip_prefix(self.0).map(Path::to_owned).ok())
+            .collect()
+    }
+}
+
+struct Node1;
+
+impl HostFacts for Node1 {
+    fn interface_exists(&self, name: &str) -> bool {
+        matches!(name, "eth0" | "lo")
+    }
+
+    fn node_name(&self) -> String {
+        "node1".to_owned()
+    }
+
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        PathBuf::from("/")
+    }
+}
+
+/// Reads a case.
+#[must_use]
+pub fn read(case: &Case) -> Loaded {
+    let files = Below(&case.directory);
+    load(Path::new(MAIN), LoadOptions::default(), &files, &Node1)
+}
