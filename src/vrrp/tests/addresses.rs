@@ -22,6 +22,16 @@ fn exactly_the_own_leftovers_of_a_crashed_run_are_taken_away_at_the_start() {
     assert_eq!(bench.tell(gone), [""; 0]);
 }
 
+// Input: a second instance with the address that the first one, a master, holds.
+#[test]
+fn an_address_on_behalf_of_another_instance_is_no_leftover() {
+    let mut bench = Bench::master(config());
+    bench.tell(Event::Address(address("192.0.2.101", 32, true)));
+    let mut other = config();
+    other.vrid = crate::conf::model::Vrid::new(52).unwrap();
+    assert_eq!(bench.apply(vec![Step::Add(other)]), [""; 0]);
+}
+
 // keepalived 2.2.7 takes the owner's address off the interface and goes to FAULT for want of one.
 #[test]
 fn the_owners_own_address_is_neither_added_nor_removed() {

@@ -77,6 +77,15 @@ fn a_higher_advert_restarts_the_master_down_timer() {
     assert_eq!(bench.run(ms(4000)).first().unwrap(), "3609375 advert 100");
 }
 
+// RFC 3768 §6.4.2 compares with >=.
+#[test]
+fn an_equal_advert_restarts_the_master_down_timer() {
+    let mut bench = Bench::with(config());
+    bench.run(ms(3000));
+    bench.hear("192.0.2.0", 100);
+    assert_eq!(bench.run(ms(4000)).first().unwrap(), "3609375 advert 100");
+}
+
 #[test]
 fn a_lower_advert_leaves_the_master_down_timer_alone() {
     let mut bench = Bench::with(config());
@@ -141,11 +150,17 @@ fn a_higher_master_ends_the_preempt_delay() {
         assert_eq!(bench.run(ms(1000)), [""; 0]);
         bench.hear("192.0.2.3", 200);
     }
-    // The next lower master gets the whole delay again.
+    // The next lower master gets the whole delay again, even after one has run out.
+    for _ in 0..5 {
+        assert_eq!(bench.run(ms(900)), [""; 0]);
+        bench.hear("192.0.2.2", 50);
+    }
+    bench.hear("192.0.2.3", 200);
     for _ in 0..3 {
         assert_eq!(bench.run(ms(900)), [""; 0]);
         bench.hear("192.0.2.2", 50);
     }
+    assert_eq!(bench.run(ms(3600)), [""; 0]);
 }
 
 #[test]
@@ -186,9 +201,24 @@ fn a_backup_that_stood_still_listens_before_it_takes_over() {
     assert_eq!(bench.hear("192.0.2.2", 200), [""; 0]);
     assert_eq!(bench.run(ms(3600)), [""; 0]);
     assert_eq!(bench.state(), State::Backup);
-    // A little late is just late.
+    // 3.609 s were due: up to one interval late is just late.
     let mut bench = Bench::with(config());
-    assert_eq!(bench.stall(ms(4000)).first().unwrap(), "advert 100");
+    assert_eq!(bench.stall(ms(4600)).first().unwrap(), "advert 100");
+    let mut bench = Bench::with(config());
+    assert_eq!(bench.stall(ms(4620)), [""; 0]);
+    assert_eq!(bench.run(ms(1010)).first().unwrap(), "1003906 advert 100");
+}
+
+// raw(7): with 0 the kernel would put an identification of its own into the header.
+#[test]
+fn the_identification_counts_from_one_and_leaves_zero_out() {
+    let mut bench = Bench::master(config());
+    let mut last = bench.identification();
+    for _ in 0..=u16::MAX {
+        let next = bench.identification();
+        assert_eq!(next, last.checked_add(1).unwrap_or(1));
+        last = next;
+    }
 }
 
 // Output: frames in keepalived's order, and the two further bursts of its defaults: one 5 s after

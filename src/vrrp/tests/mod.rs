@@ -10,6 +10,7 @@ mod machine;
 mod receive;
 mod reload;
 mod sockets;
+mod texts;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
@@ -101,9 +102,14 @@ pub(super) fn address(text: &str, prefix_len: u8, present: bool) -> AddressChang
 impl Bench {
     /// Interface up, address there, no instance yet; the clock shows one hour.
     pub(super) fn new() -> Self {
+        Self::styled(LogStyle::Current)
+    }
+
+    /// The same with the texts of that generation.
+    pub(super) fn styled(style: LogStyle) -> Self {
         let mut bench = Self {
             now: Instant::from_micros(3_600_000_000),
-            domain: Domain::new(LogStyle::Current),
+            domain: Domain::new(style),
             out: Vec::new(),
         };
         bench.tell(Event::Interface(facts(true)));
@@ -162,6 +168,24 @@ impl Bench {
         self.now += span;
         self.domain.handle_timeout(self.now, &mut self.out);
         self.said()
+    }
+
+    /// Identification in the IP header of the next advert.
+    pub(super) fn identification(&mut self) -> u16 {
+        self.now = self.domain.next_deadline().unwrap();
+        self.domain.handle_timeout(self.now, &mut self.out);
+        let ids: Vec<u16> = self
+            .out
+            .drain(..)
+            .filter_map(|Action::World(effect)| match effect {
+                Effect::Send(_, Frame::Ip { bytes, .. }) => {
+                    Some(parse_ipv4(&bytes).unwrap().0.identification)
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ids.len(), 1);
+        ids[0]
     }
 
     /// An advert for VRID 51 with one address arrives.
