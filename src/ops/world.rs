@@ -149,7 +149,8 @@ pub struct ProbeId(pub u64);
 pub enum ProbeCmd {
     /// Starts to connect; answered by one [`ProbeIo`]. Deadlines are the check's own business.
     Connect(ConnectSpec),
-    /// Gives the connection up; nothing more is heard of it.
+    /// Gives the connection up; nothing more is heard of it. Not needed after
+    /// [`ProbeIo::Failed`], which ends it.
     Close,
 }
 
