@@ -6,7 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use compat_tests::sim::random;
+use std::net::Ipv4Addr;
+
+use compat_tests::sim::network::Place;
+use compat_tests::sim::world::World;
+use compat_tests::sim::{converge, noise, random, setup, wire};
+use keepalived_rs::base::{Duration, Instant};
+use keepalived_rs::conf::model::Config;
 
 /// Seeds of the ordinary run.
 const SEEDS: u64 = 128;
@@ -63,4 +69,95 @@ fn a_seed_replays_exactly() {
             ),
         }
     }
+}
+
+#[test]
+fn where_a_reload_comes_from_leaves_no_trace() {
+    let seeds = match number("SIM_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("SIM_SEEDS").unwrap_or(64),
+    };
+    let failures: Vec<_> = seeds.filter_map(|seed| converge::run(seed).err()).collect();
+    for failure in failures.iter().take(2) {
+        println!("{failure}\n");
+    }
+    let seeds: Vec<_> = failures.iter().map(random::Failure::headline).collect();
+    assert!(seeds.is_empty(), "{seeds:#?}");
+}
+
+/// What the shadow says when `sabotage` is done behind its back to a calm pair of routers with a
+/// service; the first is master.
+fn after(sabotage: impl FnOnce(&mut World)) -> String {
+    let run = || {
+        let mut world = World::new(1, 1);
+        for (number, priority) in [(0, 200), (1, 100)] {
+            let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1), 80);
+            let server = setup::real_server(Ipv4Addr::new(10, 0, 0, 1), 80);
+            service.real_servers.push(server);
+            for server in &mut service.real_servers {
+                server.tcp_checks.clear();
+            }
+            let config = Config {
+                virtual_servers: vec![service],
+                ..setup::config(vec![setup::instance(51, priority)])
+            };
+            world.add_host(setup::host(number, 1, config));
+        }
+        world.start(0);
+        world.start(1);
+        world.settle();
+        sabotage(&mut world);
+        world.settle();
+    };
+    match random::guarded(0, false, run) {
+        Ok(_) => "nothing".to_owned(),
+        Err(failure) => failure.headline(),
+    }
+}
+
+// Invariants that cannot fail prove nothing.
+#[test]
+fn the_shadow_sees_what_is_wrong() {
+    let (r1, r2) = (Place::Host(0), Place::Host(1));
+    assert_eq!(after(|_| {}), "nothing");
+    let said = after(|world| world.segments[0].cut(r1, r2));
+    assert!(said.contains("two masters"), "{said}");
+    let said = after(|world| {
+        let vip = world.hosts[0].kernel.addresses()[1].spec.clone();
+        world.hosts[1].kernel.add_address(&vip, 0).unwrap();
+    });
+    assert!(said.contains("two masters"), "{said}");
+    let said = after(|world| {
+        let vip = world.hosts[0].kernel.addresses()[1].spec.clone();
+        world.hosts[0].kernel.remove_address(&vip).unwrap();
+        drop(world.hosts[0].kernel.take_news());
+    });
+    assert!(said.contains("nobody has the addresses"), "{said}");
+    let said = after(|world| world.hosts[0].process = None);
+    assert!(said.contains("cannot be master"), "{said}");
+    let said = after(|world| {
+        let service = *world.hosts[1].kernel.ipvs.services().keys().next().unwrap();
+        world.hosts[1].kernel.ipvs.remove(service);
+    });
+    assert!(said.contains("is not in IPVS"), "{said}");
+    let said = after(|world| {
+        // The master hears a lesser one, and answers; but what the client heard was older.
+        world.inject(0, &lesser());
+        world.run_for(Duration::from_millis(1));
+        let mac = world.hosts[1].kernel.link_named("eth0").unwrap().1.mac;
+        for belief in world.segments[0].arp.values_mut() {
+            *belief = (mac, Instant::ZERO);
+        }
+    });
+    assert!(said.contains("the client believes"), "{said}");
+    let said = after(|world| world.hosts[0].paused = true);
+    assert!(said.contains("cannot be master"), "{said}");
+}
+
+/// An advert of a router with priority 1, without a flaw.
+fn lesser() -> Vec<u8> {
+    let mut packet = noise::packet(&setup::instance(51, 1), 1, noise::Flaw::Ttl);
+    packet[8] = 255;
+    wire::complete_ip_header(&mut packet, None, 1);
+    packet
 }

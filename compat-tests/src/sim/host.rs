@@ -95,6 +95,8 @@ pub struct Host {
     pub kernel: Kernel,
     /// What the file on its disk says: used at the next start.
     pub config: Config,
+    /// What the file said at the beginning.
+    pub original: Config,
     /// Given to the node at its start.
     pub options: Options,
     /// The daemon, if it runs.

@@ -11,6 +11,8 @@
 //! it.
 
 pub mod balance;
+pub mod converge;
+pub mod edit;
 pub mod faults;
 pub mod host;
 pub mod ipvs;

@@ -42,20 +42,20 @@ impl Monitor {
         for news in list {
             listed.take(news);
         }
-        let addresses = self.addresses.iter().filter_map(|(key, address)| {
-            (!listed.addresses.contains_key(key)).then(|| {
-                News::Address(AddressChange {
-                    present: false,
-                    ..address.clone()
-                })
+        let addresses = self.addresses.iter();
+        let addresses = addresses.filter(|(key, _)| !listed.addresses.contains_key(key));
+        let addresses = addresses.map(|(_, address)| {
+            News::Address(AddressChange {
+                present: false,
+                ..address.clone()
             })
         });
-        let links = self.links.iter().filter_map(|(index, link)| {
-            (!listed.links.contains_key(index)).then(|| {
-                News::Link(LinkChange {
-                    state: None,
-                    ..link.clone()
-                })
+        let links = self.links.iter();
+        let links = links.filter(|(index, _)| !listed.links.contains_key(index));
+        let links = links.map(|(_, link)| {
+            News::Link(LinkChange {
+                state: None,
+                ..link.clone()
             })
         });
         let gone: Vec<News> = addresses.chain(links).collect();

@@ -21,7 +21,7 @@ use super::kernel::{Traits, errno};
 use super::network::{Place, Weather};
 use super::noise::{self, Flaw};
 use super::world::{HostSetup, Server, World};
-use super::{setup, trace};
+use super::{edit, setup, trace};
 
 /// What a run did, if nothing was wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,21 +169,21 @@ impl World {
 }
 
 /// A number below `bound` as the small integer that addresses are made of.
-fn small(rng: &mut Rng, bound: u8) -> u8 {
+pub(super) fn small(rng: &mut Rng, bound: u8) -> u8 {
     u8::try_from(rng.below(bound.into())).unwrap_or(0)
 }
 
-fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+pub(super) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     let at = rng.below(u64::try_from(from.len()).unwrap_or(1));
     from[usize::try_from(at).unwrap_or(0)]
 }
 
 /// Seconds, up to and including `most`.
-fn seconds(rng: &mut Rng, most: u64) -> Duration {
+pub(super) fn seconds(rng: &mut Rng, most: u64) -> Duration {
     Duration::from_secs(rng.below(most + 1))
 }
 
-fn build(seed: u64) -> World {
+pub(super) fn build(seed: u64) -> World {
     // Not the world's own generator: what is built should not depend on what happens.
     let mut rng = Rng::new(seed ^ 0x5eed);
     let segments = 1 + small(&mut rng, 2);
@@ -297,7 +297,7 @@ fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
         .collect()
 }
 
-fn random_server(rng: &mut Rng, number: u8) -> RealServer {
+pub(super) fn random_server(rng: &mut Rng, number: u8) -> RealServer {
     let mut server = setup::real_server(Ipv4Addr::new(10, 0, 0, 1 + number), 3306);
     server.weight = pick(rng, &[1, 1, 3, 100, 0]);
     if rng.below(6) == 0 {
@@ -491,32 +491,12 @@ fn reloads(world: &mut World, host: usize) {
         world.plan(at, move |world| {
             let mut config = world.hosts[host].config.clone();
             if !world.one_in(3) {
-                edit(&mut config, &mut world.rng);
+                let original = world.hosts[host].original.clone();
+                edit::config(&mut config, &original, &mut world.rng);
             }
             world.reload(host, &config);
         });
         at += world.rng.duration_below(Duration::from_secs(3));
-    }
-}
-
-/// Changes something that may change without the other routers.
-fn edit(config: &mut Config, rng: &mut Rng) {
-    for instance in &mut config.vrrp_instances {
-        if !instance.priority.is_owner() && rng.below(2) == 0 {
-            instance.priority = Priority(pick(rng, &[1, 60, 100, 150, 253]));
-        }
-        if rng.below(4) == 0 {
-            instance.garp.delay = seconds(rng, 5);
-        }
-    }
-    for server in config
-        .virtual_servers
-        .iter_mut()
-        .flat_map(|s| &mut s.real_servers)
-    {
-        if rng.below(3) == 0 {
-            server.weight = pick(rng, &[1, 2, 5, 0]);
-        }
     }
 }
 

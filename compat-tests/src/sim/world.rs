@@ -188,6 +188,7 @@ impl World {
             name: setup.name,
             kernel,
             config: text::through(&setup.config),
+            original: text::through(&setup.config),
             options: Options {
                 seed: self.rng.next_u64(),
                 ..Options::default()

@@ -1,0 +1,95 @@
+//! Random edits of a configuration.
+//!
+//! Owns: what an administrator may change on one router without asking the others. Never does:
+//! make a file that the reader would complain about. Driven by: `random` (storms of reloads) and
+//! `converge`.
+
+use keepalived_rs::base::{Duration, Rng};
+use keepalived_rs::conf::model::{
+    Config, Forwarding, Persistence, Priority, Scheduler, VirtualServer, VrrpInstance,
+};
+
+use super::random::{pick, random_server, seconds, small};
+use super::setup;
+
+/// Changes a few things; sometimes it is all put back to `original`.
+pub fn config(config: &mut Config, original: &Config, rng: &mut Rng) {
+    if rng.below(5) == 0 {
+        config.clone_from(original);
+        return;
+    }
+    if config.vrrp_instances.len() > 1 && rng.below(8) == 0 {
+        config.vrrp_instances.remove(0);
+    }
+    for instance in &mut config.vrrp_instances {
+        vrrp(instance, rng);
+    }
+    if rng.below(8) == 0 {
+        config.virtual_servers.pop();
+    }
+    for service in &mut config.virtual_servers {
+        ipvs(service, rng);
+    }
+}
+
+fn vrrp(instance: &mut VrrpInstance, rng: &mut Rng) {
+    if !instance.priority.is_owner() && rng.below(2) == 0 {
+        instance.priority = Priority(pick(rng, &[1, 60, 100, 150, 253]));
+    }
+    if rng.below(4) == 0 {
+        instance.garp.delay = seconds(rng, 5);
+    }
+    if rng.below(6) == 0 {
+        let added = setup::virtual_address(instance.vrid.get(), 10 + small(rng, 4));
+        let added = setup::vip(added, 32);
+        if !instance.addresses.contains(&added) {
+            instance.addresses.push(added);
+        }
+    }
+    if instance.addresses.len() > 1 && rng.below(6) == 0 {
+        instance.addresses.remove(0);
+    }
+}
+
+fn ipvs(service: &mut VirtualServer, rng: &mut Rng) {
+    if rng.below(6) == 0 {
+        service.scheduler = pick(rng, &[Scheduler::Rr, Scheduler::Wlc, Scheduler::Sh]);
+    }
+    if rng.below(6) == 0 {
+        let timeout = Duration::from_secs(50);
+        service.persistence = (rng.below(2) == 0).then_some(Persistence {
+            timeout,
+            granularity: 32,
+        });
+    }
+    if rng.below(6) == 0 {
+        // Another check, weight and all, for a server that is there; its port serves or does not.
+        if let Some(server) = service.real_servers.first_mut() {
+            let [_, _, _, number] = match server.key.address {
+                std::net::IpAddr::V4(address) => address.octets(),
+                std::net::IpAddr::V6(_) => [0; 4],
+            };
+            let forwarding = server.forwarding;
+            *server = random_server(rng, number.saturating_sub(1));
+            server.forwarding = forwarding;
+        }
+    }
+    if service.real_servers.len() > 1 && rng.below(6) == 0 {
+        service.real_servers.remove(0);
+    }
+    if rng.below(6) == 0 {
+        let number = 100 + small(rng, 4);
+        let added = random_server(rng, number);
+        if service.real_servers.iter().all(|s| s.key != added.key) {
+            service.real_servers.push(added);
+        }
+    }
+    let method = (rng.below(8) == 0).then(|| pick(rng, &[Forwarding::Nat, Forwarding::Dr]));
+    let method = method.or_else(|| service.real_servers.first().map(|s| s.forwarding));
+    for server in &mut service.real_servers {
+        server.forwarding = method.unwrap_or(Forwarding::Dr);
+        if rng.below(3) == 0 {
+            server.weight = pick(rng, &[1, 2, 5, 0]);
+        }
+    }
+}
