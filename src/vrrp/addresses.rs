@@ -130,28 +130,25 @@ impl Instance {
     /// Makes the list of addresses that of the configuration, keeping those that are in both;
     /// those that are in the old one only are taken away.
     pub(super) fn adopt_addresses(&mut self, cx: &mut Cx<'_>) {
-        let mut old = std::mem::take(&mut self.vips);
+        let mut old = VecDeque::from(std::mem::take(&mut self.vips));
         // Reloads mostly keep the order, so that the search ends at the first.
         let mut kept = Vec::with_capacity(self.config.addresses.len());
         for config in &self.config.addresses {
             let at = old.iter().position(|vip| vip.config == *config);
-            let vip = at.map_or_else(
-                || {
-                    self.next_slot += 1;
-                    Vip {
-                        config: config.clone(),
-                        slot: self.next_slot,
-                        on: None,
-                        standing: Standing::Absent,
-                        kept: false,
-                        complained: false,
-                    }
-                },
-                |at| old.remove(at),
-            );
+            let vip = at.and_then(|at| old.remove(at)).unwrap_or_else(|| {
+                self.next_slot += 1;
+                Vip {
+                    config: config.clone(),
+                    slot: self.next_slot,
+                    on: None,
+                    standing: Standing::Absent,
+                    kept: false,
+                    complained: false,
+                }
+            });
             kept.push(vip);
         }
-        self.vips = old;
+        self.vips = old.into();
         for index in 0..self.vips.len() {
             self.remove_address(cx, index);
         }
@@ -256,7 +253,7 @@ impl Instance {
         };
         // RFC 3768 §1.4: the owner has the address as its own; whatever its prefix length there,
         // it is neither added nor, later, removed.
-        if owner && cx.links.has_any(on, vip.config.address) {
+        if owner && cx.links.is_hosts_own(on, vip.config.address) {
             vip.standing = Standing::Owned;
             return;
         }

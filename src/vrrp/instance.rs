@@ -169,7 +169,12 @@ pub(super) struct Peers {
     pub(super) missed: bool,
     /// Complaints made since state or master last changed, as bits.
     pub(super) complaints: u16,
+    /// A lower master that was told and goes on, and how often it has.
+    rival: Option<(Ipv4Addr, u32)>,
 }
+
+/// After how many answers a lower master counts as deaf: by the RFC the first one ends it.
+const DEAF_AFTER: u32 = 5;
 
 impl Instance {
     /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
@@ -442,7 +447,7 @@ impl Instance {
                 from,
             };
             say(cx.style, name, line);
-            self.insist(cx);
+            self.insist(cx, from);
             return;
         }
         self.enter(cx, State::Backup);
@@ -452,8 +457,16 @@ impl Instance {
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:
     /// the other has announced its own MAC address. In a flood of such adverts the addresses are
     /// announced twice an interval at most, and once more when it is over.
-    fn insist(&mut self, cx: &mut Cx<'_>) {
+    fn insist(&mut self, cx: &mut Cx<'_>, from: Ipv4Addr) {
         self.advertise(cx, cx.now);
+        let told = match self.peers.rival {
+            Some((rival, told)) if rival == from => told.saturating_add(1),
+            Some(_) | None => 1,
+        };
+        self.peers.rival = Some((from, told));
+        if told == DEAF_AFTER {
+            note(cx.style, &self.config.name, Note::DeafRival { from });
+        }
         let pause = self.config.advert_interval / 2;
         if self.insisted.is_none_or(|at| cx.now >= at + pause) {
             self.insisted = Some(cx.now);
@@ -487,6 +500,7 @@ impl Instance {
     fn move_to(&mut self, cx: &mut Cx<'_>, to: State, init: bool) {
         let from = std::mem::replace(&mut self.state, to);
         self.peers.complaints = 0;
+        self.peers.rival = None;
         self.preempt_now = false;
         let line = Line::Entering { state: to, init };
         match to {

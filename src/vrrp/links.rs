@@ -172,11 +172,12 @@ impl Links {
             .is_some_and(|link| link.addresses.contains_key(&(key.address, key.prefix_len)))
     }
 
-    /// Whether the address is there with any prefix length.
-    pub(super) fn has_any(&self, on: IfIndex, address: IpAddr) -> bool {
+    /// Whether the host has the address by somebody else's doing, with any prefix length.
+    pub(super) fn is_hosts_own(&self, on: IfIndex, address: IpAddr) -> bool {
         self.by_index.get(&on).is_some_and(|link| {
             let range = (address, 0)..=(address, u8::MAX);
-            link.addresses.range(range).next().is_some()
+            let mut there = link.addresses.range(range);
+            there.any(|(_, present)| present.protocol != IFA_PROTO_KEEPALIVED)
         })
     }
 

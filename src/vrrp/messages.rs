@@ -87,6 +87,8 @@ pub(super) enum Note<'a> {
     },
     /// The first advert of another router after [`Note::NeverHeard`].
     Heard { from: Ipv4Addr, priority: Priority },
+    /// A lower master that goes on although it is answered.
+    DeafRival { from: Ipv4Addr },
     /// Somebody else removed an address.
     AddressLost { address: IpAddr, interface: &'a str },
     /// An address with keepalived's mark that is in no instance.
@@ -159,6 +161,7 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
         Note::Heard { .. } => Level::Info,
         Note::Overslept(_)
         | Note::NeverHeard { .. }
+        | Note::DeafRival { .. }
         | Note::AddressLost { .. }
         | Note::Stray { .. } => Level::Warn,
         Note::AddressRefused { .. } | Note::AddressNotRemoved { .. } => Level::Error,
@@ -385,6 +388,11 @@ impl fmt::Display for Note<'_> {
                     "another router is heard now: {from}, priority {priority}"
                 )
             }
+            Self::DeafRival { from } => write!(
+                f,
+                "{from} goes on as master although its adverts are answered: there are two masters, and it \
+                 does not hear this one; look there for a firewall that drops protocol 112 or 224.0.0.18"
+            ),
             Self::AddressLost { address, interface } => write!(
                 f,
                 "something else on this host removed {address} from {interface} - putting it back"

@@ -44,6 +44,21 @@ fn the_owners_own_address_is_neither_added_nor_removed() {
     assert_eq!(bench.tell(Event::Stop), ["advert 0"]);
 }
 
+// Input: the owner's virtual address is a crashed run's, by its mark. Output: it is ours.
+#[test]
+fn what_an_owner_left_behind_is_not_taken_for_the_hosts_own() {
+    let mut owner = config();
+    owner.priority = Priority::OWNER;
+    let mut bench = Bench::new();
+    let mut left = address("192.0.2.101", 32, true);
+    left.protocol = 18;
+    bench.tell(Event::Address(left));
+    let said = bench.apply(vec![Step::Add(owner)]);
+    assert!(said.contains(&"+192.0.2.101/32".to_owned()), "{said:?}");
+    bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Add), 17));
+    assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
+}
+
 #[test]
 fn an_address_that_is_there_already_is_taken_over() {
     let mut bench = Bench::master(config());

@@ -160,3 +160,24 @@ fn an_address_with_the_mark_of_keepalived_in_no_instance_is_reported_and_left_al
         "(VI_1) 192.0.2.177 on eth0 was added by a keepalived, but is in no instance here - left alone"
     );
 }
+
+// Input: a lower master that goes on once a second. Output: one line, at the fifth advert; a
+// second rival gets one of its own.
+#[test]
+fn a_rival_that_does_not_hear_is_named_once() {
+    let mut bench = Bench::master(config());
+    for rival in ["192.0.2.2", "192.0.2.3"] {
+        let mut named = Vec::new();
+        for round in 1..=20 {
+            bench.run(ms(1000));
+            let said = lines(|| drop(bench.hear(rival, 50)));
+            if said
+                .iter()
+                .any(|line| line.contains("does not hear this one"))
+            {
+                named.push(round);
+            }
+        }
+        assert_eq!(named, [5]);
+    }
+}
