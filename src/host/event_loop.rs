@@ -44,6 +44,15 @@ const RUNAWAY: u32 = 20;
 /// That rest.
 const REST: Duration = Duration::from_millis(10);
 
+/// A timer that fires later than this had no chance to: the process did not run.
+const LATE: Duration = Duration::from_millis(20);
+
+/// Lateness that keepalived's operators read of in the log.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// Shares of [`BATCH`] packets that a socket gets when we are late.
+const SHARES: usize = 64;
+
 /// A source with what epoll says of it.
 type Ready = (Source, Readiness);
 
@@ -181,12 +190,48 @@ impl EventLoop {
         }
         ready.clear();
         self.ready = ready;
-        // What did not fit may hold an advert: look again before any timer fires.
-        if !full && self.node.next_deadline().is_some_and(|at| at <= self.now) {
-            self.node.handle_timeout(self.now, &mut self.effects);
+        if let Some(deadline) = self.node.next_deadline()
+            && deadline <= self.now
+        {
+            let late = self.now.saturating_since(deadline);
+            if late >= LATE {
+                self.catch_up(late);
+            }
+            // What did not fit may hold an advert: look again before any timer fires.
+            if !full {
+                self.node.handle_timeout(self.now, &mut self.effects);
+            }
         }
         self.exec();
         Ok(turn)
+    }
+
+    /// Reads every advert that came while we did not run, before timers that expired meanwhile
+    /// fire: a share of a turn for each socket is not enough then. A flood that never ends has no
+    /// power over this: it gets a bounded number of shares.
+    fn catch_up(&mut self, late: Duration) {
+        if late >= WORTH_A_LINE {
+            log::info!(
+                target: ident::VRRP,
+                "A thread timer expired {}.{:06} seconds ago",
+                late.as_secs(),
+                late.subsec_micros()
+            );
+        }
+        for _ in 0..SHARES {
+            let (sockets, others): (Vec<Ready>, Vec<Ready>) = std::mem::take(&mut self.still)
+                .into_iter()
+                .partition(|(source, _)| matches!(source, Source::Vrrp(_)));
+            self.still = others;
+            if sockets.is_empty() {
+                return;
+            }
+            for (source, readiness) in sockets {
+                if let Source::Vrrp(id) = source {
+                    self.receive(id, readiness);
+                }
+            }
+        }
     }
 
     fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
@@ -208,12 +253,13 @@ impl EventLoop {
         } else {
             self.timer.arm(self.now, deadline)?;
         }
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.events.clear();
-                Ok(())
+        // Interrupted also means "woken after a stop": timers must not fire before the sockets have
+        // been looked at, so there is no turn without an answer.
+        loop {
+            match self.poll.poll(&mut self.events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
             }
-            other => other,
         }
     }
 

@@ -11,10 +11,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use super::sys::{self, BATCH, Destination};
-use crate::base::{Family, IfIndex};
+use crate::base::{Family, IfIndex, ident};
 use crate::ops::{Frame, SocketSpec};
 
 /// IP protocol number of VRRP (RFC 3768 §5.2.4).
@@ -23,6 +24,9 @@ const PROTOCOL: i32 = 112;
 /// Room for one received packet. 255 addresses with header, options and authentication need
 /// 1,112 bytes.
 pub(super) const SLOT: usize = 2048;
+
+/// Bytes of adverts, with the kernel's overhead, that may wait.
+const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// A socket that the node opened.
 #[derive(Debug)]
@@ -61,6 +65,11 @@ impl RawSocket {
         // The device first: from then on nothing of other interfaces gets in.
         let name = nix::net::if_::if_indextoname(interface.get())?;
         socket.bind_device(Some(name.as_bytes()))?;
+        // Room for what some thousand instances hear while this process does not run. Only root
+        // may go past the system's limit; without that the default has to do.
+        if nix::sys::socket::setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            log::debug!(target: ident::VRRP, "the receive buffer of adverts keeps its default size");
+        }
         socket.set_multicast_all_v4(false)?;
         socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.get()))?;
         socket.set_multicast_loop_v4(false)?;

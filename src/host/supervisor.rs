@@ -160,7 +160,9 @@ fn start(
             system.version().display()
         );
     }
-    let words: Vec<_> = std::env::args().map(|word| format!("'{word}'")).collect();
+    let words: Vec<_> = std::env::args_os()
+        .map(|word| format!("'{}'", word.display()))
+        .collect();
     log::info!(target: ident::DAEMON, "Command line: {}", words.join(" "));
 
     let pid = getpid();

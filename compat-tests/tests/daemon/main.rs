@@ -6,5 +6,6 @@
 mod command_line;
 mod crash;
 mod life;
+mod pause;
 mod reload;
 mod setup;

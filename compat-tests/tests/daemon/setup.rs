@@ -42,7 +42,7 @@ pub(crate) struct Bed {
     pub(crate) log: Syslog,
     pub(crate) wire: Capture,
     pub(crate) start: SystemTime,
-    _lan: Lan,
+    pub(crate) lan: Lan,
 }
 
 impl Bed {
@@ -63,7 +63,7 @@ impl Bed {
             log,
             wire,
             start: SystemTime::now(),
-            _lan: lan,
+            lan,
         }
     }
 
@@ -72,6 +72,22 @@ impl Bed {
         let mut command = Command::new(binary());
         command.args(["-n", "-D"]).stdin(Stdio::null());
         self.host.spawn(command).unwrap()
+    }
+
+    /// Puts another host on the LAN and starts the daemon there.
+    pub(crate) fn peer(&self, config: &str) -> (Host, Proc) {
+        let host = Host::new("peer").unwrap();
+        let port = Port {
+            interface: "eth0",
+            mac: "02:00:00:00:00:02",
+            addresses: &["192.0.2.2/24"],
+        };
+        self.lan.attach(&host, &port).unwrap();
+        host.write(FILE, config).unwrap();
+        let mut command = Command::new(binary());
+        command.arg("-n").stdin(Stdio::null());
+        let daemon = host.spawn(command).unwrap();
+        (host, daemon)
     }
 
     /// Runs the program to its end, with its output.
