@@ -1,7 +1,7 @@
-//! The cases of cases/diagnostics: small configurations, most of them wrong.
+//! The cases of cases/diagnostics and cases/config: small configurations, wrong and right.
 //!
 //! Owns: finding them and reading one as it would be read on a host called `node1` that has
-//! `eth0` and `lo`. Never does: judge what comes out. Driven by: the diagnostics snapshots and the
+//! `eth0`, `eth1` and `lo`. Never does: judge what comes out. Driven by: the diagnostics snapshots and the
 //! comparison with the real daemon.
 
 use std::path::{Path, PathBuf};
@@ -22,14 +22,16 @@ pub struct Case {
 }
 
 impl Case {
-    /// All cases, by name.
+    /// All cases of a directory in cases/, by name.
     ///
     /// # Panics
     /// If the directory of cases is not there.
     #[must_use]
     #[allow(clippy::expect_used)] // Test data of this very repository.
-    pub fn all() -> Vec<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/diagnostics");
+    pub fn all(group: &str) -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("cases")
+            .join(group);
         let mut cases: Vec<Self> = std::fs::read_dir(root)
             .expect("the directory of cases")
             .flatten()
@@ -68,7 +70,7 @@ struct Node1;
 
 impl HostFacts for Node1 {
     fn interface_exists(&self, name: &str) -> bool {
-        matches!(name, "eth0" | "lo")
+        matches!(name, "eth0" | "eth1" | "lo")
     }
 
     fn node_name(&self) -> String {

@@ -36,7 +36,7 @@ fn text(loaded: &Loaded) -> String {
 fn every_case_says_what_is_expected() {
     let update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
-    let cases = Case::all();
+    let cases = Case::all("diagnostics");
     assert!(cases.len() > 30, "only {} cases", cases.len());
     for case in cases {
         let text = text(&read(&case));

@@ -32,4 +32,5 @@ mod tests;
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
 pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
 pub use render::render;
+pub use schema::{KeywordInfo, keywords};
 pub use source::{FileError, Files, HostFacts};

@@ -630,12 +630,28 @@ fn starts_special(body: &str, piece: Piece) -> bool {
     }
 }
 
+/// Bytes that a word of a plain line does not have.
+static UNUSUAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte <= 0x20 || byte >= 0x7f;
+        byte += 1;
+    }
+    let mut rest: &[u8] = b"$\\{}\"#!";
+    while let [first, tail @ ..] = rest {
+        table[*first as usize] = true;
+        rest = tail;
+    }
+    table
+};
+
 /// Whether the piece makes its line go through the rules per line.
 fn is_special(body: &str, piece: Piece) -> bool {
     match piece {
         Piece::Word(start, end) => body.as_bytes()[start..end]
             .iter()
-            .any(|&byte| byte <= b' ' || byte == b'$' || byte == b'\\' || byte >= 0x7f),
+            .any(|&byte| UNUSUAL[usize::from(byte)]),
         Piece::Quoted(start, end) => body.as_bytes()[start..end]
             .iter()
             .any(|&byte| matches!(byte, 0 | b'$' | b'\\')),

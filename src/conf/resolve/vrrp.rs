@@ -186,7 +186,8 @@ fn preemption(
     }
 }
 
-/// What the instance says, else what `global_defs` says, else the default.
+/// What the instance says, else what `global_defs` says, else the default. What `global_defs` says
+/// of becoming master goes for lower-priority adverts too unless it says something of them.
 fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
     let default = Garp::default();
     Garp {
@@ -200,10 +201,12 @@ fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
         lower_priority_repeat: own
             .lower_priority_repeat
             .or(global.lower_priority_repeat)
+            .or(global.repeat)
             .unwrap_or(default.lower_priority_repeat),
         lower_priority_delay: own
             .lower_priority_delay
             .or(global.lower_priority_delay)
+            .or(global.delay)
             .unwrap_or(default.lower_priority_delay),
     }
 }

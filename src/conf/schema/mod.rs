@@ -116,6 +116,30 @@ pub(super) fn names(level: Level) -> impl Iterator<Item = &'static str> {
     active.chain(inactive)
 }
 
+/// An active keyword, for guards and for the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeywordInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// The block that takes it.
+    pub block: &'static str,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+}
+
+/// Every keyword that this version acts on.
+#[must_use]
+pub fn keywords() -> Vec<KeywordInfo> {
+    let of = |level: Level| {
+        level.table().iter().map(move |keyword| KeywordInfo {
+            name: keyword.name,
+            block: level.name(),
+            doc: keyword.doc,
+        })
+    };
+    Level::ALL.into_iter().flat_map(of).collect()
+}
+
 /// The levels in which a name is known.
 pub(super) fn levels_of(name: &str) -> impl Iterator<Item = Level> {
     Level::ALL
