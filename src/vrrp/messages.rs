@@ -158,9 +158,9 @@ pub(super) fn say(style: LogStyle, name: &str, line: Line<'_>) {
 /// Writes `line` about the instance `name`.
 pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
     let level = match line {
-        Note::Heard { .. } => Level::Info,
+        // A lone router, or one whose peers are silent as backups should be, is in order.
+        Note::NeverHeard { .. } | Note::Heard { .. } => Level::Info,
         Note::Overslept(_)
-        | Note::NeverHeard { .. }
         | Note::DeafRival { .. }
         | Note::AddressLost { .. }
         | Note::Stray { .. } => Level::Warn,
