@@ -283,6 +283,9 @@ pub(super) fn send_batch(
     packets: &[(Destination, &[u8])],
     flags: i32,
 ) -> io::Result<usize> {
+    if let &[(to, bytes)] = packets {
+        return send_one(socket, to, bytes, flags);
+    }
     // SAFETY: sockaddr_in, sockaddr_ll, iovec and mmsghdr are plain integers and nullable
     // pointers, for which all bytes zero is a valid value.
     let (mut addresses, mut vectors, mut headers): (
@@ -324,6 +327,33 @@ pub(super) fn send_batch(
         )
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// The usual case without the arrays: one advert.
+fn send_one(
+    socket: BorrowedFd<'_>,
+    to: Destination,
+    bytes: &[u8],
+    flags: i32,
+) -> io::Result<usize> {
+    let (address, length) = Address::new(to, bytes);
+    // SAFETY: the bytes and the address are valid for reading as long as the call takes, the
+    // address for the length that belongs to its kind.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_DONTWAIT | flags,
+            (&raw const address).cast(),
+            length,
+        )
+    };
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(1)
+    }
 }
 
 #[cfg(test)]
