@@ -78,8 +78,9 @@ fn vip_on_master(lab: &mut Lab) -> Result<Seen> {
         line.trim() == "inet 182.148.15.239/32 scope global eth0",
         || format!("ip addr says “{line}”"),
     )?;
-    let log = texts::find(
-        &lab.town.master.log.since(lab.started),
+    let log = texts::heard(
+        &lab.town.master.log,
+        lab.started,
         &texts::master(lab.town.flavour),
     )?;
     let limit = lab.first_wait() + Duration::from_millis(200);

@@ -84,8 +84,8 @@ fn stop(lab: &mut Lab) -> Result<Seen> {
         SKEW_90 + Duration::from_millis(50),
     );
     lab.expect_table(backup, &BOTH)?;
-    let goodbye = texts::find(&master.log.since(start), &texts::stopped(lab.town.flavour))?;
-    let welcome = texts::find(&backup.log.since(start), &texts::master(lab.town.flavour))?;
+    let goodbye = texts::heard(&master.log, start, &texts::stopped(lab.town.flavour))?;
+    let welcome = texts::heard(&backup.log, start, &texts::master(lab.town.flavour))?;
     lab.town
         .query("select 1")
         .context(|| "the client after the failover".to_owned())?;
@@ -109,15 +109,8 @@ fn start(lab: &mut Lab) -> Result<Seen> {
     master.must("start")?;
     let announced = lab.announced(master, start)?;
     let given_up = wait_until(PATIENCE, "LVS_Backup to let go", || !backup.has_vip())?;
-    let lower = backup
-        .log
-        .since(start)
-        .iter()
-        .any(|line| line.text.contains("Entering BACKUP STATE"));
-    check(lower, || {
-        "LVS_Backup's log does not say that it is backup".to_owned()
-    })?;
-    let log = texts::find(&master.log.since(start), &texts::master(lab.town.flavour))?;
+    texts::heard(&backup.log, start, &texts::backup(lab.town.flavour))?;
+    let log = texts::heard(&master.log, start, &texts::master(lab.town.flavour))?;
     let limit = lab.first_wait() + MARGIN;
     let backup = Lab::timer_started(master, start)?;
     let took = lab.timing("backup to first ARP", backup, announced.at, limit);
@@ -240,21 +233,11 @@ fn link(lab: &mut Lab) -> Result<Seen> {
 
 fn link_down(lab: &Lab, down: SystemTime) -> Result<Seen> {
     let (master, backup) = (&lab.town.master, &lab.town.backup);
-    let wanted = texts::fault(lab.town.flavour);
-    wait_until(PATIENCE, "FAULT in the log", || {
-        texts::has(&master.log.since(down), &wanted)
-    })
-    .context(|| {
-        texts::find(&master.log.since(down), &wanted)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
-    })?;
     wait_until(PATIENCE, "the VIP gone from LVS_Master", || {
         !master.has_vip()
     })?;
     let gone = SystemTime::now();
-    let log = texts::find(&master.log.since(down), &wanted)?;
+    let log = texts::heard(&master.log, down, &texts::fault(lab.town.flavour))?;
     let last = last_advert_before(lab, gone)?;
     let announced = lab.announced(backup, down)?;
     let faulted = lab.timing(

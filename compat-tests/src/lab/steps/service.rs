@@ -112,7 +112,7 @@ fn replicated(lab: &mut Lab) -> Result<Seen> {
         "written to seen on both",
         start,
         SystemTime::now(),
-        Duration::from_secs(2),
+        Duration::from_secs(5),
     );
     let ids = query(
         &lab.town.client,
@@ -129,10 +129,7 @@ fn server_lost(lab: &mut Lab) -> Result<Seen> {
     let mut seen = String::new();
     for director in lab.town.directors() {
         lab.expect_table(director, &[(233, 3)])?;
-        seen = texts::find(
-            &director.log.since(start),
-            &texts::server_lost(lab.town.flavour),
-        )?;
+        seen = texts::heard(&director.log, start, &texts::server_lost(lab.town.flavour))?;
     }
     let timing = lab.timing("MySQL stopped to removed from both", start, removed, LOST);
     lab.town.servers[1].finish_stop()?;
@@ -158,8 +155,9 @@ fn server_found(lab: &mut Lab) -> Result<Seen> {
     let mut seen = String::new();
     for director in lab.town.directors() {
         lab.expect_table(director, &BOTH)?;
-        seen = texts::find(
-            &director.log.since(log_start),
+        seen = texts::heard(
+            &director.log,
+            log_start,
             &texts::server_found(lab.town.flavour),
         )?;
     }

@@ -4,10 +4,11 @@
 //! steps; the daemon has tables of its own, so a mistake there does not repeat here.
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use super::super::director::Flavour;
 use super::super::{Error, Result};
-use crate::bed::Line;
+use crate::bed::{Line, Syslog, wait_for};
 
 /// A line's ident, and what its text begins with.
 pub(super) type Wanted = (&'static str, &'static str);
@@ -105,6 +106,14 @@ pub(super) fn master(flavour: Flavour) -> Vec<Wanted> {
     }
 }
 
+/// A director gives way.
+pub(super) fn backup(flavour: Flavour) -> [Wanted; 1] {
+    match flavour {
+        Flavour::Ours => [(VRRP, "VRRP_Instance(VI_1) Entering BACKUP STATE")],
+        Flavour::Other => [(VRRP, "(VI_1) Entering BACKUP STATE")],
+    }
+}
+
 /// Its link is down.
 pub(super) fn fault(flavour: Flavour) -> [Wanted; 1] {
     match flavour {
@@ -114,7 +123,7 @@ pub(super) fn fault(flavour: Flavour) -> [Wanted; 1] {
 }
 
 /// The wanted lines in a log, in that order; what they say.
-pub(super) fn find(log: &[Line], wanted: &[Wanted]) -> Result<String> {
+fn find(log: &[Line], wanted: &[Wanted]) -> Result<String> {
     let mut found = String::new();
     let mut rest = log.iter();
     for (ident, text) in wanted {
@@ -134,9 +143,15 @@ pub(super) fn find(log: &[Line], wanted: &[Wanted]) -> Result<String> {
     Ok(found)
 }
 
-/// True if all wanted lines are there; for waiting.
-pub(super) fn has(log: &[Line], wanted: &[Wanted]) -> bool {
-    find(log, wanted).is_ok()
+/// The wanted lines in a daemon's log since `from`, in that order; what they say. It is waited a
+/// moment for them: a daemon writes its log after it has done what is urgent.
+pub(super) fn heard(log: &Syslog, from: SystemTime, wanted: &[Wanted]) -> Result<String> {
+    let look = || find(&log.since(from), wanted).ok();
+    match wait_for(Duration::from_secs(2), "log lines", look) {
+        Ok((found, _)) => Ok(found),
+        // Says what is missing, and what is there instead.
+        Err(_) => find(&log.since(from), wanted),
+    }
 }
 
 /// Does a line say that no other router was ever heard? The words are the daemon's to choose.
