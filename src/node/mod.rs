@@ -9,6 +9,8 @@
 //! append the effects to carry out, in order; `next_deadline` is when `handle_timeout` is needed
 //! next, and may change after each of the three; calling `handle_timeout` early is harmless.
 
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use crate::base::Instant;
