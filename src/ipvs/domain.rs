@@ -22,6 +22,10 @@ use crate::ops::{
 /// Pause between attempts while the kernel has no IPVS or refuses a service.
 pub const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// Linux error numbers: no IPVS, and no such service.
+const ENOENT: i32 = 2;
+const ESRCH: i32 = 3;
+
 /// Where the kernel's table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -66,6 +70,10 @@ pub struct Domain {
     repair: (Vec<Repaired>, u64),
     /// The operations since the table was last read that added a service, by serial.
     adds: Vec<(u64, ServiceKey)>,
+    /// Deletions of services that may still be refused, by serial.
+    deletions: BTreeMap<u64, (ServiceKey, ServiceSpec)>,
+    /// Services that nobody wants any more and that the kernel refused to delete.
+    stuck: BTreeMap<ServiceKey, ServiceSpec>,
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
 }
@@ -96,6 +104,8 @@ impl Default for Domain {
             read_serial: 0,
             repair: (Vec::new(), 0),
             adds: Vec::new(),
+            deletions: BTreeMap::new(),
+            stuck: BTreeMap::new(),
             ops: Vec::new(),
         }
     }
@@ -110,6 +120,8 @@ impl Domain {
             }
             Event::Want(key, None) => self.unwant(key, out),
             Event::WantDestination(key, address, wanted) => {
+                // A refusal follows its operation before anything else happens.
+                self.deletions.clear();
                 self.want_destination(key, address, wanted, out);
             }
             Event::Table(Ok(table)) => self.table(now, table, out),
@@ -122,6 +134,9 @@ impl Domain {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
+            for (key, spec) in std::mem::take(&mut self.stuck) {
+                self.delete(key, spec, out);
+            }
             if !self.entries.is_empty() {
                 self.read(Purpose::Retry, out);
             }
@@ -147,6 +162,7 @@ impl Domain {
         destinations: &[DestinationSpec],
         out: &mut Vec<Action>,
     ) {
+        self.stuck.remove(&key);
         let entry = self
             .entries
             .entry(key)
@@ -178,7 +194,7 @@ impl Domain {
         } else if self.phase != Phase::Reading {
             self.entries.remove(&key);
         }
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.stuck.is_empty() {
             self.retry_at = None;
         }
     }
@@ -226,7 +242,8 @@ impl Domain {
         // What was installed stays in the mirror: at a stop it has to be tried to delete it.
         self.entries
             .retain(|_, entry| entry.wanted || entry.installed != Settings::Absent);
-        self.retry_at = (!self.entries.is_empty()).then(|| now + RETRY_AFTER);
+        let idle = self.entries.is_empty() && self.stuck.is_empty();
+        self.retry_at = (!idle).then(|| now + RETRY_AFTER);
         if !self.complained && !self.entries.is_empty() {
             self.complained = true;
             messages::unavailable(errno, RETRY_AFTER.as_secs());
@@ -299,6 +316,10 @@ impl Domain {
     }
 
     fn refused(&mut self, now: Instant, serial: u64, errno: i32, out: &mut Vec<Action>) {
+        if let Some((key, spec)) = self.deletions.remove(&serial) {
+            self.not_deleted(now, key, spec, errno);
+            return;
+        }
         if serial < self.read_serial || self.entries.is_empty() {
             return;
         }
@@ -350,12 +371,36 @@ impl Domain {
             self.entries.remove(&key);
         }
         for op in ops.drain(..) {
-            if matches!(op, IpvsOp::ServiceAdd(_)) {
-                self.note_add(key);
+            match op {
+                IpvsOp::ServiceDel(spec) => self.delete(key, spec, out),
+                IpvsOp::ServiceAdd(_) => {
+                    self.note_add(key);
+                    self.send(op, out);
+                }
+                IpvsOp::ServiceSet(_)
+                | IpvsOp::DestAdd(..)
+                | IpvsOp::DestSet(..)
+                | IpvsOp::DestDel(..) => self.send(op, out),
             }
-            self.send(op, out);
         }
         self.ops = ops;
+    }
+
+    /// Deletes a service that nobody wants any more.
+    fn delete(&mut self, key: ServiceKey, spec: ServiceSpec, out: &mut Vec<Action>) {
+        self.deletions.insert(self.serial, (key, spec.clone()));
+        self.send(IpvsOp::ServiceDel(spec), out);
+    }
+
+    /// The kernel did not delete a service. Unless that is gone anyway it is asked again: what is
+    /// left behind would go on taking the clients of whoever has the address.
+    fn not_deleted(&mut self, now: Instant, key: ServiceKey, spec: ServiceSpec, errno: i32) {
+        if matches!(errno, ENOENT | ESRCH) || self.entries.contains_key(&key) {
+            return;
+        }
+        messages::refused(key, None, errno, RETRY_AFTER.as_secs());
+        self.stuck.insert(key, spec);
+        self.retry_at.get_or_insert(now + RETRY_AFTER);
     }
 
     /// Remembers which operation adds a service. What is refused is refused soon, so that only as

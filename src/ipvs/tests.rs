@@ -14,6 +14,7 @@ use crate::tests::logged;
 const EEXIST: i32 = 17;
 const ESRCH: i32 = 3;
 const ENOENT: i32 = 2;
+const ENOMEM: i32 = 12;
 
 /// The kernel's table and its answers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ struct Kernel {
     services: BTreeMap<(IpAddr, u16, u8), IpvsService>,
     /// Services with this scheduler are refused.
     without_scheduler: Option<&'static str>,
+    /// Services are not deleted.
+    stubborn: bool,
     ops: Vec<IpvsOp>,
 }
 
@@ -39,6 +42,7 @@ impl Kernel {
                 let destinations = old.destinations.clone();
                 self.put(spec, destinations)
             }
+            IpvsOp::ServiceDel(_) if self.stubborn => Err(ENOMEM),
             IpvsOp::ServiceDel(spec) => {
                 self.services.remove(&name(spec)).ok_or(ESRCH)?;
                 Ok(())
@@ -207,6 +211,31 @@ fn a_service_is_added_after_a_look_at_the_table_and_deleted_whole() {
     assert_eq!(bench.ops(), [IpvsOp::ServiceDel(spec("wrr"))]);
     assert_eq!(bench.kernel.services.len(), 0);
     assert_eq!(bench.domain.next_deadline(), None);
+}
+
+// Input: the kernel refuses to delete the service, once more at the second attempt. Output: it is
+// asked until the service is gone, or wanted again.
+#[test]
+fn a_service_that_the_kernel_does_not_delete_is_deleted_later() {
+    let mut bench = Bench::default();
+    bench.tell(want("wrr", &[server(233, 3)]));
+    bench.kernel.stubborn = true;
+    bench.tell(Event::Want(KEY, None));
+    bench.wait(RETRY_AFTER);
+    assert_eq!(bench.kernel.services.len(), 1);
+    bench.kernel.stubborn = false;
+    bench.wait(RETRY_AFTER);
+    assert_eq!(bench.kernel.services.len(), 0);
+    assert_eq!(bench.domain.next_deadline(), None);
+
+    bench.tell(want("wrr", &[server(233, 3)]));
+    bench.kernel.stubborn = true;
+    bench.tell(Event::Want(KEY, None));
+    bench.tell(want("wrr", &[server(233, 7)]));
+    bench.kernel.stubborn = false;
+    bench.wait(RETRY_AFTER);
+    let service = &bench.kernel.services[&name(&spec("wrr"))];
+    assert_eq!(service.destinations, [server(233, 7)]);
 }
 
 #[test]
