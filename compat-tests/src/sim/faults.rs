@@ -34,7 +34,12 @@ impl World {
         });
         let machine = &self.hosts[host];
         let uninformed = machine.overflow || machine.netlink_clock >= self.now;
-        if machine.refusal.is_some() || uninformed {
+        if machine.refusal.is_some() {
+            // What the kernel did not let go stays, as after a crash.
+            self.shadow.killed(host);
+            return;
+        }
+        if uninformed {
             return;
         }
         let mut resigned = self.shadow.resignations().to_vec();
