@@ -75,8 +75,7 @@ impl Ipvs {
             Err(error) => return vec![error.raw_os_error().unwrap_or(libc::EIO); requests.len()],
         };
         self.requester
-            .batch(requests, buffer, |request, sequence, out| {
-                let flags = NLM_F_REQUEST | NLM_F_ACK;
+            .batch(requests, buffer, |request, flags, sequence, out| {
                 request.append(family, flags, sequence, out);
             })
     }

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+    NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
 };
 use netlink_packet_core::{NetlinkBuffer, NlasIterator};
 use netlink_packet_route::AddressFamily;
@@ -445,14 +445,13 @@ impl Addresses {
 
     /// Carries out `ops` in order; returns the error number of each, 0 for success.
     pub(super) fn carry_out(&mut self, ops: &[AddressOp<'_>], buffer: &mut [u8]) -> Vec<i32> {
-        self.0.batch(ops, buffer, |op, sequence, out| {
-            let (kind, flags) = match op {
+        self.0.batch(ops, buffer, |op, flags, sequence, out| {
+            let (kind, more) = match op {
                 AddressOp::Add(_) => (RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL),
                 AddressOp::Remove(_) => (RTM_DELADDR, 0),
             };
             let payload = &encode(*op);
-            let flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-            request::append(out, Raw { kind, payload }, flags, sequence);
+            request::append(out, Raw { kind, payload }, flags | more, sequence);
         })
     }
 }
