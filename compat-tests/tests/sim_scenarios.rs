@@ -6,104 +6,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
-use compat_tests::sim::ipvs::ServiceId;
-use compat_tests::sim::kernel::Traits;
 use compat_tests::sim::network::Place;
 use compat_tests::sim::noise::{self, Flaw};
-use compat_tests::sim::random::guarded;
-use compat_tests::sim::setup::{self, config, host, instance, real_server, service, vip};
+use compat_tests::sim::scenario::{
+    R1, R2, ROUTER, adverts, assert_after, ms, pair, routers, scenario, secs, settled, skew,
+    start_all, vip_of, world,
+};
+use compat_tests::sim::setup::{self, config, instance, vip};
 use compat_tests::sim::shadow::Holding;
-use compat_tests::sim::trace;
-use compat_tests::sim::world::{HostSetup, Server, World};
-use keepalived_rs::base::{Duration, Instant};
-use keepalived_rs::conf::model::{Config, Garp, InitialState, Priority, VrrpInstance};
-
-/// The virtual router of the scenarios.
-const ROUTER: (usize, u8) = (0, 51);
-/// The hosts.
-const R1: usize = 0;
-const R2: usize = 1;
-
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-const fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-/// (256 - priority) / 256 s.
-fn skew(priority: u64) -> Duration {
-    Duration::from_micros((256 - priority) * 1_000_000 / 256)
-}
-
-/// Runs a scenario; a failure shows its trace.
-fn scenario(run: impl FnOnce()) {
-    if let Err(failure) = guarded(0, true, run) {
-        panic!("{failure}");
-    }
-}
-
-fn world(configs: Vec<Config>) -> World {
-    let mut world = World::new(7, 1);
-    for (number, config) in (0..).zip(configs) {
-        world.add_host(host(number, 1, config));
-    }
-    world
-}
-
-fn routers(instances: Vec<VrrpInstance>) -> World {
-    world(instances.into_iter().map(|i| config(vec![i])).collect())
-}
-
-/// Two routers of priority 200 and 100 that run and have settled: the first is master.
-fn pair() -> World {
-    settled(vec![instance(51, 200), instance(51, 100)])
-}
-
-fn settled(instances: Vec<VrrpInstance>) -> World {
-    let mut world = routers(instances);
-    start_all(&mut world);
-    assert_eq!(world.owners(ROUTER), [R1]);
-    world
-}
-
-fn start_all(world: &mut World) {
-    for host in 0..world.hosts.len() {
-        world.start(host);
-    }
-    world.settle();
-}
-
-/// When `host` (from 0) sent adverts of VRID 51 with `priority`.
-fn adverts(host: usize, priority: u8) -> Vec<Instant> {
-    let name = format!(" r{} ", host + 1);
-    let advert = format!("advert vrid 51 prio {priority}");
-    let mut times = trace::times(&[&name, &advert]);
-    // "prio 1" is also in "prio 100".
-    let longer: Vec<_> = (0..=9)
-        .flat_map(|digit| trace::times(&[&name, &format!("{advert}{digit}")]))
-        .collect();
-    times.retain(|at| !longer.contains(at));
-    times
-}
-
-/// Asserts that something happened `after` a frame that was sent at `sent` and had to travel.
-fn assert_after(happened: Instant, sent: Instant, after: Duration) {
-    let earliest = sent + after + Duration::from_micros(60);
-    let latest = sent + after + Duration::from_micros(100);
-    assert!(
-        (earliest..=latest).contains(&happened),
-        "{happened:?} is not {after:?} after {sent:?} and its way"
-    );
-}
-
-/// The first address of a virtual router.
-fn vip_of(vrid: u8) -> IpAddr {
-    IpAddr::V4(setup::virtual_address(vrid, 0))
-}
+use compat_tests::sim::{trace, wire};
+use keepalived_rs::base::Duration;
+use keepalived_rs::conf::model::{Garp, InitialState, Priority, VrrpInstance};
 
 #[test]
 fn a_lone_router_becomes_master_after_the_master_down_interval() {
@@ -473,19 +388,6 @@ fn secondary_addresses_that_went_with_their_primary_come_back() {
 }
 
 #[test]
-fn a_reload_without_a_change_does_nothing() {
-    scenario(|| {
-        let mut world = with_service();
-        for host in [R1, R2] {
-            let config = world.hosts[host].config.clone();
-            // The world itself asserts that there is not one effect.
-            world.reload(host, &config);
-        }
-        world.settle();
-    });
-}
-
-#[test]
 fn a_reload_of_the_priority_moves_the_addresses_without_a_gap_in_adverts() {
     scenario(|| {
         let mut world = pair();
@@ -542,7 +444,7 @@ fn a_sound_packet_of_a_stranger_is_obeyed() {
         let mut world = pair();
         let mut packet = noise::packet(&instance(51, 1), 254, Flaw::Ttl);
         packet[8] = 255;
-        compat_tests::sim::wire::complete_ip_header(&mut packet, None, 1);
+        wire::complete_ip_header(&mut packet, None, 1);
         world.set_link(R2, "eth0", true, false);
         world.inject(0, &packet);
         world.run_for(ms(1));
@@ -572,172 +474,5 @@ fn gratuitous_arps_come_in_two_bursts() {
             .map(|at| at.saturating_since(master).as_secs())
             .collect();
         assert_eq!(arps, [0, 0, 0, 4, 4, 4, 10, 10, 20, 20]);
-    });
-}
-
-const VIRTUAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-const SERVICE: ServiceId = (IpAddr::V4(VIRTUAL), 3306, 6);
-
-fn server(number: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 0, 0, number)
-}
-
-fn socket(number: u8) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(server(number)), 3306)
-}
-
-fn service_config(priority: u8) -> Config {
-    let mut service = service(VIRTUAL, 3306);
-    service.real_servers = vec![real_server(server(1), 3306), real_server(server(2), 3306)];
-    Config {
-        virtual_servers: vec![service],
-        ..config(vec![instance(51, priority)])
-    }
-}
-
-/// The pair with a service of two servers on both.
-fn with_service() -> World {
-    let mut world = world(vec![service_config(200), service_config(100)]);
-    world.servers.insert(socket(1), Server::Up);
-    world.servers.insert(socket(2), Server::Up);
-    start_all(&mut world);
-    world
-}
-
-fn destinations(world: &World, host: usize) -> Vec<SocketAddr> {
-    let table = world.hosts[host].kernel.ipvs.services();
-    table[&SERVICE].destinations.keys().copied().collect()
-}
-
-#[test]
-fn both_directors_have_the_whole_table() {
-    scenario(|| {
-        let world = with_service();
-        for host in [R1, R2] {
-            assert_eq!(destinations(&world, host), [socket(1), socket(2)]);
-        }
-    });
-}
-
-// delay_loop 6, connect_timeout 3, retry 3, delay_before_retry 3. A refused connection is known at
-// once: 3 retries 3 s apart. A silent server costs the timeout in addition, each time.
-#[test]
-fn a_broken_server_is_out_when_its_retries_are_used_up_and_in_at_the_next_success() {
-    for (how, least, most) in [(Server::Refusing, 9, 15), (Server::Silent, 21, 27)] {
-        scenario(|| {
-            let mut world = with_service();
-            let broken = world.now;
-            world.set_server(socket(2), how);
-            world.settle();
-            let removed = trace::times(&[" r1 kernel DestDel"]);
-            assert_eq!(removed.len(), 1);
-            let took = removed[0].saturating_since(broken);
-            assert!(
-                took >= secs(least) && took <= secs(most) + ms(1),
-                "{took:?}"
-            );
-            assert_eq!(destinations(&world, R1), [socket(1)]);
-            let repaired = world.now;
-            world.set_server(socket(2), Server::Up);
-            world.settle();
-            let added = trace::times(&[" r1 kernel DestAdd"]);
-            let took = added.last().unwrap().saturating_since(repaired);
-            assert!(took <= secs(6) + ms(1), "{took:?}");
-            assert_eq!(destinations(&world, R1), [socket(1), socket(2)]);
-        });
-    }
-}
-
-#[test]
-fn a_server_that_stumbles_once_stays() {
-    scenario(|| {
-        let mut world = with_service();
-        world.set_server(socket(2), Server::Refusing);
-        world.run_for(secs(7));
-        world.set_server(socket(2), Server::Up);
-        world.settle();
-        assert_eq!(trace::count(&["kernel DestDel"]), 0);
-    });
-}
-
-#[test]
-fn a_reloaded_weight_is_edited_in_place() {
-    scenario(|| {
-        let mut world = with_service();
-        let born = world.hosts[R1].kernel.ipvs.services()[&SERVICE].born;
-        let mut config = service_config(200);
-        config.virtual_servers[0].real_servers[1].weight = 7;
-        world.reload(R1, &config);
-        assert_eq!(trace::count(&[" r1 kernel DestSet", "weight: 7"]), 1);
-        world.settle();
-        assert_eq!(
-            trace::count(&["DestDel"]) + trace::count(&["ServiceDel"]),
-            0
-        );
-        assert_eq!(trace::count(&["ServiceSet"]), 0);
-        let service = &world.hosts[R1].kernel.ipvs.services()[&SERVICE];
-        assert_eq!(
-            (service.born, service.destinations[&socket(2)].weight),
-            (born, 7)
-        );
-    });
-}
-
-#[test]
-fn a_stop_takes_priority_then_addresses_then_services() {
-    scenario(|| {
-        let mut world = with_service();
-        world.stop(R1);
-        let summary: Vec<_> = [
-            "advert vrid 51 prio 0",
-            "kernel - 198.51.51.1",
-            "ServiceDel",
-            "exit 0",
-        ]
-        .iter()
-        .map(|part| trace::count(&[" r1 ", part]))
-        .collect();
-        assert_eq!(summary, [1, 1, 1, 1]);
-        // A service takes its destinations along: one message for each service is enough.
-        assert_eq!(trace::count(&["DestDel"]), 0);
-    });
-}
-
-#[test]
-fn services_of_a_killed_daemon_are_adopted() {
-    scenario(|| {
-        let mut world = with_service();
-        world.hosts[R1].ledger_lost = true;
-        let born = world.hosts[R1].kernel.ipvs.services()[&SERVICE].born;
-        world.kill(R1);
-        world.set_server(socket(2), Server::Refusing);
-        world.start(R1);
-        world.settle();
-        assert_eq!(destinations(&world, R1), [socket(1)]);
-        // Open connections through the director have survived.
-        assert_eq!(world.hosts[R1].kernel.ipvs.services()[&SERVICE].born, born);
-    });
-}
-
-#[test]
-fn without_ipvs_in_the_kernel_vrrp_runs_on() {
-    scenario(|| {
-        let mut world = World::new(7, 1);
-        for (number, priority) in [(0, 200), (1, 100)] {
-            world.add_host(HostSetup {
-                traits: Traits {
-                    ipvs: false,
-                    ..Traits::default()
-                },
-                ..host(number, 1, service_config(priority))
-            });
-        }
-        start_all(&mut world);
-        world.run_for(secs(120));
-        assert_eq!(world.owners(ROUTER), [R1]);
-        assert_eq!(trace::count(&[" r1 error"]), 1, "one clear error");
-        world.stop(R1);
-        world.settle();
-        assert_eq!(world.owners(ROUTER), [R2]);
     });
 }

@@ -21,6 +21,7 @@ pub mod monitor;
 pub mod network;
 pub mod noise;
 pub mod random;
+pub mod scenario;
 pub mod schedule;
 pub mod setup;
 pub mod shadow;
