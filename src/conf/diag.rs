@@ -173,6 +173,11 @@ impl Diagnostics {
         self.dropped
     }
 
+    /// Whether so much is wrong already that nobody reads more than the findings themselves.
+    pub(super) const fn crowded(&self) -> bool {
+        self.found.len() > 200
+    }
+
     /// Whether there is nothing to say.
     #[must_use]
     pub fn is_empty(&self) -> bool {

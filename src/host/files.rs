@@ -55,7 +55,8 @@ impl Files for HostFiles {
         let mut found: Vec<PathBuf> = glob::glob_with(pattern, options)
             .map(|paths| paths.flatten().collect())
             .unwrap_or_default();
-        found.sort();
+        // As keepalived's glob: by bytes, not by path components.
+        found.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
         found
     }
 }

@@ -342,7 +342,9 @@ impl Binder {
             format!("Unknown keyword '{shown}'"),
             Some(0),
         );
-        if let Some(near) = schema::nearest(level, name) {
+        if st.diagnostics.crowded() {
+            // Looking for near names would take minutes for a large file of garbage.
+        } else if let Some(near) = schema::nearest(level, name) {
             let doc = schema::doc(level, near).map_or(String::new(), |doc| format!(" ({doc})"));
             finding = finding.help(format!("did you mean `{near}`{doc}?"));
         } else if let Some(other) = schema::levels_of(name).next() {

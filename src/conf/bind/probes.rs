@@ -19,6 +19,8 @@ const MAX_INTERFACE: usize = 15;
 /// `TCP_CHECK {`
 pub(in super::super) fn tcp_check(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
     real_server::current(draft, |server| {
+        // Nearly every server has one check; a vector's first growth is for four.
+        server.tcp_checks.reserve_exact(1);
         server.tcp_checks.push(TcpCheckDraft::default());
         Ok(())
     })
