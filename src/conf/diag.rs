@@ -68,7 +68,7 @@ pub struct Span {
     pub line: u32,
     /// Byte range within `text` that the finding is about.
     pub columns: Range<usize>,
-    /// The line itself.
+    /// The line itself; of a very long one, the part around `columns`.
     pub text: Arc<str>,
 }
 
@@ -147,6 +147,8 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
     dropped: usize,
+    worst_class: Option<Class>,
+    worst_consequence: Consequence,
 }
 
 impl Diagnostics {
@@ -155,7 +157,12 @@ impl Diagnostics {
 
     /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if self.found.len() < Self::LIMIT || diagnostic.consequence != Consequence::Continue {
+        // Past the limit only what makes the verdict worse counts.
+        let worse = Some(diagnostic.class) > self.worst_class
+            || diagnostic.consequence > self.worst_consequence;
+        if self.found.len() < Self::LIMIT || worse {
+            self.worst_class = self.worst_class.max(Some(diagnostic.class));
+            self.worst_consequence = self.worst_consequence.max(diagnostic.consequence);
             self.found.push(diagnostic);
         } else {
             self.dropped += 1;
@@ -196,7 +203,7 @@ impl Diagnostics {
                 _ => {}
             }
         }
-        match self.found.iter().map(|finding| finding.class).max() {
+        match self.worst_class {
             None | Some(Class::Advice) => 0,
             Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
             Some(Class::Security) => 6,

@@ -568,9 +568,17 @@ pub(super) fn span(sources: &[Source], place: Place, columns: Option<(usize, usi
         None => (Arc::from(""), ""),
     };
     let rest = text.get(place.offset..).unwrap_or_default();
-    let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+    let (from, wanted) = columns.unwrap_or((0, 0));
+    // What is shown of a long line; a line may be as long as the file.
+    let begin = floor(rest, from.saturating_sub(SHOWN / 4));
+    let most = floor(rest, wanted.min(from + SHOWN).max(begin) + SHOWN);
+    let line = &rest[begin..most];
+    let line = &line[..line.find('\n').unwrap_or(line.len())];
     let columns = match columns {
-        Some((start, end)) if line.get(start..end).is_some() => start..end,
+        Some((start, end)) if start >= begin && end >= start => {
+            let start = floor(line, start - begin);
+            start..floor(line, end - begin)
+        }
         _ => {
             let start = line.len() - line.trim_start().len();
             start..line.trim_end().len().max(start)
@@ -582,6 +590,18 @@ pub(super) fn span(sources: &[Source], place: Place, columns: Option<(usize, usi
         columns,
         text: Arc::from(line),
     }
+}
+
+/// Bytes of a long line that a finding shows around its place.
+const SHOWN: usize = 512;
+
+/// The end of `text` or the last character boundary up to `index`.
+fn floor(text: &str, index: usize) -> usize {
+    let mut index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
 }
 
 /// Where a chunk of whole lines that begins at `offset` ends, and how many lines it has.

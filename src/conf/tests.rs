@@ -448,6 +448,25 @@ fn a_line_with_nul_is_dropped() {
     assert_eq!(diagnostics.iter().count(), 2);
 }
 
+// Input: a million blocks in one line, and as many odd quotes. Output: in the end, little memory:
+// the findings are limited in number and in what they show of the line.
+#[test]
+fn garbage_costs_little() {
+    let deep = read(&"a { ".repeat(100_000));
+    assert_eq!(deep.diagnostics.iter().count(), 10_001);
+    assert!(deep.diagnostics.dropped() > 100_000);
+    let shown = deep
+        .diagnostics
+        .iter()
+        .filter_map(|finding| finding.at.as_ref());
+    assert!(shown.map(|span| span.text.len()).max().unwrap() <= 2048);
+    let last = deep.diagnostics.iter().last().unwrap();
+    assert_eq!(last.class, Class::MissingClose);
+    let quotes = read(&"\"a\n".repeat(20_000));
+    assert_eq!(quotes.diagnostics.iter().count(), 10_000);
+    assert_eq!(quotes.diagnostics.exit_status(), 5);
+}
+
 /// Pieces that mean something to the language, and some that do not.
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -370,6 +370,9 @@ pub(in super::super) fn auth_pass(draft: &mut Draft, st: &mut Statement<'_>) -> 
             Some(1),
         );
     }
+    if bytes.is_empty() {
+        return Ok(());
+    }
     let mut secret = [0; 8];
     for (slot, byte) in secret.iter_mut().zip(bytes.iter()) {
         *slot = *byte;

@@ -44,8 +44,12 @@ pub(in super::super) fn connect_ip(draft: &mut Draft, st: &mut Statement<'_>) ->
 
 /// `bindto ADDRESS`
 pub(in super::super) fn bindto(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |check| {
-        let other = ("connect_ip", check.connect_ip);
+    real_server::current(draft, |server| {
+        let target = server.address;
+        let Some(check) = server.tcp_checks.last_mut() else {
+            return Ok(());
+        };
+        let other = ("connect_ip", Some(check.connect_ip.unwrap_or(target)));
         address(st, &mut check.bind_ip, other)
     })
 }

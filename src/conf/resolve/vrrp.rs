@@ -13,6 +13,10 @@ use super::super::reader::Place;
 use super::Context;
 use crate::base::{Duration, Family};
 
+/// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
+/// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
+const MAX_IN_ADVERT: usize = 255;
+
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
@@ -75,6 +79,14 @@ fn instance(
     };
     if draft.addresses.is_empty() {
         let message = format!("({name}) No VIP specified; at least one is sensible");
+        cx.report(Class::General, message, place);
+    }
+    if draft.addresses.len() > MAX_IN_ADVERT {
+        let message = format!(
+            "({name}) Number of VIPs ({}) exceeds maximum/space available in packet (max \
+             {MAX_IN_ADVERT} addresses) - excess moved to eVIPs",
+            draft.addresses.len()
+        );
         cx.report(Class::General, message, place);
     }
     if draft.family == Some(Family::V6) {
