@@ -114,7 +114,10 @@ impl World {
             return;
         }
         if self.hosts[host].process.is_none() {
-            self.hosts[host].config = config;
+            // Without the ledger nobody would know what of the old configuration is left over.
+            if !self.hosts[host].ledger_lost {
+                self.hosts[host].config = config;
+            }
             return;
         }
         let before = self.hosts[host].config.clone();

@@ -398,6 +398,7 @@ fn inject(world: &mut World) {
             world.crash_worker(host, backoff);
         }
         7 => {
+            lose_ledger(world, host);
             world.kill(host);
             world.plan(until, move |world| start_again(world, host));
         }
@@ -420,6 +421,18 @@ fn inject(world: &mut World) {
             }
         }
     }
+}
+
+/// Sometimes the supervisor's ledger is gone as well, and the node has to cope by itself. It cannot
+/// where it owns its addresses: those of an earlier run look like the administrator's.
+fn lose_ledger(world: &mut World, host: usize) {
+    let lost = world.one_in(2);
+    let machine = &mut world.hosts[host];
+    let instances = &machine.config.vrrp_instances;
+    let owner = instances
+        .iter()
+        .any(|instance| instance.priority.is_owner());
+    machine.ledger_lost = lost && !owner && machine.process.is_some();
 }
 
 fn start_again(world: &mut World, host: usize) {

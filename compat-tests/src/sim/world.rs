@@ -637,7 +637,7 @@ impl World {
         self.disturb();
         self.hosts[host].epoch += 1;
         self.note(format_args!("start {}", self.hosts[host].name));
-        if !self.hosts[host].ledger_lost {
+        if !std::mem::take(&mut self.hosts[host].ledger_lost) {
             self.clean_up(host);
         }
         let options = self.hosts[host].options;
