@@ -172,3 +172,18 @@ fn our_copies_are_the_document_s_files() {
         assert!(rest.starts_with("启动keepalived"), "{name}: more follows");
     }
 }
+
+/// Input: a stack too small for the parser. Output: a refusal that says so; an empty configuration
+/// instead would take every address and service away.
+#[test]
+fn too_little_stack_is_no_empty_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keepalived.conf");
+    std::fs::write(&path, "vrrp_instance VI_1 {\n    bogus\n}\n").unwrap();
+    let small = std::thread::Builder::new().stack_size(48 * 1024);
+    let read =
+        move || load(&path, LoadOptions::default(), &HostFiles, &Host(&["eth0"])).diagnostics;
+    let diagnostics = small.spawn(read).unwrap().join().unwrap();
+    assert_eq!(diagnostics.blocks_start(), Some(1), "{diagnostics:?}");
+    assert!(diagnostics.iter().any(|found| found.class == Class::Fatal));
+}

@@ -14,6 +14,7 @@ use super::model::Config;
 use super::reader::{self, Reader};
 use super::resolve;
 use super::source::{Files, HostFacts};
+use super::syntax;
 
 /// How to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,6 +82,15 @@ impl Loader {
                 .reader
                 .insert(start(&self.main, &self.options, &mut cx)),
         };
+        if !syntax::has_room() {
+            let message =
+                "Too little stack to read the configuration - raise the limit (ulimit -s)";
+            self.diagnostics.push(
+                Diagnostic::new(Class::Fatal, message).consequence(Consequence::RefuseStart(1)),
+            );
+            reader.stop();
+            return Progress::Done;
+        }
         self.slice.clear();
         let more = reader.fill(&mut cx, lines, &mut self.slice);
         let mut findings = cx.findings.into_iter().peekable();

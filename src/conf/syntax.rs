@@ -29,8 +29,14 @@ pub(super) enum Piece {
     OddQuote(usize, usize),
 }
 
-/// Parses `text` with a total rule. Should pest refuse nevertheless (its only way to do so is the
-/// limit of a rule that recurses, and none does), the text counts as empty.
+/// Whether pest will parse here: it refuses with less than 64 KiB of stack left, and then every
+/// text would count as empty, which as a configuration means to give everything up.
+pub(super) fn has_room() -> bool {
+    Grammar::parse(Rule::chunk, "{ word }\n").is_ok()
+}
+
+/// Parses `text` with a total rule. Pest's only way to refuse nevertheless is the limit that
+/// [`has_room`] looks for before each slice; the text counts as empty then.
 fn parse(rule: Rule, text: &str) -> Option<Pairs<'_, Rule>> {
     let parsed = Grammar::parse(rule, text);
     debug_assert!(parsed.is_ok(), "{rule:?} is not total: {text:?}");
