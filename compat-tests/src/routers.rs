@@ -160,30 +160,15 @@ impl Router {
     /// # Errors
     /// When it cannot be executed.
     pub fn start(&mut self) -> Result<()> {
-        self.start_under(&[])
-    }
-
-    /// Starts the daemon under another program, such as a profiler, given as words before it.
-    ///
-    /// # Errors
-    /// When that cannot be executed.
-    pub fn start_under(&mut self, wrapper: &[String]) -> Result<()> {
-        let mut words: Vec<&std::ffi::OsStr> = wrapper.iter().map(AsRef::as_ref).collect();
-        words.push(self.daemon.as_os_str());
-        let (program, arguments) = words
-            .split_first()
-            .ok_or_else(|| Error::new("no program"))?;
         let log = self.host.enter(|| {
             std::fs::OpenOptions::new()
                 .create(true)
                 .append(true)
                 .open(LOG)
         })??;
-        let mut command = Command::new(program);
+        let mut command = Command::new(&self.daemon);
         // The console log (-l) goes to standard error; -G keeps the machine's syslog clean.
-        command
-            .args(arguments)
-            .args(["-n", "-l", "-D", "-G", "-f", CONFIGURATION]);
+        command.args(["-n", "-l", "-D", "-G", "-f", CONFIGURATION]);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use compat_tests::bed::{Result, needs_root, wait_until};
@@ -242,7 +242,7 @@ fn only(segment: &Segment, index: usize) -> bool {
 }
 
 /// Election, stop, return and power failure of a master and a backup of any kind.
-fn fail_over(name: &str, master: &PathBuf, backup: &PathBuf) -> Result<String> {
+fn fail_over(name: &str, master: &Path, backup: &Path) -> Result<String> {
     let mut segment = Segment::new([master, backup])?;
     let instance = Instance {
         password: Some("1111"),

@@ -7,9 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::bed::{Context, Error, Result};
@@ -150,8 +153,12 @@ pub fn system_calls(pids: &[i32], window: Duration) -> Result<f64> {
     strace_calls(pids, window)
 }
 
-/// The same by strace, which stops the process at each call: exact counts, but no times.
-fn strace_calls(pids: &[i32], window: Duration) -> Result<f64> {
+/// The same by strace, which stops the process at each call: exact counts, but no times. Reading
+/// the clock, which is a system call in user-mode Linux only, is left out.
+///
+/// # Errors
+/// When strace cannot trace here.
+pub fn strace_calls(pids: &[i32], window: Duration) -> Result<f64> {
     let report = tempfile::NamedTempFile::new()?;
     let mut command = Command::new("strace");
     command
@@ -190,47 +197,63 @@ pub fn how_calls() -> &'static str {
     }
 }
 
-/// The words before a daemon that write its instructions, and its children's, into `folder`, one
-/// report for each turn of its loop.
+/// Instructions in user space of these processes during `window`, counted one by one: a daemon at
+/// rest runs a few thousand a second, and no profiler comes between it and the kernel. What the
+/// processor repeats (`rep movsb`) counts each time.
 ///
 /// # Errors
-/// When there is no valgrind.
-pub fn under_valgrind(folder: &Path) -> Result<Vec<String>> {
-    if !works("valgrind", &["--version"]) {
-        return Err(Error::new("no valgrind here"));
-    }
-    // Valgrind's control program does not reach a forked child, so the program itself sets off
-    // the report, by going to sleep.
-    let report = format!("--callgrind-out-file={}/turn.%p", folder.display());
-    let words = [
-        "valgrind",
-        "--tool=callgrind",
-        "--dump-before=epoll_*wait*",
-        "--log-file=/dev/null",
-        &report,
-    ];
-    Ok(words.map(str::to_owned).to_vec())
+/// When a process may not be traced or ends meanwhile.
+pub fn instructions_in(pids: &[i32], window: Duration) -> Result<f64> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let step = |pid: &i32| {
+            let pid = Pid::from_raw(*pid);
+            let over = &over;
+            scope.spawn(move || single_step(pid, over))
+        };
+        let steppers: Vec<_> = pids.iter().map(step).collect();
+        std::thread::sleep(ATTACHED + window);
+        over.store(true, Ordering::Relaxed);
+        for pid in pids {
+            // Whoever sleeps has to be woken to be let go; the stepper keeps the signal from it.
+            let _gone = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
+        }
+        let mut sum = 0.0;
+        for stepper in steppers {
+            sum += stepper.join().map_err(|_| Error::new("a stepper died"))??;
+        }
+        Ok(sum)
+    })
 }
 
-/// Instructions in the turns of the loop that ended between these times, from [`under_valgrind`].
-///
-/// # Errors
-/// When there is no such turn.
-pub fn counted_by_valgrind(folder: &Path, from: SystemTime, to: SystemTime) -> Result<f64> {
-    let mut sum = None;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let written = entry.metadata()?.modified()?;
-        if (from..=to).contains(&written) {
-            let text = fs::read_to_string(entry.path())?;
-            let total = text
-                .lines()
-                .find_map(|line| line.strip_prefix("totals:"))
-                .unwrap_or_default();
-            sum = Some(sum.unwrap_or(0.0) + first_number(total)?);
+/// Longer than a traced process takes to go back to sleep.
+const ATTACHED: Duration = Duration::from_millis(250);
+
+/// Steps a process until it is over; only the thread that attached may do this.
+fn single_step(pid: Pid, over: &AtomicBool) -> Result<f64> {
+    ptrace::attach(pid).context(|| format!("tracing {pid}"))?;
+    // The attachment wakes it, and it goes back to sleep: not of the daemon's making.
+    let begin = Instant::now() + ATTACHED;
+    let mut steps = 0.0;
+    loop {
+        let signal = match waitpid(pid, None)? {
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => {
+                steps += if Instant::now() >= begin { 1.0 } else { 0.0 };
+                None
+            }
+            // Ours: the one of the attachment and the one of the end.
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => None,
+            WaitStatus::Stopped(_, other) => Some(other),
+            status => return Err(Error::new(format!("{pid} has ended: {status:?}"))),
+        };
+        if over.load(Ordering::Relaxed) {
+            ptrace::detach(pid, signal)?;
+            // A stop that came after the last look would keep it stopped.
+            let _gone = kill(pid, Signal::SIGCONT);
+            return Ok(steps);
         }
+        ptrace::step(pid, signal)?;
     }
-    sum.ok_or_else(|| Error::new("valgrind saw no turn of the daemon's loop"))
 }
 
 /// CPU time and wake-ups of some processes since they started.

@@ -1,10 +1,11 @@
 //! Benchmarks: ours beside the real daemon, measured in the same run on the same machine.
 //!
 //! Owns what is measured and how: configuration test ([`parse`]), steady state and
-//! memory ([`steady`]) and failover ([`failover`]). Nothing here is a test: figures are compared
+//! memory ([`steady`]), TCP checks ([`checks`]) and failover ([`failover`]). Nothing here is a test: figures are compared
 //! with goals in a table for people, never asserted in the ordinary run.
 //! Driven by `bin/bench.rs`, behind the command `compat-tests/bench`.
 
+pub mod checks;
 pub mod failover;
 pub mod meters;
 pub mod parse;

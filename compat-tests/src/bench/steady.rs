@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::table::{Figure, Goal, Table};
 use super::{Daemons, meters};
 use crate::bed::{Error, Result, wait_until};
-use crate::routers::{Instance, PATIENCE, Segment};
+use crate::routers::{Instance, PATIENCE, Router, Segment};
 
 /// Figures of one router for one advert, and its memory.
 #[derive(Clone, Copy, Debug)]
@@ -28,14 +28,14 @@ struct Pair {
 }
 
 /// A master and a backup that have done all the work of their start.
-fn settled(daemon: &Path, wrappers: &[Vec<String>; 2]) -> Result<Segment> {
+fn settled(daemon: &Path) -> Result<Segment> {
     let mut segment = Segment::new([daemon, daemon])?;
     let instance = Instance::with_addresses(1);
     segment.routers[0].configure(&instance.state("MASTER").configuration())?;
     segment.routers[1].configure(&instance.priority(90).configuration())?;
     let begin = SystemTime::now();
-    for (router, wrapper) in segment.routers.iter_mut().zip(wrappers).rev() {
-        router.start_under(wrapper)?;
+    for router in segment.routers.iter_mut().rev() {
+        router.start()?;
     }
     // Five announcements at once and five more after garp_master_delay: then only adverts are left.
     wait_until(3 * PATIENCE, "both bursts of gratuitous ARP", || {
@@ -74,7 +74,7 @@ fn between_adverts(segment: &Segment) -> Result<()> {
 }
 
 fn pair(daemon: &Path, window: Duration) -> Result<Pair> {
-    let segment = settled(daemon, &[Vec::new(), Vec::new()])?;
+    let segment = settled(daemon)?;
     between_adverts(&segment)?;
     let side = |index: usize| -> Result<Side> {
         let pids = segment.routers[index].host().processes();
@@ -103,22 +103,23 @@ fn pair(daemon: &Path, window: Duration) -> Result<Pair> {
 
 /// Instructions in user space for one advert: sent, received.
 fn instructions(daemon: &Path, window: Duration) -> Result<[f64; 2]> {
-    let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
-    let wrappers = [
-        meters::under_valgrind(folders[0].path())?,
-        meters::under_valgrind(folders[1].path())?,
-    ];
-    let segment = settled(daemon, &wrappers)?;
+    let segment = settled(daemon)?;
     between_adverts(&segment)?;
     let from = SystemTime::now();
-    std::thread::sleep(window);
-    let to = SystemTime::now();
-    let adverts = adverts_in(&segment, from, to)?;
     let mut figures = [0.0; 2];
-    for (folder, figure) in folders.iter().zip(&mut figures) {
-        *figure = meters::counted_by_valgrind(folder.path(), from, to)? / adverts;
-    }
-    Ok(figures)
+    std::thread::scope(|scope| {
+        let count = |router: &Router| {
+            let pids = router.host().processes();
+            scope.spawn(move || meters::instructions_in(&pids, window))
+        };
+        let counts = segment.routers.each_ref().map(count);
+        for (figure, count) in figures.iter_mut().zip(counts) {
+            *figure = count.join().map_err(|_| Error::new("a meter died"))??;
+        }
+        Ok::<(), Error>(())
+    })?;
+    let adverts = adverts_in(&segment, from, SystemTime::now())?;
+    Ok(figures.map(|figure| figure / adverts))
 }
 
 /// Measures and adds the rows of adverts and memory.
@@ -210,7 +211,7 @@ pub fn measure(daemons: &Daemons, window: Duration, table: &mut Table) {
     );
     table.note(format!(
         "steady state: a lone instance, advert_int 1, over {} s; system calls by {}; CPU time and wake-ups from /proc \
-         (schedstat, voluntary context switches) and so with the machine's noise; instructions by valgrind",
+         (schedstat, voluntary context switches) and so with the machine's noise; instructions by single-stepping",
         window.as_secs(),
         meters::how_calls()
     ));

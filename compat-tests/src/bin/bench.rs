@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use compat_tests::bed::{Error, Result, needs_root};
 use compat_tests::bench::table::Table;
-use compat_tests::bench::{Daemons, failover, parse, steady};
+use compat_tests::bench::{Daemons, checks, failover, parse, steady};
 use compat_tests::routers::daemon_from;
 
-const USAGE: &str =
-    "usage: bench [--quick] [parse] [steady] [failover]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
+const USAGE: &str = "usage: bench [--quick] [parse] [steady] [checks] [failover]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        ["--checks", daemon] => checks::inside(Path::new(daemon)),
         ["--meter", daemon, file] => parse::meter(Path::new(daemon), Path::new(file)),
         _ => run(&words),
     };
@@ -40,7 +40,7 @@ fn run(words: &[&str]) -> Result<()> {
         .collect();
     if parts
         .iter()
-        .any(|part| !["parse", "steady", "failover"].contains(part))
+        .any(|part| !["parse", "steady", "checks", "failover"].contains(part))
     {
         return Err(Error::new(USAGE));
     }
@@ -56,8 +56,8 @@ fn run(words: &[&str]) -> Result<()> {
         eprintln!("measuring configuration tests ...");
         parse::measure(&daemons, if quick { 3 } else { 9 }, &mut table)?;
     }
-    if (wanted("steady") || wanted("failover")) && !needs_root() {
-        table.note("skipped: steady state and failover");
+    if (wanted("steady") || wanted("checks") || wanted("failover")) && !needs_root() {
+        table.note("skipped: steady state, checks and failover");
     } else {
         if wanted("steady") {
             eprintln!("measuring adverts at rest ...");
@@ -66,6 +66,10 @@ fn run(words: &[&str]) -> Result<()> {
                 Duration::from_secs(if quick { 10 } else { 30 }),
                 &mut table,
             );
+        }
+        if wanted("checks") {
+            eprintln!("measuring checks ...");
+            checks::measure(&daemons, &mut table);
         }
         if wanted("failover") {
             eprintln!("measuring takeovers ...");

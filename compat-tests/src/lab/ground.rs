@@ -117,7 +117,7 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
             ));
         }
         println!("ground: user-mode Linux, because this kernel has no IPVS");
-        arguments.extend(user_mode_arguments(options, scratch, &inside)?);
+        arguments.extend(user_mode_arguments(options.keep, scratch, &inside)?);
     }
     std::io::stdout().flush()?;
     let mut command = Command::new("nice");
@@ -149,8 +149,8 @@ fn inside_arguments(options: &Options, scratch: &Path, own: &Path) -> Vec<String
 
 /// The kernel's command line, and its init: a script in the scratch folder, since user-mode Linux
 /// has this machine's files as its root.
-fn user_mode_arguments(
-    options: &Options,
+pub(crate) fn user_mode_arguments(
+    keep: bool,
     scratch: &Path,
     inside: &[String],
 ) -> Result<Vec<String>> {
@@ -159,7 +159,7 @@ fn user_mode_arguments(
     fs::create_dir(&uml)?;
     let quoted: Vec<String> = inside.iter().map(|word| format!("'{word}'")).collect();
     // A session of its own with the console as terminal, else a shell has no job control.
-    let session = if options.keep { "setsid -c " } else { "" };
+    let session = if keep { "setsid -c " } else { "" };
     // Kept in the scratch folder, which every host sees: iptables runs the kernel's modprobe itself.
     let modules = scratch.join("kernel");
     fs::create_dir_all(modules.join("lib/modules"))?;
@@ -312,7 +312,7 @@ fn failed_in(line: &str) -> Option<u32> {
 }
 
 /// Lines of a console: any bytes, ending in CR LF or LF.
-fn lossy_lines(output: ChildStdout) -> impl Iterator<Item = String> {
+pub(crate) fn lossy_lines(output: ChildStdout) -> impl Iterator<Item = String> {
     BufReader::new(output)
         .split(b'\n')
         .map_while(std::io::Result::ok)
@@ -324,7 +324,7 @@ fn lossy_lines(output: ChildStdout) -> impl Iterator<Item = String> {
 }
 
 /// Tried, not assumed: the module may be loadable, and a container may hide it.
-fn has_ipvs() -> bool {
+pub(crate) fn has_ipvs() -> bool {
     let loaded = Command::new("modprobe")
         .args(["-a", "ip_vs", "ip_vs_wrr"])
         .stderr(Stdio::null())
@@ -337,7 +337,7 @@ fn has_ipvs() -> bool {
     probe.join().unwrap_or(false)
 }
 
-fn which(program: &str) -> Option<PathBuf> {
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))

@@ -17,7 +17,7 @@
 
 mod console;
 mod director;
-mod ground;
+pub(crate) mod ground;
 mod heartbeat;
 mod mysql;
 mod report;
