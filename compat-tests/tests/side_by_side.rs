@@ -353,7 +353,10 @@ fn every_pairing_elects_one_master_and_fails_over_in_time() {
         ("ours, ours", &ours, &ours),
     ];
     let reports = std::thread::scope(|scope| {
-        let run = |(name, master, backup)| scope.spawn(move || fail_over(name, master, backup));
+        let run = |(name, master, backup): (&'static str, &'_ PathBuf, &'_ PathBuf)| {
+            let (master, backup) = (master.clone(), backup.clone());
+            scope.spawn(move || fail_over(name, &master, &backup))
+        };
         let running: Vec<_> = pairings.into_iter().map(run).collect();
         running
             .into_iter()
