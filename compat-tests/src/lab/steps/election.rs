@@ -2,6 +2,7 @@
 //!
 //! Owns the steps up to the point where clients can be let in. Driven by [`super::all`].
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use super::super::director::VIP;
@@ -43,20 +44,18 @@ pub(super) const STEPS: &[Step] = &[
 fn start(lab: &mut Lab) -> Result<Seen> {
     let start = SystemTime::now();
     lab.started = start;
+    let mut seen = STARTED.to_owned();
     for director in lab.town.directors() {
+        let begin = SystemTime::now();
         let said = director.must("start")?;
-        check(said == STARTED, || {
-            format!("{} printed “{said}”", director.host.name())
-        })?;
-        director.must("status")?;
+        let took = passed(begin, SystemTime::now()).as_secs_f64();
+        let name = director.host.name();
+        check(said == STARTED, || format!("{name} printed “{said}”"))?;
+        let status = director.must("status")?;
+        write!(seen, "{name}: after {took:.3} s, then {status}").ok();
     }
-    let timing = lab.timing(
-        "both scripts",
-        start,
-        SystemTime::now(),
-        Duration::from_secs(10),
-    );
-    Ok(Seen::new(STARTED).with(timing))
+    let timing = lab.timing("both scripts", start, SystemTime::now(), PATIENCE);
+    Ok(Seen::new(seen).with(timing))
 }
 
 fn vip_on_master(lab: &mut Lab) -> Result<Seen> {

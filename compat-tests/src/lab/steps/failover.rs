@@ -18,7 +18,7 @@ use crate::bed::wait_until;
 /// it, the old one hears that and lets go.
 const OVERLAP: Duration = Duration::from_millis(50);
 /// How long a supervisor may take to have a new worker at work.
-const RESTART: Duration = Duration::from_secs(1);
+const RESTART: Duration = Duration::from_secs(2);
 /// How much later than its timers say a daemon may act when it has just started.
 const MARGIN: Duration = Duration::from_millis(200);
 /// Longest delay of a failover beyond the protocol's own time.
@@ -244,7 +244,7 @@ fn link_down(lab: &Lab, down: SystemTime) -> Result<Seen> {
         "cable out to the VIP gone",
         down,
         gone,
-        Duration::from_millis(200),
+        Duration::from_millis(500),
     );
     let took = lab.timing(
         "last advert to the backup's first ARP",
