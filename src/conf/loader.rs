@@ -74,6 +74,7 @@ impl Loader {
         let mut cx = reader::Context {
             files,
             facts,
+            slice: std::mem::take(&mut self.slice),
             findings: Vec::new(),
         };
         let reader = match &mut self.reader {
@@ -91,8 +92,10 @@ impl Loader {
             reader.stop();
             return Progress::Done;
         }
-        self.slice.clear();
-        let more = reader.fill(&mut cx, lines, &mut self.slice);
+        cx.slice.clear();
+        let more = reader.fill(&mut cx, lines);
+        // The arena stays with the loader, so its memory is used again.
+        self.slice = cx.slice;
         let mut findings = cx.findings.into_iter().peekable();
         for (index, &line) in self.slice.lines.iter().enumerate() {
             while let Some((_, finding)) = findings.next_if(|(at, _)| *at <= index) {

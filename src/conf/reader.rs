@@ -45,6 +45,8 @@ pub(super) struct Frame {
 pub(super) struct Context<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) facts: &'a dyn HostFacts,
+    /// The lines that were read.
+    pub(super) slice: Slice,
     /// Findings, each with the number of the slice's lines that come before it.
     pub(super) findings: Vec<(usize, Diagnostic)>,
 }
@@ -84,6 +86,8 @@ pub(super) struct Reader {
     pub(super) read_bytes: usize,
     /// Takes every line by the rules per line; the fast way has to come to the same.
     pub(super) careful: bool,
+    /// Logical lines that the physical line may still become.
+    budget: usize,
     config_id: String,
     wide_seen: bool,
     abort: bool,
@@ -99,6 +103,7 @@ impl Reader {
             checks: if strict { Checks::ALL } else { Checks::NONE },
             read_bytes: 0,
             careful: false,
+            budget: 0,
             config_id,
             wide_seen: false,
             abort: false,
@@ -124,8 +129,8 @@ impl Reader {
         self.abort = true;
     }
 
-    /// Reads about `lines` physical lines into `slice`; false at the end of the last file.
-    pub(super) fn fill(&mut self, cx: &mut Context<'_>, lines: usize, slice: &mut Slice) -> bool {
+    /// Reads about `lines` physical lines into the slice; false at the end of the last file.
+    pub(super) fn fill(&mut self, cx: &mut Context<'_>, lines: usize) -> bool {
         cx.place_before(0);
         let mut left = lines.max(1);
         while left > 0 && !self.abort {
@@ -146,20 +151,13 @@ impl Reader {
             }
             let (end, taken) = chunk_end(&text, offset, left);
             left = left.saturating_sub(taken);
-            self.chunk(cx, &text, offset, end, slice);
+            self.chunk(cx, &text, offset, end);
         }
         !self.abort && !self.stack.is_empty()
     }
 
     /// Takes the whole lines `begin..end` of the file on top of the stack.
-    fn chunk(
-        &mut self,
-        cx: &mut Context<'_>,
-        text: &str,
-        begin: usize,
-        end: usize,
-        slice: &mut Slice,
-    ) {
+    fn chunk(&mut self, cx: &mut Context<'_>, text: &str, begin: usize, end: usize) {
         let Some(frame) = self.stack.last() else {
             return;
         };
@@ -173,7 +171,7 @@ impl Reader {
         let careful = self.careful || source.is_some_and(|source| source.binary);
         let body = &text[begin..end];
         let (mut last, mut resume) = (0, 0);
-        let mut line_first = slice.lines.len();
+        let mut line_first = cx.slice.lines.len();
         let mut in_text = false;
         let mut left_early = false;
         syntax::chunk(body, |piece| {
@@ -188,18 +186,18 @@ impl Reader {
                 if let Some(at) = body[..start].rfind('\n') {
                     place.offset = begin + at + 1;
                 }
-                line_first = slice.lines.len();
+                line_first = cx.slice.lines.len();
                 in_text = false;
             }
             last = stop;
             let special = is_special(body, piece) || !in_text && starts_special(body, piece);
             if special || careful {
-                slice.truncate(line_first);
+                cx.slice.truncate(line_first);
                 let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
-                let after = self.special(cx, text, place, begin + line_end, slice);
+                let after = self.special(cx, text, place, begin + line_end);
                 cx.place_before(line_first);
                 in_text = false;
-                line_first = slice.lines.len();
+                line_first = cx.slice.lines.len();
                 if after != begin + line_end || self.stack.len() != depth || self.abort {
                     left_early = true;
                     let counted = count_lines(&text.as_bytes()[place.offset..after]);
@@ -210,7 +208,7 @@ impl Reader {
                 last = line_end;
                 return true;
             }
-            in_text = push(slice, place, piece, begin, in_text);
+            in_text = push(&mut cx.slice, place, piece, begin, in_text);
             true
         });
         if !left_early {
@@ -229,14 +227,7 @@ impl Reader {
 
     /// Takes one line by the rules per line; returns where its text ends, without the line feed
     /// (a definition may go on over several lines).
-    fn special(
-        &mut self,
-        cx: &mut Context<'_>,
-        text: &str,
-        place: Place,
-        end: usize,
-        slice: &mut Slice,
-    ) -> usize {
+    fn special(&mut self, cx: &mut Context<'_>, text: &str, place: Place, end: usize) -> usize {
         let raw = &text[place.offset..end];
         if raw.contains('\0') {
             let finding = Diagnostic::new(Class::General, "Line contains a NUL byte - ignoring");
@@ -247,8 +238,8 @@ impl Reader {
         if let Directive::Definition { name, value } = syntax::directive(&line) {
             return self.define(cx, text, (name, value), place, end);
         }
-        let mut budget = MAX_EXPANSION;
-        self.logical(cx, &line, place, slice, Mode::FIRST, &mut budget);
+        self.budget = MAX_EXPANSION;
+        self.logical(cx, &line, place, Mode::FIRST);
         end
     }
 
@@ -315,24 +306,16 @@ impl Reader {
     }
 
     /// Takes a line without comment; it may have come out of a substitution.
-    fn logical(
-        &mut self,
-        cx: &mut Context<'_>,
-        line: &str,
-        place: Place,
-        slice: &mut Slice,
-        mode: Mode,
-        budget: &mut usize,
-    ) {
-        let left = budget.saturating_sub(1);
-        if *budget > 0 && (left == 0 || mode.depth > MAX_ROUNDS) {
+    fn logical(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
+        let left = self.budget.saturating_sub(1);
+        if self.budget > 0 && (left == 0 || mode.depth > MAX_ROUNDS) {
             self.complain(cx, place, Class::General, ENDLESS);
-            *budget = 0;
+            self.budget = 0;
         }
-        if *budget == 0 {
+        if self.budget == 0 {
             return;
         }
-        *budget = left;
+        self.budget = left;
         match syntax::directive(line) {
             Directive::Conditional { negated, id, rest } if !mode.conditional => {
                 let id = self.substitute_all(cx, id, place);
@@ -341,7 +324,7 @@ impl Reader {
                         conditional: true,
                         ..mode
                     };
-                    self.logical(cx, rest, place, slice, mode, budget);
+                    self.logical(cx, rest, place, mode);
                 }
             }
             Directive::Definition { name, value } => self.definitions.set(name, value.to_owned()),
@@ -350,11 +333,11 @@ impl Reader {
                 arguments,
                 rest,
             } => match Repeat::sequence(hex, arguments, &self.definitions) {
-                Ok(repeat) => self.repeat(cx, &repeat, rest, place, slice, mode, budget),
+                Ok(repeat) => self.repeat(cx, &repeat, rest, place, mode),
                 Err(problem) => self.bad_repetition(cx, problem, line, place),
             },
             Directive::List { arguments, rest } => match Repeat::list(arguments) {
-                Ok(repeat) => self.repeat(cx, &repeat, rest, place, slice, mode, budget),
+                Ok(repeat) => self.repeat(cx, &repeat, rest, place, mode),
                 Err(problem) => self.bad_repetition(cx, problem, line, place),
             },
             Directive::Broken => {
@@ -370,31 +353,28 @@ impl Reader {
                 include::include(self, cx, place, check, &pattern);
             }
             Directive::Conditional { .. } | Directive::Text(_) => {
-                self.text(cx, line, place, slice, mode, budget);
+                self.text(cx, line, place, mode);
             }
         }
     }
 
     /// Takes a line for each value of a repetition; its names are definitions meanwhile.
-    #[allow(clippy::too_many_arguments)] // The machine's state; all of it is handed on.
     fn repeat(
         &mut self,
         cx: &mut Context<'_>,
         repeat: &Repeat,
         rest: &str,
         place: Place,
-        slice: &mut Slice,
         mode: Mode,
-        budget: &mut usize,
     ) {
         let hidden = repeat.hide(&mut self.definitions);
         for index in 0..repeat.count() {
-            if *budget == 0 {
+            if self.budget == 0 {
                 break;
             }
             repeat.define(index, &mut self.definitions);
             let mode = mode.deeper();
-            self.logical(cx, rest, place, slice, mode, budget);
+            self.logical(cx, rest, place, mode);
         }
         self.definitions.restore(hidden);
     }
@@ -409,15 +389,7 @@ impl Reader {
 
     /// Takes an ordinary line: substitutes until nothing is left to replace. A definition of
     /// several lines makes several lines of it, each of which begins from the start.
-    fn text(
-        &mut self,
-        cx: &mut Context<'_>,
-        line: &str,
-        place: Place,
-        slice: &mut Slice,
-        mode: Mode,
-        budget: &mut usize,
-    ) {
+    fn text(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
         let mut current: Option<String> = None;
         for round in 0.. {
             let now = current.as_deref().unwrap_or(line);
@@ -432,21 +404,21 @@ impl Reader {
             if next.contains('\n') {
                 for part in next.split('\n') {
                     let part = self.strip(cx, part, place);
-                    self.logical(cx, &part, place, slice, mode.deeper(), budget);
+                    self.logical(cx, &part, place, mode.deeper());
                 }
                 return;
             }
             current = Some(next);
         }
         match current {
-            None => self.emit(cx, line, place, slice, mode.expanded),
+            None => self.emit(cx, line, place, mode.expanded),
             Some(line) => {
                 // A definition may hold a comment mark that only now is one.
                 let line = self.strip(cx, &line, place);
                 if matches!(syntax::directive(&line), Directive::Text(_)) {
-                    self.emit(cx, &line, place, slice, true);
+                    self.emit(cx, &line, place, true);
                 } else {
-                    self.logical(cx, &line, place, slice, mode.deeper(), budget);
+                    self.logical(cx, &line, place, mode.deeper());
                 }
             }
         }
@@ -484,16 +456,9 @@ impl Reader {
     }
 
     /// Cuts a finished line at its braces and appends it to the slice.
-    fn emit(
-        &mut self,
-        cx: &mut Context<'_>,
-        line: &str,
-        place: Place,
-        slice: &mut Slice,
-        expanded: bool,
-    ) {
-        let base = slice.text.len();
-        slice.text.push_str(line);
+    fn emit(&mut self, cx: &mut Context<'_>, line: &str, place: Place, expanded: bool) {
+        let base = cx.slice.text.len();
+        cx.slice.text.push_str(line);
         let store = if expanded {
             Store::Expanded
         } else {
@@ -518,7 +483,7 @@ impl Reader {
             {
                 include::check_level(self, cx, place, &line[end..]);
             }
-            in_text = push_in(slice, place, store, piece, base, in_text);
+            in_text = push_in(&mut cx.slice, place, store, piece, base, in_text);
         }
     }
 

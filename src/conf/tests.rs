@@ -104,6 +104,7 @@ fn logical(files: &Memory, careful: bool, lines: usize) -> (Vec<String>, Diagnos
     let mut cx = Context {
         files,
         facts: &Host,
+        slice: Slice::default(),
         findings: Vec::new(),
     };
     let demanded = Demanded {
@@ -118,10 +119,10 @@ fn logical(files: &Memory, careful: bool, lines: usize) -> (Vec<String>, Diagnos
         demanded,
     );
     let mut out = Vec::new();
-    let mut slice = Slice::default();
     loop {
-        slice.clear();
-        let more = reader.fill(&mut cx, lines, &mut slice);
+        cx.slice.clear();
+        let more = reader.fill(&mut cx, lines);
+        let slice = &cx.slice;
         for line in &slice.lines {
             let store = match line.store {
                 Store::File => &reader.sources[line.source.0 as usize].text[..],
