@@ -16,7 +16,11 @@ use super::source::{FileError, Files, MAX_FILE, Source, to_bytes, to_display, to
 pub(super) const CHECK_KEYWORD: &str = "include_check";
 
 /// More alternatives in braces than this are a mistake.
-const MAX_ALTERNATIVES: usize = 10_000;
+const MAX_ALTERNATIVES: usize = 1_000;
+/// So are more braces in a pattern than this,
+const MAX_GROUPS: usize = 100;
+/// and a pattern that is longer than a path can be.
+const MAX_PATTERN: usize = 4096;
 
 /// Which checks an include has to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,20 +319,104 @@ fn path_of(text: &str) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(to_bytes(text).into_owned()))
 }
 
-/// The alternatives of a pattern with `{a,b}`.
+/// The alternatives of a pattern with `{a,b}`, from left to right, as glob(3) has them with
+/// GLOB_BRACE: groups may nest, `{}` and a brace without its partner stand for themselves. (Written
+/// here because bracoxide panics at an unmatched `{` and knows ranges, which glob(3) does not.)
 fn braces(pattern: &str) -> Vec<String> {
-    // `{1..9}` is a range to bracoxide but not to keepalived, and a large one fills the memory; a
-    // long list of lists does so too.
-    let product: usize = pattern
-        .split('{')
-        .skip(1)
-        .map(|group| group.split('}').next().unwrap_or_default())
-        .map(|group| group.split(',').count())
-        .try_fold(1_usize, usize::checked_mul)
-        .unwrap_or(usize::MAX);
-    if !pattern.contains('{') || pattern.contains("..") || product > MAX_ALTERNATIVES {
-        return vec![pattern.to_owned()];
+    let plain = || vec![pattern.to_owned()];
+    if pattern.len() > MAX_PATTERN || pattern.matches('{').count() > MAX_GROUPS {
+        return plain();
     }
-    // bracoxide takes a pattern without a valid brace for an error: it stands for itself then.
-    bracoxide::bracoxidize(pattern).unwrap_or_else(|_| vec![pattern.to_owned()])
+    let (mut done, mut todo) = (Vec::new(), plain());
+    while let Some(next) = todo.pop() {
+        if done.len() + todo.len() > MAX_ALTERNATIVES {
+            return plain();
+        }
+        match first_group(&next) {
+            None => done.push(next),
+            Some((before, inside, after)) => {
+                for alternative in top_level_commas(inside).into_iter().rev() {
+                    todo.push([before, alternative, after].concat());
+                }
+            }
+        }
+    }
+    done
+}
+
+/// What stands before, in and after the first pair of braces that is not `{}`.
+fn first_group(pattern: &str) -> Option<(&str, &str, &str)> {
+    pattern.match_indices('{').find_map(|(open, _)| {
+        let close = open + matching(&pattern[open..])?;
+        let inside = &pattern[open + 1..close];
+        (!inside.is_empty()).then(|| (&pattern[..open], inside, &pattern[close + 1..]))
+    })
+}
+
+/// Where the brace that `text` begins with is closed.
+fn matching(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            return Some(index);
+        }
+    }
+    None
+}
+
+/// The parts between commas that stand in no inner pair of braces.
+fn top_level_commas(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0_usize, 0);
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                parts.push(&text[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: patterns. Output: what glob(3) makes of them, also of those that are wrong.
+    #[test]
+    fn braces_make_alternatives() {
+        for (pattern, expected) in [
+            ("a.conf", &["a.conf"][..]),
+            ("{a,b}.conf", &["a.conf", "b.conf"]),
+            ("x{1,2}y{3,4}", &["x1y3", "x1y4", "x2y3", "x2y4"]),
+            ("{a,b{c,d}}e", &["ae", "bce", "bde"]),
+            ("{a,}b", &["ab", "b"]),
+            ("{a}", &["a"]),
+            ("a{}b", &["a{}b"]),
+            ("a{", &["a{"]),
+            ("a}{b", &["a}{b"]),
+            ("{a{b,c}", &["{ab", "{ac"]),
+            ("{1..3}", &["1..3"]),
+        ] {
+            assert_eq!(braces(pattern), expected, "{pattern}");
+        }
+    }
+
+    // Input: patterns that would make millions. Output: they stand for themselves.
+    #[test]
+    fn too_many_alternatives_are_none() {
+        let many = "{a,b}".repeat(30);
+        assert_eq!(braces(&many), [many]);
+        let open = "{".repeat(100_000);
+        assert_eq!(braces(&open), [open]);
+    }
 }
