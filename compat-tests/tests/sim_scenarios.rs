@@ -296,6 +296,23 @@ fn a_master_that_slept_listens_before_it_speaks() {
     }
 }
 
+// The rival's adverts were lost while the machine was suspended: nothing waits to be read.
+#[test]
+fn a_master_on_a_machine_that_was_suspended_listens_before_it_speaks() {
+    scenario(|| {
+        let mut world = routers(vec![instance(51, 100), instance(51, 100)]);
+        world.start(R1);
+        world.run_for(secs(5));
+        world.start(R2);
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R1]);
+        world.suspend(R1, secs(10));
+        world.settle();
+        assert_eq!(world.owners(ROUTER), [R2]);
+        assert_eq!(trace::count(&[" r1 ", "Entering MASTER"]), 1);
+    });
+}
+
 #[test]
 fn a_short_nap_changes_nothing() {
     scenario(|| {

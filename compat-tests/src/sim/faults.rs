@@ -103,6 +103,7 @@ impl World {
         }
         host.process = None;
         host.paused = false;
+        host.suspended = false;
         host.inbox.clear();
         host.epoch += 1;
     }

@@ -108,6 +108,8 @@ pub struct Host {
     pub ledger_lost: bool,
     /// SIGSTOP: events wait, timers do not fire.
     pub paused: bool,
+    /// The whole machine is suspended: packets do not wait, they are lost.
+    pub suspended: bool,
     /// What waits while it is paused.
     pub inbox: Vec<Arrival>,
     /// How the kernel disobeys now.

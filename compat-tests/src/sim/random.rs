@@ -384,7 +384,11 @@ fn inject(world: &mut World) {
         3 => flap(world, host, segment),
         4 => {
             let time = Duration::from_millis(200) + world.rng.duration_below(LONGEST);
-            world.pause(host, time);
+            if world.one_in(2) {
+                world.pause(host, time);
+            } else {
+                world.suspend(host, time);
+            }
         }
         5 => {
             if let Some(unplugged) = world.unplug(host, &format!("eth{segment}")) {

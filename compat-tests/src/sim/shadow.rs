@@ -48,6 +48,8 @@ pub struct Shadow {
     resigned: Vec<Router>,
     /// Whom a host that slept has to acknowledge before it speaks again.
     bow: BTreeMap<usize, BTreeSet<Router>>,
+    /// Until when a master that slept too long has to listen.
+    listens: BTreeMap<(usize, Router), Instant>,
     /// The configuration before the reload that is going on.
     before: Option<Config>,
     /// Hosts whose kernel may rightly refuse: something foreign happened to it.
@@ -115,6 +117,7 @@ impl Shadow {
     pub(super) fn started(&mut self, host: usize) {
         self.exited.remove(&host);
         self.leftovers.remove(&host);
+        self.listens.retain(|(sleeper, _), _| *sleeper != host);
         self.adverts.retain(|(sender, _), _| *sender != host);
     }
 
@@ -424,8 +427,12 @@ impl World {
                 ..advert.clone()
             },
         );
-        if own_kind && lesser && advert.priority > 0 && self.holding(host, instance) == Holding::All
-        {
+        if own_kind && advert.priority == 0 {
+            // The rival is leaving: skew is all that has to be waited for.
+            self.shadow.listens.remove(&(host, router));
+            return;
+        }
+        if own_kind && lesser && self.holding(host, instance) == Holding::All {
             self.shadow.losers_heard.insert((host, router), self.now);
         }
     }
@@ -563,7 +570,28 @@ impl World {
             !bows,
             "{name} slept and advertises {router:?} before it listens"
         );
+        let listens = self.shadow.listens.get(&(host, router));
+        assert!(
+            listens.is_none_or(|until| self.now >= *until),
+            "{name} slept and advertises {router:?} before it listened for an interval"
+        );
         self.shadow.adverts.insert((host, router), self.now);
+    }
+
+    /// A host falls asleep: where it is master, and sleeps for longer than a rival needs to take
+    /// over, it has to listen for an interval when it wakes up, because the rival's adverts may
+    /// have been lost. Owners are left out: they come back at once from a fault.
+    pub(super) fn shadow_sleeps(&mut self, host: usize, time: Duration) {
+        for router in self.mastered(host) {
+            let Some(instance) = self.instance(host, router) else {
+                continue;
+            };
+            let interval = instance.advert_interval;
+            if time > interval * 3 + Duration::from_secs(1) && !instance.priority.is_owner() {
+                let until = self.now + time + interval;
+                self.shadow.listens.insert((host, router), until);
+            }
+        }
     }
 
     /// An announcement leaves a host: its own MAC address, one of its own addresses.

@@ -197,6 +197,7 @@ impl World {
             epoch: 0,
             ledger_lost: false,
             paused: false,
+            suspended: false,
             inbox: Vec::new(),
             refusal: None,
             lateness: setup.lateness,
@@ -271,8 +272,11 @@ impl World {
         if self.hosts[host].process.is_none() {
             return;
         }
-        if self.hosts[host].paused {
-            self.hosts[host].inbox.push(arrival);
+        let machine = &mut self.hosts[host];
+        if machine.paused {
+            if !machine.suspended || arrival.loop_order() < 2 {
+                machine.inbox.push(arrival);
+            }
             return;
         }
         let cause = match &arrival {
@@ -678,9 +682,18 @@ impl World {
         self.note(format_args!("pause {} for {time:?}", self.hosts[host].name));
         self.disturb();
         self.shadow.fault_begins();
+        self.shadow_sleeps(host, time);
         self.hosts[host].paused = true;
         self.schedule
             .push(self.now + time, Rank::Arrival, Item::Resume(host));
+    }
+
+    /// The whole machine stands still for `time`: as a pause, but packets are lost meanwhile.
+    pub fn suspend(&mut self, host: usize, time: Duration) {
+        if self.hosts[host].awake() {
+            self.pause(host, time);
+            self.hosts[host].suspended = true;
+        }
     }
 
     fn resume(&mut self, host: usize) {
@@ -691,6 +704,7 @@ impl World {
         self.disturb();
         self.shadow.fault_ends();
         self.hosts[host].paused = false;
+        self.hosts[host].suspended = false;
         let mut waiting = std::mem::take(&mut self.hosts[host].inbox);
         waiting.sort_by_key(Arrival::loop_order);
         self.shadow_overslept(host, &waiting);
