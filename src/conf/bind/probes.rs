@@ -159,8 +159,7 @@ pub(in super::super) fn retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 pub(in super::super) fn nb_get_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let finding = st
         .finding(
-            // The class is that of the unknown keyword that it is to current releases.
-            Class::UnknownKeyword,
+            Class::Deprecated,
             "nb_get_retry is deprecated - please use 'retry'",
             Some(0),
         )
