@@ -306,11 +306,8 @@ impl Binder {
                 true
             }
             Some(Form::Obsolete(help)) => {
-                // The class is that of the unknown keyword that it is to current releases.
                 let message = format!("keyword '{name}' is obsolete - ignoring");
-                let finding = st
-                    .finding(Class::UnknownKeyword, message, Some(0))
-                    .help(help);
+                let finding = st.finding(Class::Deprecated, message, Some(0)).help(help);
                 st.diagnostics.push(finding);
                 true
             }
@@ -350,7 +347,7 @@ impl Binder {
         } else if let Some(other) = schema::levels_of(name).next() {
             finding = finding.note(
                 format!(
-                    "`{name}` belongs into {}, this is {}",
+                    "`{name}` belongs in {}, this is {}",
                     other.name(),
                     self.innermost()
                 ),
