@@ -201,15 +201,16 @@ impl Router {
     /// # Errors
     /// When one survives.
     pub fn kill_all(&mut self) -> Result<()> {
+        let pids = self.host.processes();
         for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
-            for pid in self.host.processes() {
+            for pid in &pids {
                 // It may have ended of itself.
-                let _gone = kill(Pid::from_raw(pid), signal);
+                let _gone = kill(Pid::from_raw(*pid), signal);
             }
         }
         self.running = None;
         wait_until(PATIENCE, "the daemon's processes to end", || {
-            self.host.processes().is_empty()
+            pids.iter().all(|pid| has_ended(*pid))
         })
         .map(drop)
     }
@@ -331,6 +332,14 @@ impl Segment {
             })
             .map_err(|error| Error::new(format!("{error}\n{}", router.log_tail())))
     }
+}
+
+/// Whether a process is gone, or a zombie: only then are its files closed and their locks free.
+fn has_ended(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the name, which stands in parentheses.
+    stat.rsplit_once(')')
+        .is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
 fn router(lan: &Lan, number: u8, daemon: &Path) -> Result<Router> {

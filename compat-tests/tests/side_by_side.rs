@@ -71,6 +71,11 @@ fn without_identification(mut frame: Vec<u8>) -> Vec<u8> {
 /// The lines of a log that operators look for, without time, and without what differs by intent:
 /// a line for each ARP packet needs `-D -D` since 2.4, and ours says when no peer was ever heard.
 fn messages(log: &str) -> BTreeSet<String> {
+    ordered_messages(log).into_iter().collect()
+}
+
+/// The same in their order.
+fn ordered_messages(log: &str) -> Vec<String> {
     let wanted = ["(VI_1)", "Assigned address"];
     let intended = ["no other router has ever been heard"];
     let message = |line: &str| {
@@ -232,6 +237,101 @@ fn both_log_the_same_about_an_instance() {
     assert!(
         missing.is_empty() && extra.is_empty(),
         "ours lacks {missing:#?}\nours has besides {extra:#?}"
+    );
+}
+
+/// Input: a backup of either kind beside the same real master, which stops, comes back and is
+/// killed. Output: both log the same, in the same order.
+#[test]
+fn both_log_the_same_about_takeovers() {
+    let Some(Daemons { ours, real }) = daemons() else {
+        return;
+    };
+    let story = |backup: &Path| -> Result<Vec<String>> {
+        let mut segment = Segment::new([&real, backup])?;
+        takeovers(&mut segment)?;
+        let mut lines = ordered_messages(&segment.routers[1].log()?);
+        // The real one says at its start that it removes addresses even if there are none.
+        let start = lines.iter().position(|line| line.ends_with("(init)"));
+        let before = lines
+            .drain(..start.unwrap_or(0))
+            .filter(|line| !line.ends_with("removing VIPs."));
+        Ok(before
+            .collect::<Vec<_>>()
+            .into_iter()
+            .chain(lines)
+            .collect())
+    };
+    let (ours, reals) = std::thread::scope(|scope| {
+        let reals = scope.spawn(|| story(&real).expect("the real daemon's story"));
+        (
+            story(&ours).expect("our story"),
+            reals.join().expect("the real daemon's side"),
+        )
+    });
+    assert_eq!(ours, reals);
+}
+
+/// A stop, a return and a power failure of the first router, seen by the second.
+fn takeovers(segment: &mut Segment) -> Result<()> {
+    let instance = Instance::with_addresses(1);
+    segment.routers[0].configure(&instance.state("MASTER").configuration())?;
+    segment.routers[1].configure(&instance.priority(90).configuration())?;
+    for kill in [false, true] {
+        let start = SystemTime::now();
+        segment.routers[0].start()?;
+        segment.wait_for_master(0, start)?;
+        if !kill {
+            // Not earlier: their first timers are only 39 ms apart.
+            segment.routers[1].start()?;
+        }
+        wait_until(PATIENCE, "three adverts", || {
+            segment.adverts(&segment.routers[0], start).len() >= 3
+        })?;
+        let end = SystemTime::now();
+        if kill {
+            segment.routers[0].kill_all()?;
+        } else {
+            segment.routers[0].stop()?;
+        }
+        segment.wait_for_master(1, end)?;
+        // The second burst ends what a takeover logs.
+        wait_until(PATIENCE, "both bursts", || {
+            segment.announcements(&segment.routers[1], end).len() >= 2 * BURST
+        })?;
+    }
+    segment.routers[1].stop()
+}
+
+/// Input: a master that was killed with all its processes and starts again as a backup. Output:
+/// the address that it left behind is gone before any election. The real one keeps it (unless
+/// told `-X`), so that two routers answer for it.
+#[test]
+fn ours_removes_what_a_killed_daemon_left_behind() {
+    let Some(Daemons { ours, real }) = daemons() else {
+        return;
+    };
+    let mut segment = Segment::new([&ours, &real]).unwrap();
+    let router = &mut segment.routers[0];
+    router
+        .configure(&Instance::with_addresses(1).state("MASTER").configuration())
+        .unwrap();
+    router.start().unwrap();
+    wait_until(PATIENCE, "the address", || router.has("10.1.0.1").unwrap()).unwrap();
+    router.kill_all().unwrap();
+    assert!(router.has("10.1.0.1").unwrap(), "nothing was left behind");
+    let long = Instance {
+        interval: 5,
+        ..Instance::with_addresses(1)
+    };
+    router.configure(&long.configuration()).unwrap();
+    let start = SystemTime::now();
+    router.start().unwrap();
+    let gone = wait_until(PATIENCE, "its removal", || !router.has("10.1.0.1").unwrap());
+    gone.unwrap_or_else(|error| panic!("{error}\n{}", router.log_tail()));
+    assert!(
+        start.elapsed().unwrap() < Duration::from_secs(5),
+        "only by an election"
     );
 }
 
