@@ -41,11 +41,17 @@ impl Definitions {
         self.values.insert(name.to_owned(), value);
     }
 
-    /// Replaces the references that are defined, once; `None`: there was none.
+    /// Replaces the references that are defined, once; `None`: there was none. A definition of
+    /// several lines counts only at the end of the line: what would follow it has no line to be on.
     pub(super) fn substitute(&mut self, line: &str, builtins: &Builtins<'_>) -> Option<String> {
         let mut changed = false;
         let mut out = String::with_capacity(line.len() * 2);
-        for reference in syntax::references(line) {
+        let references = syntax::references(line);
+        let last = references.iter().rposition(|part| match part {
+            Reference::Literal(text) => !text.trim().is_empty(),
+            Reference::Name { .. } => true,
+        });
+        for (index, reference) in references.into_iter().enumerate() {
             match reference {
                 Reference::Literal(text) => out.push_str(text),
                 Reference::Name {
@@ -53,7 +59,10 @@ impl Definitions {
                     name,
                     parameters,
                 } => {
-                    if let Some(value) = self.values.get(name) {
+                    let value = self.values.get(name);
+                    if value.is_some_and(|value| value.contains('\n') && last != Some(index)) {
+                        out.push_str(whole);
+                    } else if let Some(value) = value {
                         changed = true;
                         out.push_str(value);
                     } else if let Some(value) =

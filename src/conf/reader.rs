@@ -290,6 +290,7 @@ impl Reader {
         let mut end = end;
         while value.ends_with('\\') {
             value.pop();
+            let first = value.trim_start_matches(syntax::is_space).is_empty();
             let Some(rest) = text.get(end + 1..) else {
                 break;
             };
@@ -297,7 +298,13 @@ impl Reader {
                 break;
             }
             let length = rest.find('\n').unwrap_or(rest.len());
-            value.push('\n');
+            // Empty lines at the beginning do not count: the first one of text goes on the line
+            // on which the definition is used.
+            if first {
+                value.clear();
+            } else {
+                value.push('\n');
+            }
             value.push_str(&self.strip(cx, &rest[..length], place));
             end += 1 + length;
         }
@@ -408,7 +415,12 @@ impl Reader {
                 }
                 return;
             }
+            // A repetition has to be seen before its names are replaced.
+            let more = matches!(syntax::directive(&next), Directive::Text(_));
             current = Some(next);
+            if !more {
+                break;
+            }
         }
         match current {
             None => self.emit(cx, line, place, mode.expanded),

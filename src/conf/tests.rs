@@ -233,6 +233,25 @@ fn definitions_of_several_lines_may_repeat_others() {
     assert_eq!(lines(text), expected);
 }
 
+// Input: uses of a definition of two lines, as 2.2.7 was seen to take them. Output: its first line
+// of text goes where it is used; in the middle of a line it is not replaced.
+#[test]
+fn a_definition_of_several_lines_ends_the_line() {
+    for (text, expected) in [
+        ("$A= \\\n\\\nb \\\nc\nx $A\n", &["5:x|b", "5:c"][..]),
+        ("$A=b \\\nc\nx ${A} # y\n", &["3:x|b", "3:c"]),
+        ("$A=b \\\nc\n$A x\n", &["3:$A|x"]),
+        ("$A=b \\\nc\nx \"${A}\"\n", &["3:x|${A}"]),
+        ("$A=b \\\nc\n$B=1 $A 2\nx $B\n", &["4:x|1|$A|2"]),
+        (
+            "$A=b${I} \\\nc${I}\n$R=~SEQ(I,1,2) $A\n~SEQ(J,1,1) $R\n",
+            &["4:b1", "4:c1", "4:b2", "4:c2"],
+        ),
+    ] {
+        assert_eq!(lines(text), expected, "{text:?}");
+    }
+}
+
 // Input: a definition that contains itself. Output: an error, the line as it stands, no hang.
 #[test]
 fn a_definition_of_itself_ends() {
