@@ -92,6 +92,18 @@ pub(super) struct ServiceDraft {
     pub(super) real_servers: Vec<RealServerDraft>,
 }
 
+impl ServiceDraft {
+    /// What is said of a service without servers.
+    pub(super) fn without_servers(&self) -> String {
+        format!(
+            "Virtual server [{}]:{}:{} has no real servers - ignoring",
+            self.address,
+            self.protocol.map_or("none", Protocol::name),
+            self.port
+        )
+    }
+}
+
 /// `real_server`
 #[derive(Debug)]
 pub(super) struct RealServerDraft {

@@ -9,7 +9,7 @@ use super::super::diag::Class;
 use super::super::draft::{CheckDefaults, Draft, ServiceDraft};
 use super::super::model::{Forwarding, Protocol, Scheduler, TunnelChecksum, TunnelKind};
 use super::super::source::to_display;
-use super::{Outcome, Statement, Stop};
+use super::{Mark, Outcome, Statement, Stop};
 use crate::base::{Duration, Family};
 
 /// Largest number of seconds of a timer that keepalived keeps in 32 bits of microseconds.
@@ -65,6 +65,21 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         real_servers: Vec::new(),
     });
     Ok(())
+}
+
+/// The end of the block: a service without servers is none.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let empty = |service: &mut ServiceDraft| service.real_servers.is_empty();
+    if let Some(service) = draft.services.pop_if(empty) {
+        let begin = Mark {
+            place: service.place,
+            columns: None,
+        };
+        let finding = st
+            .finding(Class::General, service.without_servers(), Some(0))
+            .note("defined here", Some(st.span_at(begin)));
+        st.diagnostics.push(finding);
+    }
 }
 
 /// Runs `f` on the service that is being read. The schema calls these handlers only inside of a

@@ -23,13 +23,8 @@ pub(super) fn services(drafts: Vec<ServiceDraft>, cx: &mut Context<'_>) -> Vec<V
     let mut services = Vec::with_capacity(drafts.len());
     for draft in drafts {
         if draft.real_servers.is_empty() {
-            let message = format!(
-                "Virtual server [{}]:{}:{} has no real servers - ignoring",
-                draft.address,
-                draft.protocol.map_or("none", Protocol::name),
-                draft.port
-            );
-            cx.report(Class::General, message, draft.place);
+            // Its block was never closed.
+            cx.report(Class::General, draft.without_servers(), draft.place);
         } else {
             services.push(service(draft, cx));
         }
