@@ -5,6 +5,7 @@
 pub mod bed;
 pub mod bench;
 pub mod cases;
+pub mod corpus;
 pub mod lab;
 pub mod routers;
 pub mod sim;

@@ -1,76 +1,97 @@
-//! Configurations that other people wrote, found through `KEEPALIVED_CORPUS`: `files/ID.conf` and
-//! `verdicts.tsv` with what the real daemon said of each. Nothing of them is kept here.
+//! Real configurations through our config test, beside what keepalived says of them.
 //!
-//! Every file has to be read to its end. Where all of its keywords are active in this version, the
-//! exit status of the config test has to be the real daemon's, too.
+//! What must hold of every file whatever it says, and a ratchet: as many files as ever before get
+//! the exit status of the real one. The files are no part of this repository: `KEEPALIVED_CORPUS`
+//! names their folder. `UPDATE=1`, without `KEEPALIVED_REAL`, raises the ratchet. The command `compat-tests/corpus` shows what
+//! differs and why.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepalived_rs::conf::{HostFacts, LoadOptions, Loaded, load, render};
-use keepalived_rs::host::files::HostFiles;
+use compat_tests::bed::needs_root;
+use compat_tests::corpus::{Binaries, Differences, Library, Reason, Report, Verdict, survey};
+use compat_tests::routers::daemon_from;
 
-/// A host on which every interface exists: the verdicts were taken on such hosts.
-struct Anywhere;
-
-impl HostFacts for Anywhere {
-    fn interface_exists(&self, _: &str) -> bool {
-        true
-    }
-
-    fn node_name(&self) -> String {
-        "host".to_owned()
-    }
-
-    fn environment(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn working_directory(&self) -> PathBuf {
-        PathBuf::from("/")
-    }
+/// Ours, as built beside these tests or as named.
+fn ours() -> PathBuf {
+    let beside = || {
+        let tests = std::env::current_exe().unwrap();
+        tests.parent().unwrap().with_file_name("keepalived")
+    };
+    let path = daemon_from("KEEPALIVED_OURS").unwrap_or_else(beside);
+    assert!(path.exists(), "{} is not built", path.display());
+    path
 }
 
-fn only_active_keywords(loaded: &Loaded) -> bool {
-    !loaded
-        .diagnostics
-        .iter()
-        .any(|finding| finding.message.contains("not active in this version"))
-}
-
-#[test]
-fn files_of_others_are_read_and_judged_alike() {
-    let Some(corpus) = std::env::var_os("KEEPALIVED_CORPUS") else {
+fn verdicts() -> Option<Vec<Verdict>> {
+    let Some(library) = Library::from_environment().unwrap() else {
         println!("skipped: no corpus");
+        return None;
+    };
+    if !needs_root() {
+        return None;
+    }
+    let binaries = Binaries {
+        ours: ours(),
+        real: daemon_from("KEEPALIVED_REAL"),
+    };
+    let differences = Differences::load().unwrap();
+    let surveyed = survey(&library.entries, &binaries).unwrap();
+    let verdicts = surveyed.iter().map(|one| Verdict::of(one, &differences));
+    Some(verdicts.collect())
+}
+
+/// The numbers that must not fall, by name.
+fn ratchet(report: &Report) -> [(&'static str, usize); 3] {
+    let counts = report.counts();
+    [
+        ("exit status", counts.exit_recorded),
+        ("messages", counts.messages),
+        ("settled", counts.settled),
+    ]
+}
+
+fn ratchet_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/corpus/ratchet.txt")
+}
+
+fn recorded(name: &str) -> usize {
+    let text = std::fs::read_to_string(ratchet_file()).unwrap();
+    let row = text.lines().find_map(|line| line.strip_prefix(name));
+    row.and_then(|number| number.trim().parse().ok())
+        .unwrap_or_else(|| panic!("no number for {name}"))
+}
+
+// Input: every file. Output: an end in time, by itself, with a status of a config test; no message
+// that has lost its line; and no fewer equal verdicts than before.
+#[test]
+fn real_configurations_are_judged_as_keepalived_does() {
+    let Some(verdicts) = verdicts() else {
         return;
     };
-    let corpus = Path::new(&corpus);
-    let verdicts = fs::read_to_string(corpus.join("verdicts.tsv")).unwrap();
-    let (mut read, mut judged, mut wrong) = (0, 0, Vec::new());
-    for row in verdicts.lines().skip(1) {
-        let mut columns = row.split('\t');
-        let (id, status) = (columns.next().unwrap(), columns.nth(2).unwrap());
-        let path = corpus.join("files").join(format!("{id}.conf"));
-        let loaded = load(&path, LoadOptions::default(), &HostFiles, &Anywhere);
-        read += 1;
-        for finding in &loaded.diagnostics {
-            assert!(!render(finding, false).is_empty());
+    let mut wrong = Vec::new();
+    for verdict in &verdicts {
+        let id = &verdict.id;
+        match verdict.reason {
+            Some(reason @ (Reason::Crash | Reason::Hang)) => wrong.push(format!("{id}: {reason}")),
+            _ if !verdict.exit_is_sane() => wrong.push(format!("{id}: exit {}", verdict.ours)),
+            _ => {}
         }
-        // Negative: the real daemon crashed; 124: it hung.
-        if only_active_keywords(&loaded) && !status.starts_with('-') && status != "124" {
-            judged += 1;
-            let ours = loaded.diagnostics.exit_status();
-            if ours.to_string() != status {
-                wrong.push(format!("{id}: real {status}, ours {ours}"));
-            }
+        for message in &verdict.placeless {
+            wrong.push(format!("{id}: without its line: {message}"));
         }
     }
-    println!("{read} read, {judged} judged");
-    assert!(
-        read > 0 && judged > 0,
-        "an empty corpus: {}",
-        corpus.display()
-    );
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let report = Report { verdicts };
+    let numbers = ratchet(&report);
+    if std::env::var_os("UPDATE").is_some() {
+        let rows = numbers.map(|(name, number)| format!("{name} {number}\n"));
+        std::fs::write(ratchet_file(), rows.concat()).unwrap();
+    }
+    for (name, number) in numbers {
+        let before = recorded(name);
+        if number < before {
+            wrong.push(format!("{name}: {number} files agree, {before} did before"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n\n{report}", wrong.join("\n"));
 }
