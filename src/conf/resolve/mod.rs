@@ -33,13 +33,16 @@ impl Context<'_> {
 
 /// The model that the draft means.
 pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
-    if draft.missing_interface {
+    let vrrp_instances = if draft.missing_interface {
+        // keepalived looks at nothing else of any instance then.
         let message = "Non-existent interface specified in configuration";
         let finding = Diagnostic::new(Class::General, message);
         cx.diagnostics
             .push(finding.consequence(Consequence::RefuseStart(2)));
-    }
-    let vrrp_instances = vrrp::instances(draft.instances, draft.global.garp, cx);
+        Vec::new()
+    } else {
+        vrrp::instances(draft.instances, draft.global.garp, cx)
+    };
     Config {
         global: Global {
             router_id: draft.global.router_id,

@@ -9,7 +9,7 @@ use super::super::draft::{AuthKind, GarpDraft, InstanceDraft};
 use super::super::model::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
 };
-use super::super::reader::Place;
+use super::super::reader::{Place, span};
 use super::Context;
 use crate::base::{Duration, Family};
 
@@ -23,6 +23,9 @@ pub(super) fn instances(
     global: GarpDraft,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
+    if stops(&drafts, cx) {
+        return Vec::new();
+    }
     let mut seen: HashMap<InstanceKey, String> = HashMap::new();
     let mut instances = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -50,6 +53,30 @@ pub(super) fn instances(
     instances
 }
 
+/// Whether an instance lacks what it cannot be without. keepalived stops at the first that does,
+/// before it looks at anything else of any instance, so the others are notes to that.
+fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
+    let mut lacking = drafts.iter().filter_map(|draft| {
+        let what = match (draft.vrid.and_then(Vrid::new), &draft.interface) {
+            (None, _) => "the virtual router id must be set",
+            (Some(_), None) => "Unknown interface!",
+            (Some(_), Some(_)) => return None,
+        };
+        Some((format!("({}) {what}", draft.name), draft.place))
+    });
+    let Some((message, place)) = lacking.next() else {
+        return false;
+    };
+    let mut finding = cx
+        .finding(Class::General, message, place)
+        .consequence(Consequence::RefuseStart(2));
+    for (also, place) in lacking {
+        finding = finding.note(format!("also: {also}"), Some(span(cx.sources, place, None)));
+    }
+    cx.diagnostics.push(finding);
+    true
+}
+
 /// Reports something with which keepalived does not start.
 fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
     let finding = cx
@@ -65,18 +92,9 @@ fn instance(
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
     let place = draft.place;
-    let Some(vrid) = draft.vrid.and_then(Vrid::new) else {
-        refuse(
-            cx,
-            format!("({name}) the virtual router id must be set"),
-            place,
-        );
-        return None;
-    };
-    let Some(interface) = draft.interface.take() else {
-        refuse(cx, format!("({name}) Unknown interface!"), place);
-        return None;
-    };
+    // `stops` has seen that both are there.
+    let vrid = draft.vrid.and_then(Vrid::new)?;
+    let interface = draft.interface.take()?;
     if draft.addresses.is_empty() {
         let message = format!("({name}) No VIP specified; at least one is sensible");
         cx.report(Class::General, message, place);
