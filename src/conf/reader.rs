@@ -264,7 +264,8 @@ impl Reader {
             );
         }
         if physical.open_string {
-            let shown = to_display(physical.text.trim_start_matches(syntax::is_space)).into_owned();
+            let shown = physical.text.trim_start_matches(syntax::is_space);
+            let shown = to_display(shown.strip_suffix('\\').unwrap_or(shown)).into_owned();
             cx.push(
                 Diagnostic::new(
                     Class::UnmatchedQuote,
@@ -288,6 +289,7 @@ impl Reader {
     ) -> usize {
         let mut value = value.to_owned();
         let mut end = end;
+        let mut place = place;
         while value.ends_with('\\') {
             value.pop();
             let first = value.trim_start_matches(syntax::is_space).is_empty();
@@ -305,6 +307,8 @@ impl Reader {
             } else {
                 value.push('\n');
             }
+            place.number += 1;
+            place.offset = end + 1;
             value.push_str(&self.strip(cx, &rest[..length], place));
             end += 1 + length;
         }
@@ -477,12 +481,17 @@ impl Reader {
             Store::Arena
         };
         let mut in_text = false;
+        // Where the line of words begins that follows the last brace.
+        let mut begin = 0;
         let mut pieces = Vec::new();
         syntax::statement(line, |piece| pieces.push(piece));
         for piece in pieces {
+            if let Piece::Open(at) | Piece::Close(at) = piece {
+                begin = at + 1;
+            }
             if let Piece::OddQuote(..) = piece {
                 // keepalived drops the word and goes on with those before it.
-                let shown = to_display(line.trim_start_matches(syntax::is_space));
+                let shown = to_display(line[begin..].trim_start_matches(syntax::is_space));
                 cx.push(
                     Diagnostic::new(Class::UnmatchedQuote, format!("Unmatched quote: '{shown}'"))
                         .at(self.span(place, None))

@@ -13,6 +13,9 @@ use crate::base::Duration;
 /// The largest number of seconds that fits 32 bits of microseconds.
 const MAX_SECONDS: u32 = 4294;
 
+/// The kernel's `IFNAMSIZ` without the byte that ends the name.
+const MAX_INTERFACE_NAME: usize = 15;
+
 /// Nobody else can be heard on it.
 const LOOPBACK: &str = "lo";
 
@@ -58,6 +61,14 @@ pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
     current(draft, |instance| {
         instance.state = Some(match word {
             "MASTER" => InitialState::Master,
+            "BACKUP" if instance.state == Some(InitialState::Master) => {
+                let message = format!(
+                    "({}) state previously set as MASTER - ignoring BACKUP",
+                    instance.name
+                );
+                st.error(Class::General, message, Some(1));
+                InitialState::Master
+            }
             "BACKUP" => InitialState::Backup,
             _ => {
                 let message = format!(
@@ -83,6 +94,11 @@ pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> 
                 "({}) cannot use a loopback interface ({name}) for vrrp - ignoring",
                 instance.name
             );
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        }
+        if name.len() > MAX_INTERFACE_NAME {
+            let message = format!("Interface name '{}' too long - ignoring", to_display(name));
             st.error(Class::General, message, Some(1));
             return Ok(());
         }
