@@ -14,6 +14,11 @@ use crate::base::{Duration, IfIndex, Instant};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, Effect, KernelOp, OpOwner, OpTag};
 
+/// The most addresses that are added in one go before they are announced. Groups start with one
+/// address and double, so that the first announcement does not wait for the addresses that follow,
+/// and a thousand addresses still do not cost a thousand round trips to the kernel.
+const GROUP: usize = 64;
+
 /// Where a virtual address stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -183,17 +188,25 @@ impl Instance {
         }
     }
 
-    /// Adds every address that stands in one of these ways, and announces each as soon as it is
-    /// there, then all of them for the rest of the burst. Returns whether there were any.
+    /// Adds every address that stands in one of these ways, group by group, and announces each group
+    /// as soon as it is there, then all of them for the rest of the burst. Returns whether there
+    /// were any.
     pub(super) fn add_addresses(&mut self, cx: &mut Cx<'_>, standings: &[Standing]) -> bool {
-        let mut added = Vec::new();
-        for index in 0..self.vips.len() {
-            let vip = &self.vips[index];
-            if vip.on.is_some() && standings.contains(&vip.standing) {
+        let wanting = |vip: &Vip| vip.on.is_some() && standings.contains(&vip.standing);
+        let added: Vec<usize> = (0..self.vips.len())
+            .filter(|&index| wanting(&self.vips[index]))
+            .collect();
+        let (mut rest, mut size) = (added.as_slice(), 1);
+        while !rest.is_empty() {
+            let (group, later) = rest.split_at(size.min(rest.len()));
+            for &index in group {
                 self.add_address(cx, index);
-                self.announce_one(cx, index, true);
-                added.push(index);
             }
+            for &index in group {
+                self.announce_one(cx, index, true);
+            }
+            rest = later;
+            size = (size * 2).min(GROUP);
         }
         self.announce_further(cx, &added);
         !added.is_empty()

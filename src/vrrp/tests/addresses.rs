@@ -59,6 +59,36 @@ fn what_an_owner_left_behind_is_not_taken_for_the_hosts_own() {
     assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
 }
 
+// Input: a takeover with five addresses. Output: the first is announced before the others are added,
+// the others follow in groups that double.
+#[test]
+fn the_first_address_is_announced_before_the_others_are_added() {
+    let mut many = config();
+    many.addresses = (101..106).map(|n| vip(&format!("192.0.2.{n}"))).collect();
+    let mut bench = Bench::with(many);
+    let lines = bench.run(ms(3700));
+    let order: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' ').map(|(_, what)| what))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "advert 100",
+            "+192.0.2.101/32",
+            "garp 192.0.2.101",
+            "+192.0.2.102/32",
+            "+192.0.2.103/32",
+            "garp 192.0.2.102",
+            "garp 192.0.2.103",
+            "+192.0.2.104/32",
+            "+192.0.2.105/32",
+            "garp 192.0.2.104",
+            "garp 192.0.2.105",
+        ]
+    );
+}
+
 #[test]
 fn an_address_that_is_there_already_is_taken_over() {
     let mut bench = Bench::master(config());
