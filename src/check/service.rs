@@ -68,6 +68,8 @@ impl Server {
             address: self.address(),
             weight: self.config.weight,
             method: method(self.config.forwarding),
+            upper_threshold: 0,
+            lower_threshold: 0,
         }
     }
 

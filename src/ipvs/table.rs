@@ -53,6 +53,8 @@ pub(super) struct Slot {
 struct Server {
     weight: u32,
     method: ForwardMethod,
+    upper_threshold: u32,
+    lower_threshold: u32,
 }
 
 impl Server {
@@ -60,6 +62,8 @@ impl Server {
         Self {
             weight: spec.weight,
             method: spec.method,
+            upper_threshold: spec.upper_threshold,
+            lower_threshold: spec.lower_threshold,
         }
     }
 
@@ -68,6 +72,8 @@ impl Server {
             address,
             weight: self.weight,
             method: self.method,
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
         }
     }
 }
@@ -200,7 +206,8 @@ impl Entry {
             None => Settings::Absent,
             Some(found)
                 if found.scheduler == self.spec.scheduler
-                    && found.persistence == self.spec.persistence =>
+                    && found.persistence == self.spec.persistence
+                    && found.other_flags == 0 =>
             {
                 Settings::AsWanted
             }

@@ -89,6 +89,7 @@ impl Kernel {
             protocol: spec.protocol,
             scheduler: spec.scheduler.to_owned(),
             persistence: spec.persistence,
+            other_flags: 0,
             destinations,
         };
         self.services.insert(name(spec), service);
@@ -184,6 +185,8 @@ fn server(last: u8, weight: u32) -> DestinationSpec {
         address: SocketAddr::from(([182, 148, 15, last], 3306)),
         weight,
         method: ForwardMethod::DirectRoute,
+        upper_threshold: 0,
+        lower_threshold: 0,
     }
 }
 
@@ -407,6 +410,30 @@ fn a_missing_ipvs_is_one_clear_error() {
     assert_eq!(bench.domain.next_deadline(), None);
 }
 
+// Input: a service with one-packet scheduling (flag 4), and two servers of which one has an upper
+// threshold, all else as wanted. Output: the service and that server are edited, nothing is added.
+#[test]
+fn what_differs_in_flags_or_thresholds_only_is_edited() {
+    let mut bench = Bench::default();
+    let limited = DestinationSpec {
+        upper_threshold: 100,
+        ..server(233, 3)
+    };
+    let left = vec![limited, server(238, 3)];
+    bench.kernel.put(&spec("wrr"), left).unwrap();
+    for service in bench.kernel.services.values_mut() {
+        service.other_flags = 4;
+    }
+    bench.tell(want("wrr", &[server(233, 3), server(238, 3)]));
+    assert_eq!(
+        bench.ops(),
+        [
+            IpvsOp::ServiceSet(spec("wrr")),
+            IpvsOp::DestSet(spec("wrr"), server(233, 3)),
+        ]
+    );
+}
+
 /// Any state of up to three services with up to five servers each, as wishes.
 fn any_wishes() -> impl Strategy<Value = Vec<Wish>> {
     let scheduler = prop_oneof![Just("rr"), Just("wlc")];
@@ -527,6 +554,8 @@ proptest! {
     #[test]
     fn whatever_others_do_the_table_ends_as_wanted(
         left in any_wishes(),
+        flags in prop_oneof![Just(0_u32), Just(4)],
+        upper_threshold in 0_u32..2,
         wanted in any_wishes(),
         meddled in any_wishes(),
     ) {
@@ -534,10 +563,17 @@ proptest! {
         for (spec, servers) in &left {
             bench.kernel.put(spec, servers.clone()).unwrap();
         }
+        for service in bench.kernel.services.values_mut() {
+            service.other_flags = flags;
+            for server in &mut service.destinations {
+                server.upper_threshold = upper_threshold;
+            }
+        }
+        let foreign = bench.kernel.services.clone();
         tell_all(&mut bench, &[], &wanted);
         let is_ours = |port: u16| wanted.iter().any(|(spec, _)| spec.port == port);
         let mut expected = table_of(&wanted);
-        expected.extend(table_of(&left).into_iter().filter(|(key, _)| !is_ours(key.1)));
+        expected.extend(sorted(foreign).into_iter().filter(|(key, _)| !is_ours(key.1)));
         prop_assert_eq!(sorted(bench.kernel.services.clone()), expected);
         // Somebody puts a whole other table there; our next change finds out.
         bench.kernel.services = table_of(&meddled);

@@ -9,7 +9,7 @@ use super::kernel::{DestinationSpec, ForwardMethod, IpvsOp, IpvsService, Service
 use crate::base::Duration;
 use crate::wire::ipvs::{
     Destination, FORWARD_BYPASS, FORWARD_DIRECT, FORWARD_LOCAL, FORWARD_MASQUERADE, FORWARD_TUNNEL,
-    Request, SERVICE_PERSISTENT, Service, ServiceId, Tunnel,
+    Request, SERVICE_HASHED, SERVICE_PERSISTENT, Service, ServiceId, Tunnel,
 };
 
 impl IpvsOp {
@@ -67,6 +67,8 @@ impl DestinationSpec {
             address: self.address,
             forward,
             weight: self.weight,
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
             tunnel,
         }
     }
@@ -87,6 +89,8 @@ impl From<Destination> for DestinationSpec {
             address: found.address,
             weight: found.weight,
             method,
+            upper_threshold: found.upper_threshold,
+            lower_threshold: found.lower_threshold,
         }
     }
 }
@@ -108,6 +112,7 @@ impl IpvsService {
             protocol: found.id.protocol,
             scheduler: found.scheduler,
             persistence,
+            other_flags: found.flags & !(SERVICE_PERSISTENT | SERVICE_HASHED),
             destinations,
         }
     }
@@ -175,8 +180,30 @@ mod tests {
                 address: SocketAddr::from(([192, 0, 2, 7], 3306)),
                 weight: 3,
                 method,
+                upper_threshold: 1000,
+                lower_threshold: 800,
             };
             assert_eq!(DestinationSpec::from(server.to_wire()), server);
+        }
+    }
+
+    // Input: IP_VS_SVC_F_HASHED, which the kernel adds to every service, and _ONEPACKET.
+    #[test]
+    fn flags_that_nobody_asked_for_are_seen() {
+        let spec = ServiceSpec {
+            address: "192.0.2.1".parse().unwrap(),
+            port: 53,
+            protocol: 17,
+            scheduler: "sh",
+            persistence: None,
+        };
+        for (flags, other_flags) in [(SERVICE_HASHED, 0), (SERVICE_HASHED | 4, 4)] {
+            let found = Service {
+                flags,
+                ..spec.to_wire()
+            };
+            let table = IpvsService::from_dump(found, Vec::new());
+            assert_eq!(table.other_flags, other_flags);
         }
     }
 }

@@ -74,6 +74,10 @@ pub struct DestinationSpec {
     pub weight: u32,
     /// How packets get there.
     pub method: ForwardMethod,
+    /// Connections from which on it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// Connections below which it gets new ones again; 0 leaves that to the kernel.
+    pub lower_threshold: u32,
 }
 
 /// Forwarding method with the kernel's distinctions.
@@ -126,6 +130,9 @@ pub struct IpvsService {
     pub scheduler: String,
     /// Persistence, as in [`ServiceSpec`].
     pub persistence: Option<(Duration, u8)>,
+    /// `IP_VS_SVC_F_*` beyond persistence: one-packet scheduling and the scheduler's own. Nothing
+    /// here asks for any yet, so that a service with one is not as wanted.
+    pub other_flags: u32,
     /// Its destinations.
     pub destinations: Vec<DestinationSpec>,
 }

@@ -59,6 +59,8 @@ pub fn expected(
                     address,
                     weight: server.weight,
                     method: method(server.forwarding),
+                    upper_threshold: 0,
+                    lower_threshold: 0,
                 };
                 (address, destination)
             })

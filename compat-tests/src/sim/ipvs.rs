@@ -108,6 +108,7 @@ impl Table {
                 protocol: service.spec.protocol,
                 scheduler: service.spec.scheduler.to_owned(),
                 persistence: service.spec.persistence,
+                other_flags: 0,
                 destinations: service.destinations.values().copied().collect(),
             })
             .collect()
@@ -137,6 +138,8 @@ mod tests {
             address: "198.51.100.1:80".parse().unwrap(),
             weight,
             method: ForwardMethod::Masquerade,
+            upper_threshold: 0,
+            lower_threshold: 0,
         }
     }
 

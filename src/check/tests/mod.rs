@@ -134,6 +134,8 @@ fn destination(address: &str, weight: u32) -> DestinationSpec {
         address: SocketAddr::new(ip(address), 3306),
         weight,
         method: ForwardMethod::DirectRoute,
+        upper_threshold: 0,
+        lower_threshold: 0,
     }
 }
 

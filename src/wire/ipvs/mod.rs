@@ -100,6 +100,10 @@ pub struct Destination {
     pub forward: u32,
     /// Weight, 0 to 2^31-1.
     pub weight: u32,
+    /// Connections from which on it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// Connections below which it gets new ones again; 0 is three quarters of the upper one.
+    pub lower_threshold: u32,
     /// How packets are wrapped, for [`FORWARD_TUNNEL`]; zeros otherwise.
     pub tunnel: Tunnel,
 }
@@ -281,10 +285,10 @@ fn destination_attrs(destination: &Destination) -> Vec<DestinationAttr> {
             DestinationAttr::TunnelFlags(destination.tunnel.flags),
         ]);
     }
-    // The kernel demands both limits; 0 is none.
+    // The kernel demands both, 0 or not.
     attrs.extend([
-        DestinationAttr::UpperThreshold(0),
-        DestinationAttr::LowerThreshold(0),
+        DestinationAttr::UpperThreshold(destination.upper_threshold),
+        DestinationAttr::LowerThreshold(destination.lower_threshold),
     ]);
     attrs
 }
@@ -352,6 +356,7 @@ fn parse_service(bytes: &[u8]) -> Result<Reply, DecodeError> {
 fn parse_destination(bytes: &[u8]) -> Result<Destination, DecodeError> {
     let (mut family, mut address, mut port) = (None, None, None);
     let (mut forward, mut weight, mut tunnel) = (None, None, Tunnel::default());
+    let (mut upper_threshold, mut lower_threshold) = (0, 0);
     for nla in NlasIterator::new(bytes) {
         match DestinationAttr::parse(&nla?)? {
             Some(DestinationAttr::Family(number)) => family = attr::family(number),
@@ -362,8 +367,9 @@ fn parse_destination(bytes: &[u8]) -> Result<Destination, DecodeError> {
             Some(DestinationAttr::TunnelKind(kind)) => tunnel.kind = kind,
             Some(DestinationAttr::TunnelPort(port)) => tunnel.port = port,
             Some(DestinationAttr::TunnelFlags(flags)) => tunnel.flags = flags,
-            Some(DestinationAttr::UpperThreshold(_) | DestinationAttr::LowerThreshold(_))
-            | None => {}
+            Some(DestinationAttr::UpperThreshold(limit)) => upper_threshold = limit,
+            Some(DestinationAttr::LowerThreshold(limit)) => lower_threshold = limit,
+            None => {}
         }
     }
     let address: Address = needed(address, "an address")?;
@@ -375,6 +381,8 @@ fn parse_destination(bytes: &[u8]) -> Result<Destination, DecodeError> {
         address: SocketAddr::new(address.of_family(family), needed(port, "a port")?),
         forward,
         weight: needed(weight, "a weight")?,
+        upper_threshold,
+        lower_threshold,
         tunnel: if forward == FORWARD_TUNNEL {
             tunnel
         } else {

@@ -36,6 +36,8 @@ fn destination(address: &str, forward: u32, weight: u32) -> Destination {
         address: address.parse().unwrap(),
         forward,
         weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
         tunnel: Tunnel::default(),
     }
 }
@@ -450,11 +452,14 @@ fn any_service() -> impl Strategy<Value = Service> {
 fn any_destination() -> impl Strategy<Value = Destination> {
     let address = (any::<IpAddr>(), any::<u16>()).prop_map(SocketAddr::from);
     let tunnel = (0_u8..3, any::<u16>(), 0_u16..4);
-    (address, 0_u32..5, 0_u32..0x8000_0000, tunnel).prop_map(
-        |(address, forward, weight, (kind, port, flags))| Destination {
+    let thresholds = (any::<u32>(), any::<u32>());
+    (address, 0_u32..5, 0_u32..0x8000_0000, thresholds, tunnel).prop_map(
+        |(address, forward, weight, (upper, lower), (kind, port, flags))| Destination {
             address,
             forward,
             weight,
+            upper_threshold: upper,
+            lower_threshold: lower,
             tunnel: if forward == FORWARD_TUNNEL {
                 Tunnel { kind, port, flags }
             } else {
