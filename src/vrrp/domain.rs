@@ -135,7 +135,20 @@ impl Domain {
             self.step(now, id, Input::Start, out);
         }
         self.settle_link_socket(out);
+        self.end_truces(now, out);
         self.report_strays(now, &new, out);
+    }
+
+    /// Whoever reloads has often just removed the cause of a fight over addresses: instances that
+    /// stay away because of one try again at once, not when their minute is over.
+    fn end_truces(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let away = self.instances.values();
+        let away = away.filter(|instance| instance.fight.given_up);
+        let away: Vec<InstanceId> = away.map(|instance| instance.id).collect();
+        for id in away {
+            self.timers.cancel((id, Timer::Truce));
+            self.step(now, id, Input::Timer(Timer::Truce, now), out);
+        }
     }
 
     /// Addresses that carry keepalived's mark and are in no instance may be a crashed run's, whose

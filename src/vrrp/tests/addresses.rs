@@ -193,6 +193,27 @@ fn a_fight_over_an_address_is_given_up_after_five_rounds_in_a_minute() {
     assert_eq!(bench.state(), State::Master);
 }
 
+// Input: an instance that has given up; a reload of the same file, and one while the link is down.
+// Output: it takes part at once, or as soon as the link is up again.
+#[test]
+fn a_reload_ends_the_truce() {
+    for link in [true, false] {
+        let mut bench = Bench::master(config());
+        for _ in 0..6 {
+            bench.tell(Event::Address(address("192.0.2.101", 32, false)));
+            bench.run(ms(20));
+        }
+        assert_eq!(bench.state(), State::Fault);
+        bench.tell(Event::Interface(facts(link)));
+        assert_eq!(bench.apply(vec![Step::Keep(config())]), [""; 0]);
+        assert_eq!(bench.state() == State::Backup, link);
+        bench.tell(Event::Interface(facts(true)));
+        assert_eq!(bench.state(), State::Backup);
+        bench.run(ms(4000));
+        assert_eq!(bench.state(), State::Master);
+    }
+}
+
 #[test]
 fn repairs_that_are_far_apart_are_no_fight() {
     let mut bench = Bench::master(config());
