@@ -72,6 +72,14 @@ impl Vip {
         })
     }
 
+    /// It stands in another way; what it is to the other instances on this host follows.
+    fn stand(&mut self, cx: &mut Cx<'_>, id: InstanceId, standing: Standing) {
+        self.standing = standing;
+        if let Some(key) = self.key() {
+            cx.links.hold(key, id, standing.is_there());
+        }
+    }
+
     /// The address as it is asked of the kernel.
     pub(super) fn spec(&self) -> Option<AddressSpec> {
         Some(AddressSpec {
@@ -220,7 +228,7 @@ impl Instance {
             Standing::Ours | Standing::Owned => {}
             Standing::Absent | Standing::Refused | Standing::Stuck | Standing::Lost => return,
         }
-        vip.standing = Standing::Lost;
+        vip.stand(cx, self.id, Standing::Lost);
         let trouble = Note::AddressLost {
             address: vip.config.address,
             interface: carrier(&self.config, &vip.config),
@@ -267,10 +275,10 @@ impl Instance {
         // RFC 3768 §1.4: the owner has the address as its own; whatever its prefix length there,
         // it is neither added nor, later, removed.
         if owner && cx.links.is_hosts_own(on, vip.config.address) {
-            vip.standing = Standing::Owned;
+            vip.stand(cx, self.id, Standing::Owned);
             return;
         }
-        vip.standing = Standing::Ours;
+        vip.stand(cx, self.id, Standing::Ours);
         let tag = tag(self.id, vip.slot, Kind::Add);
         cx.effect(Effect::Kernel(KernelOp::AddressAdd(spec), tag));
     }
@@ -293,9 +301,11 @@ impl Instance {
             Standing::Refused => vip.kept,
             Standing::Absent | Standing::Owned | Standing::Lost => false,
         };
-        vip.standing = Standing::Absent;
+        vip.stand(cx, self.id, Standing::Absent);
         vip.kept = false;
-        if let (true, Some(spec), Some(key)) = (remove, vip.spec(), vip.key()) {
+        if let (true, Some(spec), Some(key)) = (remove, vip.spec(), vip.key())
+            && !cx.links.is_held(key)
+        {
             cx.links.removing(key, cx.now);
             let tag = tag(self.id, vip.slot, Kind::Del);
             cx.effect(Effect::Kernel(KernelOp::AddressDel(spec), tag));
@@ -303,7 +313,7 @@ impl Instance {
     }
 
     /// At its start an instance takes away what an earlier run left: exactly its own addresses,
-    /// as keepalived does, unless it owns them or another instance has them as well.
+    /// as keepalived does, unless it owns them, or another instance holds or owns them.
     pub(super) fn take_leftovers_away(&mut self, cx: &mut Cx<'_>) {
         if self.priority().is_owner() {
             return;
@@ -312,8 +322,8 @@ impl Instance {
             let Some(key) = self.vips[index].key() else {
                 continue;
             };
-            if cx.links.has(key) && cx.links.claimants(key).eq([self.id]) {
-                self.vips[index].standing = Standing::Ours;
+            if cx.links.has(key) && !cx.links.is_of_another(key, self.id) {
+                self.vips[index].stand(cx, self.id, Standing::Ours);
             }
         }
         if self.vips.iter().any(|vip| vip.standing == Standing::Ours) {
@@ -337,7 +347,6 @@ impl Instance {
             // It was there already, exactly so: it is what we wanted, and we take it away.
             Kind::Add if errno == EEXIST => {}
             Kind::Add => {
-                vip.standing = Standing::Refused;
                 let trouble = Note::AddressRefused {
                     address,
                     interface,
@@ -346,6 +355,7 @@ impl Instance {
                 if !std::mem::replace(&mut vip.complained, true) {
                     note(cx.style, &self.config.name, trouble);
                 }
+                vip.stand(cx, self.id, Standing::Refused);
                 cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
             }
             // It was gone already, maybe with its interface.
@@ -353,7 +363,6 @@ impl Instance {
             // Wanted again by now.
             Kind::Del if self.state == State::Master => vip.kept = true,
             Kind::Del => {
-                vip.standing = Standing::Stuck;
                 vip.kept = true;
                 let trouble = Note::AddressNotRemoved {
                     address,
@@ -363,6 +372,7 @@ impl Instance {
                 if !std::mem::replace(&mut vip.complained, true) {
                     note(cx.style, &self.config.name, trouble);
                 }
+                vip.stand(cx, self.id, Standing::Stuck);
                 cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
             }
         }

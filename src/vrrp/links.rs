@@ -38,13 +38,22 @@ struct Present {
     protocol: u8,
 }
 
+/// What an instance has to do with an address in its list.
+#[derive(Debug, Clone, Copy, Default)]
+struct Claim {
+    /// It owns the address (priority 255), which may then be a source.
+    owner: bool,
+    /// It is master and wants the address to be there. Several instances may: the address goes
+    /// with the last of them.
+    held: bool,
+}
+
 /// Interfaces by index and name, and the claims on addresses.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     by_index: BTreeMap<IfIndex, Link>,
     by_name: BTreeMap<String, IfIndex>,
-    /// Value: whether the claimant owns the address (priority 255), which may then be a source.
-    claims: BTreeMap<(AddressKey, InstanceId), bool>,
+    claims: BTreeMap<(AddressKey, InstanceId), Claim>,
     /// Removals that we asked for and whose echo has not come yet: how many, the last one when.
     removals: BTreeMap<AddressKey, (u32, Instant)>,
     /// For each interface, the last sender for a VRID that is not configured there.
@@ -220,12 +229,30 @@ impl Links {
             .claims
             .range((key(0), InstanceId::MIN)..=(key(u8::MAX), InstanceId::MAX))
             .peekable();
-        claims.peek().is_some() && claims.all(|(_, &owner)| !owner)
+        claims.peek().is_some() && claims.all(|(_, claim)| !claim.owner)
     }
 
     /// Notes that `by` has this address in its list.
     pub(super) fn claim(&mut self, key: AddressKey, by: InstanceId, owner: bool) {
-        self.claims.insert((key, by), owner);
+        self.claims.entry((key, by)).or_default().owner = owner;
+    }
+
+    /// Notes whether `by`, which claims the address, is one of those that hold it.
+    pub(super) fn hold(&mut self, key: AddressKey, by: InstanceId, held: bool) {
+        if let Some(claim) = self.claims.get_mut(&(key, by)) {
+            claim.held = held;
+        }
+    }
+
+    /// Whether any instance holds the address.
+    pub(super) fn is_held(&self, key: AddressKey) -> bool {
+        self.claims_on(key).any(|(_, claim)| claim.held)
+    }
+
+    /// Whether an instance other than `by` holds the address or owns it.
+    pub(super) fn is_of_another(&self, key: AddressKey, by: InstanceId) -> bool {
+        let mut claims = self.claims_on(key);
+        claims.any(|(other, claim)| other != by && (claim.held || claim.owner))
     }
 
     /// Notes that it no longer has.
@@ -235,9 +262,13 @@ impl Links {
 
     /// The instances that have this address in their lists.
     pub(super) fn claimants(&self, key: AddressKey) -> impl Iterator<Item = InstanceId> + '_ {
+        self.claims_on(key).map(|(by, _)| by)
+    }
+
+    fn claims_on(&self, key: AddressKey) -> impl Iterator<Item = (InstanceId, Claim)> + '_ {
         self.claims
             .range((key, InstanceId::MIN)..=(key, InstanceId::MAX))
-            .map(|(&(_, by), _)| by)
+            .map(|(&(_, by), &claim)| (by, claim))
     }
 }
 

@@ -32,6 +32,47 @@ fn an_address_on_behalf_of_another_instance_is_no_leftover() {
     assert_eq!(bench.apply(vec![Step::Add(other)]), [""; 0]);
 }
 
+/// The same address in another virtual router, of that VRID.
+fn twin(vrid: u8) -> crate::conf::model::VrrpInstance {
+    let mut twin = config();
+    twin.name = format!("VI_{vrid}");
+    twin.vrid = crate::conf::model::Vrid::new(vrid).unwrap();
+    twin
+}
+
+// Input: two masters with one address; one leaves its state, then the other does. Output: the
+// address stays until the last one goes.
+#[test]
+fn an_address_of_two_masters_goes_with_the_last_of_them() {
+    let two = || {
+        let mut bench = Bench::master(config());
+        bench.apply(vec![Step::Add(twin(52))]);
+        bench.run(ms(4000));
+        bench
+    };
+    let mut bench = two();
+    assert_eq!(bench.step(heard(2, 200)), [""; 0]);
+    let said = bench.apply(vec![Step::Remove(twin(52))]);
+    assert_eq!(said, ["advert 0", "-192.0.2.101/32"]);
+    let mut bench = two();
+    let said = bench.apply(vec![Step::Remove(config())]);
+    assert_eq!(said, ["advert 0"]);
+    assert_eq!(bench.tell(Event::Stop), ["advert 0", "-192.0.2.101/32"]);
+    // All at once.
+    assert_eq!(
+        two().tell(Event::Stop),
+        ["advert 0", "advert 0", "-192.0.2.101/32"]
+    );
+}
+
+#[test]
+fn a_leftover_that_two_instances_have_is_taken_away_once() {
+    let mut bench = Bench::new();
+    bench.tell(Event::Address(address("192.0.2.101", 32, true)));
+    let said = bench.apply(vec![Step::Add(config()), Step::Add(twin(52))]);
+    assert_eq!(said, ["open", "open", "-192.0.2.101/32"]);
+}
+
 // keepalived 2.2.7 takes the owner's address off the interface and goes to FAULT for want of one.
 #[test]
 fn the_owners_own_address_is_neither_added_nor_removed() {
