@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use super::departed::Former;
 use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
 use super::messages::{Line, Note, note, say};
@@ -165,8 +166,27 @@ impl Instance {
         for index in 0..self.vips.len() {
             self.remove_address(cx, index);
         }
-        self.unclaim_addresses(cx);
+        self.depart(cx);
         self.vips = kept;
+    }
+
+    /// Gives up the claims to every address in the list, which is about to be dropped, and leaves
+    /// to others what the kernel may refuse of the removals.
+    pub(super) fn depart(&mut self, cx: &mut Cx<'_>) {
+        self.unclaim_addresses(cx);
+        for vip in &self.vips {
+            let (Some(key), Some(spec)) = (vip.key(), vip.spec()) else {
+                continue;
+            };
+            let former = Former {
+                instance: self.config.name.clone(),
+                interface: carrier(&self.config, &vip.config).to_owned(),
+                key,
+                spec,
+                complained: vip.complained,
+            };
+            cx.departed.note(self.id, vip.slot, former);
+        }
     }
 
     /// Looks up the interfaces that carry the addresses, and claims them there.
@@ -190,7 +210,7 @@ impl Instance {
     }
 
     /// Gives every claim up.
-    pub(super) fn unclaim_addresses(&self, cx: &mut Cx<'_>) {
+    fn unclaim_addresses(&self, cx: &mut Cx<'_>) {
         for key in self.vips.iter().filter_map(Vip::key) {
             cx.links.unclaim(key, self.id);
         }
@@ -331,6 +351,11 @@ impl Instance {
         }
     }
 
+    /// Whether the list has an address with this slot.
+    pub(super) fn has_slot(&self, slot: u32) -> bool {
+        self.vips.iter().any(|vip| vip.slot == slot)
+    }
+
     /// The kernel refused an operation on the address with this slot.
     pub(super) fn refused(&mut self, cx: &mut Cx<'_>, slot: u32, kind: Kind, errno: i32) {
         let Some(vip) = self.vips.iter_mut().find(|vip| vip.slot == slot) else {
@@ -359,7 +384,7 @@ impl Instance {
                 cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
             }
             // It was gone already, maybe with its interface.
-            Kind::Del if matches!(errno, EADDRNOTAVAIL | ENODEV) => {}
+            Kind::Del if is_gone(errno) => {}
             // Wanted again by now.
             Kind::Del if self.state == State::Master => vip.kept = true,
             Kind::Del => {
@@ -403,6 +428,11 @@ impl Instance {
             .filter(move |_| master)
             .filter_map(Vip::spec)
     }
+}
+
+/// Whether the refusal of a removal says that there is nothing to remove.
+pub(super) const fn is_gone(errno: i32) -> bool {
+    matches!(errno, EADDRNOTAVAIL | ENODEV)
 }
 
 /// Name of the interface that carries a virtual address.

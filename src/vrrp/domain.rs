@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::addresses::untag;
+use super::addresses::{Kind, untag};
+use super::departed::Departed;
 use super::instance::{Cx, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
@@ -33,6 +34,7 @@ pub struct Domain {
     by_vrid: BTreeMap<(IfIndex, Vrid), InstanceId>,
     timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
+    departed: Departed,
     sockets: Sockets,
     /// When a broken socket is opened anew, or a new one has proved itself.
     socket_timers: TimerQueue<SocketTimer>,
@@ -103,6 +105,7 @@ impl Domain {
             by_vrid: BTreeMap::new(),
             timers: TimerQueue::default(),
             links: Links::default(),
+            departed: Departed::default(),
             sockets: Sockets {
                 link: SocketId(0),
                 link_open: false,
@@ -120,6 +123,7 @@ impl Domain {
         if self.stopped {
             return;
         }
+        self.departed.forget_done();
         // Removals come first in a plan; all are claimed before any starts, so that an address
         // that moves from one instance to another is not taken for a leftover.
         let mut new = Vec::new();
@@ -212,7 +216,7 @@ impl Domain {
         self.step(now, id, Input::Stop, out);
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.unclaim_addresses(&mut cx);
+            instance.depart(&mut cx);
             let link = instance.link;
             self.detach(id, link, out);
         }
@@ -232,6 +236,7 @@ impl Domain {
             style: self.style,
             timers: &mut self.timers,
             links: &mut self.links,
+            departed: &mut self.departed,
             link_socket: self.sockets.link,
             out,
         };
@@ -549,8 +554,17 @@ impl Domain {
 
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.refused(&mut cx, slot, kind, errno);
+        match self.split(now, id, out) {
+            Some((instance, mut cx)) if instance.has_slot(slot) => {
+                instance.refused(&mut cx, slot, kind, errno);
+            }
+            // An addition that was refused needs no more, now that the address is not wanted.
+            Some(_) | None if kind == Kind::Add => {}
+            Some(_) | None => {
+                let links = &mut self.links;
+                self.departed
+                    .refused(now, self.style, (id, slot), errno, links);
+            }
         }
     }
 
@@ -560,6 +574,7 @@ impl Domain {
         for id in ids {
             self.step(now, id, Input::Stop, out);
         }
+        self.departed.retry(now, &mut self.links, out);
         self.socket_timers = TimerQueue::default();
     }
 
@@ -567,6 +582,9 @@ impl Domain {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
         while let Some((timer, _)) = self.socket_timers.pop_due(now) {
             self.socket_timer(now, timer, out);
+        }
+        if self.departed.next_deadline().is_some_and(|at| at <= now) {
+            self.departed.retry(now, &mut self.links, out);
         }
         while let Some(((id, timer), due)) = self.timers.pop_due(now) {
             let Some((instance, mut cx)) = self.split(now, id, out) else {
@@ -586,6 +604,7 @@ impl Domain {
         let deadlines = [
             self.timers.next_deadline(),
             self.socket_timers.next_deadline(),
+            self.departed.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::advertise::advertised;
+use super::departed::Departed;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
 use super::stats::Stats;
@@ -109,6 +110,7 @@ pub(super) struct Cx<'a> {
     pub(super) style: LogStyle,
     pub(super) timers: &'a mut TimerQueue<(InstanceId, Timer)>,
     pub(super) links: &'a mut Links,
+    pub(super) departed: &'a mut Departed,
     pub(super) link_socket: SocketId,
     pub(super) out: &'a mut Vec<Action>,
 }

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod advertise;
+mod departed;
 mod domain;
 mod garp;
 mod instance;

@@ -1,6 +1,8 @@
 //! A reload touches the difference only.
 
 use super::super::State;
+use super::super::addresses::{Kind, tag};
+use super::super::instance::InstanceId;
 use super::{Bench, Step, config, ms, vip};
 use crate::conf::model::plan::Change;
 use crate::conf::model::{AuthPass, Priority, VrrpInstance};
@@ -171,6 +173,56 @@ fn an_address_can_move_between_instances() {
     let gone = super::address("192.0.2.101", 32, false);
     assert_eq!(bench.tell(super::Event::Address(gone)), [""; 0]);
     assert_eq!(bench.run(ms(50)), [""; 0]);
+}
+
+fn not_removed(slot: u32) -> super::Event<'static> {
+    let tag = tag(InstanceId::MIN, slot, Kind::Del);
+    super::Event::Refused(tag, 12)
+}
+
+// Input: a reload drops an address, or the instance whole, and the kernel refuses the removal,
+// twice. Output: it is asked again each second until it does.
+#[test]
+fn what_a_reload_drops_is_removed_again_until_it_is_gone() {
+    let two = || edited(|new| new.addresses.push(vip("192.0.2.102")));
+    let edit: fn(&mut Bench) -> Vec<String> = |bench| update(bench, Change::Live, |_| {});
+    let drop_all: fn(&mut Bench) -> Vec<String> = |bench| bench.apply(vec![Step::Remove(config())]);
+    for act in [edit, drop_all] {
+        let mut bench = Bench::master(two());
+        let said = act(&mut bench);
+        assert!(said.contains(&"-192.0.2.102/32".to_owned()), "{said:?}");
+        for _ in 0..2 {
+            assert_eq!(bench.tell(not_removed(2)), [""; 0]);
+            let lines = bench.run(ms(1000));
+            let again = "1000000 -192.0.2.102/32".to_owned();
+            assert!(lines.contains(&again), "{lines:?}");
+        }
+        let lines = bench.run(ms(3000));
+        assert!(lines.iter().all(|line| !line.contains('-')), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_a_reload_could_not_drop_is_removed_at_the_stop() {
+    let mut bench = Bench::master(config());
+    bench.apply(vec![Step::Remove(config())]);
+    bench.tell(not_removed(1));
+    assert_eq!(bench.tell(super::Event::Stop), ["-192.0.2.101/32"]);
+    assert_eq!(bench.domain.next_deadline(), None);
+}
+
+// Input: the address that the kernel would not let go is back in the configuration. Output: the
+// new master keeps it.
+#[test]
+fn what_a_reload_could_not_drop_stays_if_it_is_wanted_again() {
+    let mut bench = Bench::master(config());
+    bench.apply(vec![Step::Remove(config())]);
+    bench.tell(not_removed(1));
+    let owner = edited(|new| new.priority = Priority::OWNER);
+    let said = bench.apply(vec![Step::Add(owner)]);
+    assert!(said.contains(&"+192.0.2.101/32".to_owned()), "{said:?}");
+    let lines = bench.run(ms(3000));
+    assert!(lines.iter().all(|line| !line.contains('-')), "{lines:?}");
 }
 
 #[test]
