@@ -169,11 +169,55 @@ fn of_equals_the_higher_address_wins() {
     });
 }
 
+fn owner() -> VrrpInstance {
+    let mut owner = instance(51, 255);
+    owner.initial_state = InitialState::Master;
+    owner
+}
+
+// Two owners meet after a partition: the lower address yields with the first advert.
+#[test]
+fn of_two_owners_the_higher_address_stays() {
+    scenario(|| {
+        let mut world = routers(vec![owner(), owner()]);
+        world.cut(0, &[Place::Host(R1)], &[Place::Host(R2)], true);
+        start_all(&mut world);
+        assert_eq!(world.owners(ROUTER), [R1, R2]);
+        world.mend(0);
+        world.run_for(secs(1) + ms(1));
+        assert_eq!(world.owners(ROUTER), [R2]);
+        world.settle();
+        assert_eq!(trace::count(&["reducing our priority"]), 0);
+    });
+}
+
+// Input: the owner with the lower address does not hear the other. Output: that one gives in after
+// more than two intervals, and is an owner again when the first one has gone.
+#[test]
+fn an_owner_gives_in_to_one_that_cannot_hear_it() {
+    scenario(|| {
+        let mut world = routers(vec![owner(), owner()]);
+        world.cut(0, &[Place::Host(R2)], &[Place::Host(R1)], false);
+        start_all(&mut world);
+        assert_eq!(world.owners(ROUTER), [R1]);
+        assert_eq!(trace::count(&[" r2 ", "reducing our priority"]), 1);
+        assert_eq!(adverts(R2, 254), []);
+        let stop = world.now;
+        world.stop(R1);
+        world.run_for(secs(4));
+        assert_eq!(world.owners(ROUTER), [R2]);
+        assert_eq!(trace::count(&[" r2 ", "Restoring our priority to 255"]), 1);
+        let again = adverts(R2, 255).into_iter().find(|at| *at > stop);
+        assert_after(again.unwrap(), stop, skew(255));
+        world.mend(0);
+        world.settle();
+    });
+}
+
 #[test]
 fn the_owner_is_master_at_once_and_keeps_its_own_address() {
     scenario(|| {
-        let mut owner = instance(51, 255);
-        owner.initial_state = InitialState::Master;
+        let mut owner = owner();
         owner.addresses = vec![vip(setup::host_address(0, 0), 24)];
         let mut backup = instance(51, 100);
         backup.addresses.clone_from(&owner.addresses);

@@ -191,7 +191,7 @@ impl Instance {
 
     /// Looks up the interfaces that carry the addresses, and claims them there.
     pub(super) fn place_addresses(&mut self, cx: &mut Cx<'_>) {
-        let owner = self.priority().is_owner();
+        let owner = self.owns_addresses();
         for vip in &mut self.vips {
             let name = carrier(&self.config, &vip.config);
             let on = cx.links.by_name(name).map(|facts| facts.index);
@@ -287,7 +287,7 @@ impl Instance {
     }
 
     fn add_address(&mut self, cx: &mut Cx<'_>, index: usize) {
-        let owner = self.priority().is_owner();
+        let owner = self.owns_addresses();
         let vip = &mut self.vips[index];
         let (Some(on), Some(spec)) = (vip.on, vip.spec()) else {
             return; // Its interface does not exist; added when that appears.
@@ -335,7 +335,7 @@ impl Instance {
     /// At its start an instance takes away what an earlier run left: exactly its own addresses,
     /// as keepalived does, unless it owns them, or another instance holds or owns them.
     pub(super) fn take_leftovers_away(&mut self, cx: &mut Cx<'_>) {
-        if self.priority().is_owner() {
+        if self.owns_addresses() {
             return;
         }
         for index in 0..self.vips.len() {

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::advertise::advertised;
+use super::clash::Clash;
 use super::departed::Departed;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
@@ -150,6 +151,7 @@ pub(super) struct Instance {
     /// When the addresses were last announced against a lower master.
     insisted: Option<Instant>,
     pub(super) peers: Peers,
+    pub(super) clash: Clash,
     pub(super) fight: Fight,
     /// The error of the socket, while it is broken.
     pub(super) socket_error: Option<i32>,
@@ -196,6 +198,7 @@ impl Instance {
             last_sent: None,
             insisted: None,
             peers: Peers::default(),
+            clash: Clash::default(),
             fight: Fight::default(),
             socket_error: None,
             preempt_now: false,
@@ -204,7 +207,12 @@ impl Instance {
 
     /// The priority that adverts carry now.
     pub(super) const fn priority(&self) -> Priority {
-        self.config.priority
+        self.clash.limit(self.config.priority)
+    }
+
+    /// Whether the addresses are the interface's own, whatever the priority is at the moment.
+    pub(super) const fn owns_addresses(&self) -> bool {
+        self.config.priority.is_owner()
     }
 
     /// Looks its interface up anew; returns the reason for FAULT, if there is one.
@@ -366,6 +374,7 @@ impl Instance {
             return;
         }
         say(cx.style, &self.config.name, Line::Timeout);
+        self.restore_priority(cx);
         self.enter(cx, State::Master);
         if !self.peers.heard && !self.peers.missed {
             self.peers.missed = true;
@@ -380,6 +389,9 @@ impl Instance {
 
     /// RFC 3768 §6.4.2.
     fn backup_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
+        if self.clash.is_over(heard) {
+            self.restore_priority(cx);
+        }
         let name = self.config.name.as_str();
         if heard.priority == Priority::RESIGN {
             say(cx.style, name, Line::BackupGotZero);
@@ -422,16 +434,16 @@ impl Instance {
     /// RFC 3768 §6.4.3, with an answer to a lower advert as RFC 9568 §6.4.3 has it.
     fn master_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
         let Heard { priority, from } = heard;
-        let ours = self.priority();
-        let name = self.config.name.as_str();
         if priority == Priority::RESIGN {
-            say(cx.style, name, Line::MasterGotZero);
+            say(cx.style, &self.config.name, Line::MasterGotZero);
             self.advertise(cx, cx.now);
             return;
         }
-        if priority == ours && ours.is_owner() {
-            say(cx.style, name, Line::TwoOwners { from });
+        if priority.is_owner() {
+            self.meet_owner(cx, from);
         }
+        let ours = self.priority();
+        let name = self.config.name.as_str();
         let higher_address = self.source.is_some_and(|source| from > source);
         if priority > ours {
             let line = Line::MasterGotHigher {
@@ -554,6 +566,7 @@ impl Instance {
             cx.disarm(self.id, timer);
         }
         self.stats.release_master += 1;
+        self.clash.forget_rival();
         match to {
             // RFC 3768 §6.4.3, shutdown: the backups need not wait for a timeout.
             State::Init | State::Fault => {

@@ -52,6 +52,12 @@ pub(super) enum Line<'a> {
     TwoOwners {
         from: Ipv4Addr,
     },
+    OwnerStays {
+        from: Ipv4Addr,
+    },
+    OwnerGone {
+        from: Ipv4Addr,
+    },
     SentZero,
     SettingVips,
     RemovingVips,
@@ -204,7 +210,8 @@ impl Line<'_> {
             | Self::EffectivePriority { .. }
             | Self::Invalid(..) => Level::Info,
             Self::TooManyAddresses { .. } => Level::Warn,
-            Self::TwoOwners { .. } => Level::Error,
+            Self::OwnerGone { .. } => Level::Info,
+            Self::TwoOwners { .. } | Self::OwnerStays { .. } => Level::Error,
         })
     }
 }
@@ -279,6 +286,8 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         | Line::MasterGotSame { .. }
         | Line::MasterGotZero
         | Line::TwoOwners { .. }
+        | Line::OwnerStays { .. }
+        | Line::OwnerGone { .. }
         | Line::SentZero
         | Line::AnnouncingOn { .. }
         | Line::Announced { .. }
@@ -335,6 +344,14 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         Line::TwoOwners { from } => write!(
             f,
             "CONFIGURATION ERROR: local instance and {from} are both configured as address owner, please resolve"
+        ),
+        Line::OwnerStays { from } => write!(
+            f,
+            "{from} is still advertising as address owner, please resolve - reducing our priority"
+        ),
+        Line::OwnerGone { from } => write!(
+            f,
+            "Restoring our priority to 255 since {from} is no longer advertising as address owner"
         ),
         Line::SentZero => f.write_str("sent 0 priority"),
         Line::SettingVips => f.write_str("setting VIPs."),

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod advertise;
+mod clash;
 mod departed;
 mod domain;
 mod garp;

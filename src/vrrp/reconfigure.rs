@@ -6,6 +6,7 @@
 
 use super::addresses::Standing;
 use super::advertise::room;
+use super::clash::Clash;
 use super::instance::{Cx, Instance, State, Timer};
 use super::messages::{Line, say};
 use crate::conf::model::VrrpInstance;
@@ -17,10 +18,12 @@ impl Instance {
     /// What each field takes is decided here, field by field; the verdict of the plan, which is
     /// the sum of them, says no more.
     pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance) {
+        let before = self.priority();
         let old = std::mem::replace(&mut self.config, config);
         if old.priority != self.config.priority {
+            self.clash = Clash::default();
             let line = Line::EffectivePriority {
-                from: old.priority,
+                from: before,
                 to: self.config.priority,
             };
             say(cx.style, &self.config.name, line);
@@ -50,7 +53,8 @@ impl Instance {
     }
 
     fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {
-        if self.priority().is_owner() {
+        // An owner that has yielded to another one stays as it is.
+        if self.owns_addresses() && !old.priority.is_owner() {
             self.enter(cx, State::Master);
             return;
         }

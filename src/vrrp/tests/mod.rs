@@ -5,6 +5,7 @@
 
 mod addresses;
 mod anything;
+mod clash;
 mod election;
 mod machine;
 mod receive;
