@@ -333,16 +333,26 @@ impl Instance {
     }
 
     /// At its start an instance takes away what an earlier run left: exactly its own addresses,
-    /// as keepalived does, unless it owns them, or another instance holds or owns them.
-    pub(super) fn take_leftovers_away(&mut self, cx: &mut Cx<'_>) {
-        if self.owns_addresses() {
+    /// as keepalived does, unless another instance holds or owns them.
+    ///
+    /// An owner (priority 255) takes only those away that carry keepalived's mark: one without it
+    /// may be the host's own, and kernels before 5.18 keep no mark, so that there a crashed owner's
+    /// address stays. One that becomes master at once takes the address over instead.
+    pub(super) fn take_leftovers_away(&mut self, cx: &mut Cx<'_>, to: State) {
+        let owner = self.owns_addresses();
+        if owner && to == State::Master {
             return;
         }
         for index in 0..self.vips.len() {
             let Some(key) = self.vips[index].key() else {
                 continue;
             };
-            if cx.links.has(key) && !cx.links.is_of_another(key, self.id) {
+            let left = if owner {
+                cx.links.is_marked(key)
+            } else {
+                cx.links.has(key)
+            };
+            if left && !cx.links.is_of_another(key, self.id) {
                 self.vips[index].stand(cx, self.id, Standing::Ours);
             }
         }

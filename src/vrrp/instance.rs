@@ -530,7 +530,7 @@ impl Instance {
             State::Init => {}
         }
         match from {
-            State::Init => self.take_leftovers_away(cx),
+            State::Init => self.take_leftovers_away(cx, to),
             State::Backup => {
                 cx.disarm(self.id, Timer::MasterDown);
                 cx.disarm(self.id, Timer::PreemptDelay);

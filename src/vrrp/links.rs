@@ -181,6 +181,14 @@ impl Links {
             .is_some_and(|link| link.addresses.contains_key(&(key.address, key.prefix_len)))
     }
 
+    /// Whether exactly this address is there and carries keepalived's mark (Linux 5.18 and newer
+    /// keep it).
+    pub(super) fn is_marked(&self, key: AddressKey) -> bool {
+        let link = self.by_index.get(&key.on);
+        let there = link.and_then(|link| link.addresses.get(&(key.address, key.prefix_len)));
+        there.is_some_and(|present| present.protocol == IFA_PROTO_KEEPALIVED)
+    }
+
     /// Whether the host has the address by somebody else's doing, with any prefix length.
     pub(super) fn is_hosts_own(&self, on: IfIndex, address: IpAddr) -> bool {
         self.by_index.get(&on).is_some_and(|link| {

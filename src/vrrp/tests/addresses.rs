@@ -130,6 +130,24 @@ fn the_first_address_is_announced_before_the_others_are_added() {
     );
 }
 
+// Input: an owner whose interface is down at the start, with a crashed run's address on it; one
+// with the mark, one without (a kernel before 5.18, or the host's own). Output: the first goes.
+#[test]
+fn an_owner_in_fault_takes_only_marked_leftovers_away() {
+    for (protocol, expected) in [(18, Some("-192.0.2.101/32".to_owned())), (0, None)] {
+        let mut owner = config();
+        owner.priority = Priority::OWNER;
+        let mut bench = Bench::new();
+        let mut left = address("192.0.2.101", 32, true);
+        left.protocol = protocol;
+        bench.tell(Event::Address(left));
+        bench.tell(Event::Interface(facts(false)));
+        let said = bench.apply(vec![Step::Add(owner)]);
+        let removed = said.into_iter().find(|line| line.starts_with('-'));
+        assert_eq!(removed, expected);
+    }
+}
+
 #[test]
 fn an_address_that_is_there_already_is_taken_over() {
     let mut bench = Bench::master(config());
