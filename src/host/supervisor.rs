@@ -192,7 +192,7 @@ fn report_end(status: i32) {
         getrusage(UsageWho::RUSAGE_SELF),
         getrusage(UsageWho::RUSAGE_CHILDREN),
     ) {
-        log::info!(
+        log::debug!(
             target: ident::DAEMON,
             "CPU usage (self/children) user: {}/{} system: {}/{}",
             user_time(&own), user_time(&children), system_time(&own), system_time(&children)

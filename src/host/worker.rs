@@ -7,6 +7,7 @@ use std::io::{PipeWriter, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::LevelFilter;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::unistd::{Pid, getpid, getppid};
@@ -340,14 +341,18 @@ impl<'a> Worker<'a> {
     fn end(mut self) {
         self.event_loop.drivers.forget();
         for name in self.idents() {
-            match (self.options.log_style, getrusage(UsageWho::RUSAGE_SELF)) {
-                (LogStyle::Current, Ok(usage)) => log::info!(
+            // 2.x tells the usage with -D only, 1.3.5 not at all.
+            let usage = (log::max_level() >= LevelFilter::Debug)
+                .then(|| getrusage(UsageWho::RUSAGE_SELF).ok())
+                .flatten();
+            match (self.options.log_style, usage) {
+                (LogStyle::Current, Some(usage)) => log::info!(
                     target: name,
                     "Stopped - used {} user time, {} system time",
                     user_time(&usage),
                     system_time(&usage)
                 ),
-                (LogStyle::V1_3, _) | (LogStyle::Current, Err(_)) => {
+                (LogStyle::V1_3, _) | (LogStyle::Current, None) => {
                     log::info!(target: name, "Stopped");
                 }
             }

@@ -103,6 +103,26 @@ fn in_the_background_the_command_returns_when_the_daemon_works() {
     assert!(!bed.has(VIP));
 }
 
+/// Input: a stop, without `-D` and with it. Output: the times are told with `-D` only, as those of
+/// keepalived are.
+#[test]
+fn the_times_that_were_used_are_told_in_detail_only() {
+    if !needs_root() {
+        return;
+    }
+    for (options, detailed) in [(&[][..], false), (&["-D"], true)] {
+        let bed = Bed::new(CONFIG);
+        assert_eq!(bed.run(options).code, 0);
+        signal(bed.pid("keepalived"), Signal::SIGTERM);
+        bed.wait_log("Stopped Keepalived v");
+        let lines = bed.logged();
+        let has = |text: &str| lines.iter().any(|line| line.starts_with(text));
+        assert_eq!(has("Keepalived: CPU usage"), detailed, "{lines:#?}");
+        assert_eq!(has("Keepalived_vrrp: Stopped - used"), detailed);
+        assert!(has("Keepalived_vrrp: Stopped"), "{lines:#?}");
+    }
+}
+
 /// Input: no configuration file; one that misses a word. Output: the status of keepalived, a
 /// message on standard error, and neither pid file nor process.
 #[test]
