@@ -315,6 +315,8 @@ impl<'a> Worker<'a> {
         let plan = diff::plan(self.event_loop.node.config(), &config);
         if plan.is_empty() {
             log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+            // Nothing is touched, but who reloads may have removed the cause of a fault.
+            self.apply(plan, config);
             return;
         }
         if let Err(failure) = self.pid_files(&config) {

@@ -7,6 +7,29 @@ use nix::sys::signal::Signal;
 
 use super::setup::{Bed, CONFIG, FILE, SOON, VIP};
 
+/// Input: somebody removes the virtual address until the master gives up; then HUP with the same
+/// file. Output: it takes part again at once, not after a minute.
+#[test]
+fn a_reload_ends_a_fight_over_an_address() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let daemon = bed.daemon();
+    let address = format!("{VIP}/32");
+    for _ in 0..6 {
+        bed.wait_address(VIP, true);
+        let remove = ["ip", "addr", "del", &address, "dev", "eth0"];
+        bed.host.must(&remove).unwrap();
+    }
+    bed.wait_log("(VI_1) Entering FAULT STATE");
+    let now = SystemTime::now();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    let backup = "(VI_1) Entering BACKUP STATE";
+    bed.log.wait_for(SOON, now, backup).unwrap();
+    bed.wait_address(VIP, true);
+}
+
 /// Input: HUP with the same file, with another comment in it, and three times at once. Output: a
 /// line that says so; no gratuitous ARP, no transition, and adverts at their usual pace.
 #[test]
