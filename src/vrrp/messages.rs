@@ -471,7 +471,7 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> 
         ),
         Complaint::Checksum => write!(f, "Invalid VRRPv2 checksum from {from}"),
         Complaint::Count { got, expected } => {
-            write!(f, "expected {expected} VIPs but received {got} from {from}")
+            write!(f, "expected {expected} VIPs but received {got}")
         }
         Complaint::Address { vrid, address } => write!(
             f,
@@ -628,6 +628,26 @@ mod tests {
                 (
                     Line::Invalid(Complaint::Checksum, from),
                     "(VI_1) Invalid VRRPv2 checksum from 192.0.2.2",
+                ),
+                (
+                    Line::Invalid(
+                        Complaint::Interval {
+                            got: 2,
+                            expected: 1,
+                        },
+                        from,
+                    ),
+                    "(VI_1) advertisement interval mismatch mine=1 sec rcv'd=2 sec from 192.0.2.2",
+                ),
+                (
+                    Line::Invalid(
+                        Complaint::Count {
+                            got: 2,
+                            expected: 1,
+                        },
+                        from,
+                    ),
+                    "(VI_1) expected 1 VIPs but received 2",
                 ),
             ],
         );
