@@ -138,7 +138,9 @@ fn option_at(
         return Some(1);
     };
     match option {
-        "dev" => device(st, value, index, text, parsed),
+        // Without its interface nothing more of it is looked at.
+        "dev" if !device(st, value, index, text, parsed) => return Some(st.count()),
+        "dev" => {}
         "scope" => set_scope(st, value, index, text, parsed),
         "label" => label(st, value, index, text, parsed)?,
         _ => set_broadcast(st, value, index, text, parsed)?,
@@ -146,26 +148,30 @@ fn option_at(
     Some(2)
 }
 
+/// Takes the interface; false: there is none of that name.
 fn device(
     st: &mut Statement<'_>,
     value: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
-) {
+) -> bool {
     if parsed.interface.is_some() {
         let message = format!("Cannot specify ipaddress device more than once for {text}");
         st.error(Class::General, message, Some(index));
-        return;
+        return true;
     }
-    if !st.facts.interface_exists(value) {
+    let exists = st.facts.interface_exists(value);
+    if !exists {
         let message = format!(
-            "WARNING - interface {} for ip address {text} doesn't exist",
-            to_display(value)
+            "WARNING - interface {} for ip address {} doesn't exist",
+            to_display(value),
+            to_display(st.word(0).unwrap_or(text))
         );
         st.error(Class::General, message, Some(index + 1));
     }
     parsed.interface = Some(value.to_owned());
+    exists
 }
 
 fn set_scope(
