@@ -16,6 +16,8 @@ pub(super) mod virtual_server;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
 
+use std::collections::BTreeSet;
+
 use super::ast::Kind;
 use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::draft::Draft;
@@ -74,6 +76,8 @@ pub(super) struct Binder {
     stray: bool,
     /// The last line that named an unknown keyword: its brace gets a note.
     unknown: Option<Opened>,
+    /// Keywords whose function is not there yet, of which it was said.
+    told: BTreeSet<(Level, &'static str)>,
 }
 
 impl Binder {
@@ -90,6 +94,7 @@ impl Binder {
             braces: 0,
             stray: false,
             unknown: None,
+            told: BTreeSet::new(),
         }
     }
 
@@ -272,6 +277,11 @@ impl Binder {
             None => Level::Root,
         };
         let name = st.word(0).unwrap_or_default();
+        if let Some(keyword) = schema::pending(level, name)
+            && self.told.insert((level, keyword.name))
+        {
+            st.pending(keyword.name);
+        }
         match schema::find(level, name) {
             Some(Form::Leaf(handler)) => self.outcome(handler, st, Pending::None),
             Some(Form::Block { open, inner, close }) => {

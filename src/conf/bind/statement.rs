@@ -213,6 +213,14 @@ impl<'s> Statement<'s> {
         self.error(Class::Warning, message, Some(0));
     }
 
+    /// Tells that a keyword is read and checked, but that nothing comes of it yet. It changes no
+    /// verdict: with keepalived nothing is wrong.
+    pub(in super::super) fn pending(&mut self, name: &str) {
+        let message =
+            format!("keyword '{name}' is read and checked, but not active in this version");
+        self.error(Class::Advice, message, Some(0));
+    }
+
     /// A finding about the word at `index`, or about the whole line.
     pub(in super::super) fn finding(
         &self,

@@ -1,0 +1,23 @@
+//! Keywords that are read, checked and bound, but whose function is not there yet.
+//!
+//! Owns: their rows. The binder says of each once that it does nothing; that saying has no
+//! influence on the verdict of a config test, which is keepalived's. A keyword whose function
+//! arrives moves from here to the table of its block. Driven by: `schema::find`.
+
+mod check;
+mod vrrp;
+
+use super::{Keyword, Level};
+
+/// The rows of a block, sorted by name.
+pub(super) const fn table(level: Level) -> &'static [Keyword] {
+    match level {
+        Level::Root => vrrp::ROOT,
+        Level::Global => vrrp::GLOBAL,
+        Level::Instance => vrrp::INSTANCE,
+        Level::Authentication => &[],
+        Level::VirtualServer => check::VIRTUAL_SERVER,
+        Level::RealServer => check::REAL_SERVER,
+        Level::TcpCheck => &[],
+    }
+}
