@@ -14,18 +14,32 @@ use keepalived_rs::conf::diff;
 /// the configuration itself.
 const OBJECTS: [&str; 3] = ["VrrpInstance", "VirtualServer", "RealServer"];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 12] = [
+const VALUES: [&str; 26] = [
     "AuthPass",
+    "BfdProbe",
+    "CheckScript",
     "Config",
+    "DnsProbe",
+    "FileProbe",
     "Garp",
     "Global",
+    "HttpProbe",
+    "HttpRegex",
+    "HttpUrl",
     "InstanceKey",
+    "MiscProbe",
     "Persistence",
     "Priority",
+    "Probe",
     "RealServerKey",
     "Scope",
+    "ServerPolicy",
     "ServiceKey",
+    "ServicePolicy",
+    "SmtpProbe",
+    "SorryServer",
     "TcpCheck",
+    "UdpProbe",
     "VirtualAddress",
 ];
 

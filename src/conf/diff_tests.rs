@@ -8,6 +8,7 @@ use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::base::{Duration, Family};
+use crate::conf::model::ServicePolicy;
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -65,6 +66,7 @@ prop_compose! {
             },
             scheduler: if wrr { Scheduler::Wrr } else { Scheduler::Rr },
             persistence: None,
+            policy: ServicePolicy::new(),
             real_servers: servers
                 .into_iter()
                 .map(|(last, weight)| RealServer {
@@ -75,6 +77,8 @@ prop_compose! {
                     weight,
                     forwarding: Forwarding::Dr,
                     tcp_checks: Vec::new(),
+                    probes: Vec::new(),
+                    policy: None,
                 })
                 .collect(),
         }

@@ -5,7 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::{AuthPass, Forwarding, InitialState, Protocol, Scheduler, VirtualAddress};
+use super::model::{
+    AuthPass, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe, InitialState, Protocol,
+    Scheduler, ServerPolicy, ServicePolicy, SmtpProbe, UdpProbe, VirtualAddress,
+};
 use super::reader::Place;
 use crate::base::{Duration, Family};
 
@@ -90,6 +93,9 @@ pub(super) struct ServiceDraft {
     pub(super) weight: u32,
     pub(super) checks: CheckDefaults,
     pub(super) real_servers: Vec<RealServerDraft>,
+    /// `inhibit_on_failure` of servers that do not say.
+    pub(super) inhibit: bool,
+    pub(super) policy: ServicePolicy,
 }
 
 /// `real_server`
@@ -101,10 +107,51 @@ pub(super) struct RealServerDraft {
     pub(super) weight: Option<u32>,
     pub(super) forwarding: Option<Forwarding>,
     pub(super) checks: CheckDefaults,
-    pub(super) tcp_checks: Vec<TcpCheckDraft>,
+    pub(super) probes: Vec<ProbeDraft>,
+    pub(super) inhibit: Option<bool>,
+    pub(super) policy: Option<Box<ServerPolicy>>,
 }
 
-/// `TCP_CHECK`
+/// Any health check.
+#[derive(Debug, Default)]
+pub(super) struct ProbeDraft {
+    pub(super) connect: TcpCheckDraft,
+    /// `None`: a `TCP_CHECK`, by far the most frequent one.
+    pub(super) kind: Option<Box<KindDraft>>,
+}
+
+/// What is particular of a check.
+#[derive(Debug)]
+pub(super) enum KindDraft {
+    Http(HttpProbe),
+    Smtp(SmtpDraft),
+    Dns(DnsProbe),
+    Misc(MiscDraft),
+    Udp(UdpProbe),
+    Ping,
+    File(FileProbe),
+    Bfd(BfdProbe),
+}
+
+/// `SMTP_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct SmtpDraft {
+    pub(super) probe: SmtpProbe,
+    pub(super) hosts: Vec<TcpCheckDraft>,
+    /// The lines belong to the last host.
+    pub(super) in_host: bool,
+}
+
+/// `MISC_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct MiscDraft {
+    pub(super) command: Option<String>,
+    pub(super) user: Option<(String, Option<String>)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) dynamic: bool,
+}
+
+/// What every check that connects has; all of a `TCP_CHECK`.
 #[derive(Debug, Default)]
 pub(super) struct TcpCheckDraft {
     pub(super) connect_ip: Option<IpAddr>,

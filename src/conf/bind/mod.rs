@@ -8,9 +8,13 @@
 
 pub(super) mod address;
 pub(super) mod global;
+pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod other_probes;
 pub(super) mod probes;
 pub(super) mod real_server;
+pub(super) mod server_policy;
+pub(super) mod service_policy;
 mod statement;
 pub(super) mod virtual_server;
 
@@ -278,6 +282,7 @@ impl Binder {
         };
         let name = st.word(0).unwrap_or_default();
         if let Some(keyword) = schema::pending(level, name)
+            && !level.is_pending()
             && self.told.insert((level, keyword.name))
         {
             st.pending(keyword.name);

@@ -122,6 +122,12 @@ impl<'s> Statement<'s> {
             Ok(value) if (u64::from(min)..=u64::from(max)).contains(&value) => {
                 return u32::try_from(value).ok();
             }
+            Ok(_) | Err(NotANumber::Huge) if min == 0 && max == u32::MAX => {
+                format!(
+                    "number '{}' outside unsigned integer range",
+                    to_display(word)
+                )
+            }
             Ok(_) | Err(NotANumber::Huge) => {
                 format!("number '{}' outside range [{min}, {max}]", to_display(word))
             }
@@ -130,6 +136,32 @@ impl<'s> Statement<'s> {
         };
         self.error(Class::InvalidNumber, problem, Some(index));
         None
+    }
+
+    /// A number that may be negative, in `min..=max`, at `index`; `None`, reported, if it is none.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn signed(
+        &mut self,
+        index: usize,
+        min: i32,
+        max: i32,
+    ) -> Result<Option<i32>, Stop> {
+        let word = self.need(index)?;
+        let shown = to_display(word);
+        let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
+        let problem = if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("invalid number '{shown}'")
+        } else {
+            match word.parse::<i32>() {
+                Ok(value) if (min..=max).contains(&value) => return Ok(Some(value)),
+                Ok(_) => format!("number '{shown}' outside range [{min}, {max}]"),
+                Err(_) => format!("number '{shown}' outside integer range"),
+            }
+        };
+        self.error(Class::InvalidNumber, problem, Some(index));
+        Ok(None)
     }
 
     /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none. What

@@ -7,7 +7,9 @@ use std::net::Ipv4Addr;
 
 use super::super::diag::Class;
 use super::super::draft::{CheckDefaults, Draft, ServiceDraft};
-use super::super::model::{Forwarding, Protocol, Scheduler, TunnelChecksum, TunnelKind};
+use super::super::model::{
+    Forwarding, Protocol, Scheduler, ServicePolicy, TunnelChecksum, TunnelKind,
+};
 use super::super::source::to_display;
 use super::{Outcome, Statement, Stop};
 use crate::base::{Duration, Family};
@@ -63,13 +65,15 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         weight: 1,
         checks: CheckDefaults::default(),
         real_servers: Vec::new(),
+        inhibit: false,
+        policy: ServicePolicy::new(),
     });
     Ok(())
 }
 
 /// Runs `f` on the service that is being read. The schema calls these handlers only inside of a
 /// service, so there is one.
-fn current(draft: &mut Draft, f: impl FnOnce(&mut ServiceDraft) -> Outcome) -> Outcome {
+pub(super) fn current(draft: &mut Draft, f: impl FnOnce(&mut ServiceDraft) -> Outcome) -> Outcome {
     draft.services.last_mut().map_or(Ok(()), f)
 }
 

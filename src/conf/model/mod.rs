@@ -9,6 +9,8 @@ use std::path::PathBuf;
 mod check;
 mod global;
 pub mod plan;
+mod policy;
+mod probe;
 mod vrrp;
 
 pub use check::{
@@ -16,6 +18,11 @@ pub use check::{
     TunnelChecksum, TunnelKind, VirtualServer,
 };
 pub use global::{Global, LogStyle};
+pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
+pub use probe::{
+    BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
+    HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
+};
 pub use vrrp::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
 };

@@ -4,15 +4,14 @@
 //! `resolve`.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, RealServerDraft, ServiceDraft, TcpCheckDraft};
+use super::super::draft::{CheckDefaults, RealServerDraft, ServiceDraft};
 use super::super::model::{
-    Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
+    Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey,
     VirtualServer,
 };
-use super::Context;
+use super::{Context, probes};
 use crate::base::{Duration, Family};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
@@ -75,11 +74,14 @@ fn service(mut draft: ServiceDraft, cx: &mut Context<'_>) -> VirtualServer {
         Forwarding::Nat
     });
     let persistence = persistence(&draft);
+    let mut policy = std::mem::take(&mut draft.policy);
+    probes::one_packet(&mut policy, key, place, cx);
     let inherited = Inherited {
         key,
         forwarding,
         weight: draft.weight,
         checks: draft.checks,
+        inhibit: draft.inhibit,
     };
     let mut seen = HashSet::new();
     let mut real_servers = Vec::with_capacity(draft.real_servers.len());
@@ -98,11 +100,14 @@ fn service(mut draft: ServiceDraft, cx: &mut Context<'_>) -> VirtualServer {
             cx.report(Class::General, message, place);
         }
     }
+    probes::quorum(&mut policy, key, &real_servers, place, cx);
+    probes::unchecked(key, &real_servers, place, cx);
     VirtualServer {
         key,
         scheduler,
         persistence,
         real_servers,
+        policy,
     }
 }
 
@@ -126,6 +131,7 @@ struct Inherited {
     forwarding: Forwarding,
     weight: u32,
     checks: CheckDefaults,
+    inhibit: bool,
 }
 
 fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>) -> RealServer {
@@ -147,55 +153,18 @@ fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>
         address: draft.address,
         port,
     };
-    let checks = inherit(draft.checks, service.checks);
+    let above = probes::inherit(draft.checks, service.checks);
+    let (tcp_checks, probes) = probes::checks(draft.probes, key, above);
+    let mut policy = draft.policy;
+    if draft.inhibit.unwrap_or(service.inhibit) {
+        policy.get_or_insert_default().inhibit_on_failure = true;
+    }
     RealServer {
         key,
         weight: draft.weight.unwrap_or(service.weight),
         forwarding,
-        tcp_checks: draft
-            .tcp_checks
-            .into_iter()
-            .map(|check| tcp_check(check, key, checks))
-            .collect(),
-    }
-}
-
-/// What is set here, else what is set above.
-fn inherit(own: CheckDefaults, above: CheckDefaults) -> CheckDefaults {
-    CheckDefaults {
-        retries: own.retries.or(above.retries),
-        delay_before_retry: own.delay_before_retry.or(above.delay_before_retry),
-        delay_loop: own.delay_loop.or(above.delay_loop),
-        warmup: own.warmup.or(above.warmup),
-        connect_timeout: own.connect_timeout.or(above.connect_timeout),
-        alpha: own.alpha.or(above.alpha),
-    }
-}
-
-fn tcp_check(draft: TcpCheckDraft, server: RealServerKey, above: CheckDefaults) -> TcpCheck {
-    let checks = inherit(draft.checks, above);
-    let target = SocketAddr::new(
-        draft.connect_ip.unwrap_or(server.address),
-        draft.connect_port.unwrap_or(server.port),
-    );
-    let any = match Family::of(target.ip()) {
-        Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let bind = (draft.bind_ip.is_some() || draft.bind_port.is_some())
-        .then(|| SocketAddr::new(draft.bind_ip.unwrap_or(any), draft.bind_port.unwrap_or(0)));
-    let delay_loop = checks.delay_loop.unwrap_or(Duration::from_secs(60));
-    TcpCheck {
-        target,
-        bind,
-        bind_interface: draft.bind_interface,
-        fwmark: draft.fwmark,
-        connect_timeout: checks.connect_timeout.unwrap_or(Duration::from_secs(5)),
-        retries: checks.retries.unwrap_or(1),
-        delay_before_retry: checks.delay_before_retry.unwrap_or(Duration::from_secs(1)),
-        delay_loop,
-        warmup: checks.warmup.unwrap_or(delay_loop),
-        alpha: checks.alpha.unwrap_or(false),
-        log_all_failures: draft.log_all_failures,
+        tcp_checks,
+        probes,
+        policy,
     }
 }

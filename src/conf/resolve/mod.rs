@@ -4,6 +4,7 @@
 //! text. Driven by: `Loader::finish`.
 
 mod check;
+mod probes;
 mod vrrp;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};

@@ -5,7 +5,7 @@
 //! `schema::find`.
 
 use super::Form::{self, InactiveBlock as Block, InactiveLeaf as Leaf};
-use super::Level::{self, Global, Instance, RealServer, Root, VirtualServer};
+use super::Level::{self, Global, Instance, Root};
 
 /// Level, name and form, sorted by level and name.
 pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
@@ -217,45 +217,4 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Instance, "vmac_garp_intvl", Leaf),
     (Instance, "vmac_xmit_base", Leaf),
     (Instance, "vrf", Leaf),
-    (VirtualServer, "flag-1", Leaf),
-    (VirtualServer, "flag-2", Leaf),
-    (VirtualServer, "flag-3", Leaf),
-    (VirtualServer, "ha_suspend", Leaf),
-    (VirtualServer, "hashed", Leaf),
-    (VirtualServer, "hysteresis", Leaf),
-    (VirtualServer, "inhibit_on_failure", Leaf),
-    (VirtualServer, "ip_family", Leaf),
-    (VirtualServer, "mh-fallback", Leaf),
-    (VirtualServer, "mh-port", Leaf),
-    (VirtualServer, "omega", Leaf),
-    (VirtualServer, "ops", Leaf),
-    (VirtualServer, "persistence_engine", Leaf),
-    (VirtualServer, "quorum", Leaf),
-    (VirtualServer, "quorum_down", Leaf),
-    (VirtualServer, "quorum_up", Leaf),
-    (VirtualServer, "sh-fallback", Leaf),
-    (VirtualServer, "sh-port", Leaf),
-    (VirtualServer, "smtp_alert", Leaf),
-    (VirtualServer, "snmp_name", Leaf),
-    (VirtualServer, "sorry_server", Leaf),
-    (VirtualServer, "sorry_server_inhibit", Leaf),
-    (VirtualServer, "sorry_server_lvs_method", Leaf),
-    (VirtualServer, "virtualhost", Leaf),
-    (RealServer, "BFD_CHECK", Block),
-    (RealServer, "DNS_CHECK", Block),
-    (RealServer, "FILE_CHECK", Block),
-    (RealServer, "HTTP_GET", Block),
-    (RealServer, "MISC_CHECK", Block),
-    (RealServer, "PING_CHECK", Block),
-    (RealServer, "SMTP_CHECK", Block),
-    (RealServer, "SSL_GET", Block),
-    (RealServer, "UDP_CHECK", Block),
-    (RealServer, "inhibit_on_failure", Leaf),
-    (RealServer, "lthreshold", Leaf),
-    (RealServer, "notify_down", Leaf),
-    (RealServer, "notify_up", Leaf),
-    (RealServer, "smtp_alert", Leaf),
-    (RealServer, "snmp_name", Leaf),
-    (RealServer, "uthreshold", Leaf),
-    (RealServer, "virtualhost", Leaf),
 ];

@@ -22,11 +22,23 @@ pub(super) enum Level {
     VirtualServer,
     RealServer,
     TcpCheck,
+    HttpGet,
+    SslGet,
+    Url,
+    SslUrl,
+    SmtpCheck,
+    SmtpHost,
+    DnsCheck,
+    MiscCheck,
+    UdpCheck,
+    PingCheck,
+    FileCheck,
+    BfdCheck,
 }
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Root,
         Self::Global,
         Self::Instance,
@@ -34,6 +46,18 @@ impl Level {
         Self::VirtualServer,
         Self::RealServer,
         Self::TcpCheck,
+        Self::HttpGet,
+        Self::SslGet,
+        Self::Url,
+        Self::SslUrl,
+        Self::SmtpCheck,
+        Self::SmtpHost,
+        Self::DnsCheck,
+        Self::MiscCheck,
+        Self::UdpCheck,
+        Self::PingCheck,
+        Self::FileCheck,
+        Self::BfdCheck,
     ];
 
     /// The block as an operator calls it.
@@ -46,6 +70,42 @@ impl Level {
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::TcpCheck => "TCP_CHECK",
+            Self::HttpGet => "HTTP_GET",
+            Self::SslGet => "SSL_GET",
+            Self::Url | Self::SslUrl => "url",
+            Self::SmtpCheck => "SMTP_CHECK",
+            Self::SmtpHost => "host",
+            Self::DnsCheck => "DNS_CHECK",
+            Self::MiscCheck => "MISC_CHECK",
+            Self::UdpCheck => "UDP_CHECK",
+            Self::PingCheck => "PING_CHECK",
+            Self::FileCheck => "FILE_CHECK",
+            Self::BfdCheck => "BFD_CHECK",
+        }
+    }
+
+    /// Whether the block as a whole does nothing yet: its keyword said so, its lines need not.
+    pub(super) const fn is_pending(self) -> bool {
+        match self {
+            Self::Root
+            | Self::Global
+            | Self::Instance
+            | Self::Authentication
+            | Self::VirtualServer
+            | Self::RealServer
+            | Self::TcpCheck => false,
+            Self::HttpGet
+            | Self::SslGet
+            | Self::Url
+            | Self::SslUrl
+            | Self::SmtpCheck
+            | Self::SmtpHost
+            | Self::DnsCheck
+            | Self::MiscCheck
+            | Self::UdpCheck
+            | Self::PingCheck
+            | Self::FileCheck
+            | Self::BfdCheck => true,
         }
     }
 
@@ -59,6 +119,18 @@ impl Level {
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
+            Self::HttpGet
+            | Self::SslGet
+            | Self::Url
+            | Self::SslUrl
+            | Self::SmtpCheck
+            | Self::SmtpHost
+            | Self::DnsCheck
+            | Self::MiscCheck
+            | Self::UdpCheck
+            | Self::PingCheck
+            | Self::FileCheck
+            | Self::BfdCheck => &[],
         }
     }
 }

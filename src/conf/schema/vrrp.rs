@@ -20,7 +20,7 @@ pub(super) static ROOT: &[Keyword] = &[
         form: Form::Block {
             open: virtual_server::open,
             inner: Level::VirtualServer,
-            close: None,
+            close: Some(super::super::bind::service_policy::close),
         },
         doc: "a service of IPVS with its real servers",
     },

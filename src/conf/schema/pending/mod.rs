@@ -5,6 +5,7 @@
 //! arrives moves from here to the table of its block. Driven by: `schema::find`.
 
 mod check;
+mod probes;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -19,5 +20,17 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck => &[],
+        Level::HttpGet => probes::HTTP_GET,
+        Level::SslGet => probes::SSL_GET,
+        Level::Url => probes::URL,
+        Level::SslUrl => probes::SSL_URL,
+        Level::SmtpCheck => probes::SMTP_CHECK,
+        Level::SmtpHost => probes::SMTP_HOST,
+        Level::DnsCheck => probes::DNS_CHECK,
+        Level::MiscCheck => probes::MISC_CHECK,
+        Level::UdpCheck => probes::UDP_CHECK,
+        Level::PingCheck => probes::PING_CHECK,
+        Level::FileCheck => probes::FILE_CHECK,
+        Level::BfdCheck => probes::BFD_CHECK,
     }
 }
