@@ -14,8 +14,9 @@ use keepalived_rs::conf::diff;
 /// the configuration itself.
 const OBJECTS: [&str; 3] = ["VrrpInstance", "VirtualServer", "RealServer"];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 26] = [
+const VALUES: [&str; 28] = [
     "AuthPass",
+    "BfdInstance",
     "BfdProbe",
     "CheckScript",
     "Config",
@@ -39,6 +40,7 @@ const VALUES: [&str; 26] = [
     "SmtpProbe",
     "SorryServer",
     "TcpCheck",
+    "TlsClient",
     "UdpProbe",
     "VirtualAddress",
 ];

@@ -95,6 +95,8 @@ prop_compose! {
             global: Global { router_id },
             vrrp_instances,
             virtual_servers,
+            bfd_instances: Vec::new(),
+            tls: None,
             files: Vec::new(),
         }
     }

@@ -6,8 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::model::{
-    AuthPass, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe, InitialState, Protocol,
-    Scheduler, ServerPolicy, ServicePolicy, SmtpProbe, UdpProbe, VirtualAddress,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
+    InitialState, Protocol, Scheduler, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe,
+    VirtualAddress,
 };
 use super::reader::Place;
 use crate::base::{Duration, Family};
@@ -18,6 +19,10 @@ pub(super) struct Draft {
     pub(super) global: GlobalDraft,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
+    /// The `bfd_instance` that is being read.
+    pub(super) bfd: Option<BfdDraft>,
+    pub(super) bfd_instances: Vec<BfdInstance>,
+    pub(super) tls: Option<TlsClient>,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }
@@ -130,7 +135,7 @@ pub(super) enum KindDraft {
     Udp(UdpProbe),
     Ping,
     File(FileProbe),
-    Bfd(BfdProbe),
+    Bfd(BfdCheckDraft),
 }
 
 /// `SMTP_CHECK`
@@ -149,6 +154,36 @@ pub(super) struct MiscDraft {
     pub(super) user: Option<(String, Option<String>)>,
     pub(super) timeout: Option<Duration>,
     pub(super) dynamic: bool,
+}
+
+/// `bfd_instance`
+#[derive(Debug, Default)]
+pub(super) struct BfdDraft {
+    pub(super) name: String,
+    pub(super) source: Option<IpAddr>,
+    pub(super) neighbor: Option<IpAddr>,
+    /// The neighbor is none: nothing comes of the block.
+    pub(super) refused: bool,
+    pub(super) min_rx: Option<Duration>,
+    pub(super) min_tx: Option<Duration>,
+    pub(super) idle_tx: Option<Duration>,
+    pub(super) multiplier: Option<u8>,
+    pub(super) passive: bool,
+    pub(super) ttl: Option<u8>,
+    /// `Some(None)`: any number.
+    pub(super) max_hops: Option<Option<u8>>,
+    pub(super) multihop: Option<bool>,
+    pub(super) weight: i16,
+    pub(super) reverse: bool,
+    pub(super) audience: BfdAudience,
+}
+
+/// `BFD_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct BfdCheckDraft {
+    pub(super) probe: BfdProbe,
+    /// The session is none: nothing comes of the check.
+    pub(super) refused: bool,
 }
 
 /// What every check that connects has; all of a `TCP_CHECK`.

@@ -7,6 +7,7 @@
 //! each other (`resolve`). Driven by: `Loader::step`.
 
 pub(super) mod address;
+pub(super) mod bfd;
 pub(super) mod global;
 pub(super) mod http;
 pub(super) mod instance;

@@ -5,8 +5,10 @@
 //! in `probes`. Driven by: `bind` through the schema.
 
 use super::super::diag::Class;
-use super::super::draft::{Draft, KindDraft, MiscDraft, ProbeDraft, SmtpDraft, TcpCheckDraft};
-use super::super::model::{BfdProbe, DnsProbe, DnsType, FileProbe, Protocol, UdpProbe};
+use super::super::draft::{
+    BfdCheckDraft, Draft, KindDraft, MiscDraft, ProbeDraft, SmtpDraft, TcpCheckDraft,
+};
+use super::super::model::{DnsProbe, DnsType, FileProbe, Protocol, UdpProbe};
 use super::super::source::to_display;
 use super::real_server;
 use super::service_policy::name;
@@ -399,7 +401,7 @@ pub(in super::super) fn file_weight(draft: &mut Draft, st: &mut Statement<'_>) -
 
 /// `BFD_CHECK {`
 pub(in super::super) fn bfd_check(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
-    begin(draft, KindDraft::Bfd(BfdProbe::default()))
+    begin(draft, KindDraft::Bfd(BfdCheckDraft::default()))
 }
 
 /// The server that is being read, as keepalived writes it in front of a message.
@@ -422,33 +424,53 @@ fn owner(draft: &Draft) -> String {
 /// `}`: a check belongs to a session.
 pub(in super::super) fn close_bfd(draft: &mut Draft, st: &mut Statement<'_>) {
     let owner = owner(draft);
-    if drop_if(
-        draft,
-        |kind| matches!(kind, KindDraft::Bfd(bfd) if bfd.name.is_none()),
-    ) {
+    let mut refused = false;
+    // It only looks, so it cannot fail.
+    let _ = bfd(draft, |check| {
+        refused = check.refused;
+        Ok(())
+    });
+    let lacks = |kind: &KindDraft| matches!(kind, KindDraft::Bfd(bfd) if bfd.probe.name.is_none());
+    if drop_if(draft, lacks) && !refused {
         let message = format!("({owner}) No name has been specified for BFD_CHECKER - skipping");
         st.error(Class::General, message, None);
     }
 }
 
-/// `name SESSION`
+fn bfd(draft: &mut Draft, f: impl FnOnce(&mut BfdCheckDraft) -> Outcome) -> Outcome {
+    kind(draft, |kind| match kind {
+        KindDraft::Bfd(bfd) => f(bfd),
+        _ => Ok(()),
+    })
+}
+
+/// `name SESSION`, which stands above.
 pub(in super::super) fn bfd_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let owner = owner(draft);
-    kind(draft, |kind| {
-        let KindDraft::Bfd(bfd) = kind else {
+    let word = st.word(1).filter(|_| st.count() == 2);
+    let known = word.is_some_and(|word| draft.bfd_instances.iter().any(|bfd| bfd.name == word));
+    bfd(draft, |bfd| {
+        if bfd.refused {
             return Ok(());
-        };
-        let message = match (st.word(1), &bfd.name) {
-            (Some(word), Some(first)) => format!(
-                "({owner}) BFD_CHECK - BFD {} already specified as {first}",
-                to_display(word)
-            ),
-            (Some(word), None) if st.count() == 2 => {
-                bfd.name = Some(word.to_owned());
+        }
+        let what = match (word, &bfd.probe.name) {
+            (Some(word), Some(first)) => {
+                format!("BFD {} already specified as {first}", to_display(word))
+            }
+            (Some(word), None) if known => {
+                bfd.probe.name = Some(word.to_owned());
                 return Ok(());
             }
-            _ => format!("({owner}) BFD_CHECK - No or too many names specified - skipping checker"),
+            (Some(word), None) => {
+                bfd.refused = true;
+                format!("BFD {} not configured", to_display(word))
+            }
+            (None, _) => {
+                bfd.refused = bfd.probe.name.is_none();
+                "No or too many names specified - skipping checker".to_owned()
+            }
         };
+        let message = format!("({owner}) BFD_CHECK - {what}");
         st.error(Class::General, message, Some(0));
         Ok(())
     })

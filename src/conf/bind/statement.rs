@@ -209,6 +209,50 @@ impl<'s> Statement<'s> {
         Ok(None)
     }
 
+    /// Milliseconds with up to three decimals in `min..=max` at `index`; `None`, reported, if they
+    /// are none. What follows a number is reported, and the number used nevertheless.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn milliseconds(
+        &mut self,
+        index: usize,
+        min: u32,
+        max: u32,
+    ) -> Result<Option<Duration>, Stop> {
+        let word = self.need(index)?;
+        let shown = to_display(word);
+        let fraction = word.split_once('.').map_or("", |(_, fraction)| fraction);
+        let (value, problem) = match parse_seconds(word) {
+            Seconds::Good(value) | Seconds::Rounded(value) => {
+                let long = fraction.len() > 3;
+                let problem = long.then(|| format!("number '{shown}' has too many decimal places"));
+                (value, problem)
+            }
+            Seconds::Junk(value) => (value, Some(format!("invalid number '{shown}'"))),
+            Seconds::Negative => {
+                let message = format!("negative number '{shown}'");
+                self.error(Class::InvalidNumber, message, Some(index));
+                return Ok(None);
+            }
+            Seconds::Huge => (Duration::MAX, None),
+        };
+        let reported = problem.is_some();
+        if let Some(problem) = problem {
+            self.error(Class::InvalidNumber, problem, Some(index));
+        }
+        let bound = |bound: u32| Duration::from_secs(u64::from(bound));
+        if (bound(min)..=bound(max)).contains(&value) {
+            // It was read as if a millisecond were a second.
+            return Ok(Some(value / 1000));
+        }
+        if !reported {
+            let message = format!("number '{shown}' outside range [{min}.000, {max}.000]");
+            self.error(Class::InvalidNumber, message, Some(index));
+        }
+        Ok(None)
+    }
+
     /// `true`, `on`, `yes`, `false`, `off`, `no` at `index`; nothing there means true.
     pub(in super::super) fn boolean(&mut self, index: usize) -> Option<bool> {
         match self.word(index) {

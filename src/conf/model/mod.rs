@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+mod bfd;
 mod check;
 mod global;
 pub mod plan;
@@ -13,6 +14,7 @@ mod policy;
 mod probe;
 mod vrrp;
 
+pub use bfd::{BfdAudience, BfdInstance, TlsClient};
 pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
@@ -36,6 +38,10 @@ pub struct Config {
     pub vrrp_instances: Vec<VrrpInstance>,
     /// The virtual servers in the order of the file.
     pub virtual_servers: Vec<VirtualServer>,
+    /// The `bfd_instance` blocks; no domain carries them out yet.
+    pub bfd_instances: Vec<BfdInstance>,
+    /// `SSL`; no check uses it yet.
+    pub tls: Option<TlsClient>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

@@ -47,6 +47,8 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         },
         vrrp_instances,
         virtual_servers: check::services(draft.services, cx),
+        bfd_instances: draft.bfd_instances,
+        tls: draft.tls,
         files: Vec::new(),
     }
 }

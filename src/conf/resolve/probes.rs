@@ -98,7 +98,7 @@ fn probe(
         KindDraft::Udp(probe) => ProbeKind::Udp(probe),
         KindDraft::Ping => ProbeKind::Ping,
         KindDraft::File(probe) => ProbeKind::File(probe),
-        KindDraft::Bfd(probe) => ProbeKind::Bfd(probe),
+        KindDraft::Bfd(bfd) => ProbeKind::Bfd(bfd.probe),
     };
     probes.push(Probe {
         connect: connect(draft, server, above),

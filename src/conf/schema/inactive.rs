@@ -9,8 +9,6 @@ use super::Level::{self, Global, Instance, Root};
 
 /// Level, name and form, sorted by level and name.
 pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
-    (Root, "SSL", Block),
-    (Root, "bfd_instance", Block),
     (Root, "child_wait_time", Leaf),
     (Root, "garp_group", Block),
     (Root, "instance", Leaf),

@@ -34,11 +34,13 @@ pub(super) enum Level {
     PingCheck,
     FileCheck,
     BfdCheck,
+    BfdInstance,
+    Ssl,
 }
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Root,
         Self::Global,
         Self::Instance,
@@ -58,6 +60,8 @@ impl Level {
         Self::PingCheck,
         Self::FileCheck,
         Self::BfdCheck,
+        Self::BfdInstance,
+        Self::Ssl,
     ];
 
     /// The block as an operator calls it.
@@ -81,6 +85,8 @@ impl Level {
             Self::PingCheck => "PING_CHECK",
             Self::FileCheck => "FILE_CHECK",
             Self::BfdCheck => "BFD_CHECK",
+            Self::BfdInstance => "bfd_instance",
+            Self::Ssl => "SSL",
         }
     }
 
@@ -105,7 +111,9 @@ impl Level {
             | Self::UdpCheck
             | Self::PingCheck
             | Self::FileCheck
-            | Self::BfdCheck => true,
+            | Self::BfdCheck
+            | Self::BfdInstance
+            | Self::Ssl => true,
         }
     }
 
@@ -130,7 +138,9 @@ impl Level {
             | Self::UdpCheck
             | Self::PingCheck
             | Self::FileCheck
-            | Self::BfdCheck => &[],
+            | Self::BfdCheck
+            | Self::BfdInstance
+            | Self::Ssl => &[],
         }
     }
 }

@@ -4,6 +4,7 @@
 //! influence on the verdict of a config test, which is keepalived's. A keyword whose function
 //! arrives moves from here to the table of its block. Driven by: `schema::find`.
 
+mod bfd;
 mod check;
 mod probes;
 mod vrrp;
@@ -32,5 +33,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::PingCheck => probes::PING_CHECK,
         Level::FileCheck => probes::FILE_CHECK,
         Level::BfdCheck => probes::BFD_CHECK,
+        Level::BfdInstance => bfd::BFD_INSTANCE,
+        Level::Ssl => bfd::SSL,
     }
 }

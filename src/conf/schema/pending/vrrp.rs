@@ -2,9 +2,25 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::Keyword;
+use super::super::super::bind::bfd;
+use super::super::{Keyword, Level};
 
-pub(super) static ROOT: &[Keyword] = &[];
+pub(super) static ROOT: &[Keyword] = &[
+    Keyword::block(
+        "SSL",
+        bfd::ssl,
+        Level::Ssl,
+        None,
+        "what SSL_GET shows of itself",
+    ),
+    Keyword::block(
+        "bfd_instance",
+        bfd::open,
+        Level::BfdInstance,
+        Some(bfd::close),
+        "a BFD session",
+    ),
+];
 
 pub(super) static GLOBAL: &[Keyword] = &[];
 
