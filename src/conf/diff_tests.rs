@@ -9,6 +9,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::base::{Duration, Family};
 use crate::conf::model::ServicePolicy;
+use crate::conf::model::options::Pending;
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -97,6 +98,7 @@ prop_compose! {
             virtual_servers,
             bfd_instances: Vec::new(),
             tls: None,
+            pending: Pending::default(),
             files: Vec::new(),
         }
     }

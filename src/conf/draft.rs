@@ -3,14 +3,17 @@
 //! Owns: one field for each setting, `None` until the file sets it, and where each object began.
 //! Never does: fill in defaults (`resolve` does). Driven by: the handlers in `bind`.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::model::options::{InstanceOptions, Pending, Script, Version};
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
     InitialState, Protocol, Scheduler, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe,
     VirtualAddress,
 };
 use super::reader::Place;
+use super::source::Program;
 use crate::base::{Duration, Family};
 
 /// Everything that was said.
@@ -23,6 +26,10 @@ pub(super) struct Draft {
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
     pub(super) tls: Option<TlsClient>,
+    pub(super) pending: Pending,
+    pub(super) scripts: ScriptRules,
+    /// Where each of the sync groups began.
+    pub(super) group_places: Vec<Place>,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }
@@ -38,11 +45,30 @@ pub(super) struct GarpDraft {
     pub(super) lower_priority_delay: Option<Duration>,
 }
 
+/// What is said of scripts as a whole, and those that are no part of another object.
+#[derive(Debug, Default)]
+pub(super) struct ScriptRules {
+    /// `enable_script_security`
+    pub(super) secure: bool,
+    /// `script_user`
+    pub(super) user: Option<String>,
+    /// `startup_script`, `shutdown_script`
+    pub(super) daemon: Vec<Script>,
+    /// What the host says of the programs that are named.
+    pub(super) programs: BTreeMap<String, Program>,
+    /// Scripts of notify FIFOs.
+    pub(super) fifo: Vec<Script>,
+}
+
 /// `global_defs`
 #[derive(Debug, Default)]
 pub(super) struct GlobalDraft {
     pub(super) router_id: Option<String>,
     pub(super) garp: GarpDraft,
+    /// `vrrp_version`
+    pub(super) version: Version,
+    /// `vrrp_strict`
+    pub(super) strict: bool,
 }
 
 /// `vrrp_instance`
@@ -62,6 +88,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpDraft,
+    pub(super) options: InstanceOptions,
 }
 
 /// `auth_type`

@@ -11,12 +11,18 @@ pub(super) mod bfd;
 pub(super) mod global;
 pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod options;
 pub(super) mod other_probes;
 pub(super) mod probes;
 pub(super) mod real_server;
+pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
+pub(super) mod settings;
 mod statement;
+pub(super) mod sync_group;
+pub(super) mod tracker;
+pub(super) mod tracking;
 pub(super) mod virtual_server;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 mod bfd;
 mod check;
 mod global;
+pub mod options;
 pub mod plan;
 mod policy;
 mod probe;
@@ -42,6 +43,8 @@ pub struct Config {
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`; no check uses it yet.
     pub tls: Option<TlsClient>,
+    /// What nothing acts on yet.
+    pub pending: options::Pending,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

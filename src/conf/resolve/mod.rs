@@ -4,8 +4,13 @@
 //! text. Driven by: `Loader::finish`.
 
 mod check;
+mod groups;
+mod options;
 mod probes;
+mod scripts;
 mod vrrp;
+
+use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
@@ -40,7 +45,12 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         cx.diagnostics
             .push(finding.consequence(Consequence::RefuseStart(2)));
     }
-    let vrrp_instances = vrrp::instances(draft.instances, draft.global.garp, cx);
+    let names = draft.instances.iter().map(|instance| instance.name.clone());
+    let names: BTreeSet<String> = names.collect();
+    let mut pending = draft.pending;
+    pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
+    let vrrp_instances = vrrp::instances(draft.instances, &draft.global, &mut pending, cx);
+    scripts::check(&draft.scripts, &mut pending, cx);
     Config {
         global: Global {
             router_id: draft.global.router_id,
@@ -49,6 +59,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         virtual_servers: check::services(draft.services, cx),
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
+        pending,
         files: Vec::new(),
     }
 }

@@ -19,6 +19,10 @@ pub(super) enum Level {
     Global,
     Instance,
     Authentication,
+    SyncGroup,
+    TrackScript,
+    TrackProcess,
+    TrackFile,
     VirtualServer,
     RealServer,
     TcpCheck,
@@ -40,11 +44,15 @@ pub(super) enum Level {
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Root,
         Self::Global,
         Self::Instance,
         Self::Authentication,
+        Self::SyncGroup,
+        Self::TrackScript,
+        Self::TrackProcess,
+        Self::TrackFile,
         Self::VirtualServer,
         Self::RealServer,
         Self::TcpCheck,
@@ -71,6 +79,10 @@ impl Level {
             Self::Global => "global_defs",
             Self::Instance => "vrrp_instance",
             Self::Authentication => "authentication",
+            Self::SyncGroup => "vrrp_sync_group",
+            Self::TrackScript => "vrrp_script",
+            Self::TrackProcess => "vrrp_track_process",
+            Self::TrackFile => "track_file",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::TcpCheck => "TCP_CHECK",
@@ -100,7 +112,11 @@ impl Level {
             | Self::VirtualServer
             | Self::RealServer
             | Self::TcpCheck => false,
-            Self::HttpGet
+            Self::SyncGroup
+            | Self::TrackScript
+            | Self::TrackProcess
+            | Self::TrackFile
+            | Self::HttpGet
             | Self::SslGet
             | Self::Url
             | Self::SslUrl
@@ -124,6 +140,7 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
+            Self::SyncGroup | Self::TrackScript | Self::TrackProcess | Self::TrackFile => &[],
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
