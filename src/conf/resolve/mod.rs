@@ -50,7 +50,10 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     let mut pending = draft.pending;
     pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
     let vrrp_instances = vrrp::instances(draft.instances, &draft.global, &mut pending, cx);
-    scripts::check(&draft.scripts, &mut pending, cx);
+    // Without its interfaces keepalived does not come as far as the scripts.
+    if !draft.missing_interface {
+        scripts::check(&draft.scripts, &mut pending, cx);
+    }
     Config {
         global: Global {
             router_id: draft.global.router_id,
