@@ -14,7 +14,7 @@ use keepalived_rs::conf::diff;
 /// the configuration itself.
 const OBJECTS: [&str; 3] = ["VrrpInstance", "VirtualServer", "RealServer"];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 28] = [
+const VALUES: [&str; 30] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
@@ -27,6 +27,7 @@ const VALUES: [&str; 28] = [
     "HttpProbe",
     "HttpRegex",
     "HttpUrl",
+    "IndirectService",
     "InstanceKey",
     "MiscProbe",
     "Persistence",
@@ -34,6 +35,7 @@ const VALUES: [&str; 28] = [
     "Probe",
     "RealServerKey",
     "Scope",
+    "ServerGroup",
     "ServerPolicy",
     "ServiceKey",
     "ServicePolicy",

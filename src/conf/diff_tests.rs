@@ -96,6 +96,8 @@ prop_compose! {
             global: Global { router_id },
             vrrp_instances,
             virtual_servers,
+            indirect_services: Vec::new(),
+            server_groups: Vec::new(),
             bfd_instances: Vec::new(),
             tls: None,
             pending: Pending::default(),

@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::model::options::{InstanceOptions, Pending, Script, Version};
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
-    InitialState, Protocol, Scheduler, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe,
-    VirtualAddress,
+    IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
+    SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
 use super::source::Program;
@@ -22,6 +22,7 @@ pub(super) struct Draft {
     pub(super) global: GlobalDraft,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
+    pub(super) groups: Vec<ServerGroup>,
     /// The `bfd_instance` that is being read.
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
@@ -115,8 +116,7 @@ pub(super) struct CheckDefaults {
 #[derive(Debug)]
 pub(super) struct ServiceDraft {
     pub(super) place: Place,
-    pub(super) address: IpAddr,
-    pub(super) port: u16,
+    pub(super) target: Target,
     pub(super) protocol: Option<Protocol>,
     pub(super) scheduler: Option<Scheduler>,
     pub(super) forwarding: Option<Forwarding>,
@@ -128,6 +128,49 @@ pub(super) struct ServiceDraft {
     /// `inhibit_on_failure` of servers that do not say.
     pub(super) inhibit: bool,
     pub(super) policy: ServicePolicy,
+}
+
+/// What a service is for.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// An address and port; port 0 takes all.
+    Address(IpAddr, u16),
+    /// A mark or a group.
+    Indirect(IndirectTarget),
+}
+
+impl ServiceDraft {
+    /// The family of its packets, as far as it is known.
+    pub(super) fn family(&self) -> Option<Family> {
+        match self.target {
+            Target::Address(address, _) => Some(Family::of(address)),
+            Target::Indirect(_) => self.policy.family.or_else(|| {
+                let first = self.real_servers.first()?;
+                let tunnel = matches!(first.forwarding, Some(Forwarding::Tun(_)));
+                (!tunnel).then(|| Family::of(first.address))
+            }),
+        }
+    }
+
+    /// Its port; 0 if it has none of its own.
+    pub(super) const fn port(&self) -> u16 {
+        match self.target {
+            Target::Address(_, port) => port,
+            Target::Indirect(_) => 0,
+        }
+    }
+
+    /// As keepalived calls it in messages.
+    pub(super) fn label(&self) -> String {
+        match &self.target {
+            Target::Address(address, port) => format!(
+                "[{address}]:{}:{port}",
+                self.protocol.map_or("none", Protocol::name)
+            ),
+            Target::Indirect(IndirectTarget::Fwmark(mark)) => format!("FWM {mark}"),
+            Target::Indirect(IndirectTarget::Group(name)) => format!("[{name}]:0"),
+        }
+    }
 }
 
 /// `real_server`

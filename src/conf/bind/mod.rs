@@ -9,6 +9,7 @@
 pub(super) mod address;
 pub(super) mod bfd;
 pub(super) mod global;
+pub(super) mod group;
 pub(super) mod http;
 pub(super) mod instance;
 pub(super) mod options;
@@ -51,7 +52,11 @@ enum Frame {
         opened: Option<Opened>,
     },
     /// Of values.
-    Values { line: Handler, opened: Opened },
+    Values {
+        line: Handler,
+        close: Close,
+        opened: Opened,
+    },
     /// Skipped whole; how many blocks are open in it.
     Skip { depth: usize },
 }
@@ -73,6 +78,7 @@ enum Pending {
     },
     Values {
         line: Handler,
+        close: Close,
         opened: Opened,
     },
     Skip,
@@ -172,7 +178,15 @@ impl Binder {
                 close,
                 opened: Some(opened),
             }),
-            Pending::Values { line, opened } => self.frames.push(Frame::Values { line, opened }),
+            Pending::Values {
+                line,
+                close,
+                opened,
+            } => self.frames.push(Frame::Values {
+                line,
+                close,
+                opened,
+            }),
             Pending::Skip => self.frames.push(Frame::Skip { depth: 1 }),
             Pending::None => {
                 if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
@@ -229,7 +243,11 @@ impl Binder {
                     opened: Some(opened),
                 });
             }
-            Pending::Values { line, opened } => {
+            Pending::Values {
+                line,
+                close,
+                opened,
+            } => {
                 let finding = st
                     .finding(Class::Advice, MISSING_OPEN, None)
                     .note(
@@ -238,7 +256,11 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Values { line, opened });
+                self.frames.push(Frame::Values {
+                    line,
+                    close,
+                    opened,
+                });
             }
         }
     }
@@ -259,16 +281,16 @@ impl Binder {
         let outermost = self.frames.len() <= 1;
         match self.frames.last_mut() {
             Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
-            Some(Frame::Skip { .. } | Frame::Values { .. }) => {
+            Some(Frame::Skip { .. }) => {
                 self.frames.pop();
             }
-            Some(Frame::Keywords { close, .. }) if !outermost => {
+            Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
                 }
                 self.frames.pop();
             }
-            Some(Frame::Keywords { .. }) | None => {
+            Some(Frame::Values { .. } | Frame::Keywords { .. }) | None => {
                 let finding = st
                     .finding(Class::UnknownKeyword, "Unknown keyword '}'", Some(0))
                     .consequence(Consequence::KeepRunning);
@@ -308,9 +330,22 @@ impl Binder {
                 };
                 self.outcome(open, st, pending)
             }
+            Some(Form::NamedValues { open, line, close }) => {
+                let opened = Opened {
+                    name: st.whole(),
+                    mark: st.mark(0),
+                };
+                let pending = Pending::Values {
+                    line,
+                    close,
+                    opened,
+                };
+                self.outcome(open, st, pending)
+            }
             Some(Form::Values { line }) => {
                 self.pending = Pending::Values {
                     line,
+                    close: None,
                     opened: Opened {
                         name: st.whole(),
                         mark: st.mark(0),

@@ -417,7 +417,7 @@ fn owner(draft: &Draft) -> String {
         "[{}]:{}:{}",
         server.address,
         service.protocol.map_or("none", Protocol::name),
-        server.port.unwrap_or(service.port)
+        server.port.unwrap_or(service.port())
     )
 }
 

@@ -54,7 +54,9 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
     let Some(service) = draft.services.last_mut() else {
         return;
     };
-    let family = Family::of(service.address);
+    let Some(family) = service.family() else {
+        return;
+    };
     if let Some(server) = service.real_servers.last() {
         let tunnel = matches!(server.forwarding, Some(Forwarding::Tun(_)));
         if Family::of(server.address) != family && !tunnel {

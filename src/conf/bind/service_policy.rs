@@ -21,7 +21,9 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
     let Some(service) = draft.services.last_mut() else {
         return;
     };
-    let family = Family::of(service.address);
+    let Some(family) = service.family() else {
+        return;
+    };
     if let Some(sorry) = &service.policy.sorry_server
         && Family::of(sorry.address) != family
     {
@@ -124,7 +126,7 @@ pub(in super::super) fn ip_family(draft: &mut Draft, st: &mut Statement<'_>) -> 
         }
     };
     current(draft, |service| {
-        if family == Family::of(service.address) {
+        if service.family().is_none_or(|is| is == family) {
             service.policy.family = Some(family);
         } else {
             let message =

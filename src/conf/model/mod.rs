@@ -9,6 +9,7 @@ use std::path::PathBuf;
 mod bfd;
 mod check;
 mod global;
+mod indirect;
 pub mod options;
 pub mod plan;
 mod policy;
@@ -21,6 +22,7 @@ pub use check::{
     TunnelChecksum, TunnelKind, VirtualServer,
 };
 pub use global::{Global, LogStyle};
+pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
     BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
@@ -39,6 +41,10 @@ pub struct Config {
     pub vrrp_instances: Vec<VrrpInstance>,
     /// The virtual servers in the order of the file.
     pub virtual_servers: Vec<VirtualServer>,
+    /// Services by mark or group; no domain carries them out yet.
+    pub indirect_services: Vec<IndirectService>,
+    /// The `virtual_server_group` blocks.
+    pub server_groups: Vec<ServerGroup>,
     /// The `bfd_instance` blocks; no domain carries them out yet.
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`; no check uses it yet.

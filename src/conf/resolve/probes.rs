@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::super::diag::Class;
 use super::super::draft::{CheckDefaults, KindDraft, MiscDraft, ProbeDraft, TcpCheckDraft};
 use super::super::model::{
-    CheckScript, MiscProbe, Probe, ProbeKind, Protocol, RealServer, RealServerKey, ServiceKey,
-    ServicePolicy, TcpCheck,
+    CheckScript, MiscProbe, Probe, ProbeKind, Protocol, RealServer, RealServerKey, ServicePolicy,
+    TcpCheck,
 };
 use super::super::reader::Place;
 use super::Context;
@@ -154,13 +154,13 @@ fn connect(draft: TcpCheckDraft, server: RealServerKey, above: CheckDefaults) ->
 /// One-packet scheduling is for UDP.
 pub(super) fn one_packet(
     policy: &mut ServicePolicy,
-    key: ServiceKey,
+    (label, protocol): (&str, Option<Protocol>),
     place: Place,
     cx: &mut Context<'_>,
 ) {
-    if policy.one_packet && key.protocol != Protocol::Udp {
+    if policy.one_packet && protocol.is_some_and(|protocol| protocol != Protocol::Udp) {
         let message =
-            format!("Virtual server {key}: one packet scheduling requires UDP - resetting");
+            format!("Virtual server {label}: one packet scheduling requires UDP - resetting");
         cx.report(Class::General, message, place);
         policy.one_packet = false;
     }
@@ -169,7 +169,7 @@ pub(super) fn one_packet(
 /// A quorum that the servers can reach, and a hysteresis below it.
 pub(super) fn quorum(
     policy: &mut ServicePolicy,
-    key: ServiceKey,
+    label: &str,
     servers: &[RealServer],
     place: Place,
     cx: &mut Context<'_>,
@@ -177,7 +177,7 @@ pub(super) fn quorum(
     let total: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
     if u64::from(policy.quorum) > total {
         let message = format!(
-            "Warning - quorum {} for {key} exceeds total weight of real servers {total}, reducing \
+            "Warning - quorum {} for {label} exceeds total weight of real servers {total}, reducing \
              quorum to {total}",
             policy.quorum
         );
@@ -187,7 +187,7 @@ pub(super) fn quorum(
     if policy.hysteresis > 0 && policy.hysteresis >= policy.quorum {
         let below = policy.quorum.saturating_sub(1);
         let message = format!(
-            "Virtual server {key}: hysteresis {} >= quorum {}; setting hysteresis to {below}",
+            "Virtual server {label}: hysteresis {} >= quorum {}; setting hysteresis to {below}",
             policy.hysteresis, policy.quorum
         );
         cx.report(Class::General, message, place);
@@ -196,19 +196,14 @@ pub(super) fn quorum(
 }
 
 /// Says of how many servers nobody looks after the health, for their checks do nothing yet.
-pub(super) fn unchecked(
-    key: ServiceKey,
-    servers: &[RealServer],
-    place: Place,
-    cx: &mut Context<'_>,
-) {
+pub(super) fn unchecked(label: &str, servers: &[RealServer], place: Place, cx: &mut Context<'_>) {
     let count = servers
         .iter()
         .filter(|server| server.tcp_checks.is_empty() && !server.probes.is_empty())
         .count();
     if count > 0 {
         let message = format!(
-            "Virtual server {key}: real servers without a check that is active in this version: \
+            "Virtual server {label}: real servers without a check that is active in this version: \
              {count}; they count as up whatever happens to them"
         );
         cx.report(Class::Advice, message, place);

@@ -23,7 +23,6 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Root, "static_rules", Block),
     (Root, "track_group", Block),
     (Root, "use_pid_dir", Leaf),
-    (Root, "virtual_server_group", Block),
     (Global, "bfd_cpu_affinity", Leaf),
     (Global, "bfd_no_swap", Leaf),
     (Global, "bfd_priority", Leaf),

@@ -175,6 +175,12 @@ pub(super) enum Form {
     },
     /// A block whose lines are values.
     Values { line: Handler },
+    /// A block whose lines are values, with something to do at its ends.
+    NamedValues {
+        open: Handler,
+        line: Handler,
+        close: Close,
+    },
     /// Only words; keepalived knows it, this version does nothing with it.
     InactiveLeaf,
     /// A block; keepalived knows it, this version skips it whole.

@@ -2,8 +2,8 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, options, settings, sync_group, tracker};
-use super::super::{Keyword, Level};
+use super::super::super::bind::{bfd, group, options, settings, sync_group, tracker};
+use super::super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
     Keyword::block(
@@ -27,6 +27,15 @@ pub(super) static ROOT: &[Keyword] = &[
         Some(tracker::file_close),
         "a file whose value changes priorities",
     ),
+    Keyword {
+        name: "virtual_server_group",
+        form: Form::NamedValues {
+            open: group::open,
+            line: group::entry,
+            close: Some(group::close),
+        },
+        doc: "addresses and marks that share servers",
+    },
     Keyword::block(
         "vrrp_script",
         tracker::script_open,
