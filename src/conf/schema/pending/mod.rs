@@ -6,6 +6,7 @@
 
 mod bfd;
 mod check;
+mod global;
 mod probes;
 mod vrrp;
 
@@ -15,7 +16,7 @@ use super::{Keyword, Level};
 pub(super) const fn table(level: Level) -> &'static [Keyword] {
     match level {
         Level::Root => vrrp::ROOT,
-        Level::Global => vrrp::GLOBAL,
+        Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
         Level::Authentication => &[],
         Level::SyncGroup => vrrp::SYNC_GROUP,

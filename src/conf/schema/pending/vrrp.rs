@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, group, options, settings, sync_group, tracker};
+use super::super::super::bind::{bfd, daemon, group, options, sync_group, tracker};
 use super::super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -20,12 +20,47 @@ pub(super) static ROOT: &[Keyword] = &[
         Some(bfd::close),
         "a BFD session",
     ),
+    Keyword::leaf(
+        "child_wait_time",
+        daemon::setting,
+        "how long parent waits for children at shutdown before SIGKILL",
+    ),
+    Keyword::leaf(
+        "instance",
+        daemon::setting,
+        "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
+    ),
+    Keyword::leaf(
+        "linkbeat_use_polling",
+        daemon::setting,
+        "use link polling (MII/ethtool/ioctl) instead of netlink for link state of all interfaces",
+    ),
+    Keyword::leaf(
+        "namespace_with_ipsets",
+        daemon::setting,
+        "declare that ipsets work inside the namespace",
+    ),
+    Keyword::leaf(
+        "net_namespace",
+        daemon::setting,
+        "run in this network namespace; forces pid dir; changing it needs restart",
+    ),
+    Keyword::leaf(
+        "net_namespace_ipvs",
+        daemon::setting,
+        "namespace for IPVS handling; changing it needs restart",
+    ),
     Keyword::block(
         "track_file",
         tracker::file_open,
         Level::TrackFile,
         Some(tracker::file_close),
         "a file whose value changes priorities",
+    ),
+    Keyword::leaf(
+        "use_pid_dir",
+        daemon::setting,
+        "place pid files under RUN/keepalived/",
     ),
     Keyword {
         name: "virtual_server_group",
@@ -63,41 +98,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Level::TrackProcess,
         Some(tracker::process_close),
         "a process whose presence changes priorities",
-    ),
-];
-
-pub(super) static GLOBAL: &[Keyword] = &[
-    Keyword::leaf(
-        "enable_script_security",
-        settings::script_security,
-        "scripts that others can change do not run",
-    ),
-    Keyword::leaf(
-        "notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO",
-    ),
-    Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
-    Keyword::leaf(
-        "shutdown_script",
-        settings::daemon_script,
-        "runs when the daemon stops",
-    ),
-    Keyword::leaf(
-        "startup_script",
-        settings::daemon_script,
-        "runs when the daemon starts",
-    ),
-    Keyword::leaf(
-        "vrrp_notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO of VRRP",
-    ),
-    Keyword::leaf("vrrp_strict", settings::strict, "nothing beyond the RFC"),
-    Keyword::leaf(
-        "vrrp_version",
-        settings::version,
-        "version of instances that name none",
     ),
 ];
 
