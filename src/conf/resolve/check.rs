@@ -110,6 +110,15 @@ fn service(
         }
         Forwarding::Nat
     });
+    if let (Target::Indirect(IndirectTarget::Fwmark(_)), Some(sorry)) =
+        (&draft.target, &mut draft.policy.sorry_server)
+        && sorry.forwarding.unwrap_or(forwarding) != Forwarding::Nat
+        && sorry.port.take().is_some()
+    {
+        let message =
+            format!("WARNING - virtual server {label}, sorry server has port specified - clearing");
+        cx.report(Class::General, message, place);
+    }
     let persistence = persistence(&draft);
     let mut policy = std::mem::take(&mut draft.policy);
     probes::one_packet(&mut policy, (&label, draft.protocol), place, cx);
