@@ -79,7 +79,9 @@ fn takes(keyword: &str) -> Takes {
         "tmp_config_directory" => Takes::Word("tmp_config_directory missing directory name"),
         "instance" | "net_namespace" => Takes::Word("{k} name missing - ignoring"),
         "config_save_dir" | "vmac_prefix" | "vmac_addr_prefix" => Takes::Needed,
-        "reload_file" | "nftables" | "nftables_ipvs" | "net_namespace_ipvs" => Takes::Optional,
+        "smtp_helo_name" | "reload_file" | "nftables" | "nftables_ipvs" | "net_namespace_ipvs" => {
+            Takes::Optional
+        }
         "startup_script_timeout" | "shutdown_script_timeout" => Takes::Number(1, 1000, RANGE),
         "vrrp_priority" => Takes::Number(-20, 19, "Invalid vrrp process priority specified"),
         "checker_priority" => Takes::Number(-20, 19, "Invalid checker process priority specified"),

@@ -94,6 +94,10 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
 }
 
 fn strict(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
+    let owner = draft.priority.is_none_or(|priority| priority == 255);
+    if draft.state == Some(InitialState::Master) && !owner {
+        messages.push("State MASTER must match being address owner".to_owned());
+    }
     let options = &mut draft.options;
     if options.down_timer_adverts.is_some_and(|count| count != 3) {
         messages.push("down_timer_adverts is incompatible with strict mode - resetting".to_owned());

@@ -31,7 +31,6 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Global, "lvs_timeouts", Leaf),
     (Global, "max_auto_priority", Leaf),
     (Global, "reload_check_config", Leaf),
-    (Global, "smtp_helo_name", Leaf),
     (Global, "snmp_rs_stats_update_interval", Leaf),
     (Global, "snmp_vs_stats_update_interval", Leaf),
     (Global, "state_dump_file", Leaf),

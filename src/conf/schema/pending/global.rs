@@ -249,6 +249,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::smtp_timeout,
         "mail connect timeout",
     ),
+    Keyword::leaf(
+        "smtp_helo_name",
+        daemon::setting,
+        "HELO argument for alerts",
+    ),
     Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
     Keyword::leaf("snmp_socket", daemon::setting, "AgentX master address"),
     Keyword::leaf(
