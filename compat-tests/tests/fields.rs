@@ -14,18 +14,36 @@ use keepalived_rs::conf::diff;
 /// the configuration itself.
 const OBJECTS: [&str; 3] = ["VrrpInstance", "VirtualServer", "RealServer"];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 12] = [
+const VALUES: [&str; 30] = [
     "AuthPass",
+    "BfdInstance",
+    "BfdProbe",
+    "CheckScript",
     "Config",
+    "DnsProbe",
+    "FileProbe",
     "Garp",
     "Global",
+    "HttpProbe",
+    "HttpRegex",
+    "HttpUrl",
+    "IndirectService",
     "InstanceKey",
+    "MiscProbe",
     "Persistence",
     "Priority",
+    "Probe",
     "RealServerKey",
     "Scope",
+    "ServerGroup",
+    "ServerPolicy",
     "ServiceKey",
+    "ServicePolicy",
+    "SmtpProbe",
+    "SorryServer",
     "TcpCheck",
+    "TlsClient",
+    "UdpProbe",
     "VirtualAddress",
 ];
 
@@ -58,7 +76,10 @@ fn model() -> Vec<(String, Vec<String>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path.file_name().unwrap() != "plan.rs" {
+        // The steps themselves, and settings on which no domain acts, so that no change of theirs
+        // reaches anything.
+        let name = path.file_name().unwrap();
+        if name != "plan.rs" && name != "options.rs" {
             all.extend(structs(&fs::read_to_string(path).unwrap()));
         }
     }

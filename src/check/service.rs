@@ -180,6 +180,7 @@ fn without_servers(config: &VirtualServer) -> VirtualServer {
         scheduler: config.scheduler,
         persistence: config.persistence,
         real_servers: Vec::new(),
+        policy: config.policy.clone(),
     }
 }
 

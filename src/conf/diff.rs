@@ -81,6 +81,7 @@ static SERVICE: &[Row<VirtualServer>] = &[
     Row::live("real_servers", |old, new| {
         old.real_servers != new.real_servers
     }),
+    Row::live("policy", |old, new| old.policy != new.policy),
 ];
 
 /// A server is edited in place; its checks begin anew only if one of them differs.
@@ -89,6 +90,8 @@ static REAL_SERVER: &[Row<RealServer>] = &[
     Row::live("weight", |old, new| old.weight != new.weight),
     Row::live("forwarding", |old, new| old.forwarding != new.forwarding),
     Row::rearm("tcp_checks", |old, new| old.tcp_checks != new.tcp_checks),
+    Row::rearm("probes", |old, new| old.probes != new.probes),
+    Row::live("policy", |old, new| old.policy != new.policy),
 ];
 
 /// How far the differences of two objects reach: the furthest of their fields.

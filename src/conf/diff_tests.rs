@@ -8,6 +8,8 @@ use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::base::{Duration, Family};
+use crate::conf::model::ServicePolicy;
+use crate::conf::model::options::Pending;
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -65,6 +67,7 @@ prop_compose! {
             },
             scheduler: if wrr { Scheduler::Wrr } else { Scheduler::Rr },
             persistence: None,
+            policy: ServicePolicy::new(),
             real_servers: servers
                 .into_iter()
                 .map(|(last, weight)| RealServer {
@@ -75,6 +78,8 @@ prop_compose! {
                     weight,
                     forwarding: Forwarding::Dr,
                     tcp_checks: Vec::new(),
+                    probes: Vec::new(),
+                    policy: None,
                 })
                 .collect(),
         }
@@ -91,6 +96,11 @@ prop_compose! {
             global: Global { router_id },
             vrrp_instances,
             virtual_servers,
+            indirect_services: Vec::new(),
+            server_groups: Vec::new(),
+            bfd_instances: Vec::new(),
+            tls: None,
+            pending: Pending::default(),
             files: Vec::new(),
         }
     }

@@ -3,10 +3,17 @@
 //! Owns: one field for each setting, `None` until the file sets it, and where each object began.
 //! Never does: fill in defaults (`resolve` does). Driven by: the handlers in `bind`.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::{AuthPass, Forwarding, InitialState, Protocol, Scheduler, VirtualAddress};
+use super::model::options::{InstanceOptions, Pending, Script, Version};
+use super::model::{
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
+    IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
+    SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
+};
 use super::reader::Place;
+use super::source::Program;
 use crate::base::{Duration, Family};
 
 /// Everything that was said.
@@ -15,6 +22,15 @@ pub(super) struct Draft {
     pub(super) global: GlobalDraft,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
+    pub(super) groups: Vec<ServerGroup>,
+    /// The `bfd_instance` that is being read.
+    pub(super) bfd: Option<BfdDraft>,
+    pub(super) bfd_instances: Vec<BfdInstance>,
+    pub(super) tls: Option<TlsClient>,
+    pub(super) pending: Pending,
+    pub(super) scripts: ScriptRules,
+    /// Where each of the sync groups began.
+    pub(super) group_places: Vec<Place>,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }
@@ -30,11 +46,30 @@ pub(super) struct GarpDraft {
     pub(super) lower_priority_delay: Option<Duration>,
 }
 
+/// What is said of scripts as a whole, and those that are no part of another object.
+#[derive(Debug, Default)]
+pub(super) struct ScriptRules {
+    /// `enable_script_security`
+    pub(super) secure: bool,
+    /// `script_user`
+    pub(super) user: Option<String>,
+    /// `startup_script`, `shutdown_script`
+    pub(super) daemon: Vec<Script>,
+    /// What the host says of the programs that are named.
+    pub(super) programs: BTreeMap<String, Program>,
+    /// Scripts of notify FIFOs.
+    pub(super) fifo: Vec<Script>,
+}
+
 /// `global_defs`
 #[derive(Debug, Default)]
 pub(super) struct GlobalDraft {
     pub(super) router_id: Option<String>,
     pub(super) garp: GarpDraft,
+    /// `vrrp_version`
+    pub(super) version: Version,
+    /// `vrrp_strict`
+    pub(super) strict: bool,
 }
 
 /// `vrrp_instance`
@@ -54,6 +89,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpDraft,
+    pub(super) options: InstanceOptions,
 }
 
 /// `auth_type`
@@ -80,8 +116,7 @@ pub(super) struct CheckDefaults {
 #[derive(Debug)]
 pub(super) struct ServiceDraft {
     pub(super) place: Place,
-    pub(super) address: IpAddr,
-    pub(super) port: u16,
+    pub(super) target: Target,
     pub(super) protocol: Option<Protocol>,
     pub(super) scheduler: Option<Scheduler>,
     pub(super) forwarding: Option<Forwarding>,
@@ -90,16 +125,60 @@ pub(super) struct ServiceDraft {
     pub(super) weight: u32,
     pub(super) checks: CheckDefaults,
     pub(super) real_servers: Vec<RealServerDraft>,
+    /// `inhibit_on_failure` of servers that do not say.
+    pub(super) inhibit: bool,
+    pub(super) policy: ServicePolicy,
+}
+
+/// What a service is for.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// An address and port; port 0 takes all.
+    Address(IpAddr, u16),
+    /// A mark or a group.
+    Indirect(IndirectTarget),
+}
+
+impl ServiceDraft {
+    /// The family of its packets, as far as it is known.
+    pub(super) fn family(&self) -> Option<Family> {
+        match self.target {
+            Target::Address(address, _) => Some(Family::of(address)),
+            Target::Indirect(_) => self.policy.family.or_else(|| {
+                let first = self.real_servers.first()?;
+                let tunnel = matches!(first.forwarding, Some(Forwarding::Tun(_)));
+                (!tunnel).then(|| Family::of(first.address))
+            }),
+        }
+    }
+
+    /// Its port; 0 if it has none of its own.
+    pub(super) const fn port(&self) -> u16 {
+        match self.target {
+            Target::Address(_, port) => port,
+            Target::Indirect(_) => 0,
+        }
+    }
+
+    /// As keepalived calls it in messages.
+    pub(super) fn label(&self) -> String {
+        match &self.target {
+            Target::Address(address, port) => format!(
+                "[{address}]:{}:{port}",
+                self.protocol.map_or("none", Protocol::name)
+            ),
+            Target::Indirect(IndirectTarget::Fwmark(mark)) => format!("FWM {mark}"),
+            Target::Indirect(IndirectTarget::Group(name)) => format!("[{name}]:0"),
+        }
+    }
 }
 
 impl ServiceDraft {
     /// What is said of a service without servers.
     pub(super) fn without_servers(&self) -> String {
         format!(
-            "Virtual server [{}]:{}:{} has no real servers - ignoring",
-            self.address,
-            self.protocol.map_or("none", Protocol::name),
-            self.port
+            "Virtual server {} has no real servers - ignoring",
+            self.label()
         )
     }
 }
@@ -113,10 +192,81 @@ pub(super) struct RealServerDraft {
     pub(super) weight: Option<u32>,
     pub(super) forwarding: Option<Forwarding>,
     pub(super) checks: CheckDefaults,
-    pub(super) tcp_checks: Vec<TcpCheckDraft>,
+    pub(super) probes: Vec<ProbeDraft>,
+    pub(super) inhibit: Option<bool>,
+    pub(super) policy: Option<Box<ServerPolicy>>,
 }
 
-/// `TCP_CHECK`
+/// Any health check.
+#[derive(Debug, Default)]
+pub(super) struct ProbeDraft {
+    pub(super) connect: TcpCheckDraft,
+    /// `None`: a `TCP_CHECK`, by far the most frequent one.
+    pub(super) kind: Option<Box<KindDraft>>,
+}
+
+/// What is particular of a check.
+#[derive(Debug)]
+pub(super) enum KindDraft {
+    Http(HttpProbe),
+    Smtp(SmtpDraft),
+    Dns(DnsProbe),
+    Misc(MiscDraft),
+    Udp(UdpProbe),
+    Ping,
+    File(FileProbe),
+    Bfd(BfdCheckDraft),
+}
+
+/// `SMTP_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct SmtpDraft {
+    pub(super) probe: SmtpProbe,
+    pub(super) hosts: Vec<TcpCheckDraft>,
+    /// The lines belong to the last host.
+    pub(super) in_host: bool,
+}
+
+/// `MISC_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct MiscDraft {
+    pub(super) command: Option<String>,
+    pub(super) user: Option<(String, Option<String>)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) dynamic: bool,
+}
+
+/// `bfd_instance`
+#[derive(Debug, Default)]
+pub(super) struct BfdDraft {
+    pub(super) name: String,
+    pub(super) source: Option<IpAddr>,
+    pub(super) neighbor: Option<IpAddr>,
+    /// The neighbor is none: nothing comes of the block.
+    pub(super) refused: bool,
+    pub(super) min_rx: Option<Duration>,
+    pub(super) min_tx: Option<Duration>,
+    pub(super) idle_tx: Option<Duration>,
+    pub(super) multiplier: Option<u8>,
+    pub(super) passive: bool,
+    pub(super) ttl: Option<u8>,
+    /// `Some(None)`: any number.
+    pub(super) max_hops: Option<Option<u8>>,
+    pub(super) multihop: Option<bool>,
+    pub(super) weight: i16,
+    pub(super) reverse: bool,
+    pub(super) audience: BfdAudience,
+}
+
+/// `BFD_CHECK`
+#[derive(Debug, Default)]
+pub(super) struct BfdCheckDraft {
+    pub(super) probe: BfdProbe,
+    /// The session is none: nothing comes of the check.
+    pub(super) refused: bool,
+}
+
+/// What every check that connects has; all of a `TCP_CHECK`.
 #[derive(Debug, Default)]
 pub(super) struct TcpCheckDraft {
     pub(super) connect_ip: Option<IpAddr>,

@@ -33,4 +33,4 @@ pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
 pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
 pub use render::render;
 pub use schema::{KeywordInfo, keywords};
-pub use source::{FileError, Files, HostFacts};
+pub use source::{FileError, Files, HostFacts, Program};

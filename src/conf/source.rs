@@ -44,6 +44,17 @@ pub trait Files {
     fn glob(&self, pattern: &Path) -> Vec<PathBuf>;
 }
 
+/// What is known of a program that is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// There is none.
+    Missing,
+    /// Somebody other than root can change it.
+    Insecure,
+    /// Only root can change it.
+    Secure,
+}
+
 /// Facts of the host that a configuration is checked against or refers to.
 pub trait HostFacts {
     /// Whether the interface exists.
@@ -57,6 +68,21 @@ pub trait HostFacts {
 
     /// The directory that a relative name of the main file refers to (`${_PWD}` is absolute).
     fn working_directory(&self) -> PathBuf;
+
+    /// Whether there is a user of that name or number. Who knows no users takes them as given.
+    fn user_exists(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Whether there is a group of that name or number.
+    fn group_exists(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// What a script's first word names: a path, or a name that is looked for in `PATH`.
+    fn program(&self, _name: &str) -> Program {
+        Program::Secure
+    }
 }
 
 /// First of the private-use characters that stand for single bytes.

@@ -411,9 +411,9 @@ fn an_unknown_block_ends_the_enclosing_one() {
 // read in the right block.
 #[test]
 fn inactive_blocks_are_skipped_whole() {
-    let text = "vrrp_script chk {\n script \"/bin/true\"\n { { } } }\nvrrp_instance VI_1 {\n \
-                interface eth0\n virtual_router_id 51\n track_script\n {\n chk weight 5\n }\n \
-                priority 20\n virtual_ipaddress { 192.0.2.1 }\n smtp_alert\n}\n";
+    let text = "static_routes {\n a \"/bin/true\"\n { { } } }\nvrrp_instance VI_1 {\n \
+                interface eth0\n virtual_router_id 51\n virtual_routes\n {\n chk weight 5\n }\n \
+                priority 20\n virtual_ipaddress { 192.0.2.1 }\n}\n";
     let loaded = read(text);
     let inactive = |line: u32, name: &str| {
         format!(
@@ -423,15 +423,35 @@ fn inactive_blocks_are_skipped_whole() {
     };
     assert_eq!(
         log(&loaded),
-        [
-            inactive(1, "vrrp_script"),
-            inactive(7, "track_script"),
-            inactive(13, "smtp_alert")
-        ]
+        [inactive(1, "static_routes"), inactive(7, "virtual_routes"),]
     );
     assert_eq!(loaded.diagnostics.exit_status(), 5);
     assert!(loaded.diagnostics.blocks_reload().is_none());
     assert_eq!(loaded.config.vrrp_instances[0].priority.0, 20);
+}
+
+// Input: a tracker that is read but does not act yet, and an instance that would be something
+// else without what is not there yet. Output: no error; the instance is left out.
+#[test]
+fn what_is_pending_changes_no_verdict_and_runs_nothing() {
+    let text = "global_defs {\n enable_script_security\n script_user root\n}\n\
+                vrrp_script chk {\n script \"/bin/true\"\n}\nvrrp_instance VI_1 {\n interface \
+                eth0\n virtual_router_id 51\n track_script {\n chk weight 5\n }\n \
+                virtual_ipaddress { 192.0.2.1 }\n}\nvrrp_instance VI_2 {\n interface eth0\n \
+                virtual_router_id 52\n unicast_peer {\n 198.51.100.2\n }\n virtual_ipaddress { \
+                192.0.2.2 }\n}\n";
+    let loaded = read(text);
+    assert_eq!(loaded.diagnostics.exit_status(), 0, "{:?}", log(&loaded));
+    let running: Vec<_> = loaded
+        .config
+        .vrrp_instances
+        .iter()
+        .map(|i| &i.name)
+        .collect();
+    assert_eq!(running, ["VI_1"]);
+    assert_eq!(loaded.config.pending.scripts.len(), 1);
+    let (_, options) = &loaded.config.pending.instances[0];
+    assert_eq!(options.tracking.scripts[0].weight.unwrap().value, 5);
 }
 
 // Input: findings of each kind. Output: what they mean for `-t`, a start and a reload.

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::conf::{FileError, Files, HostFacts, source};
+use crate::conf::{FileError, Files, HostFacts, Program, source};
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,6 +69,30 @@ fn reason(error: &std::io::Error) -> FileError {
     }
 }
 
+/// Whether a file can be run, and by whom it and the directories above it can be changed.
+fn program(path: &Path) -> Program {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(path) = path.canonicalize() else {
+        return Program::Missing;
+    };
+    if !path.is_file() {
+        return Program::Missing;
+    }
+    let open = |part: &Path| {
+        part.metadata().map_or(true, |found| {
+            let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
+            let group = found.gid() != 0 && found.mode() & 0o020 != 0;
+            let others = found.mode() & 0o002 != 0;
+            found.uid() != 0 && found.mode() & 0o200 != 0 || !sticky && (group || others)
+        })
+    };
+    if path.ancestors().any(open) {
+        Program::Insecure
+    } else {
+        Program::Secure
+    }
+}
+
 /// Facts of this host, asked of the kernel when they are needed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts;
@@ -93,5 +117,25 @@ impl HostFacts for Facts {
 
     fn working_directory(&self) -> PathBuf {
         std::env::current_dir().unwrap_or_default()
+    }
+
+    fn user_exists(&self, name: &str) -> bool {
+        name.parse::<u32>().is_ok() || matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
+    }
+
+    fn group_exists(&self, name: &str) -> bool {
+        name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
+    }
+
+    fn program(&self, name: &str) -> Program {
+        let name = std::ffi::OsString::from(source::to_display(name).into_owned());
+        if name.as_encoded_bytes().contains(&b'/') {
+            return program(Path::new(&name));
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .map(|directory| program(&directory.join(&name)))
+            .find(|program| *program != Program::Missing)
+            .unwrap_or(Program::Missing)
     }
 }

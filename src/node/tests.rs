@@ -12,7 +12,8 @@ use crate::base::{Duration, Family, IfIndex, Instant, Mac};
 use crate::conf::diff;
 use crate::conf::model::{
     Config, Forwarding, Garp, InitialState, Priority, Protocol, RealServer, RealServerKey,
-    Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid,
+    VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -83,6 +84,7 @@ fn config(priority: u8) -> Config {
             },
             scheduler: Scheduler::Rr,
             persistence: None,
+            policy: ServicePolicy::new(),
             real_servers: vec![RealServer {
                 key: RealServerKey {
                     address: server.ip(),
@@ -90,6 +92,8 @@ fn config(priority: u8) -> Config {
                 },
                 weight: 1,
                 forwarding: Forwarding::Dr,
+                probes: Vec::new(),
+                policy: None,
                 tcp_checks: vec![TcpCheck {
                     target: server,
                     bind: None,

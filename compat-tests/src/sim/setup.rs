@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use keepalived_rs::base::{Duration, Family};
 use keepalived_rs::conf::model::{
     AuthPass, Config, Forwarding, Garp, InitialState, Priority, Protocol, RealServer,
-    RealServerKey, Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid,
-    VrrpInstance,
+    RealServerKey, Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress,
+    VirtualServer, Vrid, VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -77,6 +77,7 @@ pub const fn service(address: Ipv4Addr, port: u16) -> VirtualServer {
         scheduler: Scheduler::Wrr,
         persistence: None,
         real_servers: Vec::new(),
+        policy: ServicePolicy::new(),
     }
 }
 
@@ -89,6 +90,8 @@ pub fn real_server(address: Ipv4Addr, port: u16) -> RealServer {
         weight: 1,
         forwarding: Forwarding::Dr,
         tcp_checks: vec![tcp_check(SocketAddr::new(address, port))],
+        probes: Vec::new(),
+        policy: None,
     }
 }
 

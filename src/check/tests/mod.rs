@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::base::{Duration, Instant};
+use crate::conf::model::ServicePolicy;
 use crate::conf::model::plan::{Change, Step};
 use crate::conf::model::{
     Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, TcpCheck,
@@ -45,6 +46,8 @@ fn server(address: &str, weight: u32) -> RealServer {
         weight,
         forwarding: Forwarding::Dr,
         tcp_checks: vec![check(&SocketAddr::new(ip(address), 3306).to_string())],
+        probes: Vec::new(),
+        policy: None,
     }
 }
 
@@ -62,6 +65,7 @@ fn mysql() -> VirtualServer {
             granularity: 32,
         }),
         real_servers: vec![server("182.148.15.233", 3), server("182.148.15.238", 3)],
+        policy: ServicePolicy::new(),
     }
 }
 

@@ -121,6 +121,7 @@ fn any_config() -> impl Strategy<Value = Vec<VirtualServer>> {
             },
             scheduler,
             persistence: None,
+            policy: ServicePolicy::new(),
             real_servers: servers
                 .into_iter()
                 .filter(|server| seen.insert(server.key))

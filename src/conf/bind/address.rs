@@ -11,9 +11,9 @@ use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement};
 use crate::base::Family;
 
-/// Options of an address line that keepalived knows and this version does nothing with yet, with
-/// the number of words that follow each.
-const INACTIVE: [(&str, usize); 9] = [
+/// Options of an address line that are read and checked, but on which nothing acts yet, with the
+/// number of words that follow each.
+const PENDING: [(&str, usize); 9] = [
     ("peer", 1),
     ("home", 0),
     ("-nodad", 0),
@@ -30,15 +30,12 @@ const MAX_LABEL: usize = 15;
 
 /// One line of `virtual_ipaddress`.
 pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let Some(parsed) = parsed(draft, st) else {
+        return Ok(());
+    };
     let Some(instance) = draft.instances.last_mut() else {
         return Ok(());
     };
-    let Some(parsed) = line(st) else {
-        return Ok(());
-    };
-    if let Some(name) = &parsed.interface {
-        draft.missing_interface |= !st.facts.interface_exists(name);
-    }
     let family = Family::of(parsed.address);
     match instance.family {
         Some(known) if known != family => {
@@ -55,6 +52,15 @@ pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<
         }
     }
     Ok(())
+}
+
+/// The address of a line; a device that does not exist is noted.
+pub(super) fn parsed(draft: &mut Draft, st: &mut Statement<'_>) -> Option<VirtualAddress> {
+    let parsed = line(st)?;
+    if let Some(name) = &parsed.interface {
+        draft.missing_interface |= !st.facts.interface_exists(name);
+    }
+    Some(parsed)
 }
 
 /// Reads the line; `None`, reported, if the address is skipped.
@@ -117,12 +123,8 @@ fn option_at(
     text: &str,
     parsed: &mut VirtualAddress,
 ) -> Option<usize> {
-    if let Some((_, words)) = INACTIVE.iter().find(|(name, _)| *name == option) {
-        let message = format!(
-            "option '{option}' is known to keepalived but not active in this version; ignored"
-        );
-        st.error(Class::Warning, message, Some(index));
-        return Some(1 + words);
+    if let Some((_, words)) = PENDING.iter().find(|(name, _)| *name == option) {
+        return Some(pending(st, option, *words, index, text, parsed.address));
     }
     if !matches!(option, "dev" | "scope" | "brd" | "broadcast" | "label") {
         let message = format!(
@@ -146,6 +148,48 @@ fn option_at(
         _ => set_broadcast(st, value, index, text, parsed)?,
     }
     Some(2)
+}
+
+/// Checks an option on which nothing acts yet; returns how many words it takes.
+fn pending(
+    st: &mut Statement<'_>,
+    option: &str,
+    words: usize,
+    index: usize,
+    text: &str,
+    address: IpAddr,
+) -> usize {
+    let message = format!("option '{option}' is read and checked, but not active in this version");
+    st.error(Class::Advice, message, Some(index));
+    if words == 0 {
+        return 1;
+    }
+    let Some(value) = st.word(index + 1) else {
+        let message = format!("No {option} parameter specified for {text}");
+        st.error(Class::General, message, Some(index));
+        return 1;
+    };
+    let shown = to_display(value);
+    if option == "peer" {
+        let peer = value.split('/').next().and_then(|text| text.parse().ok());
+        match peer {
+            None => {
+                let message = format!("VRRP parsed invalid IP {shown}. skipping IP...");
+                st.error(Class::General, message, Some(index + 1));
+                let message = format!("Invalid peer address {shown}");
+                st.error(Class::General, message, Some(index + 1));
+            }
+            Some(peer) if Family::of(peer) != Family::of(address) => {
+                let message = format!("Peer address {shown} does not match address family");
+                st.error(Class::General, message, Some(index + 1));
+            }
+            Some(_) => {}
+        }
+    } else if value != "forever" && st.number_in(value, index + 1, 0, u32::MAX).is_none() {
+        let message = format!("preferred_lft {shown} is invalid");
+        st.error(Class::General, message, Some(index + 1));
+    }
+    2
 }
 
 /// Takes the interface; false: there is none of that name.

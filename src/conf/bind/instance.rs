@@ -5,6 +5,7 @@
 
 use super::super::diag::Class;
 use super::super::draft::{AuthKind, Draft, GarpDraft, InstanceDraft};
+use super::super::model::options::InstanceOptions;
 use super::super::model::{AuthPass, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
@@ -45,13 +46,14 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         no_preempt: false,
         preempt_delay: None,
         garp: GarpDraft::default(),
+        options: InstanceOptions::default(),
     });
     Ok(())
 }
 
 /// Runs `f` on the instance that is being read. The schema calls these handlers only inside of an
 /// instance, so there is one.
-fn current(draft: &mut Draft, f: impl FnOnce(&mut InstanceDraft) -> Outcome) -> Outcome {
+pub(super) fn current(draft: &mut Draft, f: impl FnOnce(&mut InstanceDraft) -> Outcome) -> Outcome {
     draft.instances.last_mut().map_or(Ok(()), f)
 }
 
@@ -339,7 +341,7 @@ pub(in super::super) fn garp_lower_prio_repeat(
 }
 
 /// What messages about an instance begin with.
-fn owner(instance: &InstanceDraft) -> String {
+pub(super) fn owner(instance: &InstanceDraft) -> String {
     format!("({}): ", instance.name)
 }
 

@@ -7,14 +7,29 @@
 //! each other (`resolve`). Driven by: `Loader::step`.
 
 pub(super) mod address;
+pub(super) mod bfd;
+pub(super) mod daemon;
 pub(super) mod global;
+pub(super) mod group;
+pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod options;
+pub(super) mod other_probes;
 pub(super) mod probes;
 pub(super) mod real_server;
+pub(super) mod script;
+pub(super) mod server_policy;
+pub(super) mod service_policy;
+pub(super) mod settings;
 mod statement;
+pub(super) mod sync_group;
+pub(super) mod tracker;
+pub(super) mod tracking;
 pub(super) mod virtual_server;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
+
+use std::collections::BTreeSet;
 
 use super::ast::Kind;
 use super::diag::{Class, Consequence, Diagnostic, Span};
@@ -38,7 +53,11 @@ enum Frame {
         opened: Option<Opened>,
     },
     /// Of values.
-    Values { line: Handler, opened: Opened },
+    Values {
+        line: Handler,
+        close: Close,
+        opened: Opened,
+    },
     /// Skipped whole; how many blocks are open in it.
     Skip { depth: usize },
 }
@@ -60,6 +79,7 @@ enum Pending {
     },
     Values {
         line: Handler,
+        close: Close,
         opened: Opened,
     },
     Skip,
@@ -74,6 +94,8 @@ pub(super) struct Binder {
     stray: bool,
     /// The last line that named an unknown keyword: its brace gets a note.
     unknown: Option<Opened>,
+    /// Keywords whose function is not there yet, of which it was said.
+    told: BTreeSet<(Level, &'static str)>,
 }
 
 impl Binder {
@@ -90,6 +112,7 @@ impl Binder {
             braces: 0,
             stray: false,
             unknown: None,
+            told: BTreeSet::new(),
         }
     }
 
@@ -156,7 +179,15 @@ impl Binder {
                 close,
                 opened: Some(opened),
             }),
-            Pending::Values { line, opened } => self.frames.push(Frame::Values { line, opened }),
+            Pending::Values {
+                line,
+                close,
+                opened,
+            } => self.frames.push(Frame::Values {
+                line,
+                close,
+                opened,
+            }),
             Pending::Skip => self.frames.push(Frame::Skip { depth: 1 }),
             Pending::None => {
                 if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
@@ -213,7 +244,11 @@ impl Binder {
                     opened: Some(opened),
                 });
             }
-            Pending::Values { line, opened } => {
+            Pending::Values {
+                line,
+                close,
+                opened,
+            } => {
                 let finding = st
                     .finding(Class::Advice, MISSING_OPEN, None)
                     .note(
@@ -222,7 +257,11 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Values { line, opened });
+                self.frames.push(Frame::Values {
+                    line,
+                    close,
+                    opened,
+                });
             }
         }
     }
@@ -243,16 +282,16 @@ impl Binder {
         let outermost = self.frames.len() <= 1;
         match self.frames.last_mut() {
             Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
-            Some(Frame::Skip { .. } | Frame::Values { .. }) => {
+            Some(Frame::Skip { .. }) => {
                 self.frames.pop();
             }
-            Some(Frame::Keywords { close, .. }) if !outermost => {
+            Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
                 }
                 self.frames.pop();
             }
-            Some(Frame::Keywords { .. }) | None => {
+            Some(Frame::Values { .. } | Frame::Keywords { .. }) | None => {
                 let finding = st
                     .finding(Class::UnknownKeyword, "Unknown keyword '}'", Some(0))
                     .consequence(Consequence::KeepRunning);
@@ -272,6 +311,12 @@ impl Binder {
             None => Level::Root,
         };
         let name = st.word(0).unwrap_or_default();
+        if let Some(keyword) = schema::pending(level, name)
+            && !level.is_pending()
+            && self.told.insert((level, keyword.name))
+        {
+            st.pending(keyword.name);
+        }
         match schema::find(level, name) {
             Some(Form::Leaf(handler)) => self.outcome(handler, st, Pending::None),
             Some(Form::Block { open, inner, close }) => {
@@ -286,9 +331,22 @@ impl Binder {
                 };
                 self.outcome(open, st, pending)
             }
+            Some(Form::NamedValues { open, line, close }) => {
+                let opened = Opened {
+                    name: st.whole(),
+                    mark: st.mark(0),
+                };
+                let pending = Pending::Values {
+                    line,
+                    close,
+                    opened,
+                };
+                self.outcome(open, st, pending)
+            }
             Some(Form::Values { line }) => {
                 self.pending = Pending::Values {
                     line,
+                    close: None,
                     opened: Opened {
                         name: st.whole(),
                         mark: st.mark(0),

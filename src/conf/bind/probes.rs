@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::super::diag::Class;
-use super::super::draft::{Draft, TcpCheckDraft};
+use super::super::draft::{Draft, KindDraft, ProbeDraft, TcpCheckDraft};
 use super::super::source::to_display;
 use super::real_server::{self, switch};
 use super::virtual_server::timer;
@@ -20,18 +20,28 @@ const MAX_INTERFACE: usize = 15;
 pub(in super::super) fn tcp_check(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
     real_server::current(draft, |server| {
         // Nearly every server has one check; a vector's first growth is for four.
-        server.tcp_checks.reserve_exact(1);
-        server.tcp_checks.push(TcpCheckDraft::default());
+        server.probes.reserve_exact(1);
+        server.probes.push(ProbeDraft::default());
         Ok(())
     })
 }
 
-/// Runs `f` on the check that is being read. The schema calls these handlers only inside of a
-/// check, so there is one.
-fn current(draft: &mut Draft, f: impl FnOnce(&mut TcpCheckDraft) -> Outcome) -> Outcome {
+/// Runs `f` on the settings of the check, or of the host in a check, that is being read. The
+/// schema calls these handlers only inside of a check, so there is one.
+pub(super) fn current(draft: &mut Draft, f: impl FnOnce(&mut TcpCheckDraft) -> Outcome) -> Outcome {
     real_server::current(draft, |server| {
-        server.tcp_checks.last_mut().map_or(Ok(()), f)
+        server.probes.last_mut().map(connect_of).map_or(Ok(()), f)
     })
+}
+
+/// The settings that lines about connecting belong to.
+fn connect_of(probe: &mut ProbeDraft) -> &mut TcpCheckDraft {
+    match probe.kind.as_deref_mut() {
+        Some(KindDraft::Smtp(smtp)) if smtp.in_host => {
+            smtp.hosts.last_mut().unwrap_or(&mut probe.connect)
+        }
+        _ => &mut probe.connect,
+    }
 }
 
 /// `connect_ip ADDRESS`
@@ -46,10 +56,13 @@ pub(in super::super) fn connect_ip(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn bindto(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     real_server::current(draft, |server| {
         let target = server.address;
-        let Some(check) = server.tcp_checks.last_mut() else {
+        let Some(probe) = server.probes.last_mut() else {
             return Ok(());
         };
-        let other = ("connect_ip", Some(check.connect_ip.unwrap_or(target)));
+        // keepalived compares that of an SMTP check only with an address that is given.
+        let smtp = matches!(probe.kind.as_deref(), Some(KindDraft::Smtp(_)));
+        let check = connect_of(probe);
+        let other = ("connect_ip", check.connect_ip.or((!smtp).then_some(target)));
         address(st, &mut check.bind_ip, other)
     })
 }

@@ -42,7 +42,9 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         weight: None,
         forwarding: service.forwarding,
         checks: CheckDefaults::default(),
-        tcp_checks: Vec::new(),
+        probes: Vec::new(),
+        inhibit: None,
+        policy: None,
     });
     Ok(())
 }
@@ -52,7 +54,9 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
     let Some(service) = draft.services.last_mut() else {
         return;
     };
-    let family = Family::of(service.address);
+    let Some(family) = service.family() else {
+        return;
+    };
     if let Some(server) = service.real_servers.last() {
         let tunnel = matches!(server.forwarding, Some(Forwarding::Tun(_)));
         if Family::of(server.address) != family && !tunnel {
@@ -117,10 +121,15 @@ pub(in super::super) fn alpha(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 
 /// A switch; `name` is for the message if the word is none.
 pub(super) fn switch(st: &mut Statement<'_>, name: &str, slot: &mut Option<bool>) -> Outcome {
+    switch_or(st, &format!("Invalid {name} parameter"), slot)
+}
+
+/// A switch; `text` is the beginning of the message if the word is none.
+pub(super) fn switch_or(st: &mut Statement<'_>, text: &str, slot: &mut Option<bool>) -> Outcome {
     match st.boolean(1) {
         Some(value) => *slot = Some(value),
         None => {
-            let message = format!("Invalid {name} parameter {}", to_display(st.need(1)?));
+            let message = format!("{text} {}", to_display(st.need(1)?));
             st.error(Class::General, message, Some(1));
         }
     }

@@ -122,6 +122,12 @@ impl<'s> Statement<'s> {
             Ok(value) if (u64::from(min)..=u64::from(max)).contains(&value) => {
                 return u32::try_from(value).ok();
             }
+            Ok(_) | Err(NotANumber::Huge) if min == 0 && max == u32::MAX => {
+                format!(
+                    "number '{}' outside unsigned integer range",
+                    to_display(word)
+                )
+            }
             Ok(_) | Err(NotANumber::Huge) => {
                 format!("number '{}' outside range [{min}, {max}]", to_display(word))
             }
@@ -130,6 +136,32 @@ impl<'s> Statement<'s> {
         };
         self.error(Class::InvalidNumber, problem, Some(index));
         None
+    }
+
+    /// A number that may be negative, in `min..=max`, at `index`; `None`, reported, if it is none.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn signed(
+        &mut self,
+        index: usize,
+        min: i32,
+        max: i32,
+    ) -> Result<Option<i32>, Stop> {
+        let word = self.need(index)?;
+        let shown = to_display(word);
+        let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
+        let problem = if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("invalid number '{shown}'")
+        } else {
+            match word.parse::<i32>() {
+                Ok(value) if (min..=max).contains(&value) => return Ok(Some(value)),
+                Ok(_) => format!("number '{shown}' outside range [{min}, {max}]"),
+                Err(_) => format!("number '{shown}' outside integer range"),
+            }
+        };
+        self.error(Class::InvalidNumber, problem, Some(index));
+        Ok(None)
     }
 
     /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none. What
@@ -177,6 +209,50 @@ impl<'s> Statement<'s> {
         Ok(None)
     }
 
+    /// Milliseconds with up to three decimals in `min..=max` at `index`; `None`, reported, if they
+    /// are none. What follows a number is reported, and the number used nevertheless.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn milliseconds(
+        &mut self,
+        index: usize,
+        min: u32,
+        max: u32,
+    ) -> Result<Option<Duration>, Stop> {
+        let word = self.need(index)?;
+        let shown = to_display(word);
+        let fraction = word.split_once('.').map_or("", |(_, fraction)| fraction);
+        let (value, problem) = match parse_seconds(word) {
+            Seconds::Good(value) | Seconds::Rounded(value) => {
+                let long = fraction.len() > 3;
+                let problem = long.then(|| format!("number '{shown}' has too many decimal places"));
+                (value, problem)
+            }
+            Seconds::Junk(value) => (value, Some(format!("invalid number '{shown}'"))),
+            Seconds::Negative => {
+                let message = format!("negative number '{shown}'");
+                self.error(Class::InvalidNumber, message, Some(index));
+                return Ok(None);
+            }
+            Seconds::Huge => (Duration::MAX, None),
+        };
+        let reported = problem.is_some();
+        if let Some(problem) = problem {
+            self.error(Class::InvalidNumber, problem, Some(index));
+        }
+        let bound = |bound: u32| Duration::from_secs(u64::from(bound));
+        if (bound(min)..=bound(max)).contains(&value) {
+            // It was read as if a millisecond were a second.
+            return Ok(Some(value / 1000));
+        }
+        if !reported {
+            let message = format!("number '{shown}' outside range [{min}.000, {max}.000]");
+            self.error(Class::InvalidNumber, message, Some(index));
+        }
+        Ok(None)
+    }
+
     /// `true`, `on`, `yes`, `false`, `off`, `no` at `index`; nothing there means true.
     pub(in super::super) fn boolean(&mut self, index: usize) -> Option<bool> {
         match self.word(index) {
@@ -211,6 +287,14 @@ impl<'s> Statement<'s> {
             "keyword '{name}' is known to keepalived but not active in this version; ignored"
         );
         self.error(Class::Warning, message, Some(0));
+    }
+
+    /// Tells that a keyword is read and checked, but that nothing comes of it yet. It changes no
+    /// verdict: with keepalived nothing is wrong.
+    pub(in super::super) fn pending(&mut self, name: &str) {
+        let message =
+            format!("keyword '{name}' is read and checked, but not active in this version");
+        self.error(Class::Advice, message, Some(0));
     }
 
     /// A finding about the word at `index`, or about the whole line.

@@ -6,10 +6,12 @@
 use std::net::Ipv4Addr;
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, Draft, ServiceDraft};
-use super::super::model::{Forwarding, Protocol, Scheduler, TunnelChecksum, TunnelKind};
+use super::super::draft::{CheckDefaults, Draft, ServiceDraft, Target};
+use super::super::model::{
+    Forwarding, IndirectTarget, Protocol, Scheduler, ServicePolicy, TunnelChecksum, TunnelKind,
+};
 use super::super::source::to_display;
-use super::{Mark, Outcome, Statement, Stop};
+use super::{Mark, Outcome, Statement, Stop, service_policy};
 use crate::base::{Duration, Family};
 
 /// Largest number of seconds of a timer that keepalived keeps in 32 bits of microseconds.
@@ -25,12 +27,14 @@ const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let word = st.need(1)?;
     if matches!(word, "group" | "fwmark") {
-        st.need(2)?;
+        let target = indirect(st, word)?;
         let message = format!(
-            "virtual_server {word} is known to keepalived but not active in this version; ignored"
+            "virtual_server {word} is read and checked, but not active in this version: the \
+             service is left out"
         );
-        st.error(Class::Warning, message, Some(1));
-        return Err(Stop::SkipBlock);
+        st.error(Class::Advice, message, Some(1));
+        begin(draft, st, Target::Indirect(target));
+        return Ok(());
     }
     let port = match st.word(2) {
         None | Some("0") => Some(0),
@@ -51,10 +55,32 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         st.error(Class::General, message, Some(1));
         return Err(Stop::SkipBlock);
     };
+    begin(draft, st, Target::Address(address, port));
+    Ok(())
+}
+
+/// `fwmark NUMBER` or `group NAME`
+fn indirect(st: &mut Statement<'_>, kind: &str) -> Result<IndirectTarget, Stop> {
+    if kind == "group" {
+        return Ok(IndirectTarget::Group(st.need(2)?.to_owned()));
+    }
+    st.number(2, 0, u32::MAX)?
+        .map(IndirectTarget::Fwmark)
+        .ok_or_else(|| {
+            let word = to_display(st.word(2).unwrap_or_default());
+            let message = format!(
+                "virtual server fwmark '{word}' must be in [0, {}] - ignoring",
+                u32::MAX
+            );
+            st.error(Class::General, message, Some(2));
+            Stop::SkipBlock
+        })
+}
+
+fn begin(draft: &mut Draft, st: &Statement<'_>, target: Target) {
     draft.services.push(ServiceDraft {
         place: st.place(),
-        address,
-        port,
+        target,
         protocol: None,
         scheduler: None,
         forwarding: None,
@@ -63,8 +89,9 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         weight: 1,
         checks: CheckDefaults::default(),
         real_servers: Vec::new(),
+        inhibit: false,
+        policy: ServicePolicy::new(),
     });
-    Ok(())
 }
 
 /// The end of the block: a service without servers is none.
@@ -79,12 +106,14 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
             .finding(Class::General, service.without_servers(), Some(0))
             .note("defined here", Some(st.span_at(begin)));
         st.diagnostics.push(finding);
+    } else {
+        service_policy::close(draft, st);
     }
 }
 
 /// Runs `f` on the service that is being read. The schema calls these handlers only inside of a
 /// service, so there is one.
-fn current(draft: &mut Draft, f: impl FnOnce(&mut ServiceDraft) -> Outcome) -> Outcome {
+pub(super) fn current(draft: &mut Draft, f: impl FnOnce(&mut ServiceDraft) -> Outcome) -> Outcome {
     draft.services.last_mut().map_or(Ok(()), f)
 }
 
@@ -235,12 +264,15 @@ pub(in super::super) fn persistence_granularity(
 ) -> Outcome {
     let word = st.need(1)?;
     current(draft, |service| {
-        let length = match Family::of(service.address) {
-            Family::V4 => word.parse::<Ipv4Addr>().ok().and_then(mask_length),
-            Family::V6 => word
-                .parse()
-                .ok()
-                .filter(|length| (1..=128).contains(length)),
+        let mask = || word.parse::<Ipv4Addr>().ok().and_then(mask_length);
+        let prefix = || {
+            let length = word.parse().ok();
+            length.filter(|length| (1..=128).contains(length))
+        };
+        let length = match service.family() {
+            Some(Family::V4) => mask(),
+            Some(Family::V6) => prefix(),
+            None => mask().or_else(prefix),
         };
         match length {
             Some(length) => service.granularity = Some(length),

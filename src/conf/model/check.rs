@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use super::{Probe, ServerPolicy, ServicePolicy};
 use crate::base::{Duration, Family};
 
 /// Transport protocol of a virtual service.
@@ -210,6 +211,8 @@ pub struct VirtualServer {
     pub persistence: Option<Persistence>,
     /// The `real_server` blocks in the order of the file.
     pub real_servers: Vec<RealServer>,
+    /// Quorum, sorry server and more; no domain carries it out yet.
+    pub policy: ServicePolicy,
 }
 
 /// One `real_server` block, with all that it inherits from its service filled in.
@@ -223,6 +226,10 @@ pub struct RealServer {
     pub forwarding: Forwarding,
     /// The `TCP_CHECK` blocks. A server is up when every one of its checks is.
     pub tcp_checks: Vec<TcpCheck>,
+    /// Its other checks; no domain carries them out yet.
+    pub probes: Vec<Probe>,
+    /// What happens to it beyond its weight; `None`: nothing. No domain carries it out yet.
+    pub policy: Option<Box<ServerPolicy>>,
 }
 
 /// One `TCP_CHECK` block.

@@ -6,16 +6,28 @@
 
 use std::path::PathBuf;
 
+mod bfd;
 mod check;
 mod global;
+mod indirect;
+pub mod options;
 pub mod plan;
+mod policy;
+mod probe;
 mod vrrp;
 
+pub use bfd::{BfdAudience, BfdInstance, TlsClient};
 pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
 };
 pub use global::{Global, LogStyle};
+pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
+pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
+pub use probe::{
+    BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
+    HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
+};
 pub use vrrp::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
 };
@@ -29,6 +41,16 @@ pub struct Config {
     pub vrrp_instances: Vec<VrrpInstance>,
     /// The virtual servers in the order of the file.
     pub virtual_servers: Vec<VirtualServer>,
+    /// Services by mark or group; no domain carries them out yet.
+    pub indirect_services: Vec<IndirectService>,
+    /// The `virtual_server_group` blocks.
+    pub server_groups: Vec<ServerGroup>,
+    /// The `bfd_instance` blocks; no domain carries them out yet.
+    pub bfd_instances: Vec<BfdInstance>,
+    /// `SSL`; no check uses it yet.
+    pub tls: Option<TlsClient>,
+    /// What nothing acts on yet.
+    pub pending: options::Pending,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

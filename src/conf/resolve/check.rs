@@ -4,56 +4,94 @@
 //! `resolve`.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, RealServerDraft, ServiceDraft, TcpCheckDraft};
+use super::super::draft::{CheckDefaults, RealServerDraft, ServiceDraft, Target};
 use super::super::model::{
-    Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
-    VirtualServer,
+    Forwarding, GroupEntry, IndirectService, IndirectTarget, Persistence, Protocol, RealServer,
+    RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
 };
-use super::Context;
+use super::{Context, probes};
 use crate::base::{Duration, Family};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
 
-/// The services that can run.
-pub(super) fn services(drafts: Vec<ServiceDraft>, cx: &mut Context<'_>) -> Vec<VirtualServer> {
+/// What services there are: those that can run, and those by mark or group.
+pub(super) fn services(
+    drafts: Vec<ServiceDraft>,
+    groups: &[ServerGroup],
+    cx: &mut Context<'_>,
+) -> (Vec<VirtualServer>, Vec<IndirectService>) {
     let mut services = Vec::with_capacity(drafts.len());
+    let mut others = Vec::new();
     for draft in drafts {
         if draft.real_servers.is_empty() {
             // Its block was never closed.
             cx.report(Class::General, draft.without_servers(), draft.place);
-        } else {
-            services.push(service(draft, cx));
+            continue;
         }
+        service(draft, groups, (&mut services, &mut others), cx);
     }
-    services
+    (services, others)
 }
 
-fn service(mut draft: ServiceDraft, cx: &mut Context<'_>) -> VirtualServer {
-    let place = draft.place;
-    let (address, port) = (draft.address, draft.port);
-    let protocol = draft.protocol.unwrap_or_else(|| {
-        let message =
-            format!("Virtual server [{address}]:none:{port}: no protocol set - defaulting to UDP");
-        cx.report(Class::General, message, place);
-        Protocol::Udp
-    });
-    let key = ServiceKey {
-        address,
-        port,
-        protocol,
+/// Whether a service has entries with addresses, and one of these without a port.
+fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
+    match target {
+        Target::Address(_, port) => (true, *port == 0),
+        Target::Indirect(IndirectTarget::Fwmark(_)) => (false, false),
+        Target::Indirect(IndirectTarget::Group(name)) => {
+            let Some(group) = groups.iter().find(|group| group.name == *name) else {
+                return (true, false);
+            };
+            let ports = || {
+                group.entries.iter().filter_map(|entry| match entry {
+                    GroupEntry::Addresses { port, .. } => Some(*port),
+                    GroupEntry::Fwmark { .. } => None,
+                })
+            };
+            (ports().count() > 0, ports().any(|port| port == 0))
+        }
+    }
+}
+
+/// The protocol of a service with addresses; a mark has none.
+fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Option<Protocol> {
+    let label = draft.label();
+    let message = match (draft.protocol, by_address) {
+        (Some(_), true) | (None, false) => return draft.protocol,
+        (None, true) => {
+            format!("Virtual server {label}: no protocol set - defaulting to UDP")
+        }
+        (Some(_), false) => format!(
+            "Warning: Virtual server {label}: protocol specified for fwmark - protocol will be \
+             ignored"
+        ),
     };
-    if port == 0 && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
-        let message =
-            format!("Virtual server {key}: zero port only valid for persistent services - setting");
+    cx.report(Class::General, message, draft.place);
+    by_address.then_some(Protocol::Udp)
+}
+
+fn service(
+    mut draft: ServiceDraft,
+    groups: &[ServerGroup],
+    (services, others): (&mut Vec<VirtualServer>, &mut Vec<IndirectService>),
+    cx: &mut Context<'_>,
+) {
+    let place = draft.place;
+    let (by_address, any_port) = addresses(&draft.target, groups);
+    draft.protocol = protocol(&draft, by_address, cx);
+    let label = draft.label();
+    if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
+        let message = format!(
+            "Virtual server {label}: zero port only valid for persistent services - setting"
+        );
         cx.report(Class::General, message, place);
         draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
-        let message = format!("Virtual server {key}: no scheduler set, setting default 'wlc'");
+        let message = format!("Virtual server {label}: no scheduler set, setting default 'wlc'");
         cx.report(Class::General, message, place);
         Scheduler::Wlc
     });
@@ -64,41 +102,89 @@ fn service(mut draft: ServiceDraft, cx: &mut Context<'_>) -> VirtualServer {
     let forwarding = draft.forwarding.unwrap_or_else(|| {
         if !all_set {
             let message =
-                format!("Virtual server {key}: no forwarding method set, setting default NAT");
+                format!("Virtual server {label}: no forwarding method set, setting default NAT");
             cx.report(Class::General, message, place);
         }
         Forwarding::Nat
     });
+    if let (Target::Indirect(IndirectTarget::Fwmark(_)), Some(sorry)) =
+        (&draft.target, &mut draft.policy.sorry_server)
+        && sorry.forwarding.unwrap_or(forwarding) != Forwarding::Nat
+        && sorry.port.take().is_some()
+    {
+        let message =
+            format!("WARNING - virtual server {label}, sorry server has port specified - clearing");
+        cx.report(Class::General, message, place);
+    }
     let persistence = persistence(&draft);
+    let mut policy = std::mem::take(&mut draft.policy);
+    probes::one_packet(&mut policy, (&label, draft.protocol), place, cx);
     let inherited = Inherited {
-        key,
+        label,
+        port: draft.port(),
+        ports: match draft.target {
+            Target::Address(..) => Ports::Service,
+            Target::Indirect(IndirectTarget::Fwmark(_)) => Ports::None,
+            Target::Indirect(IndirectTarget::Group(_)) => Ports::Entries,
+        },
+        protocol: draft.protocol.map_or("none", Protocol::name),
         forwarding,
         weight: draft.weight,
         checks: draft.checks,
+        inhibit: draft.inhibit,
     };
+    let real_servers = real_servers(draft.real_servers, &inherited, cx);
+    let label = inherited.label;
+    probes::quorum(&mut policy, &label, &real_servers, place, cx);
+    match (draft.target, draft.protocol) {
+        (Target::Address(address, port), Some(protocol)) => {
+            probes::unchecked(&label, &real_servers, place, cx);
+            services.push(VirtualServer {
+                key: ServiceKey {
+                    address,
+                    port,
+                    protocol,
+                },
+                scheduler,
+                persistence,
+                real_servers,
+                policy,
+            });
+        }
+        // One with an address has a protocol by now.
+        (Target::Address(..), None) => {}
+        (Target::Indirect(target), protocol) => others.push(IndirectService {
+            target,
+            protocol,
+            scheduler,
+            persistence,
+            real_servers,
+            policy,
+        }),
+    }
+}
+
+fn real_servers(
+    drafts: Vec<RealServerDraft>,
+    service: &Inherited,
+    cx: &mut Context<'_>,
+) -> Vec<RealServer> {
     let mut seen = HashSet::new();
-    let mut real_servers = Vec::with_capacity(draft.real_servers.len());
-    for server in draft.real_servers {
-        let place = server.place;
-        let server = real_server(server, &inherited, cx);
+    let mut real_servers = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let place = draft.place;
+        let server = real_server(draft, service, cx);
         if seen.insert(server.key) {
             real_servers.push(server);
         } else {
             let message = format!(
-                "VS {key}: real server [{}]:{}:{} is duplicated - removing second rs",
-                server.key.address,
-                protocol.name(),
-                server.key.port
+                "VS {}: real server [{}]:{}:{} is duplicated - removing second rs",
+                service.label, server.key.address, service.protocol, server.key.port
             );
             cx.report(Class::General, message, place);
         }
     }
-    VirtualServer {
-        key,
-        scheduler,
-        persistence,
-        real_servers,
-    }
+    real_servers
 }
 
 fn persistence(draft: &ServiceDraft) -> Option<Persistence> {
@@ -111,86 +197,71 @@ fn persistence(draft: &ServiceDraft) -> Option<Persistence> {
         timeout,
         granularity: draft
             .granularity
-            .unwrap_or(Family::of(draft.address).bits()),
+            .unwrap_or(draft.family().unwrap_or(Family::V4).bits()),
     })
+}
+
+/// Which port a server has to have unless it is translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// The service's.
+    Service,
+    /// That of each entry of the group; it is not known here.
+    Entries,
+    /// None: a mark has no port.
+    None,
 }
 
 /// What a server gets from its service.
 struct Inherited {
-    key: ServiceKey,
+    label: String,
+    port: u16,
+    ports: Ports,
+    protocol: &'static str,
     forwarding: Forwarding,
     weight: u32,
     checks: CheckDefaults,
+    inhibit: bool,
 }
 
 fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>) -> RealServer {
     let forwarding = draft.forwarding.unwrap_or(service.forwarding);
-    let mut port = draft.port.unwrap_or(service.key.port);
+    let mut port = draft.port.unwrap_or(service.port);
     // Only NAT rewrites the port; the others deliver the packet with the service's.
-    if port != service.key.port && forwarding != Forwarding::Nat {
-        let message = format!(
-            "WARNING - virtual server {} and real server [{}]:{}:{port} ports don't match - \
-             resetting",
-            service.key,
-            draft.address,
-            service.key.protocol.name(),
-        );
+    if port != service.port && forwarding != Forwarding::Nat && service.ports != Ports::Entries {
+        let server = format!("[{}]:{}:{port}", draft.address, service.protocol);
+        let message = if service.ports == Ports::None {
+            format!(
+                "WARNING - fwmark virtual server {}, real server {server} has port specified - \
+                 clearing",
+                service.label
+            )
+        } else {
+            format!(
+                "WARNING - virtual server {} and real server {server} ports don't match - \
+                 resetting",
+                service.label
+            )
+        };
         cx.report(Class::General, message, draft.place);
-        port = service.key.port;
+        port = service.port;
     }
     let key = RealServerKey {
         address: draft.address,
         port,
     };
-    let checks = inherit(draft.checks, service.checks);
+    let above = probes::inherit(draft.checks, service.checks);
+    let (tcp_checks, probes) = probes::checks(draft.probes, key, above);
+    let mut policy = draft.policy;
+    if draft.inhibit.unwrap_or(service.inhibit) {
+        policy.get_or_insert_default().inhibit_on_failure = true;
+    }
     RealServer {
         key,
         weight: draft.weight.unwrap_or(service.weight),
         forwarding,
-        tcp_checks: draft
-            .tcp_checks
-            .into_iter()
-            .map(|check| tcp_check(check, key, checks))
-            .collect(),
-    }
-}
-
-/// What is set here, else what is set above.
-fn inherit(own: CheckDefaults, above: CheckDefaults) -> CheckDefaults {
-    CheckDefaults {
-        retries: own.retries.or(above.retries),
-        delay_before_retry: own.delay_before_retry.or(above.delay_before_retry),
-        delay_loop: own.delay_loop.or(above.delay_loop),
-        warmup: own.warmup.or(above.warmup),
-        connect_timeout: own.connect_timeout.or(above.connect_timeout),
-        alpha: own.alpha.or(above.alpha),
-    }
-}
-
-fn tcp_check(draft: TcpCheckDraft, server: RealServerKey, above: CheckDefaults) -> TcpCheck {
-    let checks = inherit(draft.checks, above);
-    let target = SocketAddr::new(
-        draft.connect_ip.unwrap_or(server.address),
-        draft.connect_port.unwrap_or(server.port),
-    );
-    let any = match Family::of(target.ip()) {
-        Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let bind = (draft.bind_ip.is_some() || draft.bind_port.is_some())
-        .then(|| SocketAddr::new(draft.bind_ip.unwrap_or(any), draft.bind_port.unwrap_or(0)));
-    let delay_loop = checks.delay_loop.unwrap_or(Duration::from_secs(60));
-    TcpCheck {
-        target,
-        bind,
-        bind_interface: draft.bind_interface,
-        fwmark: draft.fwmark,
-        connect_timeout: checks.connect_timeout.unwrap_or(Duration::from_secs(5)),
-        retries: checks.retries.unwrap_or(1),
-        delay_before_retry: checks.delay_before_retry.unwrap_or(Duration::from_secs(1)),
-        delay_loop,
-        warmup: checks.warmup.unwrap_or(delay_loop),
-        alpha: checks.alpha.unwrap_or(false),
-        log_all_failures: draft.log_all_failures,
+        tcp_checks,
+        probes,
+        policy,
     }
 }

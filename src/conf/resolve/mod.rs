@@ -4,7 +4,13 @@
 //! text. Driven by: `Loader::finish`.
 
 mod check;
+mod groups;
+mod options;
+mod probes;
+mod scripts;
 mod vrrp;
+
+use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
@@ -33,22 +39,36 @@ impl Context<'_> {
 
 /// The model that the draft means.
 pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
-    let vrrp_instances = if draft.missing_interface {
-        // keepalived looks at nothing else of any instance then.
+    if draft.missing_interface {
         let message = "Non-existent interface specified in configuration";
         let finding = Diagnostic::new(Class::General, message);
         cx.diagnostics
             .push(finding.consequence(Consequence::RefuseStart(2)));
+    }
+    let names = draft.instances.iter().map(|instance| instance.name.clone());
+    let names: BTreeSet<String> = names.collect();
+    let mut pending = draft.pending;
+    pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
+    // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
+    let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
-        vrrp::instances(draft.instances, draft.global.garp, cx)
+        let instances = vrrp::instances(draft.instances, &draft.global, &mut pending, cx);
+        scripts::check(&draft.scripts, &mut pending, cx);
+        instances
     };
+    let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
     Config {
         global: Global {
             router_id: draft.global.router_id,
         },
         vrrp_instances,
-        virtual_servers: check::services(draft.services, cx),
+        virtual_servers,
+        indirect_services,
+        server_groups: draft.groups,
+        bfd_instances: draft.bfd_instances,
+        tls: draft.tls,
+        pending,
         files: Vec::new(),
     }
 }

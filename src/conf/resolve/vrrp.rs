@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 
 use super::super::diag::{Class, Consequence};
-use super::super::draft::{AuthKind, GarpDraft, InstanceDraft};
+use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
+use super::super::model::options::{InstanceOptions, Pending, Version};
 use super::super::model::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
+use super::options::{self, Rules};
 use crate::base::{Duration, Family};
 
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
@@ -20,7 +22,8 @@ const MAX_IN_ADVERT: usize = 255;
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
-    global: GarpDraft,
+    global: &GlobalDraft,
+    pending: &mut Pending,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -28,9 +31,14 @@ pub(super) fn instances(
     }
     let mut seen: HashMap<InstanceKey, String> = HashMap::new();
     let mut instances = Vec::with_capacity(drafts.len());
-    for draft in drafts {
+    for mut draft in drafts {
         let place = draft.place;
-        let Some(instance) = instance(draft, global, cx) else {
+        let rules = rules(&draft, global);
+        options::check(&mut draft, rules, cx);
+        let options = std::mem::take(&mut draft.options);
+        let why_not = not_active(&options, rules.version, draft.family);
+        pending.instances.push((draft.name.clone(), options));
+        let Some(instance) = instance(draft, global.garp, rules.version, cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -48,6 +56,14 @@ pub(super) fn instances(
             continue;
         }
         seen.insert(instance.key(), instance.name.clone());
+        if let Some(why) = why_not {
+            let message = format!(
+                "({}) {why} is not active in this version; the instance does not run",
+                instance.name
+            );
+            cx.report(Class::Advice, message, place);
+            continue;
+        }
         instances.push(instance);
     }
     instances
@@ -77,6 +93,37 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
     true
 }
 
+/// The version of an instance, and whether it is strict. IPv6 knows version 3 alone.
+fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
+    let version = if draft.family == Some(Family::V6) {
+        Version::V3
+    } else {
+        draft.options.version.unwrap_or(global.version)
+    };
+    Rules {
+        version,
+        strict: draft.options.strict.unwrap_or(global.strict),
+    }
+}
+
+/// What an instance needs that is not there yet. It does not run then: as anything else it would
+/// be a second master on its network.
+fn not_active(
+    options: &InstanceOptions,
+    version: Version,
+    family: Option<Family>,
+) -> Option<&'static str> {
+    if family == Some(Family::V6) {
+        Some("VRRP for IPv6")
+    } else if version == Version::V3 {
+        Some("VRRP version 3")
+    } else if !options.peers.is_empty() {
+        Some("unicast")
+    } else {
+        None
+    }
+}
+
 /// Reports something with which keepalived does not start.
 fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
     let finding = cx
@@ -88,6 +135,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 fn instance(
     mut draft: InstanceDraft,
     global: GarpDraft,
+    version: Version,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -107,13 +155,6 @@ fn instance(
         );
         cx.report(Class::General, message, place);
     }
-    if draft.family == Some(Family::V6) {
-        let message = format!(
-            "({name}) IPv6 needs VRRP version 3, which is not active in this version; ignored"
-        );
-        cx.report(Class::Warning, message, place);
-        return None;
-    }
     let priority = priority(&draft);
     let initial_state = match draft.state {
         Some(state) => state,
@@ -124,11 +165,14 @@ fn instance(
     Some(VrrpInstance {
         name,
         vrid,
-        family: Family::V4,
+        family: draft.family.unwrap_or(Family::V4),
         interface,
         initial_state,
         priority,
-        advert_interval: whole_seconds(&draft, cx),
+        advert_interval: match version {
+            Version::V2 => whole_seconds(&draft, cx),
+            Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
+        },
         auth: authentication(&draft, cx),
         addresses: draft.addresses,
         no_preempt: draft.no_preempt,

@@ -7,6 +7,7 @@
 mod check;
 mod global;
 mod inactive;
+mod pending;
 mod vrrp;
 
 use super::bind::{Close, Handler};
@@ -18,21 +19,57 @@ pub(super) enum Level {
     Global,
     Instance,
     Authentication,
+    SyncGroup,
+    TrackScript,
+    TrackProcess,
+    TrackFile,
     VirtualServer,
     RealServer,
     TcpCheck,
+    HttpGet,
+    SslGet,
+    Url,
+    SslUrl,
+    SmtpCheck,
+    SmtpHost,
+    DnsCheck,
+    MiscCheck,
+    UdpCheck,
+    PingCheck,
+    FileCheck,
+    BfdCheck,
+    BfdInstance,
+    Ssl,
 }
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Root,
         Self::Global,
         Self::Instance,
         Self::Authentication,
+        Self::SyncGroup,
+        Self::TrackScript,
+        Self::TrackProcess,
+        Self::TrackFile,
         Self::VirtualServer,
         Self::RealServer,
         Self::TcpCheck,
+        Self::HttpGet,
+        Self::SslGet,
+        Self::Url,
+        Self::SslUrl,
+        Self::SmtpCheck,
+        Self::SmtpHost,
+        Self::DnsCheck,
+        Self::MiscCheck,
+        Self::UdpCheck,
+        Self::PingCheck,
+        Self::FileCheck,
+        Self::BfdCheck,
+        Self::BfdInstance,
+        Self::Ssl,
     ];
 
     /// The block as an operator calls it.
@@ -42,9 +79,57 @@ impl Level {
             Self::Global => "global_defs",
             Self::Instance => "vrrp_instance",
             Self::Authentication => "authentication",
+            Self::SyncGroup => "vrrp_sync_group",
+            Self::TrackScript => "vrrp_script",
+            Self::TrackProcess => "vrrp_track_process",
+            Self::TrackFile => "track_file",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::TcpCheck => "TCP_CHECK",
+            Self::HttpGet => "HTTP_GET",
+            Self::SslGet => "SSL_GET",
+            Self::Url | Self::SslUrl => "url",
+            Self::SmtpCheck => "SMTP_CHECK",
+            Self::SmtpHost => "host",
+            Self::DnsCheck => "DNS_CHECK",
+            Self::MiscCheck => "MISC_CHECK",
+            Self::UdpCheck => "UDP_CHECK",
+            Self::PingCheck => "PING_CHECK",
+            Self::FileCheck => "FILE_CHECK",
+            Self::BfdCheck => "BFD_CHECK",
+            Self::BfdInstance => "bfd_instance",
+            Self::Ssl => "SSL",
+        }
+    }
+
+    /// Whether the block as a whole does nothing yet: its keyword said so, its lines need not.
+    pub(super) const fn is_pending(self) -> bool {
+        match self {
+            Self::Root
+            | Self::Global
+            | Self::Instance
+            | Self::Authentication
+            | Self::VirtualServer
+            | Self::RealServer
+            | Self::TcpCheck => false,
+            Self::SyncGroup
+            | Self::TrackScript
+            | Self::TrackProcess
+            | Self::TrackFile
+            | Self::HttpGet
+            | Self::SslGet
+            | Self::Url
+            | Self::SslUrl
+            | Self::SmtpCheck
+            | Self::SmtpHost
+            | Self::DnsCheck
+            | Self::MiscCheck
+            | Self::UdpCheck
+            | Self::PingCheck
+            | Self::FileCheck
+            | Self::BfdCheck
+            | Self::BfdInstance
+            | Self::Ssl => true,
         }
     }
 
@@ -55,9 +140,24 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
+            Self::SyncGroup | Self::TrackScript | Self::TrackProcess | Self::TrackFile => &[],
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
+            Self::HttpGet
+            | Self::SslGet
+            | Self::Url
+            | Self::SslUrl
+            | Self::SmtpCheck
+            | Self::SmtpHost
+            | Self::DnsCheck
+            | Self::MiscCheck
+            | Self::UdpCheck
+            | Self::PingCheck
+            | Self::FileCheck
+            | Self::BfdCheck
+            | Self::BfdInstance
+            | Self::Ssl => &[],
         }
     }
 }
@@ -75,6 +175,12 @@ pub(super) enum Form {
     },
     /// A block whose lines are values.
     Values { line: Handler },
+    /// A block whose lines are values, with something to do at its ends.
+    NamedValues {
+        open: Handler,
+        line: Handler,
+        close: Close,
+    },
     /// Only words; keepalived knows it, this version does nothing with it.
     InactiveLeaf,
     /// A block; keepalived knows it, this version skips it whole.
@@ -92,11 +198,57 @@ pub(super) struct Keyword {
     pub(super) doc: &'static str,
 }
 
+impl Keyword {
+    /// A row with only words.
+    const fn leaf(name: &'static str, handler: Handler, doc: &'static str) -> Self {
+        Self {
+            name,
+            form: Form::Leaf(handler),
+            doc,
+        }
+    }
+
+    /// A row with a block of values.
+    const fn values(name: &'static str, line: Handler, doc: &'static str) -> Self {
+        Self {
+            name,
+            form: Form::Values { line },
+            doc,
+        }
+    }
+
+    /// A row with a block of keywords.
+    const fn block(
+        name: &'static str,
+        open: Handler,
+        inner: Level,
+        close: Close,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            form: Form::Block { open, inner, close },
+            doc,
+        }
+    }
+}
+
+fn row(table: &'static [Keyword], name: &str) -> Option<&'static Keyword> {
+    let index = table
+        .binary_search_by(|keyword| keyword.name.cmp(name))
+        .ok()?;
+    table.get(index)
+}
+
+/// The row of a keyword that is read and checked, but whose function is not there yet.
+pub(super) fn pending(level: Level, name: &str) -> Option<&'static Keyword> {
+    row(pending::table(level), name)
+}
+
 /// The row of `name` in a block; also of keywords that are known but not active.
 pub(super) fn find(level: Level, name: &str) -> Option<Form> {
-    let table = level.table();
-    if let Ok(index) = table.binary_search_by(|keyword| keyword.name.cmp(name)) {
-        return table.get(index).map(|keyword| keyword.form);
+    if let Some(keyword) = row(level.table(), name).or_else(|| pending(level, name)) {
+        return Some(keyword.form);
     }
     let inactive = inactive::INACTIVE;
     inactive
@@ -113,7 +265,8 @@ pub(super) fn names(level: Level) -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(move |row| row.0 == level)
         .map(|row| row.1);
-    active.chain(inactive)
+    let pending = pending::table(level).iter().map(|keyword| keyword.name);
+    active.chain(pending).chain(inactive)
 }
 
 /// An active keyword, for guards and for the reference.
@@ -149,10 +302,8 @@ pub(super) fn levels_of(name: &str) -> impl Iterator<Item = Level> {
 
 /// What an active keyword is for, in one line.
 pub(super) fn doc(level: Level, name: &str) -> Option<&'static str> {
-    level
-        .table()
-        .iter()
-        .find(|keyword| keyword.name == name)
+    row(level.table(), name)
+        .or_else(|| pending(level, name))
         .map(|keyword| keyword.doc)
 }
 
@@ -175,20 +326,28 @@ mod tests {
     #[test]
     fn every_table_is_sorted_and_documented() {
         for level in Level::ALL {
-            assert!(
-                level.table().is_sorted_by(|a, b| a.name < b.name),
-                "{level:?}"
-            );
-            assert!(level.table().iter().all(|row| !row.doc.is_empty()));
+            for table in [level.table(), pending::table(level)] {
+                for pair in table.windows(2) {
+                    assert!(pair[0].name < pair[1].name, "{level:?}: {}", pair[1].name);
+                }
+                assert!(table.iter().all(|row| !row.doc.is_empty()));
+            }
         }
         assert!(inactive::INACTIVE.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
     }
 
     #[test]
-    fn no_keyword_is_both_active_and_inactive() {
-        for row in inactive::INACTIVE {
-            let active = row.0.table().iter().any(|keyword| keyword.name == row.1);
-            assert!(!active, "{row:?}", row = (row.0, row.1));
+    fn no_keyword_stands_in_two_tables() {
+        for dormant in inactive::INACTIVE {
+            let (level, name) = (dormant.0, dormant.1);
+            assert!(row(level.table(), name).is_none(), "{level:?} {name}");
+            assert!(pending(level, name).is_none(), "{level:?} {name}");
+        }
+        for level in Level::ALL {
+            for keyword in pending::table(level) {
+                let name = keyword.name;
+                assert!(row(level.table(), name).is_none(), "{level:?} {name}");
+            }
         }
     }
 

@@ -1,0 +1,629 @@
+//! Handlers of the further settings of `vrrp_instance`.
+//!
+//! Owns: what each of their keywords sets in the instance's options. Never does: look at more than
+//! one keyword (`resolve::options` does). Driven by: `bind` through the schema.
+
+use std::net::IpAddr;
+
+use super::super::diag::Class;
+use super::super::draft::{Draft, InstanceDraft};
+use super::super::model::options::{InstanceOptions, Peer, Version, Vmac};
+use super::super::source::{to_bytes, to_display};
+use super::instance::{current, owner};
+use super::sync_group::{script_or_advice, slot};
+use super::tracking::{Kind, line};
+use super::{Outcome, Statement};
+use crate::base::{Duration, Family};
+
+/// Keywords that set one thing whatever follows them.
+pub(in super::super) fn flag(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
+    current(draft, |instance| {
+        let options = &mut instance.options;
+        match keyword {
+            "accept" => options.accept = Some(true),
+            "no_accept" => options.accept = Some(false),
+            "dont_track_primary" => options.ignore_own_interface = true,
+            "no_virtual_ipaddress" => options.no_addresses = true,
+            "promote_secondaries" => options.promote_secondaries = true,
+            "track_src_ip" => options.track_source = true,
+            "unicast_fault_no_peer" => options.fault_without_peer = true,
+            "use_vmac_addr" => options.vmac_for_addresses = true,
+            "vmac_xmit_base" => options.transmit_on_base = true,
+            "check_unicast_src" => {
+                options.check_source = true;
+                options.unicast = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// The slot of a keyword that takes a boolean.
+fn switch<'o>(options: &'o mut InstanceOptions, keyword: &str) -> Option<&'o mut Option<bool>> {
+    Some(match keyword {
+        "higher_prio_send_advert" => &mut options.higher_send_advert,
+        "lower_prio_no_advert" => &mut options.lower_no_advert,
+        "owner_ignore_adverts" => &mut options.owner_ignores,
+        "strict_mode" => &mut options.strict,
+        "v3_checksum_as_v2" => &mut options.old_checksum_v3,
+        "smtp_alert" => &mut options.notify.mail,
+        "notify_priority_changes" => &mut options.notify.priority_changes,
+        _ => return None,
+    })
+}
+
+/// Keywords that take a boolean.
+pub(in super::super) fn boolean(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
+    let value = st.boolean(1);
+    current(draft, |instance| {
+        if value.is_some() {
+            if let Some(slot) = switch(&mut instance.options, keyword) {
+                *slot = value;
+            } else {
+                // Of this one keepalived takes any boolean for yes.
+                instance.options.skip_address_check = true;
+            }
+            return Ok(());
+        }
+        let (name, word) = (&instance.name, to_display(st.need(1)?));
+        let message = match keyword {
+            "smtp_alert" => format!("Invalid vrrp_instance smtp_alert parameter {word}"),
+            "notify_priority_changes" => {
+                format!("({name}) Invalid value '{word}' for {keyword} specified")
+            }
+            _ => format!("({name}) invalid {keyword} {word} specified"),
+        };
+        st.error(Class::General, message, Some(1));
+        Ok(())
+    })
+}
+
+/// `notify*`
+pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
+    if keyword == "notify_deleted" && st.word(1).is_none() {
+        return Ok(());
+    }
+    let word = st.need(1)?;
+    let Draft {
+        instances, scripts, ..
+    } = draft;
+    let Some(instance) = instances.last_mut() else {
+        return Ok(());
+    };
+    let Some(slot) = slot(&mut instance.options.notify, keyword) else {
+        return Ok(());
+    };
+    if slot.is_some() {
+        let message = format!(
+            "({}) {keyword} script already specified - ignoring {}",
+            instance.name,
+            to_display(word)
+        );
+        st.error(Class::General, message, Some(1));
+        return Ok(());
+    }
+    *slot = script_or_advice(scripts, st);
+    Ok(())
+}
+
+fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
+    let Draft {
+        instances, pending, ..
+    } = draft;
+    let Some(instance) = instances.last_mut() else {
+        return Ok(());
+    };
+    let tracking = &mut instance.options.tracking;
+    let missing = line(st, &instance.name, kind, pending, tracking)?;
+    draft.missing_interface |= missing;
+    Ok(())
+}
+
+/// A line of `track_interface`
+pub(in super::super) fn track_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Interface)
+}
+
+/// A line of `track_script`
+pub(in super::super) fn track_script(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Script)
+}
+
+/// A line of `track_process`
+pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Process)
+}
+
+/// A line of `track_file`
+pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::File)
+}
+
+/// `version 2|3`
+pub(in super::super) fn version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 2, 3)?;
+    current(draft, |instance| {
+        match number {
+            Some(2) => instance.options.version = Some(Version::V2),
+            Some(_) => instance.options.version = Some(Version::V3),
+            None => {
+                let message = format!("{}Version must be either 2 or 3", owner(instance));
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `native_ipv6`
+pub(in super::super) fn native_ipv6(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        if instance.family == Some(Family::V4) {
+            let message = format!(
+                "({}) Cannot specify native_ipv6 with IPv4 addresses",
+                instance.name
+            );
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
+        instance.family = Some(Family::V6);
+        instance.options.native_ipv6 = true;
+        Ok(())
+    })
+}
+
+/// Whether an address is of the instance's family, which the first address decides.
+fn same_family(instance: &mut InstanceDraft, address: IpAddr) -> bool {
+    *instance.family.get_or_insert(Family::of(address)) == Family::of(address)
+}
+
+/// `mcast_src_ip ADDRESS`, `unicast_src_ip ADDRESS`
+pub(in super::super) fn source(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let unicast = st.need(0)? == "unicast_src_ip";
+    let address = st.address(1)?;
+    let shown = to_display(st.need(1)?);
+    current(draft, |instance| {
+        let name = instance.name.clone();
+        instance.options.unicast |= unicast;
+        match address {
+            None => {
+                let message = format!(
+                    "Configuration error: VRRP instance[{name}] malformed src address[{shown}]. \
+                     Skipping..."
+                );
+                st.error(Class::General, message, Some(1));
+            }
+            Some(address) if !same_family(instance, address) => {
+                let message = format!(
+                    "Configuration error: VRRP instance[{name}] and src address[{shown}] MUST be \
+                     of the same family !!! Skipping..."
+                );
+                st.error(Class::General, message, Some(1));
+            }
+            Some(address) => instance.options.source = Some(address),
+        }
+        Ok(())
+    })
+}
+
+/// `mcast_dst_ip ADDRESS`
+pub(in super::super) fn destination(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let address = st.address(1)?;
+    let shown = to_display(st.need(1)?);
+    current(draft, |instance| {
+        let name = instance.name.clone();
+        let message = match address {
+            None => format!("({name}) malformed mcast dest address {shown}. Skipping..."),
+            Some(address) if !address.is_multicast() => {
+                format!("({name}) mcast_dst_ip {shown} not multicast. Skipping...")
+            }
+            Some(address) => {
+                instance.options.destination = Some(address);
+                return Ok(());
+            }
+        };
+        st.error(Class::General, message, Some(1));
+        Ok(())
+    })
+}
+
+/// `unicast_ttl NUMBER`
+pub(in super::super) fn unicast_ttl(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 0, 255)?;
+    let shown = to_display(st.need(1)?);
+    current(draft, |instance| {
+        instance.options.ttl = number.and_then(|number| u8::try_from(number).ok());
+        if number.is_none() {
+            let message = format!(
+                "{}TTL '{shown}' not valid - must be between 0 & 255",
+                owner(instance)
+            );
+            st.error(Class::General, message, Some(1));
+        }
+        Ok(())
+    })
+}
+
+/// A line of `unicast_peer`: `ADDRESS [min_ttl N] [max_ttl N]`
+pub(in super::super) fn unicast_peer(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let address = st.address(0)?;
+    let shown = to_display(st.need(0)?);
+    current(draft, |instance| {
+        let name = instance.name.clone();
+        instance.options.unicast = true;
+        let Some(address) = address else {
+            let message = format!(
+                "Configuration error: VRRP instance[{name}] malformed unicast peer \
+                 address[{shown}]. Skipping..."
+            );
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        };
+        if !same_family(instance, address) {
+            let message = format!(
+                "Configuration error: VRRP instance[{name}] and unicast peer address[{shown}] \
+                 MUST be of the same family !!! Skipping..."
+            );
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
+        let mut peer = Peer {
+            address,
+            min_ttl: 0,
+            max_ttl: 255,
+        };
+        peer_options(st, &name, &mut peer)?;
+        instance.options.peers.push(peer);
+        Ok(())
+    })
+}
+
+fn peer_options(st: &mut Statement<'_>, name: &str, peer: &mut Peer) -> Outcome {
+    let mut index = 1;
+    while let Some(option) = st.word(index) {
+        let known = matches!(option, "min_ttl" | "max_ttl");
+        if !known || st.word(index + 1).is_none() {
+            let message = if known {
+                format!("({name}) {option} is missing a value")
+            } else {
+                format!(
+                    "({name}) unknown unicast_peer option {}",
+                    to_display(option)
+                )
+            };
+            st.error(Class::General, message, Some(index));
+            return Ok(());
+        }
+        let number = st.number(index + 1, 0, 255)?;
+        if let Some(ttl) = number.and_then(|number| u8::try_from(number).ok()) {
+            if option == "min_ttl" {
+                peer.min_ttl = ttl;
+            } else {
+                peer.max_ttl = ttl;
+            }
+        }
+        index += 2;
+    }
+    if peer.min_ttl > peer.max_ttl {
+        let message = format!(
+            "({name}) min_ttl {} > max_ttl {} - all packets will be discarded",
+            peer.min_ttl, peer.max_ttl
+        );
+        st.error(Class::General, message, Some(0));
+    }
+    Ok(())
+}
+
+/// `old_unicast_checksum [never]`
+pub(in super::super) fn old_unicast_checksum(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        instance.options.unicast = true;
+        instance.options.old_checksum_unicast = Some(match st.word(1) {
+            None => true,
+            Some("never") => false,
+            Some(mode) => {
+                let message = format!(
+                    "({}) Unknown old_unicast_chksum mode {} - ignoring",
+                    instance.name,
+                    to_display(mode)
+                );
+                st.error(Class::General, message, Some(1));
+                return Ok(());
+            }
+        });
+        Ok(())
+    })
+}
+
+/// `down_timer_adverts COUNT`
+pub(in super::super) fn down_timer_adverts(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 1, 100)?;
+    let shown = to_display(st.need(1)?);
+    current(draft, |instance| {
+        match number.and_then(|number| u8::try_from(number).ok()) {
+            Some(count) => instance.options.down_timer_adverts = Some(count),
+            None => {
+                let message = format!(
+                    "{}Invalid down_timer_adverts [1:100] '{shown}'",
+                    owner(instance)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `debug LEVEL`
+pub(in super::super) fn debug(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 0, 4)?;
+    let shown = to_display(st.need(1)?);
+    current(draft, |instance| {
+        match number.and_then(|number| u8::try_from(number).ok()) {
+            Some(level) => instance.options.debug = Some(level),
+            None => {
+                let message = format!(
+                    "({}) Debug value '{shown}' not valid; must be between 0-4",
+                    instance.name
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `kernel_rx_buf_size BYTES`
+pub(in super::super) fn receive_buffer(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = match st.word(1) {
+        Some(_) => st.number(1, 0, u32::MAX)?,
+        None => None,
+    };
+    current(draft, |instance| {
+        match number {
+            Some(size) => instance.options.receive_buffer = Some(size),
+            None => {
+                let message = format!("({}) invalid kernel_rx_buf_size specified", instance.name);
+                st.error(Class::General, message, Some(0));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `garp_extra_if [all] SECONDS`
+pub(in super::super) fn garp_extra_if(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
+    let all = st.word(1) == Some("all");
+    let index = if all { 2 } else { 1 };
+    if keyword == "vmac_garp_intvl" {
+        let message = "Keyword \"vmac_garp_intvl\" is deprecated - please use \"garp_extra_if\"";
+        st.error(Class::Deprecated, message, Some(0));
+    }
+    let word = st.word(index);
+    let number = match word {
+        Some(_) => st.number(index, 0, 86_400)?,
+        None => None,
+    };
+    current(draft, |instance| {
+        let message = match (word, number) {
+            (_, Some(seconds)) => {
+                let period = Duration::from_secs(u64::from(seconds));
+                instance.options.garp_extra = Some((period, all));
+                return Ok(());
+            }
+            (None, None) => format!(
+                "{}{keyword} specified without time - ignoring",
+                owner(instance)
+            ),
+            (Some(word), None) => format!(
+                "{}{keyword} '{}' invalid - ignoring",
+                owner(instance),
+                to_display(word)
+            ),
+        };
+        st.error(Class::General, message, Some(index.min(st.count() - 1)));
+        Ok(())
+    })
+}
+
+/// `timer_expired_backup [PRIORITY]`
+pub(in super::super) fn expired_backup(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = match st.word(1) {
+        Some(_) => st.number(1, 1, 254)?,
+        None => Some(254),
+    };
+    current(draft, |instance| {
+        if let Some(limit) = number.and_then(|number| u8::try_from(number).ok()) {
+            instance.options.expired_backup = Some(limit);
+        }
+        Ok(())
+    })
+}
+
+/// `vrf NAME`
+pub(in super::super) fn vrf(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let name = st.need(1)?;
+    current(draft, |instance| {
+        if instance.interface.is_some() {
+            let message = format!(
+                "({}) Cannot specify VRF interface and interface - ignoring",
+                instance.name
+            );
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
+        instance.options.vrf = Some(name.to_owned());
+        Ok(())
+    })
+}
+
+/// `linkbeat_use_polling`, of older releases
+pub(in super::super) fn linkbeat(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let message = format!(
+            "({}) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces \
+             block",
+            instance.name
+        );
+        st.error(Class::General, message, Some(0));
+        Ok(())
+    })
+}
+
+/// `lvs_sync_daemon_interface NAME`, of older releases
+pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let message = format!(
+            "({}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.",
+            instance.name
+        );
+        st.error(Class::General, message, Some(0));
+        let message = "       Please use global lvs_sync_daemon";
+        st.error(Class::General, message, Some(0));
+        Ok(())
+    })?;
+    st.need(1).map(|_| ())
+}
+
+/// The bytes of `aa:bb:cc:dd:ee[:ff]`.
+fn mac(word: &str) -> Option<Vec<u8>> {
+    let bytes: Option<Vec<u8>> = word
+        .split(':')
+        .map(|part| {
+            u8::from_str_radix(part, 16)
+                .ok()
+                .filter(|_| part.len() <= 2)
+        })
+        .collect();
+    bytes.filter(|bytes| matches!(bytes.len(), 5 | 6))
+}
+
+/// `use_vmac [NAME] [MAC] [netlink_notify_msg] [group GROUP] [name NAME]`
+pub(in super::super) fn use_vmac(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        let mut vmac = Vmac::default();
+        let mut index = 1;
+        while let Some(word) = st.word(index) {
+            let (name, at) = match word {
+                "netlink_notify_msg" => {
+                    index += 1;
+                    continue;
+                }
+                "group" => {
+                    st.need(index + 1)?;
+                    index += 2;
+                    continue;
+                }
+                "name" => (st.need(index + 1)?, index + 1),
+                _ => (word, index),
+            };
+            index = at + 1;
+            if name.contains(':') {
+                vmac_address(st, name, at, &mut vmac);
+            } else {
+                vmac_name(st, name, at, &instance.name, &mut vmac);
+            }
+        }
+        instance.options.vmac = Some(vmac);
+        Ok(())
+    })
+}
+
+fn vmac_address(st: &mut Statement<'_>, word: &str, index: usize, vmac: &mut Vmac) {
+    let shown = to_display(word);
+    let message = match mac(word) {
+        None => format!("VMAC invalid MAC address {shown} - ignored"),
+        Some(bytes) if bytes.first().is_some_and(|byte| byte & 1 == 1) => {
+            format!("VMAC MAC address is multicast {shown} - ignoring")
+        }
+        Some(bytes) => {
+            vmac.mac = Some(bytes);
+            return;
+        }
+    };
+    st.error(Class::General, message, Some(index));
+}
+
+fn vmac_name(st: &mut Statement<'_>, word: &str, index: usize, owner: &str, vmac: &mut Vmac) {
+    let shown = to_display(word);
+    let message = if vmac.name.is_some() {
+        "VMAC interface name already specified".to_owned()
+    } else if to_bytes(word).len() > 15 || word.contains('/') {
+        format!("VMAC interface name '{shown}' too long or invalid characters - ignoring")
+    } else if st.facts.interface_exists(word) && !word.starts_with("vrrp") {
+        format!(
+            "({owner}) interface {shown} already exists and is not a private macvlan; ignoring \
+             vmac if_name"
+        )
+    } else {
+        vmac.name = Some(word.to_owned());
+        return;
+    };
+    st.error(Class::General, message, Some(index));
+}
+
+/// `use_ipvlan [NAME] [ADDRESS[/PREFIX]] [bridge|private|vepa]`
+pub(in super::super) fn use_ipvlan(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |instance| {
+        instance.options.ipvlan = true;
+        let mut named = false;
+        let mut index = 1;
+        while let Some(word) = st.word(index) {
+            let address = word.split('/').next().and_then(|text| text.parse().ok());
+            if let Some(address) = address {
+                instance.options.source = Some(address);
+            } else if matches!(word, "group" | "name") {
+                st.need(index + 1)?;
+                index += 1;
+            } else if !matches!(word, "bridge" | "private" | "vepa") {
+                if named {
+                    let message = format!(
+                        "({}) IPVLAN interface already specified - ignoring '{}'",
+                        instance.name,
+                        to_display(word)
+                    );
+                    st.error(Class::General, message, Some(index));
+                }
+                named = true;
+            }
+            index += 1;
+        }
+        Ok(())
+    })
+}
+
+/// A line of `virtual_ipaddress_excluded`: of either family.
+pub(in super::super) fn excluded(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let parsed = super::address::parsed(draft, st);
+    current(draft, |instance| {
+        instance.options.excluded.extend(parsed);
+        Ok(())
+    })
+}
+
+/// `thread_timer_expired`, a spelling that was only ever announced
+pub(in super::super) fn misspelt_expired(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let message = "keyword 'thread_timer_expired' should be 'timer_expired_backup'";
+    st.error(Class::General, message, Some(0));
+    expired_backup(draft, st)
+}
+
+/// The end of a `vrrp_instance`.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let Some(instance) = draft.instances.last_mut() else {
+        return;
+    };
+    if instance.options.ttl.is_some() && instance.options.peers.is_empty() {
+        let message = format!(
+            "{}Cannot use unicast_ttl without unicast peers - resetting",
+            owner(instance)
+        );
+        st.error(Class::General, message, None);
+        instance.options.ttl = None;
+    }
+}

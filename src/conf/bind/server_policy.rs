@@ -1,0 +1,83 @@
+//! Handlers of `real_server` that say what happens beyond its weight.
+//!
+//! Owns: what each of them sets in the draft: thresholds, scripts, names. Driven by: `bind`
+//! through the schema.
+
+use super::super::diag::Class;
+use super::super::draft::Draft;
+use super::super::model::ServerPolicy;
+use super::super::source::to_display;
+use super::real_server::{self, switch, switch_or};
+use super::service_policy::{name, script, single_name};
+use super::{Outcome, Statement};
+
+/// Runs `f` on the policy of the server that is being read.
+fn current(draft: &mut Draft, f: impl FnOnce(&mut ServerPolicy) -> Outcome) -> Outcome {
+    real_server::current(draft, |server| f(server.policy.get_or_insert_default()))
+}
+
+/// `inhibit_on_failure [BOOL]`
+pub(in super::super) fn inhibit_on_failure(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    real_server::current(draft, |server| {
+        switch(st, "inhibit_on_failure", &mut server.inhibit)
+    })
+}
+
+/// `uthreshold CONNECTIONS`
+pub(in super::super) fn uthreshold(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| threshold(st, &mut policy.upper_threshold))
+}
+
+/// `lthreshold CONNECTIONS`
+pub(in super::super) fn lthreshold(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| threshold(st, &mut policy.lower_threshold))
+}
+
+fn threshold(st: &mut Statement<'_>, slot: &mut u32) -> Outcome {
+    match st.number(1, 0, u32::MAX)? {
+        Some(number) => *slot = number,
+        None => {
+            let message = format!(
+                "Invalid real_server {} '{}' - ignoring",
+                st.need(0)?,
+                to_display(st.need(1)?)
+            );
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
+/// `notify_up SCRIPT [USER [GROUP]]`
+pub(in super::super) fn notify_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| script(st, &mut policy.notify_up))
+}
+
+/// `notify_down SCRIPT [USER [GROUP]]`
+pub(in super::super) fn notify_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| script(st, &mut policy.notify_down))
+}
+
+/// `smtp_alert [BOOL]`
+pub(in super::super) fn smtp_alert(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| {
+        let text = "Invalid real_server smtp_alert parameter";
+        switch_or(st, text, &mut policy.smtp_alert)
+    })
+}
+
+/// `virtualhost NAME`
+pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| {
+        let slot = &mut policy.virtual_host;
+        name(st, "real server virtualhost missing", slot)
+    })
+}
+
+/// `snmp_name NAME`
+pub(in super::super) fn snmp_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |policy| {
+        let text = "real server snmp_name missing or extra parameters";
+        single_name(st, text, &mut policy.snmp_name)
+    })
+}

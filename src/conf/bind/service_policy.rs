@@ -1,0 +1,349 @@
+//! Handlers of `virtual_server` that say what happens when servers come and go.
+//!
+//! Owns: what each of them sets in the draft: quorum, sorry server, scheduler flags, scripts,
+//! names. Never does: look at more than one keyword, but for those whose order counts. Driven by:
+//! `bind` through the schema.
+
+use super::super::diag::Class;
+use super::super::draft::{Draft, ServiceDraft};
+use super::super::model::{CheckScript, Scheduler, SorryServer};
+use super::super::source::to_display;
+use super::real_server::switch_or;
+use super::virtual_server::{current, method};
+use super::{Outcome, Statement, Stop};
+use crate::base::Family;
+
+/// The longest name of a persistence engine, in bytes.
+const MAX_ENGINE: usize = 15;
+
+/// `}`: a sorry server has to be of the service's family, but for a tunnel.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let Some(service) = draft.services.last_mut() else {
+        return;
+    };
+    let Some(family) = service.family() else {
+        return;
+    };
+    if let Some(sorry) = &service.policy.sorry_server
+        && Family::of(sorry.address) != family
+    {
+        let message = format!(
+            "Address family of virtual server and sorry server {} don't match - skipping sorry \
+             server.",
+            sorry.address
+        );
+        st.error(Class::General, message, None);
+        service.policy.sorry_server = None;
+    }
+}
+
+/// A switch that takes no value: whatever follows it.
+fn flag(draft: &mut Draft, set: impl FnOnce(&mut ServiceDraft)) -> Outcome {
+    current(draft, |service| {
+        set(service);
+        Ok(())
+    })
+}
+
+/// `inhibit_on_failure`
+pub(in super::super) fn inhibit_on_failure(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    flag(draft, |service| service.inhibit = true)
+}
+
+/// `omega`
+pub(in super::super) fn omega(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    flag(draft, |service| service.policy.omega = true)
+}
+
+/// `ha_suspend`
+pub(in super::super) fn ha_suspend(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    flag(draft, |service| service.policy.ha_suspend = true)
+}
+
+/// `ops`
+pub(in super::super) fn ops(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    flag(draft, |service| service.policy.one_packet = true)
+}
+
+/// `flag-1`, `flag-2`, `flag-3`
+pub(in super::super) fn scheduler_flag(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let bit = match st.need(0)? {
+        "flag-1" => 1,
+        "flag-2" => 2,
+        _ => 4,
+    };
+    flag(draft, |service| service.policy.scheduler_flags |= bit)
+}
+
+/// `sh-port`, `sh-fallback`, `mh-port`, `mh-fallback`: after `lb_algo`.
+pub(in super::super) fn hash_flag(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let name = st.need(0)?;
+    current(draft, |service| {
+        if is_hash(service) {
+            service.policy.scheduler_flags |= if name.ends_with("-port") { 2 } else { 1 };
+        } else {
+            not_hash(st, name);
+        }
+        Ok(())
+    })
+}
+
+/// `hashed`: without effect in every release.
+pub(in super::super) fn hashed(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        if !is_hash(service) {
+            not_hash(st, "hashed");
+        }
+        Ok(())
+    })
+}
+
+fn is_hash(service: &ServiceDraft) -> bool {
+    matches!(service.scheduler, Some(Scheduler::Sh | Scheduler::Mh))
+}
+
+fn not_hash(st: &mut Statement<'_>, name: &str) {
+    let finding = st
+        .finding(
+            Class::General,
+            format!("{name} only applies to sh scheduler - ignoring"),
+            Some(0),
+        )
+        .note("`lb_algo sh` or `lb_algo mh` has to stand above it", None);
+    st.diagnostics.push(finding);
+}
+
+/// `ip_family inet|inet6`
+pub(in super::super) fn ip_family(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    let family = match word {
+        "inet" => Family::V4,
+        "inet6" => Family::V6,
+        _ => {
+            let message = format!("unknown address family {}", to_display(word));
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        }
+    };
+    current(draft, |service| {
+        if service.family().is_none_or(|is| is == family) {
+            service.policy.family = Some(family);
+        } else {
+            let message =
+                format!("Virtual server specified family {word} conflicts with server family");
+            st.error(Class::General, message, Some(1));
+        }
+        Ok(())
+    })
+}
+
+/// `persistence_engine NAME`
+pub(in super::super) fn persistence_engine(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = to_display(st.need(1)?).into_owned();
+    let mut name = word.clone();
+    if name.len() > MAX_ENGINE {
+        let message = format!("persistence_name too long, truncating - {word}");
+        st.error(Class::General, message, Some(1));
+        let end = (0..=MAX_ENGINE)
+            .rev()
+            .find(|end| name.is_char_boundary(*end));
+        name.truncate(end.unwrap_or(0));
+    }
+    flag(draft, |service| {
+        service.policy.persistence_engine = Some(name);
+    })
+}
+
+/// `smtp_alert [BOOL]`
+pub(in super::super) fn smtp_alert(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let text = "Invalid virtual_server smtp_alert parameter";
+        switch_or(st, text, &mut service.policy.smtp_alert)
+    })
+}
+
+/// `virtualhost NAME`
+pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let slot = &mut service.policy.virtual_host;
+        name(st, "virtual server virtualhost missing", slot)
+    })
+}
+
+/// `snmp_name NAME`
+pub(in super::super) fn snmp_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        let text = "virtual server snmp_name missing or extra parameters";
+        single_name(st, text, &mut service.policy.snmp_name)
+    })
+}
+
+/// A name; `missing` is the message without one.
+pub(super) fn name(st: &mut Statement<'_>, missing: &str, slot: &mut Option<String>) -> Outcome {
+    match st.word(1) {
+        Some(word) => *slot = Some(word.to_owned()),
+        None => st.error(Class::General, missing, Some(0)),
+    }
+    Ok(())
+}
+
+/// A name and nothing behind it.
+pub(super) fn single_name(
+    st: &mut Statement<'_>,
+    wrong: &str,
+    slot: &mut Option<String>,
+) -> Outcome {
+    if st.count() == 2 {
+        name(st, wrong, slot)
+    } else {
+        st.error(Class::General, wrong, Some(0));
+        Ok(())
+    }
+}
+
+/// `quorum WEIGHT`
+pub(in super::super) fn quorum(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 1, u32::MAX)?;
+    let word = st.need(1)?;
+    if number.is_none() {
+        let message = format!(
+            "Quorum {} must be in [1, {}]. Setting to 1.",
+            to_display(word),
+            u32::MAX
+        );
+        st.error(Class::General, message, Some(1));
+    }
+    flag(draft, |service| {
+        service.policy.quorum = number.unwrap_or(1);
+    })
+}
+
+/// `hysteresis WEIGHT`
+pub(in super::super) fn hysteresis(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let number = st.number(1, 0, u32::MAX)?;
+    let word = st.need(1)?;
+    if number.is_none() {
+        let message = format!(
+            "Hysteresis {} must be in [0, {}] - ignoring",
+            to_display(word),
+            u32::MAX
+        );
+        st.error(Class::General, message, Some(1));
+    }
+    flag(draft, |service| {
+        service.policy.hysteresis = number.unwrap_or(service.policy.hysteresis);
+    })
+}
+
+/// `quorum_up SCRIPT [USER [GROUP]]`
+pub(in super::super) fn quorum_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| script(st, &mut service.policy.quorum_up))
+}
+
+/// `quorum_down SCRIPT [USER [GROUP]]`
+pub(in super::super) fn quorum_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| script(st, &mut service.policy.quorum_down))
+}
+
+/// A script with the user and group that run it; the first one that is given counts.
+pub(super) fn script(st: &mut Statement<'_>, slot: &mut Option<CheckScript>) -> Outcome {
+    let parsed = parse_script(st)?;
+    if slot.is_some() {
+        let message = format!(
+            "((null)) {} script already specified - ignoring {}",
+            st.need(0)?,
+            to_display(&parsed.command)
+        );
+        st.error(Class::General, message, Some(1));
+    } else {
+        *slot = Some(parsed);
+    }
+    Ok(())
+}
+
+/// The command of the line: its first word, or what stands between single quotes; then user and
+/// group.
+fn parse_script(st: &mut Statement<'_>) -> Result<CheckScript, Stop> {
+    let first = st.need(1)?;
+    let mut words = st.words(2);
+    let mut command = first.to_owned();
+    if let Some(quoted) = first.strip_prefix('\'') {
+        quoted.clone_into(&mut command);
+        while !command.ends_with('\'') {
+            let Some(next) = words.next() else { break };
+            command.push(' ');
+            command.push_str(next);
+        }
+        if command.ends_with('\'') {
+            command.pop();
+        }
+    }
+    Ok(CheckScript {
+        command,
+        user: words.next().map(ToOwned::to_owned),
+        group: words.next().map(ToOwned::to_owned),
+    })
+}
+
+/// `sorry_server IP [PORT]`
+pub(in super::super) fn sorry_server(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let word = st.need(1)?;
+    let port = match st.word(2) {
+        None | Some("0") => Some(None),
+        Some(_) => st
+            .number(2, 1, 65_535)?
+            .and_then(|port| u16::try_from(port).ok())
+            .map(Some),
+    };
+    match (word.parse(), port) {
+        (Ok(address), Some(port)) => flag(draft, |service| {
+            service.policy.sorry_server = Some(SorryServer {
+                address,
+                port,
+                forwarding: None,
+                inhibit: false,
+            });
+        }),
+        _ => {
+            let message = format!(
+                "Invalid sorry server IP address {} - skipping",
+                to_display(word)
+            );
+            st.error(Class::General, message, Some(1));
+            Ok(())
+        }
+    }
+}
+
+/// `sorry_server_inhibit`, after `sorry_server`.
+pub(in super::super) fn sorry_server_inhibit(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |service| {
+        match &mut service.policy.sorry_server {
+            Some(sorry) => sorry.inhibit = true,
+            None => st.error(
+                Class::General,
+                "Ignoring sorry_server inhibit used before or without sorry_server",
+                Some(0),
+            ),
+        }
+        Ok(())
+    })
+}
+
+/// `sorry_server_lvs_method NAT|DR|TUN`, after `sorry_server`.
+pub(in super::super) fn sorry_server_lvs_method(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Outcome {
+    current(draft, |service| {
+        match &mut service.policy.sorry_server {
+            Some(sorry) => sorry.forwarding = method(st, "sorry server")?.or(sorry.forwarding),
+            None => st.error(
+                Class::General,
+                "sorry_server forwarding used without sorry_server",
+                Some(0),
+            ),
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,182 @@
+//! Handlers of `vrrp_sync_group`.
+//!
+//! Owns: what its keywords set. Never does: look for the members; `resolve::groups` does, as they
+//! may stand below. Driven by: `bind` through the schema.
+
+use super::super::diag::Class;
+use super::super::draft::Draft;
+use super::super::model::options::{Notify, Script, SyncGroup};
+use super::super::source::to_display;
+use super::script::{NoScript, script};
+use super::tracking::{Kind, line};
+use super::{Outcome, Statement, Stop};
+
+/// `vrrp_sync_group NAME {`
+pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let Some(name) = st.word(1).filter(|_| st.count() == 2) else {
+        let message = "vrrp_sync_group must have a name - skipping";
+        st.error(Class::General, message, Some(0));
+        return Err(Stop::SkipBlock);
+    };
+    if draft.pending.groups.iter().any(|group| group.name == name) {
+        let message = format!("vrrp sync group {} already defined", to_display(name));
+        st.error(Class::General, message, Some(1));
+        return Err(Stop::SkipBlock);
+    }
+    draft.group_places.push(st.place());
+    draft.pending.groups.push(SyncGroup {
+        name: name.to_owned(),
+        ..SyncGroup::default()
+    });
+    Ok(())
+}
+
+fn current(draft: &mut Draft, f: impl FnOnce(&mut SyncGroup) -> Outcome) -> Outcome {
+    draft.pending.groups.last_mut().map_or(Ok(()), f)
+}
+
+/// A line of `group`: names.
+pub(in super::super) fn members(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    current(draft, |group| {
+        group.members.extend(st.words(0).map(str::to_owned));
+        Ok(())
+    })
+}
+
+fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
+    let Some(mut group) = draft.pending.groups.pop() else {
+        return Ok(());
+    };
+    let outcome = line(st, &group.name, kind, &draft.pending, &mut group.tracking);
+    draft.pending.groups.push(group);
+    draft.missing_interface |= outcome?;
+    Ok(())
+}
+
+/// A line of `track_interface`
+pub(in super::super) fn track_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Interface)
+}
+
+/// A line of `track_script`
+pub(in super::super) fn track_script(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Script)
+}
+
+/// A line of `track_process`
+pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Process)
+}
+
+/// A line of `track_file`
+pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::File)
+}
+
+/// The slot of a notify keyword.
+pub(super) fn slot<'n>(notify: &'n mut Notify, keyword: &str) -> Option<&'n mut Option<Script>> {
+    Some(match keyword {
+        "notify" => &mut notify.any,
+        "notify_backup" => &mut notify.backup,
+        "notify_master" => &mut notify.master,
+        "notify_fault" => &mut notify.fault,
+        "notify_stop" => &mut notify.stop,
+        "notify_deleted" => &mut notify.deleted,
+        "notify_master_rx_lower_pri" => &mut notify.lower_priority,
+        _ => return None,
+    })
+}
+
+/// `notify*` of a group
+pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let (keyword, word) = (st.need(0)?, st.need(1)?);
+    let Draft {
+        pending, scripts, ..
+    } = draft;
+    let Some(group) = pending.groups.last_mut() else {
+        return Ok(());
+    };
+    let Some(slot) = slot(&mut group.notify, keyword) else {
+        return Ok(());
+    };
+    if slot.is_some() {
+        let message = format!(
+            "vrrp group {}: {keyword} script already specified - ignoring {}",
+            group.name,
+            to_display(word)
+        );
+        st.error(Class::General, message, Some(1));
+        return Ok(());
+    }
+    *slot = script_or_advice(scripts, st);
+    Ok(())
+}
+
+/// The script behind a notify keyword. keepalived only logs that nobody can run it.
+pub(super) fn script_or_advice(
+    rules: &mut super::super::draft::ScriptRules,
+    st: &mut Statement<'_>,
+) -> Option<Script> {
+    match script(rules, st, 1) {
+        Ok(script) => Some(script),
+        Err(NoScript::NoUser) => {
+            let message = "the user or group that the script is to run as does not exist; the \
+                           script is left out";
+            st.error(Class::Advice, message, Some(2));
+            None
+        }
+        Err(NoScript::Empty | NoScript::NoDefaultUser) => None,
+    }
+}
+
+/// `smtp_alert [BOOLEAN]`
+pub(in super::super) fn smtp_alert(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let value = st.boolean(1);
+    current(draft, |group| {
+        match value {
+            Some(value) => group.notify.mail = Some(value),
+            None => {
+                let word = to_display(st.need(1)?);
+                let message = format!("Invalid vrrp_group smtp_alert parameter {word}");
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `notify_priority_changes [BOOLEAN]`
+pub(in super::super) fn priority_changes(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let value = st.boolean(1);
+    current(draft, |group| {
+        match value {
+            Some(value) => group.notify.priority_changes = Some(value),
+            None => {
+                let message = format!(
+                    "({}) Invalid value '{}' for notify_priority_changes specified",
+                    group.name,
+                    to_display(st.need(1)?)
+                );
+                st.error(Class::General, message, Some(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `sync_group_tracking_weight`, `global_tracking`
+pub(in super::super) fn weights_apply(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let old = st.need(0)? == "global_tracking";
+    current(draft, |group| {
+        if old {
+            let message = format!(
+                "({}) global_tracking is deprecated. Use track_interface/script/file on the sync \
+                 group",
+                group.name
+            );
+            st.error(Class::General, message, Some(0));
+        }
+        group.weights_apply = true;
+        Ok(())
+    })
+}

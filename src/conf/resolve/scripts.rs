@@ -1,0 +1,123 @@
+//! Whether the programs of scripts are there, and who can change them.
+//!
+//! Owns: keepalived's verdict on scripts: one that is not there is left out, one that others can
+//! change is left out with script security and a violation without. Never does: look itself; the
+//! handlers have asked the host. Driven by: `resolve`.
+
+use super::super::diag::{Class, Diagnostic};
+use super::super::draft::ScriptRules;
+use super::super::model::options::{Notify, Pending, Script};
+use super::super::source::{Program, to_display};
+use super::Context;
+
+/// What the look at several scripts came to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    any: bool,
+    insecure: bool,
+}
+
+impl Seen {
+    fn of(&mut self, program: Program) {
+        self.any |= program != Program::Missing;
+        self.insecure |= program == Program::Insecure;
+    }
+
+    /// Says that scripts run without security.
+    fn violation(self, what: &str, cx: &mut Context<'_>) {
+        if !self.any {
+            return;
+        }
+        let more = if self.insecure {
+            " There are insecure scripts."
+        } else {
+            ""
+        };
+        let message = format!(
+            "SECURITY VIOLATION - {what} are being executed but script_security not enabled.{more}"
+        );
+        let finding = Diagnostic::new(Class::Security, message)
+            .help("set enable_script_security and script_user in global_defs");
+        cx.diagnostics.push(finding);
+    }
+}
+
+/// Looks at every script; those that cannot be run are left out.
+pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context<'_>) {
+    let mut seen = Seen::default();
+    pending.scripts.retain(|tracker| {
+        let program = look(&tracker.script, rules);
+        let why = match program {
+            Program::Missing => "since not found/accessible",
+            Program::Insecure if rules.secure => "due to insecure",
+            Program::Insecure | Program::Secure => {
+                seen.of(program);
+                return true;
+            }
+        };
+        let message = format!("Disabling track script {} {why}", tracker.name);
+        cx.diagnostics
+            .push(Diagnostic::new(Class::General, message));
+        false
+    });
+    let groups = pending.groups.iter_mut().map(|group| &mut group.notify);
+    let instances = pending
+        .instances
+        .iter_mut()
+        .map(|(_, options)| &mut options.notify);
+    for notify in groups.chain(instances) {
+        for slot in slots(notify) {
+            *slot = slot.take().filter(|script| {
+                let program = look(script, rules);
+                seen.of(program);
+                runs(script, program, rules, cx)
+            });
+        }
+    }
+    for script in &rules.fifo {
+        seen.of(look(script, rules));
+    }
+    let mut daemon = Seen::default();
+    for script in &rules.daemon {
+        let program = look(script, rules);
+        daemon.of(program);
+        runs(script, program, rules, cx);
+    }
+    if !rules.secure {
+        daemon.violation("start/shutdown scripts", cx);
+        seen.violation("scripts", cx);
+    }
+}
+
+fn look(script: &Script, rules: &ScriptRules) -> Program {
+    script
+        .argv
+        .first()
+        .and_then(|name| rules.programs.get(name).copied())
+        .unwrap_or(Program::Missing)
+}
+
+/// Whether a script can run; keepalived only logs that it cannot.
+fn runs(script: &Script, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
+    let why = match program {
+        Program::Missing => "is not there",
+        Program::Insecure if rules.secure => "can be changed by others than root",
+        Program::Insecure | Program::Secure => return true,
+    };
+    let name = script.argv.first().map_or("", String::as_str);
+    let message = format!("script '{}' {why}; it is left out", to_display(name));
+    cx.diagnostics.push(Diagnostic::new(Class::Advice, message));
+    false
+}
+
+fn slots(notify: &mut Notify) -> [&mut Option<Script>; 7] {
+    [
+        &mut notify.any,
+        &mut notify.backup,
+        &mut notify.master,
+        &mut notify.fault,
+        &mut notify.stop,
+        &mut notify.deleted,
+        &mut notify.lower_priority,
+    ]
+}

@@ -1,0 +1,44 @@
+//! Keywords that are read, checked and bound, but whose function is not there yet.
+//!
+//! Owns: their rows. The binder says of each once that it does nothing; that saying has no
+//! influence on the verdict of a config test, which is keepalived's. A keyword whose function
+//! arrives moves from here to the table of its block. Driven by: `schema::find`.
+
+mod bfd;
+mod check;
+mod global;
+mod probes;
+mod vrrp;
+
+use super::{Keyword, Level};
+
+/// The rows of a block, sorted by name.
+pub(super) const fn table(level: Level) -> &'static [Keyword] {
+    match level {
+        Level::Root => vrrp::ROOT,
+        Level::Global => global::GLOBAL,
+        Level::Instance => vrrp::INSTANCE,
+        Level::Authentication => &[],
+        Level::SyncGroup => vrrp::SYNC_GROUP,
+        Level::TrackScript => vrrp::TRACK_SCRIPT,
+        Level::TrackProcess => vrrp::TRACK_PROCESS,
+        Level::TrackFile => vrrp::TRACK_FILE,
+        Level::VirtualServer => check::VIRTUAL_SERVER,
+        Level::RealServer => check::REAL_SERVER,
+        Level::TcpCheck => &[],
+        Level::HttpGet => probes::HTTP_GET,
+        Level::SslGet => probes::SSL_GET,
+        Level::Url => probes::URL,
+        Level::SslUrl => probes::SSL_URL,
+        Level::SmtpCheck => probes::SMTP_CHECK,
+        Level::SmtpHost => probes::SMTP_HOST,
+        Level::DnsCheck => probes::DNS_CHECK,
+        Level::MiscCheck => probes::MISC_CHECK,
+        Level::UdpCheck => probes::UDP_CHECK,
+        Level::PingCheck => probes::PING_CHECK,
+        Level::FileCheck => probes::FILE_CHECK,
+        Level::BfdCheck => probes::BFD_CHECK,
+        Level::BfdInstance => bfd::BFD_INSTANCE,
+        Level::Ssl => bfd::SSL,
+    }
+}
