@@ -626,4 +626,13 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         st.error(Class::General, message, None);
         instance.options.ttl = None;
     }
+    let options = &instance.options;
+    if options.vmac.is_some() && !options.peers.is_empty() && !options.transmit_on_base {
+        let message = format!(
+            "{}unicast with use_vmac requires vmac_xmit_base - setting",
+            owner(instance)
+        );
+        st.error(Class::General, message, None);
+        instance.options.transmit_on_base = true;
+    }
 }

@@ -293,6 +293,6 @@ pub struct Pending {
     pub settings: BTreeMap<String, Setting>,
     /// `notification_email`
     pub mail_to: Vec<String>,
-    /// For each instance by name.
+    /// For each instance that has any, by name.
     pub instances: Vec<(String, InstanceOptions)>,
 }

@@ -76,10 +76,6 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
         );
         options.unicast = false;
     }
-    if options.vmac.is_some() && !options.peers.is_empty() && !options.transmit_on_base {
-        messages.push("unicast with use_vmac requires vmac_xmit_base - setting".to_owned());
-        options.transmit_on_base = true;
-    }
     if options.vmac.is_none() && options.transmit_on_base {
         messages.push("vmac_xmit_base is only valid with a vmac".to_owned());
         options.transmit_on_base = false;

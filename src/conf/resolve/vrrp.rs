@@ -37,7 +37,9 @@ pub(super) fn instances(
         options::check(&mut draft, rules, cx);
         let options = std::mem::take(&mut draft.options);
         let why_not = not_active(&options, rules.version, draft.family);
-        pending.instances.push((draft.name.clone(), options));
+        if options != InstanceOptions::default() {
+            pending.instances.push((draft.name.clone(), options));
+        }
         let Some(instance) = instance(draft, global.garp, rules.version, cx) else {
             continue;
         };
