@@ -69,9 +69,22 @@ pub fn through(config: &Config) -> Config {
         &Disk(text.clone()),
         &Facts,
     );
-    let findings: Vec<_> = loaded.diagnostics.iter().map(|d| &d.message).collect();
-    assert!(findings.is_empty(), "{findings:?} in\n{text}");
     let mut wanted = config.clone();
+    let mut weightless = 0;
+    for service in &mut wanted.virtual_servers {
+        let none = service.real_servers.iter().all(|server| server.weight == 0);
+        weightless += usize::from(none);
+        // What an earlier reading made of the quorum is not in the text.
+        service.policy.quorum = u32::from(!none);
+    }
+    // The one thing to complain of: servers that together cannot weigh what a service needs.
+    let (quorums, findings): (Vec<_>, Vec<_>) = loaded
+        .diagnostics
+        .iter()
+        .map(|finding| &finding.message)
+        .partition(|message| message.contains("exceeds total weight of real servers 0"));
+    assert!(findings.is_empty(), "{findings:?} in\n{text}");
+    assert_eq!(quorums.len(), weightless, "{quorums:?} in\n{text}");
     wanted.files.clone_from(&loaded.config.files);
     assert_eq!(loaded.config, wanted, "read from\n{text}");
     loaded.config
