@@ -359,9 +359,8 @@ pub(in super::super) fn auth_type(draft: &mut Draft, st: &mut Statement<'_>) -> 
             "AH" => {
                 instance.auth = AuthKind::Ah;
                 st.error(
-                    Class::Warning,
-                    "auth_type AH is known to keepalived but not active in this version; adverts \
-                     go without authentication",
+                    Class::Advice,
+                    "auth_type AH is read and checked, but not active in this version",
                     Some(1),
                 );
             }

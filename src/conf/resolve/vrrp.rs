@@ -3,10 +3,11 @@
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Pending, Version};
+use super::super::model::options::{InstanceOptions, Pending, Setting, Version};
 use super::super::model::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
 };
@@ -18,6 +19,9 @@ use crate::base::{Duration, Family};
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
 /// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
 const MAX_IN_ADVERT: usize = 255;
+
+/// Where adverts go unless something else is configured.
+const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// The instances that can run.
 pub(super) fn instances(
@@ -36,7 +40,8 @@ pub(super) fn instances(
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
         let options = std::mem::take(&mut draft.options);
-        let why_not = not_active(&options, rules.version, draft.family);
+        let group = pending.settings.get("vrrp_mcast_group4");
+        let why_not = not_active(&draft, &options, rules.version, group);
         if options != InstanceOptions::default() {
             pending.instances.push((draft.name.clone(), options));
         }
@@ -111,16 +116,25 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
 /// What an instance needs that is not there yet. It does not run then: as anything else it would
 /// be a second master on its network.
 fn not_active(
+    draft: &InstanceDraft,
     options: &InstanceOptions,
     version: Version,
-    family: Option<Family>,
+    group: Option<&Setting>,
 ) -> Option<&'static str> {
-    if family == Some(Family::V6) {
+    let usual = Setting::Text(VRRP_GROUP.to_string());
+    let elsewhere = |group: IpAddr| group != VRRP_GROUP;
+    if draft.family == Some(Family::V6) {
         Some("VRRP for IPv6")
     } else if version == Version::V3 {
         Some("VRRP version 3")
     } else if !options.peers.is_empty() {
         Some("unicast")
+    } else if draft.auth == AuthKind::Ah {
+        Some("auth_type AH")
+    } else if options.destination.is_some_and(elsewhere) {
+        Some("mcast_dst_ip")
+    } else if options.destination.is_none() && group.is_some_and(|group| *group != usual) {
+        Some("vrrp_mcast_group4")
     } else {
         None
     }
