@@ -3,13 +3,14 @@
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
 use super::super::model::options::{Setting, Version};
 use super::super::model::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
+    AuthPass, Garp, InitialState, InstanceKey, Priority, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6,
+    Vrid, VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -19,9 +20,6 @@ use crate::base::{Duration, Family};
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
 /// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
 const MAX_IN_ADVERT: usize = 255;
-
-/// Where adverts go unless something else is configured.
-const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// The instances that can run.
 pub(super) fn instances(
@@ -39,9 +37,8 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let group = settings.get("vrrp_mcast_group4");
-        let why_not = not_active(&draft, rules.version, group);
-        let Some(instance) = instance(draft, global.garp, rules, cx) else {
+        let transport = transport(&draft, settings);
+        let Some(instance) = instance(draft, global.garp, (rules, transport), cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -59,14 +56,6 @@ pub(super) fn instances(
             continue;
         }
         seen.insert(instance.key(), instance.name.clone());
-        if let Some(why) = why_not {
-            let message = format!(
-                "({}) {why} is not active in this version; the instance does not run",
-                instance.name
-            );
-            cx.report(Class::Advice, message, place);
-            continue;
-        }
         instances.push(instance);
     }
     instances
@@ -109,31 +98,23 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
     }
 }
 
-/// What an instance needs that is not there yet. It does not run then: as anything else it would
-/// be a second master on its network.
-fn not_active(
-    draft: &InstanceDraft,
-    version: Version,
-    group: Option<&Setting>,
-) -> Option<&'static str> {
-    let usual = Setting::Text(VRRP_GROUP.to_string());
+/// Where adverts go: to peers, if there are any or it is said to wait for some; else to a group.
+fn transport(draft: &InstanceDraft, settings: &BTreeMap<String, Setting>) -> Transport {
     let options = &draft.options;
-    let elsewhere = |group: IpAddr| group != VRRP_GROUP;
-    if draft.family == Some(Family::V6) {
-        Some("VRRP for IPv6")
-    } else if version == Version::V3 {
-        Some("VRRP version 3")
-    } else if !options.peers.is_empty() {
-        Some("unicast")
-    } else if draft.auth == AuthKind::Ah {
-        Some("auth_type AH")
-    } else if options.destination.is_some_and(elsewhere) {
-        Some("mcast_dst_ip")
-    } else if options.destination.is_none() && group.is_some_and(|group| *group != usual) {
-        Some("vrrp_mcast_group4")
-    } else {
-        None
+    if !options.peers.is_empty() || options.fault_without_peer {
+        return Transport::Unicast;
     }
+    let (keyword, usual) = match draft.family {
+        Some(Family::V6) => ("vrrp_mcast_group6", VRRP_GROUP_V6),
+        Some(Family::V4) | None => ("vrrp_mcast_group4", VRRP_GROUP_V4),
+    };
+    let global = match settings.get(keyword) {
+        Some(Setting::Text(text)) => text.parse::<IpAddr>().ok(),
+        Some(Setting::Switch(_) | Setting::Number(_) | Setting::Time(_)) | None => None,
+    };
+    let same_family = |group: &IpAddr| Family::of(*group) == Family::of(usual);
+    let own = options.destination.filter(same_family);
+    Transport::Multicast(own.or(global).unwrap_or(usual))
 }
 
 /// Reports something with which keepalived does not start.
@@ -147,7 +128,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 fn instance(
     mut draft: InstanceDraft,
     global: GarpDraft,
-    rules: Rules,
+    (rules, transport): (Rules, Transport),
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -185,7 +166,9 @@ fn instance(
             Version::V2 => whole_seconds(&draft, cx),
             Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
         },
+        ah: draft.auth == AuthKind::Ah && draft.auth_pass.is_some(),
         auth: authentication(&draft, cx),
+        transport,
         addresses: draft.addresses,
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
@@ -231,9 +214,8 @@ fn authentication(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<AuthPas
         cx.report(Class::General, message, draft.place);
     }
     match draft.auth {
-        AuthKind::Pass => draft.auth_pass,
-        // The handler has said that AH is not active.
-        AuthKind::Ah | AuthKind::None => None,
+        AuthKind::Pass | AuthKind::Ah => draft.auth_pass,
+        AuthKind::None => None,
     }
 }
 
