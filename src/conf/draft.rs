@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{InstanceOptions, Pending, Script, Version};
+use super::model::options::{InstanceOptions, Pending, Script, SyncGroup, Trackers, Version};
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
     IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
     pub(super) tls: Option<TlsClient>,
+    pub(super) trackers: Trackers,
+    pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) pending: Pending,
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
@@ -89,7 +91,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpDraft,
-    pub(super) options: InstanceOptions,
+    pub(super) options: Box<InstanceOptions>,
 }
 
 /// `auth_type`

@@ -5,7 +5,6 @@
 
 use super::super::diag::Class;
 use super::super::draft::{AuthKind, Draft, GarpDraft, InstanceDraft};
-use super::super::model::options::InstanceOptions;
 use super::super::model::{AuthPass, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
@@ -46,7 +45,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         no_preempt: false,
         preempt_delay: None,
         garp: GarpDraft::default(),
-        options: InstanceOptions::default(),
+        options: Box::default(),
     });
     Ok(())
 }

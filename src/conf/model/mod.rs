@@ -49,6 +49,10 @@ pub struct Config {
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`; no check uses it yet.
     pub tls: Option<TlsClient>,
+    /// `vrrp_script`, `vrrp_track_process`, `track_file`.
+    pub trackers: options::Trackers,
+    /// The `vrrp_sync_group` blocks.
+    pub sync_groups: Vec<options::SyncGroup>,
     /// What nothing acts on yet.
     pub pending: options::Pending,
     /// Every file that was read, the main one first.

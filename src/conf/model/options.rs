@@ -281,18 +281,19 @@ pub enum Setting {
 /// Everything that is read and checked, and on which nothing acts yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pending {
+    /// Settings of the daemon as a whole, by keyword.
+    pub settings: BTreeMap<String, Setting>,
+    /// `notification_email`
+    pub mail_to: Vec<String>,
+}
+
+/// What instances and groups can track, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trackers {
     /// `vrrp_script`
     pub scripts: Vec<TrackScript>,
     /// `vrrp_track_process`
     pub processes: Vec<TrackProcess>,
     /// `track_file`
     pub files: Vec<TrackFile>,
-    /// `vrrp_sync_group`
-    pub groups: Vec<SyncGroup>,
-    /// Settings of the daemon as a whole, by keyword.
-    pub settings: BTreeMap<String, Setting>,
-    /// `notification_email`
-    pub mail_to: Vec<String>,
-    /// For each instance that has any, by name.
-    pub instances: Vec<(String, InstanceOptions)>,
 }

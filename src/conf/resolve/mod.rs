@@ -47,14 +47,16 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     }
     let names = draft.instances.iter().map(|instance| instance.name.clone());
     let names: BTreeSet<String> = names.collect();
-    let mut pending = draft.pending;
-    pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
+    let mut trackers = draft.trackers;
+    let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
-        let instances = vrrp::instances(draft.instances, &draft.global, &mut pending, cx);
-        scripts::check(&draft.scripts, &mut pending, cx);
+        let settings = &draft.pending.settings;
+        let mut instances = vrrp::instances(draft.instances, &draft.global, settings, cx);
+        let (trackers, groups) = (&mut trackers, &mut sync_groups);
+        scripts::check(&draft.scripts, trackers, groups, &mut instances, cx);
         instances
     };
     let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
@@ -68,7 +70,9 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
-        pending,
+        trackers,
+        sync_groups,
+        pending: draft.pending,
         files: Vec::new(),
     }
 }

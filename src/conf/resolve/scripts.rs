@@ -6,7 +6,8 @@
 
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
-use super::super::model::options::{Notify, Pending, Script};
+use super::super::model::VrrpInstance;
+use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
 use super::super::source::{Program, to_display};
 use super::Context;
 
@@ -43,9 +44,15 @@ impl Seen {
 }
 
 /// Looks at every script; those that cannot be run are left out.
-pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context<'_>) {
+pub(super) fn check(
+    rules: &ScriptRules,
+    trackers: &mut Trackers,
+    groups: &mut [SyncGroup],
+    instances: &mut [VrrpInstance],
+    cx: &mut Context<'_>,
+) {
     let mut seen = Seen::default();
-    pending.scripts.retain(|tracker| {
+    trackers.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
         let why = match program {
             Program::Missing => "since not found/accessible",
@@ -60,11 +67,10 @@ pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context
             .push(Diagnostic::new(Class::General, message));
         false
     });
-    let groups = pending.groups.iter_mut().map(|group| &mut group.notify);
-    let instances = pending
-        .instances
+    let groups = groups.iter_mut().map(|group| &mut group.notify);
+    let instances = instances
         .iter_mut()
-        .map(|(_, options)| &mut options.notify);
+        .map(|instance| &mut instance.options.notify);
     for notify in groups.chain(instances) {
         for slot in slots(notify) {
             *slot = slot.take().filter(|script| {

@@ -2,12 +2,12 @@
 //!
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Pending, Setting, Version};
+use super::super::model::options::{Setting, Version};
 use super::super::model::{
     AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
 };
@@ -27,7 +27,7 @@ const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
     global: &GlobalDraft,
-    pending: &mut Pending,
+    settings: &BTreeMap<String, Setting>,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -39,13 +39,9 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let options = std::mem::take(&mut draft.options);
-        let group = pending.settings.get("vrrp_mcast_group4");
-        let why_not = not_active(&draft, &options, rules.version, group);
-        if options != InstanceOptions::default() {
-            pending.instances.push((draft.name.clone(), options));
-        }
-        let Some(instance) = instance(draft, global.garp, rules.version, cx) else {
+        let group = settings.get("vrrp_mcast_group4");
+        let why_not = not_active(&draft, rules.version, group);
+        let Some(instance) = instance(draft, global.garp, rules, cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -117,11 +113,11 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
 /// be a second master on its network.
 fn not_active(
     draft: &InstanceDraft,
-    options: &InstanceOptions,
     version: Version,
     group: Option<&Setting>,
 ) -> Option<&'static str> {
     let usual = Setting::Text(VRRP_GROUP.to_string());
+    let options = &draft.options;
     let elsewhere = |group: IpAddr| group != VRRP_GROUP;
     if draft.family == Some(Family::V6) {
         Some("VRRP for IPv6")
@@ -151,7 +147,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 fn instance(
     mut draft: InstanceDraft,
     global: GarpDraft,
-    version: Version,
+    rules: Rules,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -185,7 +181,7 @@ fn instance(
         interface,
         initial_state,
         priority,
-        advert_interval: match version {
+        advert_interval: match rules.version {
             Version::V2 => whole_seconds(&draft, cx),
             Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
         },
@@ -194,6 +190,9 @@ fn instance(
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
         garp: garp(draft.garp, global),
+        version: rules.version,
+        strict: rules.strict,
+        options: draft.options,
     })
 }
 
