@@ -93,7 +93,10 @@ prop_compose! {
         virtual_servers in proptest::collection::vec(service(), 0..6),
     ) -> Config {
         Config {
-            global: Global { router_id },
+            global: Global {
+                router_id,
+                ..Global::default()
+            },
             vrrp_instances,
             virtual_servers,
             indirect_services: Vec::new(),

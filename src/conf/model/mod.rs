@@ -21,7 +21,11 @@ pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
 };
-pub use global::{Global, LogStyle};
+pub use global::{
+    Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
+    GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
+    ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
+};
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{

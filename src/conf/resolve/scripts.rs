@@ -6,6 +6,7 @@
 
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
+use super::super::model::Global;
 use super::super::model::options::{Notify, Pending, Script};
 use super::super::source::{Program, to_display};
 use super::Context;
@@ -43,7 +44,12 @@ impl Seen {
 }
 
 /// Looks at every script; those that cannot be run are left out.
-pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context<'_>) {
+pub(super) fn check(
+    rules: &ScriptRules,
+    pending: &mut Pending,
+    global: &mut Global,
+    cx: &mut Context<'_>,
+) {
     let mut seen = Seen::default();
     pending.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
@@ -74,14 +80,19 @@ pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context
             });
         }
     }
-    for script in &rules.fifo {
-        seen.of(look(script, rules));
+    let fifos = &global.fifos;
+    for fifo in [&fifos.all, &fifos.vrrp, &fifos.lvs] {
+        if let Some(script) = &fifo.script {
+            seen.of(look(script, rules));
+        }
     }
     let mut daemon = Seen::default();
-    for script in &rules.daemon {
-        let program = look(script, rules);
-        daemon.of(program);
-        runs(script, program, rules, cx);
+    for slot in [&mut global.scripts.startup, &mut global.scripts.shutdown] {
+        *slot = slot.take().filter(|script| {
+            let program = look(script, rules);
+            daemon.of(program);
+            runs(script, program, rules, cx)
+        });
     }
     if !rules.secure {
         daemon.violation("start/shutdown scripts", cx);

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
-use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Pending, Setting, Version};
+use super::super::draft::{AuthKind, InstanceDraft};
+use super::super::model::options::{InstanceOptions, Pending, Version};
 use super::super::model::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
+    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Vrid, VrrpDefaults,
+    VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -26,7 +27,7 @@ const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
-    global: &GlobalDraft,
+    global: &VrrpDefaults,
     pending: &mut Pending,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
@@ -40,8 +41,7 @@ pub(super) fn instances(
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
         let options = std::mem::take(&mut draft.options);
-        let group = pending.settings.get("vrrp_mcast_group4");
-        let why_not = not_active(&draft, &options, rules.version, group);
+        let why_not = not_active(&draft, &options, rules.version, global.group4);
         if options != InstanceOptions::default() {
             pending.instances.push((draft.name.clone(), options));
         }
@@ -101,7 +101,7 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
 }
 
 /// The version of an instance, and whether it is strict. IPv6 knows version 3 alone.
-fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
+fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
     let version = if draft.family == Some(Family::V6) {
         Version::V3
     } else {
@@ -119,9 +119,8 @@ fn not_active(
     draft: &InstanceDraft,
     options: &InstanceOptions,
     version: Version,
-    group: Option<&Setting>,
+    group: Ipv4Addr,
 ) -> Option<&'static str> {
-    let usual = Setting::Text(VRRP_GROUP.to_string());
     let elsewhere = |group: IpAddr| group != VRRP_GROUP;
     if draft.family == Some(Family::V6) {
         Some("VRRP for IPv6")
@@ -133,7 +132,7 @@ fn not_active(
         Some("auth_type AH")
     } else if options.destination.is_some_and(elsewhere) {
         Some("mcast_dst_ip")
-    } else if options.destination.is_none() && group.is_some_and(|group| *group != usual) {
+    } else if options.destination.is_none() && elsewhere(group.into()) {
         Some("vrrp_mcast_group4")
     } else {
         None
@@ -150,7 +149,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 
 fn instance(
     mut draft: InstanceDraft,
-    global: GarpDraft,
+    global: GarpSettings,
     version: Version,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
@@ -278,7 +277,7 @@ fn preemption(
 
 /// What the instance says, else what `global_defs` says, else the default. What `global_defs` says
 /// of becoming master goes for lower-priority adverts too unless it says something of them.
-fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
+fn garp(own: GarpSettings, global: GarpSettings) -> Garp {
     let default = Garp::default();
     Garp {
         repeat: own.repeat.or(global.repeat).unwrap_or(default.repeat),
