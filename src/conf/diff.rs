@@ -73,6 +73,9 @@ static INSTANCE: &[Row<VrrpInstance>] = &[
         old.preempt_delay != new.preempt_delay
     }),
     Row::rearm("garp", |old, new| old.garp != new.garp),
+    Row::rearm("version", |old, new| old.version != new.version),
+    Row::live("strict", |old, new| old.strict != new.strict),
+    Row::live("options", |old, new| old.options != new.options),
 ];
 
 /// A service is edited in place in the kernel; its servers are compared one by one.

@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::base::{Duration, Family};
 use crate::conf::model::ServicePolicy;
-use crate::conf::model::options::Pending;
+use crate::conf::model::options::{Pending, Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -48,6 +48,9 @@ prop_compose! {
             no_preempt,
             preempt_delay: Duration::ZERO,
             garp: Garp::default(),
+            version: Version::V2,
+            strict: false,
+            options: Box::default(),
         }
     }
 }
@@ -103,6 +106,8 @@ prop_compose! {
             server_groups: Vec::new(),
             bfd_instances: Vec::new(),
             tls: None,
+            trackers: Trackers::default(),
+            sync_groups: Vec::new(),
             pending: Pending::default(),
             files: Vec::new(),
         }

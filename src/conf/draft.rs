@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{InstanceOptions, Pending};
+use super::model::options::{InstanceOptions, SyncGroup, Trackers};
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, GarpSettings,
     Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup,
@@ -28,7 +28,8 @@ pub(super) struct Draft {
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
     pub(super) tls: Option<TlsClient>,
-    pub(super) pending: Pending,
+    pub(super) trackers: Trackers,
+    pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
@@ -66,7 +67,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpSettings,
-    pub(super) options: InstanceOptions,
+    pub(super) options: Box<InstanceOptions>,
 }
 
 /// `auth_type`

@@ -5,7 +5,6 @@
 
 use super::super::diag::Class;
 use super::super::draft::{AuthKind, Draft, InstanceDraft};
-use super::super::model::options::InstanceOptions;
 use super::super::model::{AuthPass, GarpSettings, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
@@ -46,7 +45,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         no_preempt: false,
         preempt_delay: None,
         garp: GarpSettings::default(),
-        options: InstanceOptions::default(),
+        options: Box::default(),
     });
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! defaults. Never does: hand them on; what an instance or a check takes over from here stands in
 //! the instance or check. Driven by: `conf::bind` fills it, `conf::resolve` completes it.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use super::options::{Script, Version};
 use crate::base::Duration;
 
 /// Settings that concern the daemon as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Global {
     /// `router_id`: how this router names itself in mails; the host's name if not given.
     pub router_id: Option<String>,
@@ -43,6 +44,57 @@ pub struct Global {
     pub dbus: Dbus,
     /// Receive buffers of sockets.
     pub buffers: Buffers,
+}
+
+/// Only what is not the default: there are too many settings to look through.
+impl fmt::Debug for Global {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn group<T: fmt::Debug + PartialEq>(
+            f: &mut fmt::DebugStruct<'_, '_>,
+            name: &str,
+            value: &T,
+            default: &T,
+        ) {
+            if value != default {
+                f.field(name, value);
+            }
+        }
+        let Self {
+            router_id,
+            process,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            reload,
+            vrrp,
+            interfaces,
+            firewall,
+            checks,
+            lvs,
+            snmp,
+            dbus,
+            buffers,
+        } = self;
+        let default = Self::default();
+        let mut f = f.debug_struct("Global");
+        f.field("router_id", router_id);
+        group(&mut f, "process", process, &default.process);
+        group(&mut f, "mail", mail, &default.mail);
+        group(&mut f, "scripts", scripts, &default.scripts);
+        group(&mut f, "fifos", fifos, &default.fifos);
+        group(&mut f, "dumps", dumps, &default.dumps);
+        group(&mut f, "reload", reload, &default.reload);
+        group(&mut f, "vrrp", vrrp, &default.vrrp);
+        group(&mut f, "interfaces", interfaces, &default.interfaces);
+        group(&mut f, "firewall", firewall, &default.firewall);
+        group(&mut f, "checks", checks, &default.checks);
+        group(&mut f, "lvs", lvs, &default.lvs);
+        group(&mut f, "snmp", snmp, &default.snmp);
+        group(&mut f, "dbus", dbus, &default.dbus);
+        group(&mut f, "buffers", buffers, &default.buffers);
+        f.finish()
+    }
 }
 
 /// Names, places and scheduling of the processes. What the whole process depends on holds from

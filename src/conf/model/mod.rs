@@ -53,8 +53,10 @@ pub struct Config {
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`; no check uses it yet.
     pub tls: Option<TlsClient>,
-    /// What nothing acts on yet.
-    pub pending: options::Pending,
+    /// `vrrp_script`, `vrrp_track_process`, `track_file`.
+    pub trackers: options::Trackers,
+    /// The `vrrp_sync_group` blocks.
+    pub sync_groups: Vec<options::SyncGroup>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

@@ -264,17 +264,13 @@ pub struct Vmac {
     pub mac: Option<Vec<u8>>,
 }
 
-/// Everything that is read and checked, and on which nothing acts yet.
+/// What instances and groups can track, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pending {
+pub struct Trackers {
     /// `vrrp_script`
     pub scripts: Vec<TrackScript>,
     /// `vrrp_track_process`
     pub processes: Vec<TrackProcess>,
     /// `track_file`
     pub files: Vec<TrackFile>,
-    /// `vrrp_sync_group`
-    pub groups: Vec<SyncGroup>,
-    /// For each instance that has any, by name.
-    pub instances: Vec<(String, InstanceOptions)>,
 }

@@ -47,18 +47,24 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     }
     let names = draft.instances.iter().map(|instance| instance.name.clone());
     let names: BTreeSet<String> = names.collect();
-    let mut pending = draft.pending;
     let mut global = draft.global;
     global.scripts.security = draft.scripts.secure;
     global.scripts.user.clone_from(&draft.scripts.user);
     global.scripts.group.clone_from(&draft.scripts.group);
-    pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
+    let mut trackers = draft.trackers;
+    let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
-        let instances = vrrp::instances(draft.instances, &global.vrrp, &mut pending, cx);
-        scripts::check(&draft.scripts, &mut pending, &mut global, cx);
+        let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        let found = scripts::Found {
+            global: &mut global,
+            trackers: &mut trackers,
+            groups: &mut sync_groups,
+            instances: &mut instances,
+        };
+        scripts::check(&draft.scripts, found, cx);
         instances
     };
     let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
@@ -70,7 +76,8 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
-        pending,
+        trackers,
+        sync_groups,
         files: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Pending, Version};
+use super::super::model::options::Version;
 use super::super::model::{
     AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Vrid, VrrpDefaults,
     VrrpInstance,
@@ -28,7 +28,6 @@ const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
     global: &VrrpDefaults,
-    pending: &mut Pending,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -40,12 +39,8 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let options = std::mem::take(&mut draft.options);
-        let why_not = not_active(&draft, &options, rules.version, global.group4);
-        if options != InstanceOptions::default() {
-            pending.instances.push((draft.name.clone(), options));
-        }
-        let Some(instance) = instance(draft, global.garp, rules.version, cx) else {
+        let why_not = not_active(&draft, rules.version, global.group4);
+        let Some(instance) = instance(draft, global.garp, rules, cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -115,12 +110,8 @@ fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
 
 /// What an instance needs that is not there yet. It does not run then: as anything else it would
 /// be a second master on its network.
-fn not_active(
-    draft: &InstanceDraft,
-    options: &InstanceOptions,
-    version: Version,
-    group: Ipv4Addr,
-) -> Option<&'static str> {
+fn not_active(draft: &InstanceDraft, version: Version, group: Ipv4Addr) -> Option<&'static str> {
+    let options = &draft.options;
     let elsewhere = |group: IpAddr| group != VRRP_GROUP;
     if draft.family == Some(Family::V6) {
         Some("VRRP for IPv6")
@@ -150,7 +141,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 fn instance(
     mut draft: InstanceDraft,
     global: GarpSettings,
-    version: Version,
+    rules: Rules,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -184,7 +175,7 @@ fn instance(
         interface,
         initial_state,
         priority,
-        advert_interval: match version {
+        advert_interval: match rules.version {
             Version::V2 => whole_seconds(&draft, cx),
             Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
         },
@@ -193,6 +184,9 @@ fn instance(
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
         garp: garp(draft.garp, global),
+        version: rules.version,
+        strict: rules.strict,
+        options: draft.options,
     })
 }
 
