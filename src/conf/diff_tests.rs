@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::base::{Duration, Family};
 use crate::conf::model::ServicePolicy;
-use crate::conf::model::options::{Pending, Trackers, Version};
+use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -108,7 +108,6 @@ prop_compose! {
             tls: None,
             trackers: Trackers::default(),
             sync_groups: Vec::new(),
-            pending: Pending::default(),
             files: Vec::new(),
         }
     }
