@@ -2,15 +2,15 @@
 //!
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::diag::{Class, Consequence};
-use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{Setting, Version};
+use super::super::draft::{AuthKind, InstanceDraft};
+use super::super::model::options::{InstanceOptions, Version};
 use super::super::model::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6,
-    Vrid, VrrpInstance,
+    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Transport, Vrid,
+    VrrpDefaults, VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -24,8 +24,7 @@ const MAX_IN_ADVERT: usize = 255;
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
-    global: &GlobalDraft,
-    settings: &BTreeMap<String, Setting>,
+    global: &VrrpDefaults,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -37,7 +36,8 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let transport = transport(&draft, settings);
+        inherit(&mut draft.options, global, rules.strict);
+        let transport = transport(&draft, global);
         let Some(instance) = instance(draft, global.garp, (rules, transport), cx) else {
             continue;
         };
@@ -86,7 +86,7 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
 }
 
 /// The version of an instance, and whether it is strict. IPv6 knows version 3 alone.
-fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
+fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
     let version = if draft.family == Some(Family::V6) {
         Version::V3
     } else {
@@ -98,23 +98,44 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
     }
 }
 
+/// What an instance that says nothing takes over, and what strict mode leaves no choice of.
+fn inherit(options: &mut InstanceOptions, global: &VrrpDefaults, strict: bool) {
+    let default = VrrpDefaults::default();
+    let switch = |own: &mut Option<bool>, all: bool| {
+        if all {
+            own.get_or_insert(true);
+        }
+    };
+    switch(&mut options.lower_no_advert, global.lower_no_advert);
+    switch(&mut options.higher_send_advert, global.higher_send_advert);
+    switch(&mut options.owner_ignores, global.owner_ignores);
+    switch(&mut options.old_checksum_v3, global.old_checksum_v3);
+    options.check_source |= global.check_unicast_source;
+    options.skip_address_check |= global.skip_address_check;
+    if global.down_timer_adverts != default.down_timer_adverts {
+        options
+            .down_timer_adverts
+            .get_or_insert(global.down_timer_adverts);
+    }
+    if strict {
+        options.lower_no_advert = Some(true);
+        options.higher_send_advert = None;
+        options.down_timer_adverts = None;
+    }
+}
+
 /// Where adverts go: to peers, if there are any or it is said to wait for some; else to a group.
-fn transport(draft: &InstanceDraft, settings: &BTreeMap<String, Setting>) -> Transport {
+fn transport(draft: &InstanceDraft, global: &VrrpDefaults) -> Transport {
     let options = &draft.options;
     if !options.peers.is_empty() || options.fault_without_peer {
         return Transport::Unicast;
     }
-    let (keyword, usual) = match draft.family {
-        Some(Family::V6) => ("vrrp_mcast_group6", VRRP_GROUP_V6),
-        Some(Family::V4) | None => ("vrrp_mcast_group4", VRRP_GROUP_V4),
-    };
-    let global = match settings.get(keyword) {
-        Some(Setting::Text(text)) => text.parse::<IpAddr>().ok(),
-        Some(Setting::Switch(_) | Setting::Number(_) | Setting::Time(_)) | None => None,
+    let usual = match draft.family {
+        Some(Family::V6) => IpAddr::V6(global.group6),
+        Some(Family::V4) | None => IpAddr::V4(global.group4),
     };
     let same_family = |group: &IpAddr| Family::of(*group) == Family::of(usual);
-    let own = options.destination.filter(same_family);
-    Transport::Multicast(own.or(global).unwrap_or(usual))
+    Transport::Multicast(options.destination.filter(same_family).unwrap_or(usual))
 }
 
 /// Reports something with which keepalived does not start.
@@ -127,7 +148,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 
 fn instance(
     mut draft: InstanceDraft,
-    global: GarpDraft,
+    global: GarpSettings,
     (rules, transport): (Rules, Transport),
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
@@ -155,6 +176,7 @@ fn instance(
         None => InitialState::Backup,
     };
     preemption(&mut draft, priority, initial_state, cx);
+    let garp = garp(draft.garp, global);
     Some(VrrpInstance {
         name,
         vrid,
@@ -172,7 +194,15 @@ fn instance(
         addresses: draft.addresses,
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
-        garp: garp(draft.garp, global),
+        garp: Garp {
+            // RFC 9568 has no such announcements.
+            lower_priority_repeat: if rules.strict {
+                0
+            } else {
+                garp.lower_priority_repeat
+            },
+            ..garp
+        },
         version: rules.version,
         strict: rules.strict,
         options: draft.options,
@@ -259,7 +289,7 @@ fn preemption(
 
 /// What the instance says, else what `global_defs` says, else the default. What `global_defs` says
 /// of becoming master goes for lower-priority adverts too unless it says something of them.
-fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
+fn garp(own: GarpSettings, global: GarpSettings) -> Garp {
     let default = Garp::default();
     Garp {
         repeat: own.repeat.or(global.repeat).unwrap_or(default.repeat),
