@@ -20,6 +20,9 @@ use crate::report::{Facts, Moment};
 /// Who scripts run as if nobody is named, where there is such a user.
 const SCRIPT_USER: &str = "keepalived_script";
 
+/// A user and a group as they are written.
+type Names = (Option<String>, Option<String>);
+
 /// The host, for one step of a report.
 pub(super) struct HostReportFacts<'a> {
     config: &'a Config,
@@ -27,7 +30,7 @@ pub(super) struct HostReportFacts<'a> {
     umask: u32,
     /// Microseconds from the start of our clock's epoch to that of the wall clock.
     epoch: u64,
-    ids: RefCell<BTreeMap<(Option<String>, Option<String>), (u32, u32)>>,
+    ids: RefCell<BTreeMap<Names, (u32, u32)>>,
 }
 
 impl<'a> HostReportFacts<'a> {

@@ -120,7 +120,7 @@ impl Reports {
     }
 
     /// `-d`: each part to the log, as soon as the log takes it.
-    pub(super) fn to_log(&mut self, runs: Runs) {
+    pub(super) fn log(&mut self, runs: Runs) {
         for (part, runs, who) in [
             (Part::Vrrp, runs.vrrp, ident::VRRP),
             (Part::Check, runs.check, ident::CHECK),

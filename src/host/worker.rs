@@ -178,7 +178,7 @@ impl<'a> Worker<'a> {
         this.apply(plan, config);
         log::info!(target: ident::DAEMON, "Startup complete");
         if options.dump {
-            this.reports.to_log(this.runs());
+            this.reports.log(this.runs());
         }
         Ok(this)
     }

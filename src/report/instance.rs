@@ -52,9 +52,8 @@ fn write_instance(
     if config.family == Family::V6 {
         writeln!(out, "   Using Native IPv6")?;
     }
-    let groups = page.snapshot.config().sync_groups.iter();
-    let group = groups.filter(|group| group.members.contains(&config.name));
-    if let Some(group) = group.last() {
+    let mut groups = page.snapshot.config().sync_groups.iter();
+    if let Some(group) = groups.find(|group| group.members.contains(&config.name)) {
         writeln!(out, "   Sync group = {}", group.name)?;
     }
     let running = view.filter(|_| page.running);
