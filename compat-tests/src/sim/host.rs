@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use keepalived_rs::base::{Duration, Family, IfIndex, Instant};
+use keepalived_rs::base::{Duration, IfIndex, Instant};
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
