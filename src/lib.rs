@@ -21,6 +21,7 @@ pub mod host;
 pub mod iface;
 pub mod ipvs;
 pub mod node;
+pub mod notify;
 pub mod ops;
 pub mod vrrp;
 pub mod wire;

@@ -14,13 +14,14 @@ use keepalived_rs::conf::diff;
 /// the configuration itself.
 const OBJECTS: [&str; 3] = ["VrrpInstance", "VirtualServer", "RealServer"];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 30] = [
+const VALUES: [&str; 32] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
     "CheckScript",
     "Config",
     "DnsProbe",
+    "Fifo",
     "FileProbe",
     "Garp",
     "Global",
@@ -30,6 +31,7 @@ const VALUES: [&str; 30] = [
     "IndirectService",
     "InstanceKey",
     "MiscProbe",
+    "Notifications",
     "Persistence",
     "Priority",
     "Probe",

@@ -150,6 +150,7 @@ impl Planned for RealServer {
 pub fn plan(old: &Config, new: &Config) -> Plan {
     Plan {
         global: (old.global != new.global).then(|| new.global.clone()),
+        notify: (old.notify != new.notify).then(|| new.notify.clone()),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
         services: diff(&old.virtual_servers, &new.virtual_servers),
     }

@@ -12,8 +12,8 @@ use crate::conf::model::ServicePolicy;
 use crate::conf::model::options::{Pending, Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
-    Vrid,
+    Forwarding, Garp, Global, InitialState, Notifications, Priority, Protocol, Scheduler, Scope,
+    VirtualAddress, Vrid,
 };
 
 prop_compose! {
@@ -105,6 +105,7 @@ prop_compose! {
             tls: None,
             trackers: Trackers::default(),
             sync_groups: Vec::new(),
+            notify: Notifications::default(),
             pending: Pending::default(),
             files: Vec::new(),
         }

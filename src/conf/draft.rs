@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::model::options::{InstanceOptions, Pending, Script, SyncGroup, Trackers, Version};
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
-    IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
-    SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
+    IndirectTarget, InitialState, Notifications, Protocol, Scheduler, ServerGroup, ServerPolicy,
+    ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
 use super::source::Program;
@@ -31,6 +31,7 @@ pub(super) struct Draft {
     pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) pending: Pending,
     pub(super) scripts: ScriptRules,
+    pub(super) notify: Notifications,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
     /// An interface was named that does not exist.
@@ -59,8 +60,6 @@ pub(super) struct ScriptRules {
     pub(super) daemon: Vec<Script>,
     /// What the host says of the programs that are named.
     pub(super) programs: BTreeMap<String, Program>,
-    /// Scripts of notify FIFOs.
-    pub(super) fifo: Vec<Script>,
 }
 
 /// `global_defs`

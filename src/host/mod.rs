@@ -8,23 +8,27 @@
 //!              └── ledger ──────────────────────┘
 //! ```
 
+mod child;
 mod clock;
 mod conn;
 mod console;
 mod event_loop;
 mod exec;
+mod fifo;
 pub mod files;
 mod genl;
 mod ledger;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod programs;
 mod raw_socket;
 mod request;
 pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod watch;
 mod worker;
 
 pub use exec::Leave;

@@ -69,9 +69,6 @@ fn takes(keyword: &str) -> Takes {
             Takes::Switch("Invalid value '{}' for global date_use_instance specified")
         }
         "notification_email_from" => Takes::Word("emailfrom missing - ignoring"),
-        "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => {
-            Takes::Word("No {k} name specified")
-        }
         "snmp_socket" => Takes::Word("SNMP error : snmp socket name missing"),
         "dbus_service_name" | "dbus_no_interface_name" => Takes::Word("{k} missing - ignoring"),
         "default_interface" => Takes::Word("default_interface requires interface name"),

@@ -9,6 +9,7 @@
 pub(super) mod address;
 pub(super) mod bfd;
 pub(super) mod daemon;
+pub(super) mod fifo;
 pub(super) mod global;
 pub(super) mod group;
 pub(super) mod http;

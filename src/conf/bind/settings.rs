@@ -5,7 +5,7 @@
 use super::super::diag::Class;
 use super::super::draft::Draft;
 use super::super::model::options::Version;
-use super::script::{NoScript, script};
+use super::script::script;
 use super::{Outcome, Statement};
 
 /// `enable_script_security`
@@ -23,6 +23,8 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
     let group = st.word(2);
     if st.facts.user_exists(user) && group.is_none_or(|group| st.facts.group_exists(group)) {
         draft.scripts.user = Some(user.to_owned());
+        draft.notify.script_user = Some(user.to_owned());
+        draft.notify.script_group = group.map(str::to_owned);
     } else {
         st.error(
             Class::General,
@@ -42,25 +44,6 @@ pub(in super::super) fn daemon_script(draft: &mut Draft, st: &mut Statement<'_>)
     }
     if let Ok(script) = script(&mut draft.scripts, st, 1) {
         draft.scripts.daemon.push(script);
-    }
-    Ok(())
-}
-
-/// `notify_fifo_script COMMAND`, `vrrp_notify_fifo_script COMMAND`
-pub(in super::super) fn fifo_script(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let keyword = st.need(0)?;
-    if st.word(1).is_none() {
-        st.error(Class::General, format!("No {keyword} specified"), Some(0));
-        return Ok(());
-    }
-    match script(&mut draft.scripts, st, 1) {
-        Ok(script) => draft.scripts.fifo.push(script),
-        Err(NoScript::NoUser) => {
-            let message = "the user or group that the script is to run as does not exist; the \
-                           script is left out";
-            st.error(Class::Advice, message, Some(2));
-        }
-        Err(NoScript::Empty | NoScript::NoDefaultUser) => {}
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod bfd;
 mod check;
 mod global;
 mod indirect;
+mod notify;
 pub mod options;
 pub mod plan;
 mod policy;
@@ -23,6 +24,8 @@ pub use check::{
 };
 pub use global::{Global, LogStyle};
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
+pub use notify::{Fifo, Notifications};
+pub use options::Script;
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
     BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
@@ -53,6 +56,8 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
+    /// FIFOs, and whom scripts run as.
+    pub notify: Notifications,
     /// What nothing acts on yet.
     pub pending: options::Pending,
     /// Every file that was read, the main one first.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Global, VirtualServer, VrrpInstance};
+use super::{Global, Notifications, VirtualServer, VrrpInstance};
 
 /// How far a changed object has to be taken down for its new values to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +86,8 @@ pub fn diff<T: Planned>(old: &[T], new: &[T]) -> Vec<Step<T>> {
 pub struct Plan {
     /// The new global settings, if they differ.
     pub global: Option<Global>,
+    /// How the daemon tells of changes, if that differs.
+    pub notify: Option<Notifications>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
@@ -97,6 +99,7 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
+            && self.notify.is_none()
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services

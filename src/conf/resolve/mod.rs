@@ -38,7 +38,7 @@ impl Context<'_> {
 }
 
 /// The model that the draft means.
-pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
+pub(super) fn resolve(mut draft: Draft, cx: &mut Context<'_>) -> Config {
     if draft.missing_interface {
         let message = "Non-existent interface specified in configuration";
         let finding = Diagnostic::new(Class::General, message);
@@ -56,7 +56,8 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         let settings = &draft.pending.settings;
         let mut instances = vrrp::instances(draft.instances, &draft.global, settings, cx);
         let (trackers, groups) = (&mut trackers, &mut sync_groups);
-        scripts::check(&draft.scripts, trackers, groups, &mut instances, cx);
+        let notify = &mut draft.notify;
+        scripts::check(&draft.scripts, trackers, groups, &mut instances, notify, cx);
         instances
     };
     let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
@@ -72,6 +73,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         tls: draft.tls,
         trackers,
         sync_groups,
+        notify: draft.notify,
         pending: draft.pending,
         files: Vec::new(),
     }

@@ -6,8 +6,8 @@
 
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
-use super::super::model::VrrpInstance;
 use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
+use super::super::model::{Notifications, VrrpInstance};
 use super::super::source::{Program, to_display};
 use super::Context;
 
@@ -49,6 +49,7 @@ pub(super) fn check(
     trackers: &mut Trackers,
     groups: &mut [SyncGroup],
     instances: &mut [VrrpInstance],
+    daemon_wide: &mut Notifications,
     cx: &mut Context<'_>,
 ) {
     let mut seen = Seen::default();
@@ -80,8 +81,17 @@ pub(super) fn check(
             });
         }
     }
-    for script in &rules.fifo {
-        seen.of(look(script, rules));
+    let readers = [
+        &mut daemon_wide.common_script,
+        &mut daemon_wide.vrrp_script,
+        &mut daemon_wide.check_script,
+    ];
+    for slot in readers {
+        *slot = slot.take().filter(|script| {
+            let program = look(script, rules);
+            seen.of(program);
+            runs(script, program, rules, cx)
+        });
     }
     let mut daemon = Seen::default();
     for script in &rules.daemon {

@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, settings};
+use super::super::super::bind::{daemon, fifo, settings};
 use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -120,10 +120,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
+    Keyword::leaf("lvs_notify_fifo", fifo::fifo, "FIFO for checker events"),
     Keyword::leaf(
-        "lvs_notify_fifo",
-        daemon::setting,
-        "FIFO for checker events",
+        "lvs_notify_fifo_script",
+        fifo::fifo_script,
+        "reads the notify FIFO of checks",
     ),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
     Keyword::leaf(
@@ -164,12 +165,12 @@ pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
-        daemon::setting,
+        fifo::fifo,
         "FIFO that receives vrrp and checker events",
     ),
     Keyword::leaf(
         "notify_fifo_script",
-        settings::fifo_script,
+        fifo::fifo_script,
         "reads the notify FIFO",
     ),
     Keyword::leaf(
@@ -367,10 +368,10 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
-    Keyword::leaf("vrrp_notify_fifo", daemon::setting, "FIFO for vrrp events"),
+    Keyword::leaf("vrrp_notify_fifo", fifo::fifo, "FIFO for vrrp events"),
     Keyword::leaf(
         "vrrp_notify_fifo_script",
-        settings::fifo_script,
+        fifo::fifo_script,
         "reads the notify FIFO of VRRP",
     ),
     Keyword::leaf(
