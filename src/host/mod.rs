@@ -17,6 +17,7 @@ mod exec;
 mod fifo;
 pub mod files;
 mod genl;
+mod ground;
 mod ledger;
 pub mod logger;
 mod netlink;
@@ -32,7 +33,8 @@ mod watch;
 mod worker;
 
 pub use exec::Leave;
-pub use files::{Facts, HostFiles};
+pub use files::{Facts, HostFiles, Offline};
+pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
 pub use supervisor::{Settings, run};
 pub use worker::{WorkerOptions, log_panics};

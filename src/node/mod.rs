@@ -75,9 +75,7 @@ impl Node {
         if self.stopping {
             return;
         }
-        if let Some(settings) = &plan.notify {
-            self.notify.apply(settings, &mut self.queues.notify);
-        }
+        self.notify.apply(&config.global, &mut self.queues.notify);
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;

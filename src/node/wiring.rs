@@ -103,8 +103,8 @@ impl Node {
     /// A script that names nobody runs as the script user of the configuration.
     fn as_script_user(&self, mut command: Command) -> Command {
         if command.user.is_none() {
-            command.user.clone_from(&self.config.notify.script_user);
-            command.group.clone_from(&self.config.notify.script_group);
+            command.user.clone_from(&self.config.global.scripts.user);
+            command.group.clone_from(&self.config.global.scripts.group);
         }
         command
     }

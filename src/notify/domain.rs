@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fifo::Queue;
 use super::{Action, Event};
 use crate::base::{Duration, Instant, ident};
-use crate::conf::model::{Fifo, Notifications, Script};
+use crate::conf::model::{Fifo, Global};
 use crate::ops::{
     Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, FifoCmd, FifoFailure, FifoId, FifoIo,
     Notice, Speaker,
@@ -54,26 +54,29 @@ impl Channel {
         }
     }
 
-    fn wanted(self, settings: &Notifications) -> Option<(Fifo, Option<Script>)> {
-        let (fifo, script) = match self {
-            Self::Common => (&settings.common, &settings.common_script),
-            Self::Vrrp => (&settings.vrrp, &settings.vrrp_script),
-            Self::Check => (&settings.check, &settings.check_script),
+    /// The FIFO as it should be, with its path.
+    fn wanted(self, global: &Global) -> Option<(String, Fifo)> {
+        let fifos = &global.fifos;
+        let fifo = match self {
+            Self::Common => &fifos.all,
+            Self::Vrrp => &fifos.vrrp,
+            Self::Check => &fifos.lvs,
         };
-        let mut fifo = fifo.clone()?;
+        let path = fifo.path.as_ref()?.to_str()?.to_owned();
+        let mut fifo = fifo.clone();
         if fifo.user.is_none() {
-            fifo.user.clone_from(&settings.script_user);
-            fifo.group.clone_from(&settings.script_group);
+            fifo.user.clone_from(&global.scripts.user);
+            fifo.group.clone_from(&global.scripts.group);
         }
-        Some((fifo, script.clone()))
+        Some((path, fifo))
     }
 }
 
 /// A FIFO that is configured.
 #[derive(Debug)]
 struct Outlet {
+    path: String,
     fifo: Fifo,
-    script: Option<Script>,
     /// The script that reads it, while it runs.
     reader: Option<u64>,
     queue: Queue,
@@ -104,44 +107,43 @@ pub struct Domain {
 
 impl Domain {
     /// Takes the settings over: a FIFO whose settings are the same stays open.
-    pub fn apply(&mut self, settings: &Notifications, out: &mut Vec<Action>) {
-        for channel in CHANNELS {
-            let wanted = channel.wanted(settings);
-            let current = self.outlets.get(&channel);
-            let same = match (current, &wanted) {
-                (Some(outlet), Some((fifo, script))) => {
-                    outlet.fifo == *fifo && outlet.script == *script
-                }
-                (None, None) => true,
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            if !same {
+    pub fn apply(&mut self, global: &Global, out: &mut Vec<Action>) {
+        let wanted = CHANNELS.map(|channel| channel.wanted(global));
+        for (index, channel) in CHANNELS.into_iter().enumerate() {
+            let (before, rest) = wanted.split_at(index);
+            let mut wanted = rest.first().cloned().flatten();
+            if let Some((path, _)) = &wanted
+                && before.iter().flatten().any(|(other, _)| other == path)
+            {
+                log::info!(
+                    target: channel.target(),
+                    "notify FIFO {path} has been specified twice - ignoring it as {}FIFO",
+                    channel.name()
+                );
+                wanted = None;
+            }
+            let current = self.outlets.get(&channel).map(|outlet| &outlet.fifo);
+            if current != wanted.as_ref().map(|(_, fifo)| fifo) {
                 self.close(channel, out);
-                if let Some((fifo, script)) = wanted {
-                    self.open(channel, fifo, script, out);
+                if let Some((path, fifo)) = wanted {
+                    self.open(channel, path, fifo, out);
                 }
             }
         }
     }
 
-    fn open(
-        &mut self,
-        channel: Channel,
-        fifo: Fifo,
-        script: Option<Script>,
-        out: &mut Vec<Action>,
-    ) {
+    fn open(&mut self, channel: Channel, path: String, fifo: Fifo, out: &mut Vec<Action>) {
         let id = FifoId(self.next_fifo);
         self.next_fifo += 1;
         let open = FifoCmd::Open {
-            path: fifo.path.clone(),
+            path: path.clone(),
             user: fifo.user.clone(),
             group: fifo.group.clone(),
         };
         out.push(Action::World(Effect::Fifo(id, open)));
         let outlet = Outlet {
+            path,
             fifo,
-            script,
             reader: None,
             queue: Queue::new(id),
         };
@@ -263,7 +265,7 @@ impl Domain {
         let Some((&channel, outlet)) = outlets.find(|(_, outlet)| outlet.queue.id == id) else {
             return;
         };
-        let (target, name, path) = (channel.target(), channel.name(), &outlet.fifo.path);
+        let (target, name, path) = (channel.target(), channel.name(), &outlet.path);
         let (command, lost) = outlet.queue.on(what);
         if lost > 0 {
             log::warn!(
@@ -294,11 +296,11 @@ impl Domain {
         let Some(outlet) = self.outlets.get(&channel) else {
             return;
         };
-        let Some(script) = &outlet.script else {
+        let Some(script) = &outlet.fifo.script else {
             return;
         };
         let mut argv = script.argv.clone();
-        argv.push(outlet.fifo.path.clone());
+        argv.push(outlet.path.clone());
         let command = Command {
             argv,
             user: script.user.clone(),

@@ -2,7 +2,8 @@
 
 use super::{Action, Domain, Event};
 use crate::base::{Duration, Instant};
-use crate::conf::model::{Fifo, Notifications, Script};
+use crate::conf::model::options::Script;
+use crate::conf::model::{Fifo, Fifos, Global};
 use crate::ops::{
     Asker, ChildEnd, ChildSignal, Command, Effect, FifoCmd, FifoFailure, FifoId, FifoIo, Lasting,
     Line, Notice, Speaker,
@@ -10,12 +11,11 @@ use crate::ops::{
 
 const NOW: Instant = Instant::ZERO;
 
-fn fifo(path: &str) -> Option<Fifo> {
-    Some(Fifo {
-        path: path.into(),
-        user: None,
-        group: None,
-    })
+fn fifo(path: &str) -> Fifo {
+    Fifo {
+        path: Some(path.into()),
+        ..Fifo::default()
+    }
 }
 
 fn script(argv: &[&str]) -> Script {
@@ -25,13 +25,19 @@ fn script(argv: &[&str]) -> Script {
     }
 }
 
-fn settings() -> Notifications {
-    Notifications {
-        common: fifo("/run/common"),
-        vrrp: fifo("/run/vrrp"),
-        check: fifo("/run/lvs"),
-        vrrp_script: Some(script(&["/bin/reader", "-v"])),
-        ..Notifications::default()
+fn settings() -> Global {
+    let vrrp = Fifo {
+        script: Some(script(&["/bin/reader", "-v"])),
+        ..fifo("/run/vrrp")
+    };
+    Global {
+        fifos: Fifos {
+            all: fifo("/run/common"),
+            vrrp,
+            lvs: fifo("/run/lvs"),
+            ..Fifos::default()
+        },
+        ..Global::default()
     }
 }
 
@@ -67,7 +73,7 @@ fn show(actions: Vec<Action>) -> Vec<String> {
     shown
 }
 
-fn apply(domain: &mut Domain, settings: &Notifications) -> Vec<String> {
+fn apply(domain: &mut Domain, settings: &Global) -> Vec<String> {
     let mut out = Vec::new();
     domain.apply(settings, &mut out);
     show(out)
@@ -120,13 +126,13 @@ fn only_a_fifo_that_changed_is_opened_anew() {
         ["spawn 0 /bin/reader -v /run/vrrp"]
     );
     assert_eq!(apply(&mut domain, &settings), Vec::<String>::new());
-    settings.vrrp = fifo("/run/other");
+    settings.fifos.vrrp = fifo("/run/other");
     assert_eq!(
         apply(&mut domain, &settings),
         ["end 0", "close 1", "open 3 /run/other"]
     );
     assert_eq!(
-        apply(&mut domain, &Notifications::default()),
+        apply(&mut domain, &Global::default()),
         ["close 0", "close 3", "close 2"]
     );
 }

@@ -10,7 +10,6 @@ mod bfd;
 mod check;
 mod global;
 mod indirect;
-mod notify;
 pub mod options;
 pub mod plan;
 mod policy;
@@ -22,10 +21,12 @@ pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
 };
-pub use global::{Global, LogStyle};
+pub use global::{
+    Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
+    GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
+    ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
+};
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
-pub use notify::{Fifo, Notifications};
-pub use options::Script;
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
     BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
@@ -56,10 +57,6 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
-    /// FIFOs, and whom scripts run as.
-    pub notify: Notifications,
-    /// What nothing acts on yet.
-    pub pending: options::Pending,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

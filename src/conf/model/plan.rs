@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Global, Notifications, VirtualServer, VrrpInstance};
+use super::{Global, VirtualServer, VrrpInstance};
 
 /// How far a changed object has to be taken down for its new values to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub enum Change {
     Rearm,
     /// Sockets or kernel objects are made anew.
     Reopen,
+    /// The daemon has to be started anew.
+    Restart,
 }
 
 /// The verdict on one object.
@@ -86,8 +88,8 @@ pub fn diff<T: Planned>(old: &[T], new: &[T]) -> Vec<Step<T>> {
 pub struct Plan {
     /// The new global settings, if they differ.
     pub global: Option<Global>,
-    /// How the daemon tells of changes, if that differs.
-    pub notify: Option<Notifications>,
+    /// Those among them that hold only from the next start, as group and field of [`Global`].
+    pub restart: Vec<(&'static str, &'static str)>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
@@ -99,7 +101,6 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
-            && self.notify.is_none()
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services

@@ -7,7 +7,7 @@
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
 use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
-use super::super::model::{Notifications, VrrpInstance};
+use super::super::model::{Global, VrrpInstance};
 use super::super::source::{Program, to_display};
 use super::Context;
 
@@ -43,15 +43,22 @@ impl Seen {
     }
 }
 
+/// Everything that names scripts.
+pub(super) struct Found<'a> {
+    pub(super) global: &'a mut Global,
+    pub(super) trackers: &'a mut Trackers,
+    pub(super) groups: &'a mut [SyncGroup],
+    pub(super) instances: &'a mut [VrrpInstance],
+}
+
 /// Looks at every script; those that cannot be run are left out.
-pub(super) fn check(
-    rules: &ScriptRules,
-    trackers: &mut Trackers,
-    groups: &mut [SyncGroup],
-    instances: &mut [VrrpInstance],
-    daemon_wide: &mut Notifications,
-    cx: &mut Context<'_>,
-) {
+pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>) {
+    let Found {
+        global,
+        trackers,
+        groups,
+        instances,
+    } = found;
     let mut seen = Seen::default();
     trackers.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
@@ -81,23 +88,21 @@ pub(super) fn check(
             });
         }
     }
-    let readers = [
-        &mut daemon_wide.common_script,
-        &mut daemon_wide.vrrp_script,
-        &mut daemon_wide.check_script,
-    ];
-    for slot in readers {
-        *slot = slot.take().filter(|script| {
+    let fifos = &mut global.fifos;
+    for fifo in [&mut fifos.all, &mut fifos.vrrp, &mut fifos.lvs] {
+        fifo.script = fifo.script.take().filter(|script| {
             let program = look(script, rules);
             seen.of(program);
             runs(script, program, rules, cx)
         });
     }
     let mut daemon = Seen::default();
-    for script in &rules.daemon {
-        let program = look(script, rules);
-        daemon.of(program);
-        runs(script, program, rules, cx);
+    for slot in [&mut global.scripts.startup, &mut global.scripts.shutdown] {
+        *slot = slot.take().filter(|script| {
+            let program = look(script, rules);
+            daemon.of(program);
+            runs(script, program, rules, cx)
+        });
     }
     if !rules.secure {
         daemon.violation("start/shutdown scripts", cx);

@@ -26,6 +26,7 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Global, "json_version", Leaf),
     (Global, "lvs_flush_on_stop", Leaf),
     (Global, "lvs_flush_onstop", Leaf),
+    (Global, "lvs_notify_fifo_script", Leaf),
     (Global, "lvs_sync_daemon", Leaf),
     (Global, "lvs_timeouts", Leaf),
     (Global, "max_auto_priority", Leaf),

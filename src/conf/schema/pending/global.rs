@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, fifo, settings};
+use super::super::super::bind::{daemon, settings};
 use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -120,12 +120,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
-    Keyword::leaf("lvs_notify_fifo", fifo::fifo, "FIFO for checker events"),
-    Keyword::leaf(
-        "lvs_notify_fifo_script",
-        fifo::fifo_script,
-        "reads the notify FIFO of checks",
-    ),
+    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
     Keyword::leaf(
         "min_auto_priority_delay",
@@ -165,12 +160,12 @@ pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
-        fifo::fifo,
+        daemon::fifo,
         "FIFO that receives vrrp and checker events",
     ),
     Keyword::leaf(
         "notify_fifo_script",
-        fifo::fifo_script,
+        settings::fifo_script,
         "reads the notify FIFO",
     ),
     Keyword::leaf(
@@ -368,10 +363,10 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
-    Keyword::leaf("vrrp_notify_fifo", fifo::fifo, "FIFO for vrrp events"),
+    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
     Keyword::leaf(
         "vrrp_notify_fifo_script",
-        fifo::fifo_script,
+        settings::fifo_script,
         "reads the notify FIFO of VRRP",
     ),
     Keyword::leaf(
@@ -415,7 +410,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "vrrp waits this long before acting",
     ),
-    Keyword::leaf("vrrp_strict", settings::strict, "nothing beyond the RFC"),
+    Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
     Keyword::leaf(
         "vrrp_version",
         settings::version,
