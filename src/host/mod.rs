@@ -24,6 +24,8 @@ mod netlink;
 mod pidfile;
 mod programs;
 mod raw_socket;
+mod report_facts;
+mod reports;
 mod request;
 pub mod signals;
 mod sources;

@@ -9,6 +9,7 @@
 //! append the effects to carry out, in order; `next_deadline` is when `handle_timeout` is needed
 //! next, and may change after each of the three; calling `handle_timeout` early is harmless.
 
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wiring;
@@ -38,6 +39,8 @@ pub struct Node {
     iface: iface::Domain,
     notify: notify::Domain,
     queues: wiring::Queues,
+    /// Counts the configurations.
+    generation: u64,
     stopping: bool,
 }
 
@@ -53,6 +56,7 @@ impl Node {
             iface: iface::Domain::default(),
             notify: notify::Domain::default(),
             queues: wiring::Queues::default(),
+            generation: 0,
             stopping: false,
         }
     }
@@ -79,6 +83,7 @@ impl Node {
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
+        self.generation += 1;
         self.drain(now, out);
     }
 
