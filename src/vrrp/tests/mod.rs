@@ -170,8 +170,8 @@ impl Bench {
         let ids: Vec<u16> = self
             .out
             .drain(..)
-            .filter_map(|Action::World(effect)| match effect {
-                Effect::Send(_, Frame::Ip { bytes, .. }) => {
+            .filter_map(|action| match action {
+                Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => {
                     Some(parse_ipv4(&bytes).unwrap().0.identification)
                 }
                 _ => None,
@@ -184,13 +184,10 @@ impl Bench {
     /// The first packet that is sent when timers fire now.
     pub(super) fn first_packet(&mut self) -> Vec<u8> {
         self.domain.handle_timeout(self.now, &mut self.out);
-        let mut sent = self
-            .out
-            .drain(..)
-            .filter_map(|Action::World(effect)| match effect {
-                Effect::Send(_, Frame::Ip { bytes, .. }) => Some(bytes),
-                _ => None,
-            });
+        let mut sent = self.out.drain(..).filter_map(|action| match action {
+            Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => Some(bytes),
+            Action::World(_) | Action::Notice(_) => None,
+        });
         sent.next().expect("a packet")
     }
 
@@ -268,7 +265,10 @@ pub(super) fn v2(interval_secs: u8, password: Option<[u8; 8]>) -> Form {
 }
 
 fn text(action: &Action) -> String {
-    let Action::World(effect) = action;
+    let effect = match action {
+        Action::World(effect) => effect,
+        Action::Notice(notice) => return format!("notice {notice:?}"),
+    };
     match effect {
         Effect::Kernel(KernelOp::AddressAdd(spec), _) => {
             format!("+{}/{}", spec.address, spec.prefix_len)
