@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 const GROUPS: [(&str, usize); 4] = [("V3-T", 10), ("V3-R", 14), ("V3-S", 21), ("V2-", 11)];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -47,7 +50,9 @@ fn tests() -> BTreeSet<String> {
         sources(&root().join(directory), &mut files);
     }
     let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
-    texts.flat_map(|text| tests_in(&text).collect::<Vec<_>>()).collect()
+    texts
+        .flat_map(|text| tests_in(&text).collect::<Vec<_>>())
+        .collect()
 }
 
 /// What is wrong with a table.
@@ -55,7 +60,8 @@ fn complaints(table: &str, tests: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ids = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let [id, item, positive, negative, reason] = line.split('\t').collect::<Vec<_>>()[..] else {
+        let [id, item, positive, negative, reason] = line.split('\t').collect::<Vec<_>>()[..]
+        else {
             wrong.push(format!("not five columns: {line}"));
             continue;
         };
@@ -79,7 +85,9 @@ fn complaints(table: &str, tests: &BTreeSet<String>) -> Vec<String> {
         .collect();
     if ids != wanted {
         let missing: Vec<&String> = wanted.iter().filter(|id| !ids.contains(id)).collect();
-        wrong.push(format!("items are missing, twice or out of order: {missing:?}"));
+        wrong.push(format!(
+            "items are missing, twice or out of order: {missing:?}"
+        ));
     }
     wrong
 }
@@ -95,6 +103,9 @@ fn every_item_of_the_rfcs_has_its_tests_or_a_reason() {
 #[test]
 fn the_guard_sees_what_is_missing() {
     let tests = BTreeSet::from(["there".to_owned()]);
-    let wrong = complaints("V3-T1\tsomething\tthere\t-\t\nV3-T2\tmore\tgone\tthere\t\nodd", &tests);
+    let wrong = complaints(
+        "V3-T1\tsomething\tthere\t-\t\nV3-T2\tmore\tgone\tthere\t\nodd",
+        &tests,
+    );
     assert_eq!(wrong.len(), 4, "{wrong:?}");
 }
