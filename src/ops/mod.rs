@@ -9,8 +9,8 @@ pub mod kernel;
 pub mod world;
 
 pub use kernel::{
-    AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
-    ServiceSpec,
+    AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
+    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceSpec,
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,
