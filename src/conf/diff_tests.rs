@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::base::{Duration, Family};
 use crate::conf::model::ServicePolicy;
-use crate::conf::model::options::{Pending, Trackers, Version};
+use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -96,7 +96,10 @@ prop_compose! {
         virtual_servers in proptest::collection::vec(service(), 0..6),
     ) -> Config {
         Config {
-            global: Global { router_id },
+            global: Global {
+                router_id,
+                ..Global::default()
+            },
             vrrp_instances,
             virtual_servers,
             indirect_services: Vec::new(),
@@ -105,7 +108,6 @@ prop_compose! {
             tls: None,
             trackers: Trackers::default(),
             sync_groups: Vec::new(),
-            pending: Pending::default(),
             files: Vec::new(),
         }
     }

@@ -16,6 +16,7 @@ mod exec;
 pub mod files;
 mod firewall;
 mod genl;
+mod ground;
 mod ledger;
 mod links;
 pub mod logger;
@@ -30,7 +31,8 @@ mod sys;
 mod worker;
 
 pub use exec::Leave;
-pub use files::{Facts, HostFiles};
+pub use files::{Facts, HostFiles, Offline};
+pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
 pub use supervisor::{Settings, run};
 pub use worker::{WorkerOptions, log_panics};

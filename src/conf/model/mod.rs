@@ -21,7 +21,11 @@ pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
 };
-pub use global::{Global, LogStyle};
+pub use global::{
+    Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
+    GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
+    ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
+};
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
@@ -53,8 +57,6 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
-    /// What nothing acts on yet.
-    pub pending: options::Pending,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }
