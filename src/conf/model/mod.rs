@@ -33,7 +33,7 @@ pub use probe::{
     HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use vrrp::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
+    AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
 };
 
 /// A whole configuration, ready to run.

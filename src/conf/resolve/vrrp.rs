@@ -186,6 +186,7 @@ fn instance(
         garp: garp(draft.garp, global),
         version: rules.version,
         strict: rules.strict,
+        own_link: None,
         options: draft.options,
     })
 }
