@@ -13,7 +13,7 @@ mod reload;
 mod sockets;
 mod texts;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 
 use super::instance::{Input, InstanceId};
@@ -23,7 +23,7 @@ use crate::conf::model::plan::Step;
 use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
-use crate::wire::vrrp::{AdvertV2, Header, advert_v2_len, write_advert_v2};
+use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
 
 pub(super) const US: &str = "192.0.2.1";
 
@@ -75,6 +75,7 @@ pub(super) fn facts(up: bool) -> InterfaceFacts {
         up,
         mac: Some(Mac([2, 0, 0, 0, 0, 10])),
         mtu: 1500,
+        forwards_v6: false,
     }
 }
 
@@ -188,7 +189,6 @@ impl Bench {
         let socket = self.socket();
         self.tell(Event::Packet {
             socket,
-            from: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             meta: RxMeta { interface: index() },
             bytes: packet,
         })
@@ -220,14 +220,13 @@ pub(super) fn advert(
     from: &str,
     priority: u8,
     ttl: u8,
-    spoil: impl FnOnce(&mut AdvertV2<'_>),
+    spoil: impl FnOnce(&mut Advert<'_>),
 ) -> Vec<u8> {
-    let addresses = [Ipv4Addr::new(192, 0, 2, 101)];
-    let mut advert = AdvertV2 {
+    let addresses = [IpAddr::from([192, 0, 2, 101])];
+    let mut advert = Advert {
         vrid: 51,
         priority,
-        interval_secs: 1,
-        auth: None,
+        form: v2(1, None),
         addresses: &addresses,
     };
     spoil(&mut advert);
@@ -240,8 +239,17 @@ pub(super) fn advert(
     };
     let mut packet = Vec::new();
     write_ipv4(&header, advert_v2_len(advert.addresses.len()), &mut packet);
-    write_advert_v2(&advert, &mut packet);
+    write_advert(&advert, &mut packet);
     packet
+}
+
+/// The part of a version 2 advert that version 3 does not have.
+pub(super) fn v2(interval_secs: u8, password: Option<[u8; 8]>) -> Form {
+    Form::V2 {
+        interval_secs,
+        auth_type: u8::from(password.is_some()),
+        auth: password.unwrap_or_default(),
+    }
 }
 
 fn text(action: &Action) -> String {
