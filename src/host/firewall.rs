@@ -243,7 +243,6 @@ impl Batch {
         self.push(NfTablesMessage::DeleteTable(named()), 0);
         self.push(NfTablesMessage::NewTable(named()), NLM_F_CREATE);
         self.chain("out", Some(InetHookNumber::LocalOut));
-        self.chain("in", Some(InetHookNumber::LocalIn));
     }
 
     fn end_if_empty(&mut self, table: &mut Table) -> bool {
@@ -262,6 +261,7 @@ impl Batch {
         if std::mem::replace(&mut table.addresses, true) {
             return;
         }
+        self.chain("in", Some(InetHookNumber::LocalIn));
         match self.family {
             Family::V4 => {
                 self.set(VIPS, key_type::IPV4_ADDR, 4, SetFlags::empty(), None);
@@ -391,6 +391,9 @@ impl Batch {
         if let Some((kind, len)) = data {
             attributes.extend([SetAttribute::DataType(kind), SetAttribute::DataLen(len)]);
         }
+        if kind == key_type::IFACE_INDEX {
+            attributes.push(SetAttribute::UserData(host_byte_order(data.is_some())));
+        }
         // The kernel wants an id; a number of the batch will do.
         let id = u32::try_from(self.messages.len()).unwrap_or(0) + 1;
         attributes.push(SetAttribute::Id(id));
@@ -435,6 +438,20 @@ impl Batch {
         });
         self.push(message, NLM_F_CREATE | place);
     }
+}
+
+/// Tells `nft` that keys, and data if there are any, are numbers of this host, so that it prints
+/// interfaces by their names. Its own notation: type, length, value for each.
+fn host_byte_order(data: bool) -> Vec<u8> {
+    const KEY: u8 = 0;
+    const DATA: u8 = 1;
+    const HOST_ENDIAN: u32 = 1;
+    let mut notes = Vec::new();
+    for kind in std::iter::once(KEY).chain(data.then_some(DATA)) {
+        notes.extend([kind, 4]);
+        notes.extend(HOST_ENDIAN.to_ne_bytes());
+    }
+    notes
 }
 
 fn named() -> TableMessage {

@@ -8,9 +8,12 @@
 //! the interface below as it is at the end, here the last VMAC on it gives the old values back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 use std::{fs, io};
 
 use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use netlink_packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind,
     InfoMacVlan, IpVlanFlags, IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
@@ -24,6 +27,7 @@ use crate::ops::{LinkKind, LinkSpec};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
+const RTM_NEWADDR: u16 = 20;
 
 /// `IFLA_INET_CONF`, and the settings in it (`IPV4_DEVCONF_*`).
 const IFLA_INET_CONF: u16 = 1;
@@ -79,8 +83,28 @@ impl OwnLinks {
         let errno = self.carry_out(&steps, buffer);
         if errno != 0 {
             self.remove(spec, buffer);
+        } else if let Some(address) = spec.link_local {
+            self.add_link_local(&spec.name, address, buffer);
         }
         errno
+    }
+
+    /// Gives the link the address that adverts come from; it is chosen for nothing else.
+    fn add_link_local(&mut self, name: &str, address: Ipv6Addr, buffer: &mut [u8]) {
+        let Ok(index) = nix::net::if_::if_nametoindex(name) else {
+            return;
+        };
+        let message = link_local(index, address);
+        let results = self
+            .socket
+            .batch(&[message], buffer, |message, flags, sequence, out| {
+                let payload = &request::bytes_of(message);
+                let kind = RTM_NEWADDR;
+                request::append(out, Raw { kind, payload }, flags | NLM_F_CREATE, sequence);
+            });
+        if let Some(errno) = results.into_iter().find(|errno| *errno != 0) {
+            log::warn!(target: ident::VRRP, "{address} cannot be added to {name}: {}", super::sys::error_text(errno));
+        }
     }
 
     /// Takes the link away; the error number, 0 for success.
@@ -243,6 +267,23 @@ fn ipv4(values: &[(u16, u32)]) -> AfSpecUnspec {
         IFLA_INET_CONF,
         bytes,
     ))])
+}
+
+fn link_local(index: u32, address: Ipv6Addr) -> AddressMessage {
+    let mut lifetimes = CacheInfo::default();
+    lifetimes.ifa_preferred = 0;
+    lifetimes.ifa_valid = u32::MAX;
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet6;
+    message.header.prefix_len = 64;
+    message.header.index = index;
+    message.attributes = vec![
+        AddressAttribute::Local(address.into()),
+        AddressAttribute::Address(address.into()),
+        AddressAttribute::Flags(AddressFlags::Nodad),
+        AddressAttribute::CacheInfo(lifetimes),
+    ];
+    message
 }
 
 fn up(spec: &LinkSpec) -> Step {

@@ -1,6 +1,6 @@
 //! Kernel objects that the node wants or finds, and the operations between the two.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::base::{Duration, Family, IfIndex, Mac};
 
@@ -50,6 +50,8 @@ pub struct LinkSpec {
     pub kind: LinkKind,
     /// The family of the virtual router that runs on it; the other one's is kept off.
     pub family: Family,
+    /// The IPv6 address that adverts come from, which the link has to have as well.
+    pub link_local: Option<Ipv6Addr>,
 }
 
 /// What a link of our own is.
