@@ -15,7 +15,6 @@ use super::messages::{Note, assigned, note};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::transport::Channel;
-use super::view::InstanceView;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Instant, TimerQueue};
@@ -30,13 +29,13 @@ use crate::wire::vrrp::Header;
 #[derive(Debug)]
 pub struct Domain {
     style: LogStyle,
-    instances: BTreeMap<InstanceId, Instance>,
-    by_key: BTreeMap<InstanceKey, InstanceId>,
+    pub(super) instances: BTreeMap<InstanceId, Instance>,
+    pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
     watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Source addresses that instances cannot be without, and how many of them.
     tracked_sources: BTreeMap<IpAddr, usize>,
-    timers: TimerQueue<(InstanceId, Timer)>,
+    pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
     departed: Departed,
     sockets: Sockets,
@@ -515,24 +514,6 @@ impl Domain {
             self.departed.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
-    }
-
-    /// Every instance as it stands, in the order in which they were added.
-    #[must_use]
-    pub fn view(&self) -> Vec<InstanceView> {
-        self.instances
-            .values()
-            .map(|instance| InstanceView {
-                name: instance.config.name.clone(),
-                vrid: instance.config.vrid,
-                family: instance.config.family,
-                interface: instance.config.interface.clone(),
-                state: instance.state,
-                priority: instance.priority(),
-                wanted: instance.wanted().collect(),
-                stats: instance.stats,
-            })
-            .collect()
     }
 }
 

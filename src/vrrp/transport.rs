@@ -47,7 +47,10 @@ impl Instance {
     pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
         let facts = cx.links.by_name(&self.config.interface);
         let base = facts.map(|facts| facts.index);
-        let home = cx.links.by_name(self.home());
+        let home = match self.own_link_state() {
+            OwnLinkState::Settled => cx.links.by_name(self.home()),
+            OwnLinkState::Coming | OwnLinkState::Missing => None,
+        };
         self.link = home.map(|home| home.index);
         let own = base.and_then(|base| cx.links.source(base, self.config.family));
         let source = self.config.options.source.or(own);
@@ -69,12 +72,12 @@ impl Instance {
             }
             Some(facts) => facts,
         };
-        match (self.own_link_state(), home) {
-            (OwnLinkState::Settled, Some(home)) if home.up || options.ignore_own_interface => {}
-            (OwnLinkState::Settled, Some(_)) => return Some(FaultReason::OwnLinkDown),
-            (OwnLinkState::Settled | OwnLinkState::Coming | OwnLinkState::Missing, _) => {
-                return Some(FaultReason::NoOwnLink);
+        match home {
+            None => return Some(FaultReason::NoOwnLink),
+            Some(home) if !home.up && !options.ignore_own_interface => {
+                return Some(FaultReason::OwnLinkDown);
             }
+            Some(_) => {}
         }
         if self.config.transport == Transport::Unicast && options.peers.is_empty() {
             return Some(FaultReason::NoPeers);

@@ -8,6 +8,7 @@ mod anything;
 mod clash;
 mod election;
 mod machine;
+mod own_link;
 mod receive;
 mod reload;
 mod sockets;
@@ -21,7 +22,7 @@ use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
 
@@ -168,8 +169,8 @@ impl Bench {
         let ids: Vec<u16> = self
             .out
             .drain(..)
-            .filter_map(|Action::World(effect)| match effect {
-                Effect::Send(_, Frame::Ip { bytes, .. }) => {
+            .filter_map(|action| match action {
+                Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => {
                     Some(parse_ipv4(&bytes).unwrap().0.identification)
                 }
                 _ => None,
@@ -253,7 +254,10 @@ pub(super) fn v2(interval_secs: u8, password: Option<[u8; 8]>) -> Form {
 }
 
 fn text(action: &Action) -> String {
-    let Action::World(effect) = action;
+    let effect = match action {
+        Action::World(effect) => effect,
+        Action::Notice(notice) => return format!("notice {notice:?}"),
+    };
     match effect {
         Effect::Kernel(KernelOp::AddressAdd(spec), _) => {
             format!("+{}/{}", spec.address, spec.prefix_len)
@@ -272,6 +276,14 @@ fn text(action: &Action) -> String {
             };
             format!("garp {a}.{b}.{c}.{d}")
         }
+        Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
+        Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::Firewall(op), _) => match op {
+            FirewallOp::Block(blocked) => format!("block {}", blocked.address),
+            FirewallOp::Unblock(blocked) => format!("unblock {}", blocked.address),
+            FirewallOp::ReportsBelow { vmac, .. } => format!("reports below {}", vmac.get()),
+            FirewallOp::ForgetVmac { vmac, .. } => format!("forget {}", vmac.get()),
+        },
         Effect::Open(..) => "open".into(),
         Effect::Close(..) => "close".into(),
         other => format!("{other:?}"),
