@@ -84,7 +84,6 @@ mod tests {
         let five = Vmac {
             name: Some("name8".to_owned()),
             mac: Some(vec![2, 3, 4, 5, 6]),
-            ..Vmac::default()
         };
         let six = Vmac {
             mac: Some(vec![2, 3, 4, 5, 6, 7]),
