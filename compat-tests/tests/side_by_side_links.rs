@@ -5,7 +5,7 @@
 //! (KEEPALIVED_OURS, KEEPALIVED_REAL) and `nft`, else says `skipped:` with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use compat_tests::bed::{Host, Result, needs, needs_root, wait_until};
 use compat_tests::routers::{PATIENCE, Segment, daemon_from};
@@ -70,7 +70,7 @@ fn kernel(host: &Host) -> Result<Kernel> {
 }
 
 /// Lets the first router of a segment be master of `addresses`, then stops it.
-fn trace(daemon: &PathBuf, configuration: &str, last: &[&str]) -> Result<(Kernel, Kernel)> {
+fn trace(daemon: &Path, configuration: &str, last: &[&str]) -> Result<(Kernel, Kernel)> {
     let mut segment = Segment::new([daemon, daemon])?;
     let router = &mut segment.routers[0];
     router.host().shell(
