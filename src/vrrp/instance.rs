@@ -448,9 +448,9 @@ impl Instance {
             self.peers.master = Some(heard.from);
             self.peers.complaints = 0;
         }
-        self.peers.master_priority = heard.priority;
         // RFC 9568 §6.4.2: Active_Adver_Interval, and what is computed from it.
         self.master_interval = heard.interval;
+        self.peers.master_priority = heard.priority;
         let at = cx.now + self.master_down_interval();
         cx.arm(self.id, Timer::MasterDown, at);
     }

@@ -238,6 +238,12 @@ impl<'a> Body<'a> {
     /// Reads what follows `header` in `packet`; `None` if that is shorter than it says.
     #[must_use]
     pub fn read(header: &Header, family: Family, packet: &'a [u8]) -> Option<Self> {
+        // Version 2 knows IPv4 alone.
+        let family = if header.version == 2 {
+            Family::V4
+        } else {
+            family
+        };
         let (message, trailer) = packet.split_at_checked(header.len(family))?;
         let body = message.get(HEADER_LEN..)?;
         let (addresses, auth) = if header.version == 2 {

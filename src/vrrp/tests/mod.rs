@@ -13,6 +13,7 @@ mod receive;
 mod reload;
 mod sockets;
 mod texts;
+mod versions;
 
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -23,7 +24,8 @@ use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
-use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
+use crate::wire::ah;
+use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
 
 pub(super) const US: &str = "192.0.2.1";
@@ -180,6 +182,16 @@ impl Bench {
         ids[0]
     }
 
+    /// The first packet that is sent when timers fire now.
+    pub(super) fn first_packet(&mut self) -> Vec<u8> {
+        self.domain.handle_timeout(self.now, &mut self.out);
+        let mut sent = self.out.drain(..).filter_map(|action| match action {
+            Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => Some(bytes),
+            Action::World(_) | Action::Notice(_) => None,
+        });
+        sent.next().expect("a packet")
+    }
+
     /// An advert for VRID 51 with one address arrives.
     pub(super) fn hear(&mut self, from: &str, priority: u8) -> Vec<String> {
         let packet = advert(from, priority, 255, |_| {});
@@ -265,16 +277,30 @@ fn text(action: &Action) -> String {
         Effect::Kernel(KernelOp::AddressDel(spec), _) => {
             format!("-{}/{}", spec.address, spec.prefix_len)
         }
-        Effect::Send(_, Frame::Ip { bytes, .. }) => {
-            let (_, payload) = parse_ipv4(bytes).unwrap();
-            let header = Header::read(payload).unwrap();
-            format!("advert {}", header.priority)
+        Effect::Send(_, Frame::Ip { to, bytes }) => {
+            let packet = ip::parse(bytes).unwrap();
+            assert_eq!(packet.destination, *to);
+            let message = match packet.protocol {
+                ip::PROTOCOL_AH => ah::read(packet.payload).unwrap().1,
+                _ => packet.payload,
+            };
+            let header = Header::read(message).unwrap();
+            let whom = if to.is_multicast() {
+                String::new()
+            } else {
+                format!(" to {to}")
+            };
+            format!("advert {}{whom}", header.priority)
         }
         Effect::Send(_, Frame::Link { bytes, .. }) => {
-            let [a, b, c, d] = bytes[38..42] else {
-                panic!("a short frame");
+            // Ethernet type ARP, else IPv6.
+            let announced: IpAddr = if bytes[12..14] == [8, 6] {
+                <[u8; 4]>::try_from(&bytes[38..42]).unwrap().into()
+            } else {
+                <[u8; 16]>::try_from(&bytes[62..78]).unwrap().into()
             };
-            format!("garp {a}.{b}.{c}.{d}")
+            let how = if announced.is_ipv4() { "garp" } else { "na" };
+            format!("{how} {announced}")
         }
         Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
         Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
