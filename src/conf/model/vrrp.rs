@@ -88,6 +88,8 @@ pub struct InstanceKey {
     pub transport: Transport,
     /// `unicast_src_ip`, with unicast.
     pub source: Option<IpAddr>,
+    /// The link that it brings with it.
+    pub own_link: Option<OwnLink>,
 }
 
 /// The group of version 2 and 3 over IPv4 (RFC 3768 §5.2.2).
@@ -161,7 +163,7 @@ pub struct VirtualAddress {
 }
 
 /// A link that an instance makes for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnLink {
     /// Its name, at most 15 bytes.
     pub name: String,
@@ -170,7 +172,7 @@ pub struct OwnLink {
 }
 
 /// What a link of an instance's own is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OwnLinkKind {
     /// `use_vmac`: a private macvlan with this address.
     Vmac(Mac),
@@ -257,6 +259,7 @@ impl VrrpInstance {
                 Transport::Multicast(_) => None,
                 Transport::Unicast => self.options.source,
             },
+            own_link: self.own_link.clone(),
         }
     }
 
