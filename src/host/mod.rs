@@ -22,6 +22,7 @@ mod ledger;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod ping;
 mod programs;
 mod raw_socket;
 mod report_facts;
@@ -31,6 +32,7 @@ pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod tls;
 mod watch;
 mod worker;
 
