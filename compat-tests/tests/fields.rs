@@ -54,6 +54,7 @@ const VALUES: [&str; 37] = [
     "InstanceKey",
     "LvsTimeouts",
     "MiscProbe",
+    "OwnLink",
     "Persistence",
     "Priority",
     "Probe",
