@@ -38,6 +38,7 @@ const VALUES: [&str; 37] = [
     "BfdInstance",
     "BfdProbe",
     "Buffer",
+    "CheckRef",
     "CheckScript",
     "Config",
     "DnsProbe",

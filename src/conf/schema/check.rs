@@ -2,7 +2,10 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{probes, real_server as rs, virtual_server as vs};
+use super::super::bind::{
+    http as h, other_probes as o, probes, real_server as rs, server_policy, service_policy,
+    virtual_server as vs,
+};
 use super::{Form, Keyword, Level};
 
 pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
@@ -80,6 +83,11 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(vs::retry),
         doc: "attempts after a failure",
     },
+    Keyword::leaf(
+        "virtualhost",
+        service_policy::virtualhost,
+        "host that checks ask for",
+    ),
     Keyword {
         name: "warmup",
         form: Form::Leaf(vs::warmup),
@@ -93,6 +101,41 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
 ];
 
 pub(super) static REAL_SERVER: &[Keyword] = &[
+    Keyword::block(
+        "DNS_CHECK",
+        o::dns_check,
+        Level::DnsCheck,
+        None,
+        "asks by DNS",
+    ),
+    Keyword::block(
+        "HTTP_GET",
+        h::http_get,
+        Level::HttpGet,
+        Some(h::close),
+        "asks by HTTP",
+    ),
+    Keyword::block(
+        "PING_CHECK",
+        o::ping_check,
+        Level::PingCheck,
+        None,
+        "sends an ICMP echo",
+    ),
+    Keyword::block(
+        "SMTP_CHECK",
+        o::smtp_check,
+        Level::SmtpCheck,
+        None,
+        "greets by SMTP",
+    ),
+    Keyword::block(
+        "SSL_GET",
+        h::ssl_get,
+        Level::SslGet,
+        Some(h::close),
+        "asks by HTTPS",
+    ),
     Keyword {
         name: "TCP_CHECK",
         form: Form::Block {
@@ -102,6 +145,13 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         },
         doc: "connects by TCP",
     },
+    Keyword::block(
+        "UDP_CHECK",
+        o::udp_check,
+        Level::UdpCheck,
+        Some(o::close_udp),
+        "sends a datagram",
+    ),
     Keyword {
         name: "alpha",
         form: Form::Leaf(rs::alpha),
@@ -132,6 +182,11 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(rs::retry),
         doc: "attempts after a failure",
     },
+    Keyword::leaf(
+        "virtualhost",
+        server_policy::virtualhost,
+        "host that checks ask for",
+    ),
     Keyword {
         name: "warmup",
         form: Form::Leaf(rs::warmup),

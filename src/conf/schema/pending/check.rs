@@ -2,9 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{
-    http as h, other_probes as o, server_policy as s, service_policy as v,
-};
+use super::super::super::bind::{other_probes as o, server_policy as s, service_policy as v};
 use super::super::{Keyword, Level};
 
 pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
@@ -67,7 +65,6 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         v::sorry_server_lvs_method,
         "NAT, DR or TUN",
     ),
-    Keyword::leaf("virtualhost", v::virtualhost, "host that checks ask for"),
 ];
 
 pub(super) static REAL_SERVER: &[Keyword] = &[
@@ -79,13 +76,6 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         "looks at a BFD session",
     ),
     Keyword::block(
-        "DNS_CHECK",
-        o::dns_check,
-        Level::DnsCheck,
-        None,
-        "asks by DNS",
-    ),
-    Keyword::block(
         "FILE_CHECK",
         o::file_check,
         Level::FileCheck,
@@ -93,46 +83,11 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         "looks at a tracked file",
     ),
     Keyword::block(
-        "HTTP_GET",
-        h::http_get,
-        Level::HttpGet,
-        Some(h::close),
-        "asks by HTTP",
-    ),
-    Keyword::block(
         "MISC_CHECK",
         o::misc_check,
         Level::MiscCheck,
         Some(o::close_misc),
         "runs a command",
-    ),
-    Keyword::block(
-        "PING_CHECK",
-        o::ping_check,
-        Level::PingCheck,
-        None,
-        "sends an ICMP echo",
-    ),
-    Keyword::block(
-        "SMTP_CHECK",
-        o::smtp_check,
-        Level::SmtpCheck,
-        None,
-        "greets by SMTP",
-    ),
-    Keyword::block(
-        "SSL_GET",
-        h::ssl_get,
-        Level::SslGet,
-        Some(h::close),
-        "asks by HTTPS",
-    ),
-    Keyword::block(
-        "UDP_CHECK",
-        o::udp_check,
-        Level::UdpCheck,
-        Some(o::close_udp),
-        "sends a datagram",
     ),
     Keyword::leaf(
         "inhibit_on_failure",
@@ -153,5 +108,4 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         s::uthreshold,
         "connections beyond which it gets none",
     ),
-    Keyword::leaf("virtualhost", s::virtualhost, "host that checks ask for"),
 ];
