@@ -297,7 +297,7 @@ fn probe(out: &mut Printer, probe: &Probe) {
                 out.line(format!("user {}{group}", quoted(user)));
             }
             let whole = misc.timeout.subsec_micros() == 0;
-            out.value("misc_timeout", whole.then(|| misc.timeout.as_secs()));
+            out.value("misc_timeout", whole.then_some(misc.timeout.as_secs()));
             out.flag("misc_dynamic", misc.dynamic);
         }),
         ProbeKind::Udp(udp) => out.block("UDP_CHECK", |out| {

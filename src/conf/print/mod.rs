@@ -93,9 +93,10 @@ impl Printer {
     }
 
     /// A block of lines, if there are any.
-    fn list(&mut self, head: &str, lines: Vec<String>) {
-        if !lines.is_empty() {
-            self.block(head, |out| lines.iter().for_each(|line| out.line(line)));
+    fn list(&mut self, head: &str, lines: impl IntoIterator<Item = String>) {
+        let mut lines = lines.into_iter().peekable();
+        if lines.peek().is_some() {
+            self.block(head, |out| lines.for_each(|line| out.line(line)));
         }
     }
 

@@ -295,7 +295,6 @@ fn routers() -> impl Strategy<Value = Config> {
                     .map(|t| tracked(&t.name, 2))
                     .collect(),
                 interfaces: Vec::new(),
-                ..Tracking::default()
             };
             for (index, instance) in config.vrrp_instances.iter_mut().enumerate() {
                 instance.name = label("VI", index);

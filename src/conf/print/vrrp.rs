@@ -86,7 +86,7 @@ pub(super) fn group(out: &mut Printer, group: &SyncGroup) {
     out.block(format!("vrrp_sync_group {}", quoted(&group.name)), |out| {
         out.list(
             "group",
-            group.members.iter().map(|name| quoted(name)).collect(),
+            group.members.iter().map(|name| quoted(name)),
         );
         out.flag("sync_group_tracking_weight", group.weights_apply);
         tracking(out, &group.tracking);
@@ -123,10 +123,9 @@ pub(super) fn instance(out: &mut Printer, instance: &VrrpInstance) {
         out.value("preempt_delay", (!delay.is_zero()).then(|| seconds(delay)));
         garp(out, &instance.garp);
         further(out, options, instance.family);
-        let lines = instance.addresses.iter().map(address).collect();
-        out.list("virtual_ipaddress", lines);
-        let lines = options.excluded.iter().map(address).collect();
-        out.list("virtual_ipaddress_excluded", lines);
+        out.list("virtual_ipaddress", instance.addresses.iter().map(address));
+        let excluded = options.excluded.iter().map(address);
+        out.list("virtual_ipaddress_excluded", excluded);
         tracking(out, &options.tracking);
         notify(out, &options.notify);
     });
@@ -167,7 +166,7 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
     out.value(source, options.source);
     out.value("mcast_dst_ip", options.destination);
     out.value("unicast_ttl", options.ttl);
-    out.list("unicast_peer", options.peers.iter().map(peer).collect());
+    out.list("unicast_peer", options.peers.iter().map(peer));
     if let Some(vmac) = &options.vmac {
         let mut words = vec!["use_vmac".to_owned()];
         words.extend(vmac.name.as_ref().map(|name| quoted(name)));
