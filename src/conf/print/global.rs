@@ -131,10 +131,7 @@ fn process(out: &mut Printer, process: &Process) {
 }
 
 fn mail(out: &mut Printer, mail: &Mail) {
-    out.list(
-        "notification_email",
-        mail.to.iter().map(|to| quoted(to)),
-    );
+    out.list("notification_email", mail.to.iter().map(|to| quoted(to)));
     if let Some(server) = &mail.server {
         out.line(format!("smtp_server {} {}", quoted(server), mail.port));
     }

@@ -84,10 +84,7 @@ fn track_file(out: &mut Printer, tracker: &TrackFile) {
 
 pub(super) fn group(out: &mut Printer, group: &SyncGroup) {
     out.block(format!("vrrp_sync_group {}", quoted(&group.name)), |out| {
-        out.list(
-            "group",
-            group.members.iter().map(|name| quoted(name)),
-        );
+        out.list("group", group.members.iter().map(|name| quoted(name)));
         out.flag("sync_group_tracking_weight", group.weights_apply);
         tracking(out, &group.tracking);
         notify(out, &group.notify);
