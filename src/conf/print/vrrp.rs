@@ -111,7 +111,11 @@ pub(super) fn instance(out: &mut Printer, instance: &VrrpInstance) {
                 .unwrap_or(secret.len());
             let secret = to_text(secret.iter().take(end).copied().collect());
             out.block("authentication", |out| {
-                out.line("auth_type PASS");
+                out.line(if instance.ah {
+                    "auth_type AH"
+                } else {
+                    "auth_type PASS"
+                });
                 out.line(format!("auth_pass {}", quoted(&secret)));
             });
         }
