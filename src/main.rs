@@ -175,6 +175,31 @@ fn explain(name: &str, format: Format) -> i32 {
     }
 }
 
+/// `keepalived check --print`: the text, unless the daemon would not start with it.
+fn print_meaning(request: &Request, offline: bool) -> i32 {
+    let facts: &dyn conf::HostFacts = if offline { &Offline } else { &Facts };
+    let main = request
+        .files
+        .first()
+        .map(PathBuf::as_path)
+        .unwrap_or(Path::new(""));
+    let loaded = conf::load(main, request.options.clone(), &HostFiles, facts);
+    if let Some(status) = loaded.diagnostics.blocks_start() {
+        for finding in &loaded.diagnostics {
+            say(&format!("{finding}\n"));
+        }
+        return status;
+    }
+    let text = conf::print(&loaded.config);
+    // A closed output is the caller's business.
+    drop(
+        io::stdout()
+            .lock()
+            .write_all(&conf::source::to_bytes(&text)),
+    );
+    0
+}
+
 /// `keepalived check`.
 fn check_files(check: Check) -> i32 {
     if let Some(name) = &check.explain {
@@ -189,6 +214,9 @@ fn check_files(check: Check) -> i32 {
         },
         porting: check.target == Some(Target::Keepalived243),
     };
+    if check.print {
+        return print_meaning(&request, check.offline);
+    }
     let report = if check.offline {
         lint::check(&request, &HostFiles, &Offline, &Nowhere)
     } else {

@@ -6,7 +6,7 @@
 use std::fs;
 
 use compat_tests::cases::{Case, MAIN, read};
-use keepalived_rs::conf::keywords;
+use keepalived_rs::conf::{keywords, laws};
 
 #[test]
 fn every_case_means_what_is_expected() {
@@ -28,6 +28,19 @@ fn every_case_means_what_is_expected() {
             );
         }
     }
+}
+
+// Input: the configuration of each case. Output: printed and read again it means the same.
+#[test]
+fn every_case_is_read_as_it_is_printed() {
+    let wrong: Vec<String> = Case::all("config")
+        .into_iter()
+        .filter_map(|case| {
+            let law = laws::print_and_read(&read(&case).config);
+            law.err().map(|error| format!("== {}\n{error}", case.name))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 // Input: the schema. Output: every active keyword stands in a case, in its block.

@@ -50,6 +50,10 @@ pub struct Check {
     #[arg(long, value_name = "KEYWORD")]
     pub explain: Option<String>,
 
+    /// Print what the first configuration means, with every default written out, and end
+    #[arg(long)]
+    pub print: bool,
+
     /// Do not look at the interfaces, users, scripts and settings of this host
     #[arg(long)]
     pub offline: bool,

@@ -613,7 +613,7 @@ fn count_lines(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX)
 }
 
-const fn extent(piece: Piece) -> (usize, usize) {
+pub(super) const fn extent(piece: Piece) -> (usize, usize) {
     match piece {
         Piece::Word(start, end) | Piece::OddQuote(start, end) => (start, end),
         Piece::Quoted(start, end) => (start - 1, end + 1),

@@ -10,7 +10,7 @@ use super::diag::{Class, Diagnostics};
 use super::include::{self, Demanded};
 use super::reader::{Context, Reader};
 use super::source::{FileError, Files, HostFacts};
-use super::{LoadOptions, Loaded, Loader, Progress, load, syntax};
+use super::{LoadOptions, Loaded, laws, load};
 
 /// Files in memory.
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
@@ -557,52 +557,30 @@ fn only_an_earlier_definition_explains_a_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(laws::cases(100))]
 
-    // Input: any bytes. Output: some configuration and findings, never a panic.
     #[test]
     fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let loaded = read_files(&Memory::one(&bytes));
-        for finding in &loaded.diagnostics {
-            prop_assert!(!super::render(finding, false).is_empty());
-        }
+        prop_assert_eq!(laws::reader(&bytes), Ok(()));
+        prop_assert_eq!(laws::binder(&bytes), Ok(()));
     }
 
-    // Input: pieces of the language in any order. Output: the same lines and findings by the fast
-    // way and by the rules per line, and in slices of any size.
     #[test]
-    fn both_ways_and_every_slice_read_the_same(text in text(), size in 1usize..9) {
-        let files = Memory::one(text.as_bytes());
-        let (fast, found) = logical(&files, false, 1000);
-        let (careful, found_careful) = logical(&files, true, 1000);
-        prop_assert_eq!(&fast, &careful);
-        prop_assert_eq!(&found, &found_careful);
-        let (sliced, found_sliced) = logical(&files, false, size);
-        prop_assert_eq!(&fast, &sliced);
-        prop_assert_eq!(&found, &found_sliced);
+    fn any_pieces_can_be_read(text in text()) {
+        prop_assert_eq!(laws::reader(text.as_bytes()), Ok(()));
+        prop_assert_eq!(laws::binder(text.as_bytes()), Ok(()));
+        prop_assert_eq!(laws::printer(text.as_bytes()), Ok(()));
     }
 
-    // Input: pieces of the language in any order. Output: no panic anywhere, and stepping comes to
-    // the same as reading at once.
-    #[test]
-    fn any_pieces_can_be_bound(text in text(), size in 1usize..9) {
-        let files = Memory::one(text.as_bytes());
-        let whole = read_files(&files);
-        for finding in &whole.diagnostics {
-            prop_assert!(!super::render(finding, true).is_empty());
-        }
-        let mut loader = Loader::new(Path::new("/etc/k.conf"), LoadOptions::default());
-        while loader.step(&files, &Host, size) == Progress::More {}
-        prop_assert_eq!(loader.finish(), whole);
-    }
-
-    // Input: any text. Output: every entry rule takes it whole (`parse` asserts that).
     #[test]
     fn every_rule_is_total(text in "\\PC{0,60}|[ -~\t\n]{0,60}") {
-        syntax::chunk(&text, |_| true);
-        syntax::physical(&text);
-        syntax::directive(&text);
-        syntax::references(&text);
-        syntax::statement(&text, |_| {});
+        prop_assert_eq!(laws::grammar(&text), Ok(()));
+    }
+
+    #[test]
+    fn every_value_is_in_its_range(
+        word in "[0-9]{1,20}|[+-]?[0-9]{0,4}[.][0-9]{0,8}|[0-9.:/a-f-]{0,20}|\\PC{0,8}",
+    ) {
+        prop_assert_eq!(laws::values(&word), Ok(()));
     }
 }

@@ -30,6 +30,7 @@ mod raw_socket;
 mod report_facts;
 mod reports;
 mod request;
+mod service_manager;
 pub mod signals;
 mod sources;
 mod supervisor;

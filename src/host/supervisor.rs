@@ -23,6 +23,7 @@ use super::links::OwnLinks;
 use super::logger::{self, LogOptions};
 use super::netlink::{AddressOp, Addresses};
 use super::pidfile::{PidFile, PidFileError};
+use super::service_manager::ServiceManager;
 use super::signals::{self, Signal};
 use super::sys::{self, Fork};
 use super::worker::{self, WorkerOptions};
@@ -180,6 +181,7 @@ fn start(
         ledger,
         worker: None,
         backoff: Backoff::default(),
+        manager: ServiceManager::from_environment(),
     };
     let status = supervisor.run(ready)?;
     supervisor.remove_pid_files();
@@ -230,6 +232,7 @@ struct Supervisor<'a> {
     ledger: Ledger,
     worker: Option<Worker>,
     backoff: Backoff,
+    manager: ServiceManager,
 }
 
 /// How a worker ended.
@@ -251,6 +254,7 @@ impl Supervisor<'_> {
             if start_at.is_some_and(|at| at <= clock::now()) {
                 start_at = None;
                 self.start_worker(ready)?;
+                self.manager.tell("READY=1");
             }
             let timeout = start_at.map(|at| at.saturating_since(clock::now()));
             let Some(signal) = sys::wait_signal(&self.signals, timeout)? else {
@@ -288,12 +292,16 @@ impl Supervisor<'_> {
             match signals::meaning(signal) {
                 Some(Signal::Stop) => {
                     log::info!(target: ident::DAEMON, "Stopping");
+                    self.manager.tell("STOPPING=1");
                     self.stop()?;
                     return Ok(0);
                 }
                 Some(Signal::Reload) => {
                     log::info!(target: ident::DAEMON, "Reloading ...");
+                    self.manager.tell("RELOADING=1");
                     self.forward(signal);
+                    // The worker goes on with what it has while it reads: it never is not ready.
+                    self.manager.tell("READY=1");
                 }
                 Some(Signal::Data | Signal::Stats { .. } | Signal::Json | Signal::Threads) => {
                     self.forward(signal);

@@ -18,6 +18,7 @@ use super::files::{Facts, HostFiles};
 use super::ledger::Ledger;
 use super::pidfile::{PidFile, PidFileError};
 use super::reports::{Reports, Runs};
+use super::service_manager::Watchdog;
 use super::signals::Signal;
 use super::supervisor::{system_time, user_time};
 use super::{clock, console, logger, sys};
@@ -234,12 +235,20 @@ impl<'a> Worker<'a> {
 
     /// Runs until the node has ended; returns the exit status.
     fn run(&mut self) -> i32 {
+        let mut watchdog = Watchdog::from_environment(clock::now());
         loop {
             let patience = if self.reload.is_some() || self.reports.wants_turn() {
                 Some(Duration::ZERO)
             } else {
                 self.stop_by
                     .map(|by| by.saturating_since(self.event_loop.now()))
+            };
+            let ping = watchdog
+                .as_mut()
+                .map(|watchdog| watchdog.ping(clock::now()));
+            let patience = match (patience, ping) {
+                (Some(patience), Some(ping)) => Some(patience.min(ping)),
+                (patience, ping) => patience.or(ping),
             };
             let turn = match self.event_loop.turn(patience) {
                 Ok(turn) => turn,

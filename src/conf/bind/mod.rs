@@ -21,7 +21,7 @@ pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
-mod slots;
+pub(super) mod slots;
 mod statement;
 pub(super) mod sync_group;
 pub(super) mod tracker;

@@ -13,7 +13,7 @@ use crate::base::Duration;
 
 /// What a keyword takes, and where it goes. In a text `{}` is the word, `{k}` the keyword; an empty
 /// text: nothing is said of a bad value.
-pub(super) enum Slot<'g> {
+pub(in super::super) enum Slot<'g> {
     /// Nothing; what follows does not matter.
     Flag(&'g mut bool),
     /// The same for two fields at once.
@@ -60,7 +60,7 @@ const GLOBAL: &str = "Invalid value '{}' for global {k} specified";
 const PLAIN: &str = "Invalid value for {k} specified";
 
 /// The slot of a keyword that has one.
-pub(super) fn slot<'g>(keyword: &str, global: &'g mut Global) -> Option<Slot<'g>> {
+pub(in super::super) fn slot<'g>(keyword: &str, global: &'g mut Global) -> Option<Slot<'g>> {
     let Global {
         router_id: _,
         process,

@@ -1,0 +1,241 @@
+//! Writes what packages carry beside the binary and what is made of the same tables: manual pages
+//! and shell completions.
+//!
+//! Owns: the form of `keepalived.8`, `keepalived.conf.5` and the completions. What is not in a
+//! table stands in `packaging/man`. Never does: run in the daemon. Driven by: `packaging/build`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+use clap::CommandFactory as _;
+use clap_complete::{Shell, generate_to};
+use clap_mangen::Man;
+use keepalived_rs::cli::Cli;
+use keepalived_rs::cli::check::Check;
+use keepalived_rs::conf::{KeywordFacts, keyword_facts};
+
+/// What no table says of the configuration file.
+const LANGUAGE: &str = include_str!("../man/keepalived.conf.5.head");
+
+/// The blocks in the order of the page, with their headings.
+const BLOCKS: [(&str, &str); 30] = [
+    ("-", "TOP LEVEL"),
+    ("global_defs", "GLOBAL_DEFS"),
+    ("vrrp_instance", "VRRP_INSTANCE"),
+    ("authentication", "AUTHENTICATION IN VRRP_INSTANCE"),
+    ("auth_hmac", "AUTH_HMAC IN VRRP_INSTANCE"),
+    ("vrrp_sync_group", "VRRP_SYNC_GROUP"),
+    ("vrrp_script", "VRRP_SCRIPT"),
+    ("vrrp_track_process", "VRRP_TRACK_PROCESS"),
+    ("track_file", "TRACK_FILE"),
+    ("vrrp_track_file", "VRRP_TRACK_FILE"),
+    ("track_group", "TRACK_GROUP"),
+    ("garp_group", "GARP_GROUP"),
+    ("bfd_instance", "BFD_INSTANCE"),
+    ("virtual_server", "VIRTUAL_SERVER"),
+    ("real_server", "REAL_SERVER IN VIRTUAL_SERVER"),
+    ("TCP_CHECK", "TCP_CHECK IN REAL_SERVER"),
+    ("HTTP_GET", "HTTP_GET IN REAL_SERVER"),
+    ("SSL_GET", "SSL_GET IN REAL_SERVER"),
+    ("url", "URL IN HTTP_GET AND SSL_GET"),
+    ("SMTP_CHECK", "SMTP_CHECK IN REAL_SERVER"),
+    ("host", "HOST IN SMTP_CHECK"),
+    ("DNS_CHECK", "DNS_CHECK IN REAL_SERVER"),
+    ("MISC_CHECK", "MISC_CHECK IN REAL_SERVER"),
+    ("UDP_CHECK", "UDP_CHECK IN REAL_SERVER"),
+    ("PING_CHECK", "PING_CHECK IN REAL_SERVER"),
+    ("FILE_CHECK", "FILE_CHECK IN REAL_SERVER"),
+    ("BFD_CHECK", "BFD_CHECK IN REAL_SERVER"),
+    ("SSL", "SSL"),
+    ("static_ipaddress", ""),
+    ("virtual_server_group", ""),
+];
+
+fn main() -> ExitCode {
+    let Some(directory) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: keepalived-pages DIRECTORY");
+        return ExitCode::from(64);
+    };
+    match write(&directory) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", directory.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("keepalived.8"), daemon_page()?)?;
+    fs::write(directory.join("keepalived.conf.5"), file_page())?;
+    let check = Check::command().name("check");
+    let mut command = Cli::command().subcommand(check);
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut command, "keepalived", directory)?;
+    }
+    Ok(())
+}
+
+/// `keepalived.8`: the options are those of the command line's own table.
+fn daemon_page() -> io::Result<Vec<u8>> {
+    let options = |command: clap::Command| -> io::Result<String> {
+        let mut section = Vec::new();
+        Man::new(command).render_options_section(&mut section)?;
+        let text = String::from_utf8_lossy(&section).into_owned();
+        // The heading is ours.
+        Ok(text
+            .lines()
+            .filter(|line| !line.starts_with(".SH"))
+            .collect::<Vec<_>>()
+            .join("\n"))
+    };
+    let page = include_str!("../man/keepalived.8.in")
+        .replace("@OPTIONS@", &options(Cli::command())?)
+        .replace("@CHECK_OPTIONS@", &options(Check::command())?);
+    Ok(page.into_bytes())
+}
+
+/// `keepalived.conf.5`: every keyword of the table.
+fn file_page() -> String {
+    // The language section has a table.
+    let mut page = format!("'\\\" t\n{LANGUAGE}");
+    for (block, heading) in BLOCKS {
+        let mut keywords: Vec<KeywordFacts> = keyword_facts()
+            .filter(|facts| facts.block == block)
+            .collect();
+        if keywords.is_empty() {
+            continue;
+        }
+        keywords.sort_unstable_by_key(|facts| facts.name);
+        let _ = writeln!(page, ".SH {heading}");
+        for facts in keywords {
+            keyword(&mut page, &facts);
+        }
+    }
+    page.push_str(
+        ".SH FILES\n.TP\n/etc/keepalived/keepalived.conf\nthe configuration\n.TP\n\
+         /usr/share/doc/keepalived\\-rs/examples\nexamples\n.SH SEE ALSO\n.BR keepalived (8),\n\
+         .BR genhash (1)\n",
+    );
+    page
+}
+
+fn keyword(page: &mut String, facts: &KeywordFacts) {
+    let _ = writeln!(page, ".TP\n.B {}", roff(facts.name));
+    if !facts.words.is_empty() {
+        // On the line of the keyword.
+        let end = page.trim_end().len();
+        page.truncate(end);
+        let _ = writeln!(page, " \\fR{}", roff(facts.words));
+    }
+    let _ = writeln!(page, "{}.", roff(facts.meaning));
+    for (title, value) in [("Range", facts.range), ("Default", facts.default)] {
+        match value {
+            "" => {}
+            "needed" => page.push_str("It has to be there.\n"),
+            value => {
+                let _ = writeln!(page, "{title}: {}.", roff(value));
+            }
+        }
+    }
+    if facts.ours {
+        page.push_str("keepalived itself does not know it.\n");
+    }
+}
+
+/// Text in which nothing is taken for a request.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    match text.chars().next() {
+        Some('.' | '\'') => format!("\\&{text}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use keepalived_rs::host::{HostFiles, Offline};
+    use keepalived_rs::lint::{Nowhere, Request, check};
+
+    use super::*;
+
+    // Input: the keyword table. Output: each keyword stands in the page, under its block.
+    #[test]
+    fn every_keyword_is_in_the_page() {
+        let page = file_page();
+        for facts in keyword_facts() {
+            assert!(
+                BLOCKS.iter().any(|(block, _)| *block == facts.block),
+                "no section for {}",
+                facts.block
+            );
+            assert!(
+                page.contains(&format!(".B {}", roff(facts.name))),
+                "{}",
+                facts.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_option_is_in_the_page() {
+        let page = String::from_utf8(daemon_page().unwrap()).unwrap();
+        for option in ["use\\-file", "dont\\-fork", "explain", "offline"] {
+            assert!(page.contains(option), "{option}");
+        }
+        assert!(!page.contains("@OPTIONS@") && !page.contains("@CHECK_OPTIONS@"));
+    }
+
+    // Input: the units. Output: their command lines are ones that the daemon runs with.
+    #[test]
+    fn the_units_start_the_daemon() {
+        let systemd = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+        for unit in ["keepalived.service", "keepalived-unprivileged.service"] {
+            let text = fs::read_to_string(systemd.join(unit)).unwrap();
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("ExecStart="));
+            let words = line
+                .unwrap()
+                .split(' ')
+                .filter(|word| !word.starts_with('$'));
+            match keepalived_rs::cli::parse(words.map(Into::into)) {
+                keepalived_rs::cli::Command::Run(cli) => {
+                    assert!(cli.dont_fork, "{unit}");
+                    assert!(cli.remarks().is_empty(), "{unit}: {:?}", cli.remarks());
+                }
+                other => panic!("{unit}: {other:?}"),
+            }
+        }
+    }
+
+    // Input: the examples. Output: nothing is wrong with them, and no rule of `check` is broken.
+    #[test]
+    fn the_examples_are_good_ones() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let files: Vec<PathBuf> = fs::read_dir(examples)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert!(files.len() >= 3);
+        for file in files {
+            let request = Request {
+                files: vec![file],
+                ..Request::default()
+            };
+            let report = check(&request, &HostFiles, &Offline, &Nowhere);
+            let wrong = report.findings.iter().filter(|finding| {
+                // What this version does not do yet is said, and no fault of the example.
+                !finding
+                    .diagnostic
+                    .message
+                    .contains("not active in this version")
+            });
+            assert_eq!(wrong.count(), 0, "{}", report.human(false));
+        }
+    }
+}
