@@ -126,7 +126,12 @@ fn signum(function: &str) -> i32 {
 
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
-    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &Facts);
+    let loaded = conf::load(
+        &cli.config,
+        load_options(cli),
+        &HostFiles,
+        &Facts::of_a_test(),
+    );
     let styled = file.is_none()
         && io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -95,7 +95,18 @@ fn program(path: &Path) -> Program {
 
 /// Facts of this host, asked of the kernel when they are needed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Facts;
+pub struct Facts {
+    /// Whether names of servers are looked up, which may take its time.
+    asks: bool,
+}
+
+impl Facts {
+    /// For a config test, which may wait for the name service.
+    #[must_use]
+    pub const fn of_a_test() -> Self {
+        Self { asks: true }
+    }
+}
 
 impl HostFacts for Facts {
     fn interface_exists(&self, name: &str) -> bool {
@@ -125,6 +136,24 @@ impl HostFacts for Facts {
 
     fn group_exists(&self, name: &str) -> bool {
         name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
+    }
+
+    fn cpus(&self) -> u32 {
+        let count = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN);
+        let count = count.ok().flatten();
+        count
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(1)
+    }
+
+    fn server_exists(&self, name: &str) -> bool {
+        use std::net::ToSocketAddrs as _;
+        let found = || (&*source::to_display(name), 0).to_socket_addrs();
+        !self.asks || found().is_ok_and(|mut addresses| addresses.next().is_some())
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        Path::new("/run/netns").join(source::to_path(name)).exists()
     }
 
     fn program(&self, name: &str) -> Program {

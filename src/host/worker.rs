@@ -133,7 +133,7 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn start(options: &'a WorkerOptions, ledger: Ledger) -> Result<Self, Failure> {
         let mut loader = Loader::new(&options.config, options.load.clone());
-        while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
+        while loader.step(&HostFiles, &Facts::default(), SLICE) == Progress::More {}
         let loaded = loader.finish();
         for file in &loaded.config.files {
             log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
@@ -290,7 +290,7 @@ impl<'a> Worker<'a> {
         let Some(reload) = &mut self.reload else {
             return;
         };
-        if reload.loader.step(&HostFiles, &Facts, SLICE) == Progress::More {
+        if reload.loader.step(&HostFiles, &Facts::default(), SLICE) == Progress::More {
             return;
         }
         if let Some(Reload { loader, since }) = self.reload.take() {
