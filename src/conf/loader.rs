@@ -11,6 +11,8 @@ use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
+use super::origin;
+use super::outline::Outline;
 use super::reader::{self, Reader};
 use super::resolve;
 use super::source::{Files, HostFacts};
@@ -99,8 +101,9 @@ impl Loader {
         let mut findings = cx.findings.into_iter().peekable();
         for (index, &line) in self.slice.lines.iter().enumerate() {
             while let Some((_, finding)) = findings.next_if(|(at, _)| *at <= index) {
-                self.diagnostics.push(finding);
+                self.diagnostics.push(origin::explained(finding, reader));
             }
+            let before = self.diagnostics.count();
             let mut statement = Statement {
                 slice: &self.slice,
                 sources: &reader.sources,
@@ -108,22 +111,31 @@ impl Loader {
                 diagnostics: &mut self.diagnostics,
                 line,
             };
-            if !self.binder.line(&mut statement) {
+            let more = self.binder.line(&mut statement);
+            for finding in self.diagnostics.since(before) {
+                origin::explain(finding, reader);
+            }
+            if !more {
                 reader.stop();
                 return Progress::Done;
             }
         }
         for (_, finding) in findings {
-            self.diagnostics.push(finding);
+            self.diagnostics.push(origin::explained(finding, reader));
         }
         if more { Progress::More } else { Progress::Done }
     }
 
     /// Completes what was read.
     #[must_use]
-    pub fn finish(mut self) -> Loaded {
+    pub fn finish(self) -> Loaded {
+        self.finish_with_outline().0
+    }
+
+    /// The same, with the statements if they were kept.
+    fn finish_with_outline(mut self) -> (Loaded, Outline) {
         let Some(reader) = self.reader else {
-            return Loaded::default();
+            return (Loaded::default(), Outline::default());
         };
         let sources = &reader.sources;
         if !reader.stopped() {
@@ -143,10 +155,12 @@ impl Loader {
             resolve::resolve(self.binder.draft, &mut cx)
         };
         config.files = reader.files();
-        Loaded {
+        let outline = self.binder.outline.unwrap_or_default();
+        let loaded = Loaded {
             config,
             diagnostics: self.diagnostics,
-        }
+        };
+        (loaded, outline.complete(reader.sources))
     }
 }
 
@@ -201,4 +215,18 @@ pub fn load(main: &Path, options: LoadOptions, files: &dyn Files, facts: &dyn Ho
     let mut loader = Loader::new(main, options);
     while loader.step(files, facts, 4096) == Progress::More {}
     loader.finish()
+}
+
+/// Reads a whole configuration at once and keeps where everything stands.
+#[must_use]
+pub fn inspect(
+    main: &Path,
+    options: LoadOptions,
+    files: &dyn Files,
+    facts: &dyn HostFacts,
+) -> (Loaded, Outline) {
+    let mut loader = Loader::new(main, options);
+    loader.binder.outline = Some(Outline::default());
+    while loader.step(files, facts, 4096) == Progress::More {}
+    loader.finish_with_outline()
 }

@@ -289,6 +289,7 @@ impl Reader {
         place: Place,
         end: usize,
     ) -> usize {
+        let began = place;
         let mut value = value.strip_suffix('\\').unwrap_or(value).to_owned();
         let mut goes_on = goes_on;
         let mut end = end;
@@ -318,7 +319,7 @@ impl Reader {
             value.push_str(line.strip_suffix('\\').unwrap_or(&line));
             goes_on = continues(raw);
         }
-        self.definitions.set(name, value);
+        self.definitions.define(name, value, began);
         end
     }
 
@@ -344,7 +345,9 @@ impl Reader {
                     self.logical(cx, rest, place, mode);
                 }
             }
-            Directive::Definition { name, value } => self.definitions.set(name, value.to_owned()),
+            Directive::Definition { name, value } => {
+                self.definitions.define(name, value.to_owned(), place);
+            }
             Directive::Sequence {
                 hex,
                 arguments,

@@ -95,18 +95,7 @@ fn program(path: &Path) -> Program {
 
 /// Facts of this host, asked of the kernel when they are needed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Facts {
-    /// Whether names of servers are looked up, which may take its time.
-    asks: bool,
-}
-
-impl Facts {
-    /// For a config test, which may wait for the name service.
-    #[must_use]
-    pub const fn of_a_test() -> Self {
-        Self { asks: true }
-    }
-}
+pub struct Facts;
 
 impl HostFacts for Facts {
     fn interface_exists(&self, name: &str) -> bool {
@@ -146,12 +135,6 @@ impl HostFacts for Facts {
             .unwrap_or(1)
     }
 
-    fn server_exists(&self, name: &str) -> bool {
-        use std::net::ToSocketAddrs as _;
-        let found = || (&*source::to_display(name), 0).to_socket_addrs();
-        !self.asks || found().is_ok_and(|mut addresses| addresses.next().is_some())
-    }
-
     fn namespace_exists(&self, name: &str) -> bool {
         Path::new("/run/netns").join(source::to_path(name)).exists()
     }
@@ -166,5 +149,76 @@ impl HostFacts for Facts {
             .map(|directory| program(&directory.join(&name)))
             .find(|program| *program != Program::Missing)
             .unwrap_or(Program::Missing)
+    }
+}
+
+/// The same for a config test, which may also wait for the name service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PatientFacts;
+
+impl HostFacts for PatientFacts {
+    fn interface_exists(&self, name: &str) -> bool {
+        Facts.interface_exists(name)
+    }
+
+    fn node_name(&self) -> String {
+        Facts.node_name()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        Facts.environment(name)
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        Facts.working_directory()
+    }
+
+    fn user_exists(&self, name: &str) -> bool {
+        Facts.user_exists(name)
+    }
+
+    fn group_exists(&self, name: &str) -> bool {
+        Facts.group_exists(name)
+    }
+
+    fn cpus(&self) -> u32 {
+        Facts.cpus()
+    }
+
+    fn server_exists(&self, name: &str) -> bool {
+        use std::net::ToSocketAddrs as _;
+        let found = (&*source::to_display(name), 0).to_socket_addrs();
+        found.is_ok_and(|mut addresses| addresses.next().is_some())
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        Facts.namespace_exists(name)
+    }
+
+    fn program(&self, name: &str) -> Program {
+        Facts.program(name)
+    }
+}
+
+/// What a configuration may refer to, without a look at interfaces, users and programs: all that
+/// are named are taken to be there, and in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Offline;
+
+impl HostFacts for Offline {
+    fn interface_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn node_name(&self) -> String {
+        Facts.node_name()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        Facts.environment(name)
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        Facts.working_directory()
     }
 }

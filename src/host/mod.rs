@@ -8,27 +8,35 @@
 //!              └── ledger ──────────────────────┘
 //! ```
 
+mod child;
 mod clock;
 mod conn;
 mod console;
 mod event_loop;
 mod exec;
+mod fifo;
 pub mod files;
 mod genl;
+mod ground;
 mod ledger;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod programs;
 mod raw_socket;
+mod report_facts;
+mod reports;
 mod request;
 pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod watch;
 mod worker;
 
 pub use exec::Leave;
-pub use files::{Facts, HostFiles};
+pub use files::{Facts, HostFiles, Offline, PatientFacts};
+pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
 pub use supervisor::{Settings, run};
 pub use worker::{WorkerOptions, log_panics};

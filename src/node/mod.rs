@@ -9,6 +9,7 @@
 //! append the effects to carry out, in order; `next_deadline` is when `handle_timeout` is needed
 //! next, and may change after each of the three; calling `handle_timeout` early is harmless.
 
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wiring;
@@ -17,7 +18,7 @@ use crate::base::Instant;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle};
 use crate::ops::{Effect, Event};
-use crate::{check, iface, ipvs, vrrp};
+use crate::{check, iface, ipvs, notify, vrrp};
 
 /// What the node has to know before it starts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,7 +37,10 @@ pub struct Node {
     check: check::Domain,
     ipvs: ipvs::Domain,
     iface: iface::Domain,
+    notify: notify::Domain,
     queues: wiring::Queues,
+    /// Counts the configurations.
+    generation: u64,
     stopping: bool,
 }
 
@@ -50,7 +54,9 @@ impl Node {
             check: check::Domain::new(options.log_style, options.seed),
             ipvs: ipvs::Domain::default(),
             iface: iface::Domain::default(),
+            notify: notify::Domain::default(),
             queues: wiring::Queues::default(),
+            generation: 0,
             stopping: false,
         }
     }
@@ -73,9 +79,11 @@ impl Node {
         if self.stopping {
             return;
         }
+        self.notify.apply(&config.global, &mut self.queues.notify);
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
+        self.generation += 1;
         self.drain(now, out);
     }
 
@@ -90,6 +98,7 @@ impl Node {
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
         self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
+        self.notify.handle_timeout(now, &mut self.queues.notify);
         self.drain(now, out);
     }
 
@@ -100,6 +109,7 @@ impl Node {
             self.vrrp.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),
+            self.notify.next_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -93,10 +93,15 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
             });
         }
     }
-    let fifos = &global.fifos;
-    let of_vrrp = [&fifos.all, &fifos.vrrp].map(|fifo| fifo.script.as_ref());
-    for script in of_vrrp.into_iter().flatten().filter(|_| has_vrrp) {
-        seen.of(look(script, rules));
+    let fifos = &mut global.fifos;
+    for fifo in [&mut fifos.all, &mut fifos.vrrp] {
+        fifo.script = fifo.script.take().filter(|script| {
+            let program = look(script, rules);
+            if has_vrrp {
+                seen.of(program);
+            }
+            runs(script, program, rules, cx)
+        });
     }
     let mut daemon = Seen::default();
     for slot in [&mut global.scripts.startup, &mut global.scripts.shutdown] {
