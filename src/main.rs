@@ -11,7 +11,7 @@ use keepalived_rs::cli::{self, Cli, Command};
 use keepalived_rs::conf::{self, LoadOptions};
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, Facts, HostFiles, Leave, Offline, Settings, ThisHost, WorkerOptions, signals,
+    self, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions, signals,
 };
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
@@ -220,7 +220,7 @@ fn check_files(check: Check) -> i32 {
     let report = if check.offline {
         lint::check(&request, &HostFiles, &Offline, &Nowhere)
     } else {
-        lint::check(&request, &HostFiles, &Facts, &ThisHost)
+        lint::check(&request, &HostFiles, &PatientFacts, &ThisHost)
     };
     print(&match check.format {
         Format::Human => report.human(colours(&io::stdout())),
@@ -231,7 +231,7 @@ fn check_files(check: Check) -> i32 {
 
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
-    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &Facts);
+    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &PatientFacts);
     let styled = file.is_none() && colours(&io::stderr());
     let mut text = String::new();
     for finding in &loaded.diagnostics {

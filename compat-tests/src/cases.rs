@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, Loaded, load};
+use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, Loaded, Program, load};
 use keepalived_rs::host::files::HostFiles;
 
 /// The name of the configuration within a case.
@@ -84,7 +84,36 @@ impl HostFacts for Node1 {
     fn working_directory(&self) -> PathBuf {
         PathBuf::from("/")
     }
+
+    // What the cases call `no-such-…` is not there.
+
+    fn user_exists(&self, name: &str) -> bool {
+        !name.starts_with(ABSENT) && name != "keepalived_script"
+    }
+
+    fn group_exists(&self, name: &str) -> bool {
+        !name.starts_with(ABSENT)
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        !name.starts_with(ABSENT)
+    }
+
+    fn cpus(&self) -> u32 {
+        2
+    }
+
+    fn program(&self, name: &str) -> Program {
+        if name.contains(ABSENT) {
+            Program::Missing
+        } else {
+            Program::Secure
+        }
+    }
 }
+
+/// What names begin with that stand for nothing.
+const ABSENT: &str = "no-such-";
 
 /// Reads a case.
 #[must_use]

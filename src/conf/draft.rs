@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
+    /// The network namespace does not exist that all but `global_defs` is about.
+    pub(super) elsewhere: bool,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }
@@ -46,6 +48,9 @@ pub(super) struct ScriptRules {
     pub(super) user: Option<String>,
     /// Its second word.
     pub(super) group: Option<String>,
+    /// There is nobody whom scripts run as that name nobody, and it was said: by the side of VRRP,
+    /// and by that of the checks.
+    pub(super) nobody: [bool; 2],
     /// What the host says of the programs that are named.
     pub(super) programs: BTreeMap<String, Program>,
 }
@@ -208,6 +213,8 @@ pub(super) struct SmtpDraft {
 /// `MISC_CHECK`
 #[derive(Debug, Default)]
 pub(super) struct MiscDraft {
+    /// Whoever it would run as does not exist: nothing comes of the check.
+    pub(super) refused: bool,
     pub(super) command: Option<String>,
     pub(super) user: Option<(String, Option<String>)>,
     pub(super) timeout: Option<Duration>,

@@ -281,19 +281,33 @@ fn report(
 /// Acts on an `include_check` line; it is bound like any other keyword afterwards.
 pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Place, words: &str) {
     let words = words.split(['{', '}']).next().unwrap_or_default();
+    // The first word without a sign sets the level; there can be one.
     let mut plain: Option<Checks> = None;
+    let mut seen = false;
     let (mut add, mut remove) = (Checks::NONE, Checks::NONE);
     let mut any = false;
     for word in words.split_ascii_whitespace() {
         any = true;
-        let name = word.trim_start_matches(['+', '-']);
+        let name = word.strip_prefix(['+', '-']).unwrap_or(word);
+        let signed = name.len() < word.len();
+        if !signed && std::mem::replace(&mut seen, true) {
+            let message = format!(
+                "Duplicate include_check '{}' specified - ignoring",
+                to_display(name)
+            );
+            reader.complain(cx, place, Class::General, &message);
+            continue;
+        }
         let check = match name {
             "read" => Checks::READ,
             "match" => Checks::MATCH,
             "wildcard_match" => Checks::WILDCARD,
             "brace_match" => Checks::BRACE,
             _ => {
-                let message = format!("Unknown include_check type '{word}'");
+                let message = format!(
+                    "Unknown include_check type '{}' - ignoring",
+                    to_display(name)
+                );
                 reader.complain(cx, place, Class::General, &message);
                 continue;
             }
@@ -303,7 +317,7 @@ pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Plac
         } else if word.starts_with('-') {
             remove = remove.with(check);
         } else {
-            plain = Some(plain.unwrap_or(Checks::NONE).with(check));
+            plain = Some(check);
         }
     }
     let base = if any {

@@ -236,7 +236,8 @@ impl Reader {
         }
         let line = self.strip(cx, raw, place);
         if let Directive::Definition { name, value } = syntax::directive(&line) {
-            return self.define(cx, text, (name, value), place, end);
+            let goes_on = continues(raw);
+            return self.define(cx, text, (name, value, goes_on), place, end);
         }
         self.budget = MAX_EXPANSION;
         self.logical(cx, &line, place, Mode::FIRST);
@@ -278,40 +279,45 @@ impl Reader {
         physical.text
     }
 
-    /// Stores a definition, with the lines that a trailing backslash adds.
+    /// Stores a definition, with the lines that a backslash at the end adds, also at the end of a
+    /// comment. Among them comments and lines of blanks do not count, and an empty line is the end.
     fn define(
         &mut self,
         cx: &mut Context<'_>,
         text: &str,
-        (name, value): (&str, &str),
+        (name, value, goes_on): (&str, &str, bool),
         place: Place,
         end: usize,
     ) -> usize {
         let began = place;
-        let mut value = value.to_owned();
+        let mut value = value.strip_suffix('\\').unwrap_or(value).to_owned();
+        let mut goes_on = goes_on;
         let mut end = end;
         let mut place = place;
-        while value.ends_with('\\') {
-            value.pop();
-            let first = value.trim_start_matches(syntax::is_space).is_empty();
-            let Some(rest) = text.get(end + 1..) else {
-                break;
-            };
+        while goes_on && let Some(rest) = text.get(end + 1..) {
             if rest.is_empty() {
                 break;
             }
-            let length = rest.find('\n').unwrap_or(rest.len());
+            let raw = &rest[..rest.find('\n').unwrap_or(rest.len())];
+            place.number += 1;
+            place.offset = end + 1;
+            end += 1 + raw.len();
+            let begin = raw.trim_start_matches(syntax::is_space);
+            if raw.strip_suffix('\r').unwrap_or(raw).is_empty() {
+                break;
+            } else if begin.is_empty() || begin.starts_with(['#', '!']) {
+                continue;
+            }
             // Empty lines at the beginning do not count: the first one of text goes on the line
             // on which the definition is used.
-            if first {
+            if value.trim_start_matches(syntax::is_space).is_empty() {
                 value.clear();
             } else {
                 value.push('\n');
             }
-            place.number += 1;
-            place.offset = end + 1;
-            value.push_str(&self.strip(cx, &rest[..length], place));
-            end += 1 + length;
+            let line = self.strip(cx, raw, place);
+            value.push_str(line.strip_suffix('\\').unwrap_or(&line));
+            goes_on = continues(raw);
         }
         self.definitions.define(name, value, began);
         end
@@ -356,8 +362,11 @@ impl Reader {
             },
             Directive::Broken => {
                 let kind = &line.trim_start()[..4];
-                let problem = format!("{kind} parameter strings too long");
-                self.bad_repetition(cx, &problem, line, place);
+                let problem = match kind {
+                    "~LST" => "",
+                    _ => "~SEQ parameter strings too long",
+                };
+                self.bad_repetition(cx, problem, line, place);
             }
             Directive::Include {
                 mode: check,
@@ -395,7 +404,9 @@ impl Reader {
 
     fn bad_repetition(&self, cx: &mut Context<'_>, problem: &str, line: &str, place: Place) {
         let kind = &line.trim_start()[..4];
-        for text in [problem, &format!("Invalid {kind} specification")] {
+        let general = format!("Invalid {kind} specification");
+        let texts = [problem, &general];
+        for text in texts.into_iter().filter(|text| !text.is_empty()) {
             let message = format!("{text} '{}'", to_display(line));
             self.complain(cx, place, Class::General, &message);
         }
@@ -520,6 +531,11 @@ impl Reader {
     pub(super) fn span(&self, place: Place, columns: Option<(usize, usize)>) -> Span {
         span(&self.sources, place, columns)
     }
+}
+
+/// Whether a definition goes on after a line.
+fn continues(raw: &str) -> bool {
+    raw.trim_end_matches(syntax::is_space).ends_with('\\')
 }
 
 /// What a line has been through already.

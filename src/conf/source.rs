@@ -81,6 +81,21 @@ pub trait HostFacts {
         true
     }
 
+    /// How many CPUs there are.
+    fn cpus(&self) -> u32 {
+        1024
+    }
+
+    /// Whether a server's name or address can be looked up. Whoever may not wait takes it as given.
+    fn server_exists(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Whether there is a network namespace of that name.
+    fn namespace_exists(&self, _name: &str) -> bool {
+        true
+    }
+
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.
     fn program(&self, _name: &str) -> Program {
         Program::Secure

@@ -127,6 +127,18 @@ impl HostFacts for Facts {
         name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
     }
 
+    fn cpus(&self) -> u32 {
+        let count = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN);
+        let count = count.ok().flatten();
+        count
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(1)
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        Path::new("/run/netns").join(source::to_path(name)).exists()
+    }
+
     fn program(&self, name: &str) -> Program {
         let name = std::ffi::OsString::from(source::to_display(name).into_owned());
         if name.as_encoded_bytes().contains(&b'/') {
@@ -137,6 +149,54 @@ impl HostFacts for Facts {
             .map(|directory| program(&directory.join(&name)))
             .find(|program| *program != Program::Missing)
             .unwrap_or(Program::Missing)
+    }
+}
+
+/// The same for a config test, which may also wait for the name service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PatientFacts;
+
+impl HostFacts for PatientFacts {
+    fn interface_exists(&self, name: &str) -> bool {
+        Facts.interface_exists(name)
+    }
+
+    fn node_name(&self) -> String {
+        Facts.node_name()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        Facts.environment(name)
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        Facts.working_directory()
+    }
+
+    fn user_exists(&self, name: &str) -> bool {
+        Facts.user_exists(name)
+    }
+
+    fn group_exists(&self, name: &str) -> bool {
+        Facts.group_exists(name)
+    }
+
+    fn cpus(&self) -> u32 {
+        Facts.cpus()
+    }
+
+    fn server_exists(&self, name: &str) -> bool {
+        use std::net::ToSocketAddrs as _;
+        let found = (&*source::to_display(name), 0).to_socket_addrs();
+        found.is_ok_and(|mut addresses| addresses.next().is_some())
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        Facts.namespace_exists(name)
+    }
+
+    fn program(&self, name: &str) -> Program {
+        Facts.program(name)
     }
 }
 

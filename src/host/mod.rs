@@ -40,7 +40,7 @@ mod watch;
 mod worker;
 
 pub use exec::Leave;
-pub use files::{Facts, HostFiles, Offline};
+pub use files::{Facts, HostFiles, Offline, PatientFacts};
 pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
 pub use supervisor::{Settings, run};

@@ -5,11 +5,11 @@
 
 use std::net::IpAddr;
 
-use super::super::diag::Class;
+use super::super::diag::{Class, Consequence};
 use super::super::draft::Draft;
-use super::super::model::{Dynamic, Fifo, Fifos, OnOff};
+use super::super::model::{Dynamic, ExtraGarp, Fifo, Fifos, OnOff, ReceivePolicy};
 use super::super::source::{to_bytes, to_display, to_path};
-use super::slots::{Slot, slot};
+use super::slots::{Slot, again, missing, slot, too_many};
 use super::{Outcome, Statement, Stop};
 use crate::base::Duration;
 
@@ -23,13 +23,52 @@ pub(in super::super) fn setting(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
         // A row of the schema without a slot; a test looks for it.
         return Ok(());
     };
-    if let Err(problem) = fill(slot, st)?
-        && !problem.is_empty()
+    let problem = if st.word(1).is_none()
+        && let Some(problem) = missing(keyword)
     {
+        Some(problem.to_owned())
+    } else if st.count() > 2
+        && let Some(problem) = too_many(keyword)
+    {
+        Some(problem.to_owned())
+    } else if let Some(problem) = again(keyword)
+        && let Some(first) = slot.first()
+    {
+        if problem.contains("{}") {
+            st.need(1)?;
+        }
+        Some(problem.replace("{o}", &to_display(&first)))
+    } else {
+        fill(slot, st)?.err().map(str::to_owned)
+    };
+    if let Some(problem) = problem.filter(|problem| !problem.is_empty()) {
         let word = to_display(st.word(1).unwrap_or_default());
         let message = problem.replace("{k}", keyword).replace("{}", &word);
         let index = usize::from(st.word(1).is_some());
         st.error(Class::General, message, Some(index));
+    }
+    Ok(())
+}
+
+/// `net_namespace NAME`. Without the namespace keepalived's test ends after `global_defs` with
+/// status 0, and its start fails: what the other blocks name is to be found in there.
+pub(in super::super) fn net_namespace(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    setting(draft, st)?;
+    let Some(name) = &draft.global.process.net_namespace else {
+        return Ok(());
+    };
+    if !draft.elsewhere && !st.facts.namespace_exists(name) {
+        draft.elsewhere = true;
+        let message = format!(
+            "there is no network namespace '{}'; nothing but global_defs is looked at, and \
+             keepalived does not start",
+            to_display(name)
+        );
+        let finding = st
+            .finding(Class::Advice, message, Some(1))
+            .consequence(Consequence::RefuseStart(1))
+            .help("make it with `ip netns add`, or leave net_namespace out");
+        st.diagnostics.push(finding);
     }
     Ok(())
 }
@@ -81,14 +120,36 @@ fn fill(slot: Slot<'_>, st: &mut Statement<'_>) -> Result<Result<(), &'static st
             put(field, st.number(1, min, max)?.map(seconds), problem)
         }
         Slot::Micros(field, min, max, problem) => {
-            put(field, st.number(1, min, max)?.map(micros), problem)
+            let number = st.signed(1, min, max)?;
+            let number = number.and_then(|number| u32::try_from(number).ok());
+            put(field, number.map(micros), problem)
         }
         Slot::Seconds(field, min, max, problem) => {
             let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
-            let junk = !st.need(1)?.bytes().any(|byte| byte.is_ascii_digit());
-            put(field, st.seconds(1, min, max)?.filter(|_| !junk), problem)
+            put(field, seconds_of(st, min, max)?, problem)
+        }
+        Slot::Delay(field, min, max, problem) => {
+            let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
+            let junk = !st
+                .need(1)?
+                .ends_with(|end: char| end.is_ascii_digit() || end == '.');
+            put(field, seconds_of(st, min, max)?.filter(|_| !junk), problem)
+        }
+        Slot::Interval(field, min, max, problem) => {
+            let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
+            put(field, seconds_of(st, min, max)?.map(Some), problem)
         }
     })
+}
+
+/// Seconds in a range; a word without any digit is none.
+fn seconds_of(
+    st: &mut Statement<'_>,
+    min: Duration,
+    max: Duration,
+) -> Result<Option<Duration>, Stop> {
+    let junk = !st.need(1)?.bytes().any(|byte| byte.is_ascii_digit());
+    Ok(st.seconds(1, min, max)?.filter(|_| !junk))
 }
 
 /// `process_name NAME` and its kin: what does not fit is cut off.
@@ -113,6 +174,19 @@ pub(in super::super) fn process_name(draft: &mut Draft, st: &mut Statement<'_>) 
     Ok(())
 }
 
+/// The end of `notification_email`
+pub(in super::super) fn emails(draft: &mut Draft, st: &mut Statement<'_>) {
+    if draft.global.mail.to.is_empty() {
+        let message = "Warning - empty notification_email block";
+        st.error(Class::General, message, None);
+    }
+}
+
+/// `notification_email {`
+pub(in super::super) fn emails_open(_: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+    Ok(())
+}
+
 /// A line of `notification_email`: addresses.
 pub(in super::super) fn email(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let addresses = st.words(0).map(str::to_owned);
@@ -120,17 +194,14 @@ pub(in super::super) fn email(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
     Ok(())
 }
 
-/// `smtp_server ADDRESS [PORT]`. A name is looked up when a mail is sent.
+/// `smtp_server ADDRESS [PORT]`. A name is looked up by a config test; else when a mail is sent.
 pub(in super::super) fn smtp_server(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let server = st.need(1)?;
     let port = match st.word(2) {
         Some(_) => st.number(2, 1, 65_535)?,
         None => Some(25),
     };
-    let looks_numeric = server
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if port.is_none() || looks_numeric && server.parse::<IpAddr>().is_err() {
+    if port.is_none() || !st.facts.server_exists(server) {
         let shown = to_display(st.word(2).unwrap_or("25"));
         let message = format!("Invalid smtp server {} {shown}", to_display(server));
         st.error(Class::General, message, Some(1));
@@ -224,6 +295,98 @@ pub(in super::super) fn iptables(draft: &mut Draft, st: &mut Statement<'_>) -> O
     Ok(())
 }
 
+/// `vrrp_rx_bufs_policy MTU|ADVERT|BYTES`, several of them: bytes before MTU before ADVERT
+pub(in super::super) fn receive_policy(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    if st.word(1).is_none() {
+        st.error(Class::General, "vrrp_rx_bufs_policy missing", Some(0));
+        return Ok(());
+    }
+    let policy = &mut draft.global.vrrp.receive_policy;
+    for index in 1..st.count() {
+        let word = st.need(index)?;
+        let new = if word.eq_ignore_ascii_case("MTU") {
+            ReceivePolicy::Mtu
+        } else if word.eq_ignore_ascii_case("ADVERT") {
+            ReceivePolicy::Advert
+        } else if st.count() == 2
+            && let Some(bytes) = st.number(index, 0, u32::MAX)?
+        {
+            ReceivePolicy::Bytes(bytes)
+        } else {
+            let message = format!("Invalid vrrp_rx_bufs_policy {}", to_display(word));
+            st.error(Class::General, message, Some(index));
+            continue;
+        };
+        let (kept, conflict) = match (*policy, new) {
+            (ReceivePolicy::Kernel, new) => (new, None),
+            (ReceivePolicy::Bytes(_), ReceivePolicy::Bytes(bytes)) => {
+                (ReceivePolicy::Bytes(bytes), None)
+            }
+            (ReceivePolicy::Bytes(bytes), _) | (_, ReceivePolicy::Bytes(bytes)) => {
+                let message = "Cannot set vrrp_rx_bufs_policy size and policy, ignoring policy";
+                (ReceivePolicy::Bytes(bytes), Some(message))
+            }
+            (ReceivePolicy::Mtu, ReceivePolicy::Advert)
+            | (ReceivePolicy::Advert, ReceivePolicy::Mtu) => {
+                let message = "Cannot set both vrrp_rx_bufs_policy MTU and ADVERT, ignoring ADVERT";
+                (ReceivePolicy::Mtu, Some(message))
+            }
+            (ReceivePolicy::Mtu | ReceivePolicy::Advert, same) => (same, None),
+        };
+        *policy = kept;
+        if let Some(message) = conflict {
+            st.error(Class::General, message, Some(index));
+        }
+    }
+    Ok(())
+}
+
+/// `vrrp_garp_extra_if [all] SECONDS`; of old `vrrp_vmac_garp_intvl`
+pub(in super::super) fn extra_garp(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
+    if keyword == "vrrp_vmac_garp_intvl" {
+        let message = "Keyword \"vrrp_vmac_garp_intvl\" is deprecated - please use \
+                       \"vrrp_garp_extra_if\"";
+        st.error(Class::Deprecated, message, Some(0));
+    }
+    let all = st.word(1) == Some("all");
+    let index = if all { 2 } else { 1 };
+    let Some(word) = st.word(index) else {
+        let message = format!("{keyword} specified without time - ignoring");
+        st.error(Class::General, message, Some(0));
+        return Ok(());
+    };
+    match st.number(index, 1, 86_400)? {
+        Some(seconds) => {
+            let period = Duration::from_secs(u64::from(seconds));
+            draft.global.vrrp.extra_garp = Some(ExtraGarp { all, period });
+        }
+        None => {
+            let message = format!("{keyword} '{}' invalid - ignoring", to_display(word));
+            st.error(Class::General, message, Some(index));
+        }
+    }
+    Ok(())
+}
+
+/// `vrrp_ipsets [NAME…]`: sets of iptables, which nftables has no use for.
+pub(in super::super) fn ipsets(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    iptables(draft, st)
+}
+
+/// `json_version 1|2`
+pub(in super::super) fn json_version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    match st.number(1, 1, 2)? {
+        Some(2) => draft.global.dumps.json_version = 2,
+        Some(_) => draft.global.dumps.json_version = 1,
+        None => {
+            let message = format!("Invalid json_version '{}'", to_display(st.need(1)?));
+            st.error(Class::General, message, Some(1));
+        }
+    }
+    Ok(())
+}
+
 /// `notify_fifo PATH [USER [GROUP]]` and its kin
 pub(in super::super) fn fifo(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let keyword = st.need(0)?;
@@ -236,6 +399,14 @@ pub(in super::super) fn fifo(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         return Ok(());
     };
     let fifo = fifo_of(keyword, &mut draft.global.fifos);
+    if fifo.path.is_some() {
+        let message = format!(
+            "{keyword} already specified - ignoring {}",
+            to_display(path)
+        );
+        st.error(Class::General, message, Some(1));
+        return Ok(());
+    }
     fifo.path = Some(to_path(path));
     fifo.user = st.word(2).map(str::to_owned);
     fifo.group = st.word(3).map(str::to_owned);

@@ -13,9 +13,11 @@ pub(super) mod global;
 pub(super) mod group;
 pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod lvs;
 pub(super) mod options;
 pub(super) mod other_probes;
 pub(super) mod probes;
+pub(super) mod process;
 pub(super) mod real_server;
 pub(super) mod script;
 pub(super) mod server_policy;
@@ -391,6 +393,10 @@ impl Binder {
             st.pending(keyword.name);
         }
         match schema::find(level, name) {
+            Some(form) if self.draft.elsewhere && level == Level::Root && form.is_foreign() => {
+                self.pending = Pending::Skip;
+                true
+            }
             Some(Form::Leaf(handler)) => {
                 let before = st.diagnostics.count();
                 let more = self.outcome(handler, st, Pending::None);
@@ -430,10 +436,6 @@ impl Binder {
                         mark: st.mark(0),
                     },
                 };
-                true
-            }
-            Some(Form::InactiveLeaf) => {
-                st.inactive(name);
                 true
             }
             Some(Form::InactiveBlock) => {

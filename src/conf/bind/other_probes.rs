@@ -11,6 +11,7 @@ use super::super::draft::{
 use super::super::model::{DnsProbe, DnsType, FileProbe, Protocol, UdpProbe};
 use super::super::source::to_display;
 use super::real_server;
+use super::script::{Side, check_user, default_user_of, look_up, program_of, quoted};
 use super::service_policy::name;
 use super::{Outcome, Statement};
 use crate::base::Duration;
@@ -152,13 +153,30 @@ fn misc(draft: &mut Draft, f: impl FnOnce(&mut MiscDraft) -> Outcome) -> Outcome
     })
 }
 
-/// `}`: a check runs something.
+/// `}`: a check runs something, as somebody.
 pub(in super::super) fn close_misc(draft: &mut Draft, st: &mut Statement<'_>) {
-    if drop_if(
-        draft,
-        |kind| matches!(kind, KindDraft::Misc(misc) if misc.command.is_none()),
-    ) {
-        let message = "No script path has been specified for MISC_CHECKER - skipping";
+    let mut end = None;
+    let _ = misc(draft, |misc| {
+        end = Some((misc.refused, misc.command.clone(), misc.user.is_some()));
+        Ok(())
+    });
+    let message = match end {
+        Some((true, ..)) => None,
+        Some((false, None, _)) => {
+            Some("No script path has been specified for MISC_CHECKER - skipping".to_owned())
+        }
+        Some((false, Some(command), false))
+            if default_user_of(Side::Check, &mut draft.scripts, st, 0).is_err() =>
+        {
+            let command = quoted(&command);
+            Some(format!(
+                "Unable to set default user for misc script {command} - removing"
+            ))
+        }
+        Some((false, Some(_), _)) | None => return,
+    };
+    drop_if(draft, |kind| matches!(kind, KindDraft::Misc(_)));
+    if let Some(message) = message {
         st.error(Class::General, message, None);
     }
 }
@@ -166,6 +184,9 @@ pub(in super::super) fn close_misc(draft: &mut Draft, st: &mut Statement<'_>) {
 /// `misc_path COMMAND`: the last one counts.
 pub(in super::super) fn misc_path(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let command = st.words(1).collect::<Vec<_>>().join(" ");
+    if let Some(program) = program_of(&command) {
+        look_up(&mut draft.scripts, &program, st);
+    }
     misc(draft, |misc| {
         misc.command = Some(command).filter(|command| !command.is_empty());
         Ok(())
@@ -200,15 +221,20 @@ pub(in super::super) fn misc_dynamic(draft: &mut Draft, _: &mut Statement<'_>) -
 pub(in super::super) fn misc_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     misc(draft, |misc| {
         match st.word(1) {
+            Some(user) if check_user(Some(user), st.word(2), st).is_err() => {
+                misc.refused = true;
+                let command = quoted(misc.command.as_deref().unwrap_or_default());
+                let message =
+                    format!("Failed to set uid/gid for misc checker script {command} - removing");
+                st.error(Class::General, message, Some(1));
+            }
             Some(user) => {
                 let group = st.word(2).map(ToOwned::to_owned);
                 misc.user = Some((user.to_owned(), group));
             }
             None => {
-                let message = format!(
-                    "No user specified for misc checker script '{}'",
-                    to_display(misc.command.as_deref().unwrap_or_default())
-                );
+                let command = quoted(misc.command.as_deref().unwrap_or_default());
+                let message = format!("No user specified for misc checker script {command}");
                 st.error(Class::General, message, Some(0));
             }
         }

@@ -59,8 +59,9 @@ pub(in super::super) fn bindto(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         let Some(probe) = server.probes.last_mut() else {
             return Ok(());
         };
-        // keepalived compares that of an SMTP check only with an address that is given.
-        let smtp = matches!(probe.kind.as_deref(), Some(KindDraft::Smtp(_)));
+        // keepalived compares that of an SMTP check, but for its hosts, only with an address that
+        // is given.
+        let smtp = matches!(probe.kind.as_deref(), Some(KindDraft::Smtp(smtp)) if !smtp.in_host);
         let check = connect_of(probe);
         let other = ("connect_ip", check.connect_ip.or((!smtp).then_some(target)));
         address(st, &mut check.bind_ip, other)

@@ -23,21 +23,38 @@ pub(super) enum NoScript {
     NoDefaultUser,
 }
 
-/// The script at `index`, with its user and group behind it.
+/// Who runs a script: keepalived has a process for each, and each complains of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// VRRP.
+    Vrrp,
+    /// Checks.
+    Check,
+    /// The parent of both, from which they learn.
+    Parent,
+}
+
+/// The script of VRRP at `index`, with its user and group behind it.
 pub(super) fn script(
+    rules: &mut ScriptRules,
+    st: &mut Statement<'_>,
+    index: usize,
+) -> Result<Script, NoScript> {
+    script_of(Side::Vrrp, rules, st, index)
+}
+
+/// The script at `index`, with its user and group behind it.
+pub(super) fn script_of(
+    side: Side,
     rules: &mut ScriptRules,
     st: &mut Statement<'_>,
     index: usize,
 ) -> Result<Script, NoScript> {
     let argv = command(rules, st, index).ok_or(NoScript::Empty)?;
     let (user, group) = (st.word(index + 1), st.word(index + 2));
-    if user.is_some_and(|user| !st.facts.user_exists(user))
-        || group.is_some_and(|group| !st.facts.group_exists(group))
-    {
-        return Err(NoScript::NoUser);
-    }
+    check_user(user, group, st)?;
     if user.is_none() {
-        default_user(rules, st, index)?;
+        default_user_of(side, rules, st, index)?;
     }
     Ok(Script {
         argv,
@@ -46,17 +63,56 @@ pub(super) fn script(
     })
 }
 
-/// Whether there is somebody whom a script without a user can run as. Without security it is root.
+/// Whether a user and a group that are named exist.
+pub(super) fn check_user(
+    user: Option<&str>,
+    group: Option<&str>,
+    st: &Statement<'_>,
+) -> Result<(), NoScript> {
+    if user.is_none_or(|user| st.facts.user_exists(user))
+        && group.is_none_or(|group| st.facts.group_exists(group))
+    {
+        Ok(())
+    } else {
+        Err(NoScript::NoUser)
+    }
+}
+
+/// Whether there is somebody whom a script of VRRP without a user can run as.
 pub(super) fn default_user(
-    rules: &ScriptRules,
+    rules: &mut ScriptRules,
+    st: &mut Statement<'_>,
+    index: usize,
+) -> Result<(), NoScript> {
+    default_user_of(Side::Vrrp, rules, st, index)
+}
+
+/// Whether there is somebody whom a script without a user can run as. Without security it is root.
+/// That there is nobody is said once.
+pub(super) fn default_user_of(
+    side: Side,
+    rules: &mut ScriptRules,
     st: &mut Statement<'_>,
     index: usize,
 ) -> Result<(), NoScript> {
     if !rules.secure || rules.user.is_some() || st.facts.user_exists(DEFAULT_USER) {
         return Ok(());
     }
-    let message = format!("Unable to set default user {DEFAULT_USER} for script");
-    st.error(Class::General, message, Some(index));
+    let [vrrp, check] = rules.nobody;
+    let said = match side {
+        Side::Vrrp => vrrp,
+        Side::Check => check,
+        Side::Parent => vrrp && check,
+    };
+    if !said {
+        let message = format!("Unable to set default user {DEFAULT_USER} for script");
+        st.error(Class::General, message, Some(index));
+    }
+    rules.nobody = match side {
+        Side::Vrrp => [true, check],
+        Side::Check => [vrrp, true],
+        Side::Parent => [true, true],
+    };
     Err(NoScript::NoDefaultUser)
 }
 
@@ -69,10 +125,7 @@ pub(super) fn command(
     let word = st.word(index)?;
     match split(word) {
         Ok(argv) => {
-            let name = argv.first()?;
-            let facts = st.facts;
-            let look = || facts.program(name);
-            rules.programs.entry(name.clone()).or_insert_with(look);
+            look_up(rules, argv.first()?, st);
             Some(argv)
         }
         Err(quote) => {
@@ -81,6 +134,29 @@ pub(super) fn command(
             None
         }
     }
+}
+
+/// Asks the host about a program, once.
+pub(super) fn look_up(rules: &mut ScriptRules, name: &str, st: &Statement<'_>) {
+    if !rules.programs.contains_key(name) {
+        let program = st.facts.program(name);
+        rules.programs.insert(name.to_owned(), program);
+    }
+}
+
+/// The first word of a command.
+pub(in super::super) fn program_of(command: &str) -> Option<String> {
+    split(command).ok()?.into_iter().next()
+}
+
+/// The words of a command, each between quotes, as keepalived tells of them.
+pub(super) fn quoted(command: &str) -> String {
+    let words = split(command).unwrap_or_default();
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| format!("'{}'", to_display(word)))
+        .collect();
+    words.join(" ")
 }
 
 /// Splits at blanks; a quote keeps them. The error is the quote that stays open.

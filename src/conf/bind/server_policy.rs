@@ -8,7 +8,7 @@ use super::super::draft::Draft;
 use super::super::model::ServerPolicy;
 use super::super::source::to_display;
 use super::real_server::{self, switch, switch_or};
-use super::service_policy::{name, script, single_name};
+use super::service_policy::{name, script, single_name, with_scripts};
 use super::{Outcome, Statement};
 
 /// Runs `f` on the policy of the server that is being read.
@@ -50,12 +50,16 @@ fn threshold(st: &mut Statement<'_>, slot: &mut u32) -> Outcome {
 
 /// `notify_up SCRIPT [USER [GROUP]]`
 pub(in super::super) fn notify_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |policy| script(st, &mut policy.notify_up))
+    with_scripts(draft, |draft, rules| {
+        current(draft, |policy| script(st, rules, &mut policy.notify_up))
+    })
 }
 
 /// `notify_down SCRIPT [USER [GROUP]]`
 pub(in super::super) fn notify_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |policy| script(st, &mut policy.notify_down))
+    with_scripts(draft, |draft, rules| {
+        current(draft, |policy| script(st, rules, &mut policy.notify_down))
+    })
 }
 
 /// `smtp_alert [BOOL]`

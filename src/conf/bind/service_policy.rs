@@ -5,10 +5,11 @@
 //! `bind` through the schema.
 
 use super::super::diag::Class;
-use super::super::draft::{Draft, ServiceDraft};
+use super::super::draft::{Draft, ScriptRules, ServiceDraft};
 use super::super::model::{CheckScript, Scheduler, SorryServer};
 use super::super::source::to_display;
 use super::real_server::switch_or;
+use super::script::{Side, check_user, default_user_of, look_up, program_of};
 use super::virtual_server::{current, method};
 use super::{Outcome, Statement, Stop};
 use crate::base::Family;
@@ -237,16 +238,39 @@ pub(in super::super) fn hysteresis(draft: &mut Draft, st: &mut Statement<'_>) ->
 
 /// `quorum_up SCRIPT [USER [GROUP]]`
 pub(in super::super) fn quorum_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |service| script(st, &mut service.policy.quorum_up))
+    with_scripts(draft, |draft, rules| {
+        current(draft, |service| {
+            script(st, rules, &mut service.policy.quorum_up)
+        })
+    })
 }
 
 /// `quorum_down SCRIPT [USER [GROUP]]`
 pub(in super::super) fn quorum_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |service| script(st, &mut service.policy.quorum_down))
+    with_scripts(draft, |draft, rules| {
+        current(draft, |service| {
+            script(st, rules, &mut service.policy.quorum_down)
+        })
+    })
+}
+
+/// Runs `f` with what is known of scripts beside the draft.
+pub(super) fn with_scripts(
+    draft: &mut Draft,
+    f: impl FnOnce(&mut Draft, &mut ScriptRules) -> Outcome,
+) -> Outcome {
+    let mut rules = std::mem::take(&mut draft.scripts);
+    let outcome = f(draft, &mut rules);
+    draft.scripts = rules;
+    outcome
 }
 
 /// A script with the user and group that run it; the first one that is given counts.
-pub(super) fn script(st: &mut Statement<'_>, slot: &mut Option<CheckScript>) -> Outcome {
+pub(super) fn script(
+    st: &mut Statement<'_>,
+    rules: &mut ScriptRules,
+    slot: &mut Option<CheckScript>,
+) -> Outcome {
     let parsed = parse_script(st)?;
     if slot.is_some() {
         let message = format!(
@@ -255,9 +279,21 @@ pub(super) fn script(st: &mut Statement<'_>, slot: &mut Option<CheckScript>) -> 
             to_display(&parsed.command)
         );
         st.error(Class::General, message, Some(1));
-    } else {
-        *slot = Some(parsed);
+        return Ok(());
     }
+    if check_user(parsed.user.as_deref(), parsed.group.as_deref(), st).is_err() {
+        let message = "the user or group that the script is to run as does not exist; the script \
+                       is left out";
+        st.error(Class::Advice, message, Some(2));
+        return Ok(());
+    }
+    if parsed.user.is_none() && default_user_of(Side::Check, rules, st, 1).is_err() {
+        return Ok(());
+    }
+    if let Some(program) = program_of(&parsed.command) {
+        look_up(rules, &program, st);
+    }
+    *slot = Some(parsed);
     Ok(())
 }
 

@@ -5,8 +5,9 @@
 use super::super::diag::Class;
 use super::super::draft::Draft;
 use super::super::model::options::Version;
+use super::super::source::to_display;
 use super::daemon::fifo_of;
-use super::script::{NoScript, script};
+use super::script::{NoScript, Side, script_of};
 use super::{Outcome, Statement};
 
 /// `enable_script_security`
@@ -26,6 +27,7 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
         draft.scripts.user = Some(user.to_owned());
         draft.scripts.group = group.map(str::to_owned);
     } else {
+        draft.scripts.nobody = [true, true];
         st.error(
             Class::General,
             "Error setting global script uid/gid",
@@ -43,13 +45,23 @@ pub(in super::super) fn daemon_script(draft: &mut Draft, st: &mut Statement<'_>)
         st.error(Class::General, format!("{which} script missing"), Some(0));
         return Ok(());
     }
-    if let Ok(script) = script(&mut draft.scripts, st, 1) {
-        let scripts = &mut draft.global.scripts;
-        let field = match keyword {
-            "shutdown_script" => &mut scripts.shutdown,
-            _ => &mut scripts.startup,
-        };
-        *field = Some(script);
+    let which = keyword.trim_end_matches("_script");
+    let scripts = &mut draft.global.scripts;
+    let field = match which {
+        "shutdown" => &mut scripts.shutdown,
+        _ => &mut scripts.startup,
+    };
+    if field.is_some() {
+        let message = format!("{which} script already specified");
+        st.error(Class::General, message, Some(1));
+        return Ok(());
+    }
+    match script_of(Side::Parent, &mut draft.scripts, st, 1) {
+        Ok(script) => *field = Some(script),
+        Err(NoScript::NoUser) => {
+            st.error(Class::General, format!("Invalid {which} script"), Some(1));
+        }
+        Err(NoScript::Empty | NoScript::NoDefaultUser) => {}
     }
     Ok(())
 }
@@ -61,7 +73,13 @@ pub(in super::super) fn fifo_script(draft: &mut Draft, st: &mut Statement<'_>) -
         st.error(Class::General, format!("No {keyword} specified"), Some(0));
         return Ok(());
     }
-    match script(&mut draft.scripts, st, 1) {
+    if fifo_of(keyword, &mut draft.global.fifos).script.is_some() {
+        let word = to_display(st.need(1)?);
+        let message = format!("{keyword} already specified - ignoring {word}");
+        st.error(Class::General, message, Some(1));
+        return Ok(());
+    }
+    match script_of(Side::Parent, &mut draft.scripts, st, 1) {
         Ok(script) => fifo_of(keyword, &mut draft.global.fifos).script = Some(script),
         Err(NoScript::NoUser) => {
             let message = "the user or group that the script is to run as does not exist; the \
@@ -75,7 +93,7 @@ pub(in super::super) fn fifo_script(draft: &mut Draft, st: &mut Statement<'_>) -
 
 /// `vrrp_version 2|3`
 pub(in super::super) fn version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    match st.number(1, 2, 3)? {
+    match st.signed(1, 2, 3)? {
         Some(2) => draft.global.vrrp.version = Version::V2,
         Some(_) => draft.global.vrrp.version = Version::V3,
         None => {

@@ -47,9 +47,43 @@ pub(in super::super) enum Slot<'g> {
     /// Whole seconds in a range.
     WholeSeconds(&'g mut Duration, u32, u32, &'static str),
     /// Whole microseconds in a range.
-    Micros(&'g mut Duration, u32, u32, &'static str),
+    Micros(&'g mut Duration, i32, i32, &'static str),
     /// Seconds in a range, in microseconds.
     Seconds(&'g mut Duration, u64, u64, &'static str),
+    /// The same, without anything behind the number.
+    Delay(&'g mut Duration, u64, u64, &'static str),
+    /// Seconds in a range that make a difference when they are not given.
+    Interval(&'g mut Option<Duration>, u64, u64, &'static str),
+}
+
+impl Slot<'_> {
+    /// What a name or path was set to before.
+    pub(super) fn first(&self) -> Option<String> {
+        match self {
+            Self::Needed(field) | Self::Word(field, _) | Self::Name(field) => (*field).clone(),
+            Self::NeededPath(field) | Self::Path(field, _) => {
+                let path = field.as_ref()?;
+                Some(path.to_string_lossy().into_owned())
+            }
+            Self::Optional(OnOff::On) => Some(String::new()),
+            Self::Optional(OnOff::Named(name)) => Some(name.clone()),
+            Self::Optional(OnOff::Off)
+            | Self::Flag(_)
+            | Self::Flags(..)
+            | Self::Switch(..)
+            | Self::Choice(..)
+            | Self::Number(..)
+            | Self::Chosen(..)
+            | Self::Unsigned(..)
+            | Self::Size(..)
+            | Self::Small(..)
+            | Self::WholeSeconds(..)
+            | Self::Micros(..)
+            | Self::Seconds(..)
+            | Self::Delay(..)
+            | Self::Interval(..) => None,
+        }
+    }
 }
 
 /// The most seconds that fit 32 bits of microseconds.
@@ -101,9 +135,9 @@ fn of_vrrp<'g>(keyword: &str, vrrp: &'g mut VrrpDefaults) -> Option<Slot<'g>> {
         "vrrp_lower_prio_no_advert" => Slot::Switch(&mut vrrp.lower_no_advert, PLAIN),
         "vrrp_higher_prio_send_advert" => Slot::Switch(&mut vrrp.higher_send_advert, PLAIN),
         "vrrp_owner_ignore_adverts" => Slot::Switch(&mut vrrp.owner_ignores, PLAIN),
-        // keepalived says nothing of anything else here.
+        // keepalived says nothing of anything else with these two.
         "vrrp_skip_check_adv_addr" => Slot::Switch(&mut vrrp.skip_address_check, ""),
-        "vrrp_strict" => Slot::Switch(&mut vrrp.strict, PLAIN),
+        "vrrp_strict" => Slot::Switch(&mut vrrp.strict, ""),
         "vrrp_check_unicast_src" => Slot::Flag(&mut vrrp.check_unicast_source),
         "v3_checksum_as_v2" => Slot::Flag(&mut vrrp.old_checksum_v3),
         "log_unknown_vrids" => Slot::Flag(&mut vrrp.log_unknown_vrids),
@@ -118,8 +152,8 @@ fn of_vrrp<'g>(keyword: &str, vrrp: &'g mut VrrpDefaults) -> Option<Slot<'g>> {
         }
         "vrrp_garp_interval" => Slot::Seconds(&mut vrrp.garp_interval, 1, MAX, BAD),
         "vrrp_gna_interval" => Slot::Seconds(&mut vrrp.gna_interval, 1, MAX, BAD),
-        "vrrp_startup_delay" => Slot::Seconds(&mut vrrp.startup_delay, 1000, MAX, BAD),
-        "vrrp_delay_after_boot" => Slot::Seconds(&mut vrrp.delay_after_boot, 1000, MAX, BAD),
+        "vrrp_startup_delay" => Slot::Delay(&mut vrrp.startup_delay, 1000, MAX, BAD),
+        "vrrp_delay_after_boot" => Slot::Delay(&mut vrrp.delay_after_boot, 1000, MAX, BAD),
         "vmac_prefix" => Slot::Needed(&mut vrrp.vmac_prefix),
         "vmac_addr_prefix" => Slot::Needed(&mut vrrp.vmac_address_prefix),
         _ => return None,
@@ -224,6 +258,9 @@ fn of_dumps<'g>(keyword: &str, dumps: &'g mut Dumps) -> Option<Slot<'g>> {
     Some(match keyword {
         "data_use_instance" => Slot::Switch(&mut dumps.with_instance, BAD),
         "config_save_dir" => Slot::NeededPath(&mut dumps.configurations),
+        "state_dump_file" => Slot::NeededPath(&mut dumps.state),
+        "stats_dump_file" => Slot::NeededPath(&mut dumps.stats),
+        "json_dump_file" => Slot::NeededPath(&mut dumps.json),
         _ => return None,
     })
 }
@@ -232,6 +269,7 @@ fn of_reload<'g>(keyword: &str, reload: &'g mut Reloading) -> Option<Slot<'g>> {
     Some(match keyword {
         "reload_time_file" => Slot::Path(&mut reload.time_file, "reload_time_file invalid"),
         "reload_repeat" => Slot::Flag(&mut reload.repeat),
+        "reload_check_config" => Slot::Optional(&mut reload.check),
         "reload_file" => Slot::Optional(&mut reload.file),
         _ => return None,
     })
@@ -241,6 +279,8 @@ fn of_interfaces<'g>(keyword: &str, interfaces: &'g mut Interfaces) -> Option<Sl
     const NAMELESS: &str = "default_interface requires interface name";
     Some(match keyword {
         "default_interface" => Slot::Word(&mut interfaces.default, NAMELESS),
+        "iproute_usr_dir" => Slot::NeededPath(&mut interfaces.iproute_usr),
+        "iproute_etc_dir" => Slot::NeededPath(&mut interfaces.iproute_etc),
         "disable_local_igmp" => Slot::Flag(&mut interfaces.no_local_igmp),
         "linkbeat_use_polling" => Slot::Flag(&mut interfaces.poll_links),
         _ => return None,
@@ -249,6 +289,7 @@ fn of_interfaces<'g>(keyword: &str, interfaces: &'g mut Interfaces) -> Option<Sl
 
 fn of_firewall<'g>(keyword: &str, firewall: &'g mut Firewall) -> Option<Slot<'g>> {
     const PRIORITY: &str = "invalid nftables chain priority '{}'";
+    const IPVS_PRIORITY: &str = "invalid ipvs nftables chain priority '{}'";
     const MARK: &str = "invalid ipvs nftables start_fwmark priority '{}'";
     Some(match keyword {
         "nftables" => Slot::Optional(&mut firewall.nftables),
@@ -256,9 +297,12 @@ fn of_firewall<'g>(keyword: &str, firewall: &'g mut Firewall) -> Option<Slot<'g>
         "nftables_ifindex" => Slot::Flag(&mut firewall.by_index),
         "nftables_counters" => Slot::Flag(&mut firewall.counters),
         "nftables_ipvs" => Slot::Optional(&mut firewall.ipvs),
-        "nftables_ipvs_priority" => {
-            Slot::Number(&mut firewall.ipvs_priority, i32::MIN, i32::MAX, PRIORITY)
-        }
+        "nftables_ipvs_priority" => Slot::Number(
+            &mut firewall.ipvs_priority,
+            i32::MIN,
+            i32::MAX,
+            IPVS_PRIORITY,
+        ),
         "nftables_ipvs_start_fwmark" => {
             Slot::Unsigned(&mut firewall.ipvs_first_mark, 1, u32::MAX, MARK)
         }
@@ -268,7 +312,7 @@ fn of_firewall<'g>(keyword: &str, firewall: &'g mut Firewall) -> Option<Slot<'g>
 
 fn of_checks<'g>(keyword: &str, checks: &'g mut Checks) -> Option<Slot<'g>> {
     Some(match keyword {
-        "checker_log_all_failures" => Slot::Switch(&mut checks.log_all_failures, GLOBAL),
+        "checker_log_all_failures" => Slot::Switch(&mut checks.log_all_failures, PLAIN),
         "rs_init_notifies" => Slot::Switch(&mut checks.notify_initial, GLOBAL),
         _ => return None,
     })
@@ -283,8 +327,14 @@ fn of_lvs<'g>(keyword: &str, lvs: &'g mut Lvs) -> Option<Slot<'g>> {
 
 fn of_snmp<'g>(keyword: &str, snmp: &'g mut Snmp) -> Option<Slot<'g>> {
     const SOCKET: &str = "SNMP error : snmp socket name missing";
+    const BAD: &str = "{k} '{}' is invalid";
+    /// From a millisecond to half a minute, in microseconds.
+    const MIN: u64 = 1000;
+    const MAX: u64 = 30_000_000;
     Some(match keyword {
         "snmp_socket" => Slot::Word(&mut snmp.socket, SOCKET),
+        "snmp_vs_stats_update_interval" => Slot::Interval(&mut snmp.service_figures, MIN, MAX, BAD),
+        "snmp_rs_stats_update_interval" => Slot::Interval(&mut snmp.server_figures, MIN, MAX, BAD),
         "enable_traps" => Slot::Flag(&mut snmp.traps),
         "enable_snmp_vrrp" | "enable_snmp_keepalived" => Slot::Flag(&mut snmp.vrrp),
         "enable_snmp_checker" => Slot::Flag(&mut snmp.checker),
@@ -323,5 +373,50 @@ fn of_buffers<'g>(keyword: &str, buffers: &'g mut Buffers) -> Option<Slot<'g>> {
         Slot::Switch(&mut buffer.force, GLOBAL)
     } else {
         Slot::Size(&mut buffer.bytes, 0, u32::MAX, SIZE)
+    })
+}
+
+/// What keepalived says of a keyword without its word, where it does not stop reading.
+pub(super) fn missing(keyword: &str) -> Option<&'static str> {
+    Some(match keyword {
+        "startup_script_timeout" | "shutdown_script_timeout" => "{k} requires value",
+        "min_auto_priority_delay" => "min_auto_priority_delay requires delay time",
+        "vrrp_priority" => "No vrrp process priority specified",
+        "checker_priority" => "No checker process priority specified",
+        "bfd_priority" => "No bfd process priority specified",
+        "vrrp_netlink_cmd_rcv_bufs"
+        | "vrrp_netlink_monitor_rcv_bufs"
+        | "lvs_netlink_cmd_rcv_bufs"
+        | "lvs_netlink_monitor_rcv_bufs"
+        | "process_monitor_rcv_bufs" => "{k} size missing",
+        "vrrp_rx_bufs_multiplier" => "Invalid vrrp_rx_bufs_multiplier",
+        _ => return None,
+    })
+}
+
+/// What keepalived says of more than one word, where it minds.
+pub(super) fn too_many(keyword: &str) -> Option<&'static str> {
+    Some(match keyword {
+        "vrrp_rx_bufs_multiplier" => "Invalid vrrp_rx_bufs_multiplier",
+        "snmp_socket" => "Too many parameters specified for snmp_socket - ignoring",
+        "reload_time_file" => "reload_time_file invalid",
+        _ => return None,
+    })
+}
+
+/// What keepalived says of a keyword that comes again, where the first one counts; `{}` is the
+/// second one's word, `{o}` the first one's.
+pub(super) fn again(keyword: &str) -> Option<&'static str> {
+    Some(match keyword {
+        "nftables" => "nftables already specified - ignoring",
+        "nftables_ipvs" => "ipvs nftables already specified - ignoring",
+        "snmp_socket" => "SNMP socket already set to {o} - ignoring",
+        "vmac_prefix" => "vmac prefix has already been specified - ignoring {}",
+        "vmac_addr_prefix" => "vmac_addr prefix has already been specified - ignoring {}",
+        "tmp_config_directory" => "tmp_config_directory already specified - ignoring",
+        "net_namespace" | "net_namespace_ipvs" | "instance" => {
+            "Duplicate {k} definition {} - ignoring"
+        }
+        _ => return None,
     })
 }

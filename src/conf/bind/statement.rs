@@ -122,14 +122,14 @@ impl<'s> Statement<'s> {
             Ok(value) if (u64::from(min)..=u64::from(max)).contains(&value) => {
                 return u32::try_from(value).ok();
             }
-            Ok(_) | Err(NotANumber::Huge) if min == 0 && max == u32::MAX => {
+            Ok(value) if value <= u64::from(u32::MAX) => {
+                format!("number '{}' outside range [{min}, {max}]", to_display(word))
+            }
+            Ok(_) | Err(NotANumber::Huge) => {
                 format!(
                     "number '{}' outside unsigned integer range",
                     to_display(word)
                 )
-            }
-            Ok(_) | Err(NotANumber::Huge) => {
-                format!("number '{}' outside range [{min}, {max}]", to_display(word))
             }
             Err(NotANumber::Negative) => format!("negative number '{}'", to_display(word)),
             Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),

@@ -43,7 +43,7 @@ pub(in super::super) fn script_close(draft: &mut Draft, st: &mut Statement<'_>) 
         draft.trackers.scripts.pop();
     } else if tracker.script.user.is_none()
         && matches!(
-            default_user(&draft.scripts, st, 0),
+            default_user(&mut draft.scripts, st, 0),
             Err(NoScript::NoDefaultUser)
         )
     {

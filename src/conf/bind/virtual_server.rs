@@ -264,28 +264,86 @@ pub(in super::super) fn persistence_granularity(
 ) -> Outcome {
     let word = st.need(1)?;
     current(draft, |service| {
-        let mask = || word.parse::<Ipv4Addr>().ok().and_then(mask_length);
-        let prefix = || {
-            let length = word.parse().ok();
-            length.filter(|length| (1..=128).contains(length))
-        };
-        let length = match service.family() {
-            Some(Family::V4) => mask(),
-            Some(Family::V6) => prefix(),
-            None => mask().or_else(prefix),
+        // A service by mark or group takes its family from here.
+        let family = service.family().unwrap_or(if word.contains('.') {
+            Family::V4
+        } else {
+            Family::V6
+        });
+        let length = match family {
+            Family::V4 => ipv4_number(word).map(|mask| {
+                let mask = Ipv4Addr::from(mask);
+                mask_length(mask).ok_or(mask)
+            }),
+            Family::V6 => {
+                let length = st.number(1, 1, 128)?;
+                length.and_then(|length| u8::try_from(length).ok()).map(Ok)
+            }
         };
         match length {
-            Some(length) => service.granularity = Some(length),
-            None => {
+            Some(Ok(length)) => service.granularity = Some(length),
+            Some(Err(mask)) => {
                 let message = format!(
-                    "Invalid persistence_granularity specified - {}",
+                    "persistence_granularity {} is the mask {mask}, which has holes; it is left \
+                     out",
+                    to_display(word)
+                );
+                let finding = st
+                    .finding(Class::Advice, message, Some(1))
+                    .help("a mask of 24 bits is written 255.255.255.0");
+                st.diagnostics.push(finding);
+                return Ok(());
+            }
+            None => {
+                let family = match family {
+                    Family::V4 => "IPv4",
+                    Family::V6 => "IPv6",
+                };
+                let message = format!(
+                    "Invalid {family} persistence_granularity specified - {}",
                     to_display(word)
                 );
                 st.error(Class::General, message, Some(1));
+                return Ok(());
             }
+        }
+        if service.family().is_none() {
+            service.policy.family = Some(family);
         }
         Ok(())
     })
+}
+
+/// An address as inet_aton(3) reads it: one to four numbers as in C, the last one fills what is
+/// left.
+fn ipv4_number(word: &str) -> Option<u32> {
+    let number = |text: &str| {
+        let value = if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+            u32::from_str_radix(digits, 16)
+        } else if text.len() > 1 && text.starts_with('0') {
+            u32::from_str_radix(text, 8)
+        } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.parse()
+        } else {
+            return None;
+        };
+        value.ok()
+    };
+    let (before, last) = match word.rsplit_once('.') {
+        Some((before, last)) => (Some(before), last),
+        None => (None, word),
+    };
+    let mut high = 0;
+    let mut bits = 32;
+    for part in before.into_iter().flat_map(|before| before.split('.')) {
+        if bits == 8 {
+            return None;
+        }
+        bits -= 8;
+        high |= number(part).filter(|part| *part <= 255)? << bits;
+    }
+    let last = number(last).filter(|last| bits == 32 || *last < 1 << bits)?;
+    Some(high | last)
 }
 
 /// The prefix length of a mask without holes.
@@ -416,4 +474,31 @@ pub(super) fn timer(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Input: the forms of inet_aton(3), and what is none. Output: their 32 bits.
+    #[test]
+    fn masks_are_read_as_by_inet_aton() {
+        assert_eq!(ipv4_number("255.255.255.0"), Some(0xffff_ff00));
+        assert_eq!(ipv4_number("255.255.255"), Some(0xffff_00ff));
+        assert_eq!(ipv4_number("24"), Some(24));
+        assert_eq!(ipv4_number("0xffffff00"), Some(0xffff_ff00));
+        assert_eq!(ipv4_number("1.5"), Some(0x0100_0005));
+        for bad in [
+            "x",
+            "5x",
+            "-1",
+            "1.2.3.4.5",
+            "256.0.0.1",
+            "1.2.3.256",
+            "",
+            "99999999999",
+        ] {
+            assert_eq!(ipv4_number(bad), None, "{bad}");
+        }
+    }
 }

@@ -69,7 +69,10 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         scripts::check(&draft.scripts, found, cx);
         instances
     };
-    let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
+    let (mut virtual_servers, mut indirect_services) =
+        check::services(draft.services, &draft.groups, cx);
+    let services = (&mut virtual_servers[..], &mut indirect_services[..]);
+    scripts::check_services(&draft.scripts, &global, services, cx);
     Config {
         global,
         vrrp_instances,

@@ -4,10 +4,14 @@
 //! change is left out with script security and a violation without. Never does: look itself; the
 //! handlers have asked the host. Driven by: `resolve`.
 
+use super::super::bind::script::program_of;
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
 use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
-use super::super::model::{Global, VrrpInstance};
+use super::super::model::{
+    CheckScript, Global, IndirectService, ProbeKind, RealServer, ServicePolicy, VirtualServer,
+    VrrpInstance,
+};
 use super::super::source::{Program, to_display};
 use super::Context;
 
@@ -60,6 +64,7 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
         instances,
     } = found;
     let mut seen = Seen::default();
+    let has_vrrp = !instances.is_empty() || !groups.is_empty() || *trackers != Trackers::default();
     trackers.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
         let why = match program {
@@ -89,10 +94,12 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
         }
     }
     let fifos = &mut global.fifos;
-    for fifo in [&mut fifos.all, &mut fifos.vrrp, &mut fifos.lvs] {
+    for fifo in [&mut fifos.all, &mut fifos.vrrp] {
         fifo.script = fifo.script.take().filter(|script| {
             let program = look(script, rules);
-            seen.of(program);
+            if has_vrrp {
+                seen.of(program);
+            }
             runs(script, program, rules, cx)
         });
     }
@@ -110,6 +117,87 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
     }
 }
 
+/// Looks at every script of services and checks; those that cannot be run are left out.
+pub(super) fn check_services(
+    rules: &ScriptRules,
+    global: &Global,
+    services: (&mut [VirtualServer], &mut [IndirectService]),
+    cx: &mut Context<'_>,
+) {
+    let mut seen = Seen::default();
+    let (addressed, indirect) = services;
+    let has_checks = !addressed.is_empty() || !indirect.is_empty();
+    if !rules.programs.is_empty() {
+        let addressed = addressed
+            .iter_mut()
+            .map(|service| (&mut service.policy, &mut service.real_servers));
+        let indirect = indirect
+            .iter_mut()
+            .map(|service| (&mut service.policy, &mut service.real_servers));
+        for (policy, servers) in addressed.chain(indirect) {
+            let ServicePolicy {
+                quorum_up,
+                quorum_down,
+                ..
+            } = policy;
+            for slot in [quorum_up, quorum_down] {
+                retain(slot, rules, &mut seen, cx);
+            }
+            for server in servers {
+                check_server(server, rules, &mut seen, cx);
+            }
+        }
+    }
+    let fifos = &global.fifos;
+    let scripts = [&fifos.all, &fifos.lvs].map(|fifo| fifo.script.as_ref());
+    for script in scripts.into_iter().flatten().filter(|_| has_checks) {
+        seen.of(look(script, rules));
+    }
+    if !rules.secure {
+        seen.violation("check scripts", cx);
+    }
+}
+
+fn check_server(
+    server: &mut RealServer,
+    rules: &ScriptRules,
+    seen: &mut Seen,
+    cx: &mut Context<'_>,
+) {
+    if let Some(policy) = server.policy.as_deref_mut() {
+        for slot in [&mut policy.notify_up, &mut policy.notify_down] {
+            retain(slot, rules, seen, cx);
+        }
+    }
+    server.probes.retain(|probe| match &probe.kind {
+        ProbeKind::Misc(misc) => stays(&misc.script, rules, seen, cx),
+        ProbeKind::Http(_)
+        | ProbeKind::Smtp(_)
+        | ProbeKind::Dns(_)
+        | ProbeKind::Udp(_)
+        | ProbeKind::Ping
+        | ProbeKind::File(_)
+        | ProbeKind::Bfd(_) => true,
+    });
+}
+
+fn retain(
+    slot: &mut Option<CheckScript>,
+    rules: &ScriptRules,
+    seen: &mut Seen,
+    cx: &mut Context<'_>,
+) {
+    *slot = slot.take().filter(|script| stays(script, rules, seen, cx));
+}
+
+fn stays(script: &CheckScript, rules: &ScriptRules, seen: &mut Seen, cx: &mut Context<'_>) -> bool {
+    let name = program_of(&script.command).unwrap_or_default();
+    let program = rules.programs.get(&name).copied();
+    let program = program.unwrap_or(Program::Missing);
+    seen.of(program);
+    can_run(&name, program, rules, cx)
+}
+
 fn look(script: &Script, rules: &ScriptRules) -> Program {
     script
         .argv
@@ -120,12 +208,16 @@ fn look(script: &Script, rules: &ScriptRules) -> Program {
 
 /// Whether a script can run; keepalived only logs that it cannot.
 fn runs(script: &Script, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
+    let name = script.argv.first().map_or("", String::as_str);
+    can_run(name, program, rules, cx)
+}
+
+fn can_run(name: &str, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
     let why = match program {
         Program::Missing => "is not there",
         Program::Insecure if rules.secure => "can be changed by others than root",
         Program::Insecure | Program::Secure => return true,
     };
-    let name = script.argv.first().map_or("", String::as_str);
     let message = format!("script '{}' {why}; it is left out", to_display(name));
     cx.diagnostics.push(Diagnostic::new(Class::Advice, message));
     false

@@ -181,12 +181,21 @@ pub(super) enum Form {
         line: Handler,
         close: Close,
     },
-    /// Only words; keepalived knows it, this version does nothing with it.
-    InactiveLeaf,
     /// A block; keepalived knows it, this version skips it whole.
     InactiveBlock,
     /// Of an older release; the text says what became of it.
     Obsolete(&'static str),
+}
+
+impl Form {
+    /// Whether it is a block beside `global_defs`.
+    pub(super) const fn is_foreign(self) -> bool {
+        match self {
+            Self::Block { inner, .. } => !matches!(inner, Level::Global),
+            Self::Values { .. } | Self::NamedValues { .. } | Self::InactiveBlock => true,
+            Self::Leaf(_) | Self::Obsolete(_) => false,
+        }
+    }
 }
 
 /// A row.

@@ -2,10 +2,15 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, settings};
-use super::super::Keyword;
+use super::super::super::bind::{daemon, lvs, process, settings};
+use super::super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
+    Keyword::leaf(
+        "bfd_cpu_affinity",
+        process::affinity,
+        "CPUs of the BFD side",
+    ),
     Keyword::leaf("bfd_no_swap", daemon::setting, "mlockall bfd"),
     Keyword::leaf("bfd_priority", daemon::setting, "nice of bfd"),
     Keyword::leaf(
@@ -15,6 +20,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("bfd_rlimit_rtime", daemon::setting, "older spelling"),
     Keyword::leaf("bfd_rlimit_rttime", daemon::setting, "RLIMIT_RTTIME of bfd"),
+    Keyword::leaf(
+        "bfd_rt_priority",
+        process::realtime,
+        "real-time priority of the BFD side",
+    ),
+    Keyword::leaf(
+        "checker_cpu_affinity",
+        process::affinity,
+        "CPUs of the checkers",
+    ),
     Keyword::leaf(
         "checker_log_all_failures",
         daemon::setting,
@@ -32,6 +47,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "checker_rlimit_rttime",
         daemon::setting,
         "RLIMIT_RTTIME of checker",
+    ),
+    Keyword::leaf(
+        "checker_rt_priority",
+        process::realtime,
+        "real-time priority of the checkers",
     ),
     Keyword::leaf(
         "config_save_dir",
@@ -91,10 +111,32 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "rewrite all vrrp states to FIFO after reload",
     ),
     Keyword::leaf(
+        "iproute_etc_dir",
+        daemon::setting,
+        "the administrator's names of routing tables and the like",
+    ),
+    Keyword::leaf(
+        "iproute_usr_dir",
+        daemon::setting,
+        "names of routing tables and the like",
+    ),
+    Keyword::leaf("json_dump_file", daemon::setting, "the state as JSON"),
+    Keyword::leaf(
+        "json_version",
+        daemon::json_version,
+        "layout of the state as JSON",
+    ),
+    Keyword::leaf(
         "lvs_flush",
         daemon::setting,
         "flush whole IPVS table at start",
     ),
+    Keyword::leaf(
+        "lvs_flush_on_stop",
+        lvs::flush_on_stop,
+        "how much of IPVS is emptied at the stop",
+    ),
+    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
     Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
@@ -116,7 +158,27 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "same for checker",
     ),
     Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
+    Keyword::leaf(
+        "lvs_notify_fifo_script",
+        settings::fifo_script,
+        "reads the FIFO of the checkers",
+    ),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
+    Keyword::leaf(
+        "lvs_sync_daemon",
+        lvs::sync_daemon,
+        "tells other directors of connections",
+    ),
+    Keyword::leaf(
+        "lvs_timeouts",
+        lvs::timeouts,
+        "how long connections are remembered",
+    ),
+    Keyword::leaf(
+        "max_auto_priority",
+        process::automatic,
+        "how far the real-time priority may be raised by itself",
+    ),
     Keyword::leaf(
         "min_auto_priority_delay",
         daemon::setting,
@@ -151,7 +213,15 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "suppress mails about checkers of RS (VS quorum mails stay)",
     ),
     Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
-    Keyword::values("notification_email", daemon::email, "who gets mails"),
+    Keyword {
+        name: "notification_email",
+        form: Form::NamedValues {
+            open: daemon::emails_open,
+            line: daemon::email,
+            close: Some(daemon::emails),
+        },
+        doc: "who gets mails",
+    },
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
@@ -187,6 +257,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "random_seed",
         daemon::setting,
         "intended seed for ${_RANDOM}; has no effect in 2.4.3 (seeded before parsing)",
+    ),
+    Keyword::leaf(
+        "reload_check_config",
+        daemon::setting,
+        "tests a new configuration before a reload",
     ),
     Keyword::leaf(
         "reload_file",
@@ -246,7 +321,17 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "HELO argument for alerts",
     ),
     Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
+    Keyword::leaf(
+        "snmp_rs_stats_update_interval",
+        daemon::setting,
+        "how old figures of servers may be",
+    ),
     Keyword::leaf("snmp_socket", daemon::setting, "AgentX master address"),
+    Keyword::leaf(
+        "snmp_vs_stats_update_interval",
+        daemon::setting,
+        "how old figures of services may be",
+    ),
     Keyword::leaf(
         "startup_script",
         settings::daemon_script,
@@ -257,11 +342,14 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "kill time of startup script",
     ),
+    Keyword::leaf("state_dump_file", daemon::setting, "what USR1 writes"),
+    Keyword::leaf("stats_dump_file", daemon::setting, "what USR2 writes"),
     Keyword::leaf(
         "tmp_config_directory",
         daemon::setting,
         "where the read-only copy of config for children is kept (restart only)",
     ),
+    Keyword::leaf("umask", process::umask, "bits that files are made without"),
     Keyword::leaf(
         "use_symlink_paths",
         daemon::setting,
@@ -277,6 +365,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "prefix of generated vmac names",
     ),
+    Keyword::leaf("vrrp_cpu_affinity", process::affinity, "CPUs of VRRP"),
     Keyword::leaf(
         "vrrp_garp_interval",
         daemon::setting,
@@ -286,6 +375,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_gna_interval",
         daemon::setting,
         "gap between unsolicited NAs",
+    ),
+    Keyword::leaf(
+        "vrrp_ipsets",
+        daemon::ipsets,
+        "names of the sets of iptables",
     ),
     Keyword::leaf(
         "vrrp_iptables",
@@ -346,9 +440,15 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "RLIMIT_RTTIME of vrrp",
     ),
     Keyword::leaf(
+        "vrrp_rt_priority",
+        process::realtime,
+        "real-time priority of VRRP",
+    ),
+    Keyword::leaf(
         "vrrp_rx_bufs_multiplier",
         daemon::setting,
         "factor for MTU/ADVERT policy",
     ),
     Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
+    Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
 ];

@@ -42,7 +42,7 @@ pub(super) static ROOT: &[Keyword] = &[
     ),
     Keyword::leaf(
         "net_namespace",
-        daemon::setting,
+        daemon::net_namespace,
         "run in this network namespace; forces pid dir; changing it needs restart",
     ),
     Keyword::leaf(
