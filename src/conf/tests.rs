@@ -551,8 +551,8 @@ fn only_an_earlier_definition_explains_a_line() {
         told.iter().all(|(line, notes)| *line == 3 || *notes == 0),
         "{told:?}"
     );
-    let mut loader = Loader::new(Path::new("/etc/k.conf"), LoadOptions::default());
-    while loader.step(&files, &Host, 1) == Progress::More {}
+    let mut loader = super::Loader::new(Path::new("/etc/k.conf"), LoadOptions::default());
+    while loader.step(&files, &Host, 1) == super::Progress::More {}
     assert_eq!(loader.finish(), whole);
 }
 

@@ -367,6 +367,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("vrrp_cpu_affinity", process::affinity, "CPUs of VRRP"),
     Keyword::leaf(
+        "vrrp_garp_extra_if",
+        daemon::extra_garp,
+        "gratuitous ARP on other interfaces too",
+    ),
+    Keyword::leaf(
         "vrrp_garp_interval",
         daemon::setting,
         "gap between GARPs on an interface",
@@ -448,6 +453,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_rx_bufs_multiplier",
         daemon::setting,
         "factor for MTU/ADVERT policy",
+    ),
+    Keyword::leaf(
+        "vrrp_rx_bufs_policy",
+        daemon::receive_policy,
+        "how receive buffers are sized",
     ),
     Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
     Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
