@@ -1,9 +1,12 @@
-//! Reports of a configuration, made without a host.
+//! Reports of a configuration, made without a host, and the ground for those of services.
 //!
 //! Owns: a node with the links of `node1` and a configuration, and the facts of a host that never
 //! changes. Never does: judge a report. Driven by: the tests of the layout.
 
 use std::net::IpAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use keepalived_rs::base::{IfIndex, Instant, Mac};
 use keepalived_rs::conf::diff;
@@ -11,6 +14,9 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{AddressChange, Event, LinkChange, LinkState, SocketId};
 use keepalived_rs::report::{Facts, Kind, Moment, Page, Progress, Report};
+
+use crate::bed::{Context, Error, Result};
+use crate::lab::ground;
 
 /// When everything happens.
 const NOW: Instant = Instant::from_micros(1_000_000);
@@ -102,4 +108,28 @@ pub fn whole(node: &Node, kind: Kind, running: bool, piece: usize) -> String {
     let mut text = String::new();
     while report.step(&page, piece, &mut text) == Progress::More {}
     text
+}
+
+/// How long anything may take in user-mode Linux.
+const USER_MODE: Duration = Duration::from_secs(300);
+
+/// Runs a command in user-mode Linux, which has IPVS and this machine's files.
+///
+/// # Errors
+/// When it is not installed, does not start, or does not end in time.
+pub fn in_user_mode(scratch: &Path, words: &[String]) -> Result<()> {
+    let arguments = ground::user_mode_arguments(false, scratch, words)?;
+    let status = Command::new("timeout")
+        .arg(USER_MODE.as_secs().to_string())
+        .args(&arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context(|| "user-mode Linux".to_owned())?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::new(format!("user-mode Linux: {status}")))
+    }
 }

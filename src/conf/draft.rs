@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::model::options::{InstanceOptions, SyncGroup, Trackers};
 use super::model::{
-    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, GarpSettings,
-    Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup,
-    ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, FileProbe, Forwarding,
+    GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
+    ServerGroup, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
 use super::source::Program;
@@ -82,17 +82,6 @@ pub(super) enum AuthKind {
     None,
     Pass,
     Ah,
-}
-
-/// Settings of checks that a service hands down to its servers, and they to their checks.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct CheckDefaults {
-    pub(super) retries: Option<u32>,
-    pub(super) delay_before_retry: Option<Duration>,
-    pub(super) delay_loop: Option<Duration>,
-    pub(super) warmup: Option<Duration>,
-    pub(super) connect_timeout: Option<Duration>,
-    pub(super) alpha: Option<bool>,
 }
 
 /// `virtual_server`

@@ -71,10 +71,56 @@ pub(super) fn section(
         writeln!(out, "   Keepalive method = TCP_CHECK")?;
     }
     for probe in &server.probes {
-        write_head(&service, server, None, out)?;
-        write_probe(page, probe, out)?;
+        if !matches!(probe.kind, ProbeKind::File(_)) {
+            write_head(&service, server, None, out)?;
+            write_probe(page, probe, out)?;
+        }
     }
     Ok(true)
+}
+
+/// The checks of files, which stand at the end.
+pub(super) fn file_checks(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(service) = service(page.snapshot.config(), cursor.item) else {
+        return Ok(false);
+    };
+    let Some(server) = service.servers.get(cursor.part) else {
+        cursor.next_item();
+        return Ok(true);
+    };
+    cursor.part += 1;
+    for probe in &server.probes {
+        if matches!(probe.kind, ProbeKind::File(_)) {
+            write_head(&service, server, None, out)?;
+            write_probe(page, probe, out)?;
+        }
+    }
+    Ok(true)
+}
+
+/// The real servers whose checks name a tracker, with what is said there.
+fn write_users(
+    config: &Config,
+    out: &mut String,
+    text: impl Fn(&Probe, &str, &str) -> Option<String>,
+) -> fmt::Result {
+    let count = config.virtual_servers.len() + config.indirect_services.len();
+    for service in (0..count).filter_map(|place| service(config, place)) {
+        for server in service.servers {
+            let (ip, port) = (server.key.address, server.key.port);
+            let name = format!("[{ip}]:{}:{port}", service.protocol);
+            for probe in &server.probes {
+                if let Some(line) = text(probe, &service.name, &name) {
+                    writeln!(out, "{line}")?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write_head(
@@ -104,7 +150,9 @@ fn write_timing(check: &TcpCheck, view: Option<CheckView>, out: &mut String) -> 
     writeln!(out, "   Retries = {}", check.retries)?;
     let before = check.delay_before_retry.as_micros();
     writeln!(out, "   Delay before retry = {before} us")?;
-    let retried = view.map_or(0, |view| view.retried);
+    let running = view.filter(|view| view.has_run);
+    // The first failure counts at once, as if all retries had been made.
+    let retried = running.map_or(check.retries, |view| view.retried);
     writeln!(out, "   Retries iterations = {retried}")?;
     let all = yes(check.log_all_failures);
     writeln!(out, "   Log all failures = {all}")
@@ -323,7 +371,8 @@ fn write_udp(udp: &UdpProbe, out: &mut String) -> fmt::Result {
 fn write_file(file: &FileProbe, out: &mut String) -> fmt::Result {
     writeln!(out, "   Keepalive method = FILE_CHECK")?;
     let name = file.track_file.as_deref().unwrap_or_default();
-    writeln!(out, "     Tracked file = {name}")
+    writeln!(out, "     Tracked file = {name}")?;
+    writeln!(out, "     Reloaded = No")
 }
 
 /// `Checker track files`, a file at a time.
@@ -349,6 +398,15 @@ pub(super) fn files(
     let own = file.weight.map_or(1, |weight| weight.value);
     writeln!(out, "   Weight = {own}")?;
     writeln!(out, "   Tracking instances :")?;
+    write_users(page.snapshot.config(), out, |probe, service, server| {
+        let ProbeKind::File(check) = &probe.kind else {
+            return None;
+        };
+        let weight = check.weight.unwrap_or(i32::from(own));
+        let reverse = if check.reverse { " reverse" } else { "" };
+        (check.track_file.as_ref() == Some(&file.name))
+            .then(|| format!("     {service} -> {server}, weight {weight}{reverse}"))
+    })?;
     Ok(true)
 }
 
@@ -371,5 +429,11 @@ pub(super) fn sessions(
     cursor.next_item();
     writeln!(out, " Checker Track BFD = {}", session.name)?;
     writeln!(out, "   Tracking RS :")?;
+    write_users(page.snapshot.config(), out, |probe, _, server| {
+        let ProbeKind::Bfd(check) = &probe.kind else {
+            return None;
+        };
+        (check.name.as_ref() == Some(&session.name)).then(|| format!("   {server}"))
+    })?;
     Ok(true)
 }

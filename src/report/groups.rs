@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::instance::{write_scripts, write_tracking};
+use super::instance::{mails, write_scripts, write_tracking};
 use super::page::{heading, yes};
 use super::{Cursor, Page};
 use crate::conf::model::options::SyncGroup;
@@ -65,7 +65,7 @@ fn write_group(page: &Page<'_>, group: &SyncGroup, out: &mut String) -> fmt::Res
     if group.weights_apply {
         writeln!(out, "   sync group tracking weight set")?;
     }
-    let mail = group.notify.mail.unwrap_or(false);
+    let mail = mails(page, &group.notify);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     write_tracking(page, &group.tracking, out)?;
     write_scripts(page, &group.notify, out)

@@ -60,19 +60,22 @@ fn write_instance(
     if let Some(view) = running {
         write_election(config, view, out)?;
     }
-    write_flags(config, out)?;
-    let hoped = match config.initial_state {
-        InitialState::Master => "MASTER",
-        InitialState::Backup => "BACKUP",
+    write_flags(page, config, out)?;
+    let hoped = if hopes(page, config) {
+        "MASTER"
+    } else {
+        "BACKUP"
     };
-    let wanted = running.map_or(hoped, |view| state(view.state));
+    let fresh = |view: &InstanceView| view.state == State::Backup && view.stats.become_master == 0;
+    let reached = running.filter(|view| !fresh(view));
+    let wanted = reached.map_or(hoped, |view| state(view.state));
     writeln!(out, "   Wantstate = {wanted}")?;
     writeln!(out, "   Number of config faults = 0")?;
     if let Some(view) = running {
         write_timers(page, &view.detail, out)?;
     }
     write_interface(page, config, view, out)?;
-    write_settings(config, out)?;
+    write_settings(page, config, out)?;
     write_priority(config, running, out)?;
     write_addresses(config, view, out)?;
     write_unicast(config, out)?;
@@ -129,9 +132,33 @@ fn write_election(config: &VrrpInstance, view: &InstanceView, out: &mut String) 
     Ok(())
 }
 
-fn write_flags(config: &VrrpInstance, out: &mut String) -> fmt::Result {
+/// Whether it hopes to be master at its start: in a group, only if all members do.
+pub(super) fn hopes(page: &Page<'_>, config: &VrrpInstance) -> bool {
+    let running = page.snapshot.config();
+    let hopes = |instance: &VrrpInstance| instance.initial_state == InitialState::Master;
+    let mut groups = running.sync_groups.iter();
+    match groups.find(|group| group.members.contains(&config.name)) {
+        None => hopes(config),
+        Some(group) => running
+            .vrrp_instances
+            .iter()
+            .filter(|instance| group.members.contains(&instance.name))
+            .all(hopes),
+    }
+}
+
+/// Whether the addresses in adverts go unchecked.
+pub(super) fn skips_check(page: &Page<'_>, config: &VrrpInstance) -> bool {
+    config.options.skip_address_check || page.snapshot.config().global.vrrp.skip_address_check
+}
+
+fn write_flags(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt::Result {
     let options = &config.options;
-    let quiet = options.skip_address_check || config.strict || options.check_source;
+    let quiet = skips_check(page, config)
+        || config.strict
+        || config.no_preempt
+        || options.check_source
+        || options.notify.priority_changes.is_some();
     let loud = options.unicast || options.fault_without_peer;
     if !quiet && !loud {
         return writeln!(out, "   Flags: none");
@@ -175,7 +202,7 @@ fn write_interface(
     if options.ignore_own_interface {
         writeln!(out, "   VRRP interface tracking disabled")?;
     }
-    if options.skip_address_check {
+    if skips_check(page, config) {
         writeln!(out, "   Skip checking advert IP addresses")?;
     }
     if config.strict {
@@ -189,10 +216,11 @@ fn write_interface(
     if options.unicast {
         return Ok(());
     }
+    let global = &page.snapshot.config().global.vrrp;
     let group = match (options.destination, config.family) {
         (Some(group), _) => group.to_string(),
-        (None, Family::V4) => "224.0.0.18".to_owned(),
-        (None, Family::V6) => "ff02::12".to_owned(),
+        (None, Family::V4) => global.group4.to_string(),
+        (None, Family::V6) => global.group6.to_string(),
     };
     write!(out, "   Multicast address {group}")?;
     if config.family == Family::V6 {
@@ -203,7 +231,8 @@ fn write_interface(
     writeln!(out)
 }
 
-fn write_settings(config: &VrrpInstance, out: &mut String) -> fmt::Result {
+fn write_settings(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let global = &page.snapshot.config().global.vrrp;
     let garp = &config.garp;
     let options = &config.options;
     let delay = garp.delay.as_secs();
@@ -230,13 +259,15 @@ fn write_settings(config: &VrrpInstance, out: &mut String) -> fmt::Result {
         out,
         "   Gratuitous ARP lower priority repeat = {lower_repeat}"
     )?;
-    let adverts = options.down_timer_adverts.unwrap_or(3);
+    let adverts = options.down_timer_adverts;
+    let adverts = adverts.unwrap_or(global.down_timer_adverts);
     writeln!(out, "   Down timer adverts = {adverts}")?;
-    if let Some((period, _)) = options.garp_extra {
+    let all = global.extra_garp.map(|extra| extra.period);
+    if let Some(period) = options.garp_extra.map(|(period, _)| period).or(all) {
         let period = period.as_secs();
         writeln!(out, "   Gratuitous ARP for each secondary i/f = {period}")?;
     }
-    let (lower, higher) = answers(config);
+    let (lower, higher) = answers(page, config);
     writeln!(
         out,
         "   Send advert after receive lower priority advert = {lower}"
@@ -248,10 +279,15 @@ fn write_settings(config: &VrrpInstance, out: &mut String) -> fmt::Result {
 }
 
 /// Whether it answers adverts of lower and of higher priority.
-pub(super) fn answers(config: &VrrpInstance) -> (bool, bool) {
+pub(super) fn answers(page: &Page<'_>, config: &VrrpInstance) -> (bool, bool) {
     let options = &config.options;
-    let lower = !options.lower_no_advert.unwrap_or(false) && !config.strict;
-    let higher = options.higher_send_advert.unwrap_or(false) && !config.strict;
+    let global = &page.snapshot.config().global.vrrp;
+    let silent = options.lower_no_advert.unwrap_or(global.lower_no_advert);
+    let lower = !silent && !config.strict;
+    let higher = options
+        .higher_send_advert
+        .unwrap_or(global.higher_send_advert);
+    let higher = higher && !config.strict;
     (lower, higher)
 }
 
@@ -399,9 +435,16 @@ pub(super) fn write_tracking(
     Ok(())
 }
 
+/// Whether changes of state are mailed.
+pub(super) fn mails(page: &Page<'_>, notify: &Notify) -> bool {
+    let mail = &page.snapshot.config().global.mail;
+    let all = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
+    notify.mail.unwrap_or(all)
+}
+
 /// Mails and scripts of an instance.
 fn write_notify(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Result {
-    let mail = notify.mail.unwrap_or(false);
+    let mail = mails(page, notify);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     let deleted = if notify.deleted.is_some() {
         "Deleted"
@@ -410,7 +453,8 @@ fn write_notify(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Resu
     };
     writeln!(out, "   Notify deleted = {deleted}")?;
     write_scripts(page, notify, out)?;
-    let changes = notify.priority_changes.unwrap_or(false);
+    let fifos = &page.snapshot.config().global.fifos;
+    let changes = notify.priority_changes.unwrap_or(fifos.priority_changes);
     writeln!(out, "   Notify priority changes = {changes}")
 }
 

@@ -9,6 +9,9 @@ use crate::base::IfIndex;
 use crate::conf::model::VrrpInstance;
 use crate::node::snapshot::{AddressChange, Interface, LinkState};
 
+/// What marks addresses that this daemon added (`IFA_PROTO`).
+const KEEPALIVED: u8 = 18;
+
 /// `Interfaces`, one at a time.
 pub(super) fn section(
     page: &Page<'_>,
@@ -44,7 +47,10 @@ fn write_interface(
         let found = addresses.iter().find(|address| wanted(address));
         found.map_or("(none)".to_owned(), |found| found.address.to_string())
     };
-    let v4 = first(|address| address.address.is_ipv4() && !address.secondary);
+    let v4 = first(|address| {
+        // Virtual addresses are not the interface's own.
+        address.address.is_ipv4() && !address.secondary && address.protocol != KEEPALIVED
+    });
     writeln!(out, "   IPv4 address = {v4}")?;
     let v6 = first(|address| match address.address {
         IpAddr::V4(_) => false,
@@ -99,14 +105,17 @@ fn write_watchers(page: &Page<'_>, interface: &Interface, out: &mut String) -> f
 /// How an instance depends on an interface: by a weight, or by going to FAULT (weight 0).
 fn watches(instance: &VrrpInstance, name: &str) -> Option<String> {
     let options = &instance.options;
-    let tracked = &options.tracking.interfaces;
-    if let Some(tracked) = tracked.iter().find(|tracked| tracked.name == name) {
-        return Some(super::instance::weight(tracked.weight.unwrap_or_default()));
-    }
-    let own = instance.interface == name && !options.ignore_own_interface;
     let carries = instance
         .addresses
         .iter()
         .any(|vip| vip.interface.as_deref() == Some(name));
-    (own || carries).then(|| "weight 0".to_owned())
+    if carries || (instance.interface == name && !options.ignore_own_interface) {
+        return Some("weight 0".to_owned());
+    }
+    let mut tracked = options.tracking.interfaces.iter();
+    if let Some(tracked) = tracked.find(|tracked| tracked.name == name) {
+        return Some(super::instance::weight(tracked.weight.unwrap_or_default()));
+    }
+    // keepalived's number for an interface that does not count.
+    (instance.interface == name).then(|| "weight 255".to_owned())
 }

@@ -5,9 +5,9 @@
 
 use std::fmt::{self, Write};
 
-use super::instance::{accepts, answers};
+use super::instance::{accepts, answers, hopes, mails, skips_check};
 use super::page::{command, short_seconds};
-use super::trackers::{command_line, matching};
+use super::trackers::matching;
 use super::{Cursor, Page, address};
 use crate::base::Duration;
 use crate::conf::model::VrrpInstance;
@@ -150,7 +150,7 @@ fn write_instance(page: &Page<'_>, place: usize, out: &mut String) -> fmt::Resul
     out.push_str("{\"data\":");
     let mut data = Fields::open(out);
     write_head(page, instance, view.as_ref(), &mut data)?;
-    write_rules(instance, view.as_ref(), &mut data)?;
+    write_rules(page, instance, view.as_ref(), &mut data)?;
     write_scripts(instance, &mut data)?;
     write_lists(page, instance, view.as_ref(), &mut data)?;
     let auth = instance.auth.is_some() && instance.version == Version::V2;
@@ -175,7 +175,7 @@ fn write_head(
     let options = &config.options;
     data.text("iname", &config.name)?;
     data.number("dont_track_primary", options.ignore_own_interface)?;
-    data.number("skip_check_adv_addr", options.skip_address_check)?;
+    data.number("skip_check_adv_addr", skips_check(page, config))?;
     data.number("strict_mode", config.strict)?;
     let vmac = options.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
     data.text("vmac_ifname", vmac.unwrap_or_default())?;
@@ -197,13 +197,14 @@ fn write_head(
 }
 
 fn write_rules(
+    page: &Page<'_>,
     config: &VrrpInstance,
     view: Option<&InstanceView>,
     data: &mut Fields<'_>,
 ) -> fmt::Result {
     let garp = &config.garp;
     let options = &config.options;
-    let (lower, higher) = answers(config);
+    let (lower, higher) = answers(page, config);
     let effective = view.map_or(config.priority, |view| view.priority);
     let state = view.map_or(State::Init, |view| view.state);
     data.value("garp_delay", number(garp.delay))?;
@@ -232,14 +233,20 @@ fn write_rules(
     data.value("nopreempt", config.no_preempt)?;
     data.value("preempt_delay", config.preempt_delay.as_secs())?;
     data.value("state", state_number(state))?;
-    data.value("wantstate", state_number(state))?;
+    let hopes = hopes(page, config);
+    let fresh = view.is_none_or(|view| view.stats.become_master == 0);
+    let wanted = if state == State::Backup && hopes && fresh {
+        State::Master
+    } else {
+        state
+    };
+    data.value("wantstate", state_number(wanted))?;
     let version = match config.version {
         Version::V2 => 2,
         Version::V3 => 3,
     };
     data.value("version", version)?;
-    let mail = options.notify.mail.unwrap_or(false);
-    data.value("smtp_alert", mail)?;
+    data.value("smtp_alert", mails(page, &options.notify))?;
     data.value("notify_deleted", options.notify.deleted.is_some())
 }
 
@@ -343,9 +350,7 @@ fn write_process(process: &TrackProcess, out: &mut String) -> fmt::Result {
     let mut fields = Fields::open(out);
     fields.text("process", process.process.as_deref().unwrap_or_default())?;
     if !process.arguments.is_empty() {
-        let line = command_line(process);
-        let arguments = line.split_once(' ').map_or("", |(_, arguments)| arguments);
-        fields.text("parameters", arguments)?;
+        fields.text("parameters", &process.arguments.join(" "))?;
     }
     if let Some(way) = process.arguments_match {
         fields.text("param_match", matching(way))?;

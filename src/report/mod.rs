@@ -142,6 +142,7 @@ fn sections(kind: Kind) -> &'static [Section] {
             service::tls,
             service::topology,
             checkers::section,
+            checkers::file_checks,
             checkers::files,
             checkers::sessions,
         ],

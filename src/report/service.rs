@@ -3,13 +3,13 @@
 use std::fmt::{self, Write};
 use std::net::Ipv4Addr;
 
-use super::page::{command, enabled, heading, upper_on, yes};
+use super::page::{command, enabled, heading, seconds, upper_on, yes};
 use super::{Cursor, Page};
-use crate::base::Family;
+use crate::base::{Duration, Family};
 use crate::conf::model::{
-    CheckScript, Config, Forwarding, GroupEntry, IndirectService, IndirectTarget, Persistence,
-    Protocol, RealServer, Scheduler, ServerGroup, ServiceKey, ServicePolicy, SorryServer,
-    TunnelChecksum, TunnelKind, VirtualServer,
+    CheckDefaults, CheckScript, Config, Forwarding, GroupEntry, IndirectService, IndirectTarget,
+    Persistence, ProbeKind, Protocol, RealServer, Scheduler, ServerGroup, ServiceKey,
+    ServicePolicy, SorryServer, TunnelChecksum, TunnelKind, VirtualServer,
 };
 
 /// `SSL definitions`.
@@ -158,7 +158,10 @@ fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::R
     )?;
     let [tcp, udp, sctp] = users(config, group);
     let all = tcp + udp + sctp;
-    for entry in &group.entries {
+    // Addresses first, then marks, whatever the file's order is.
+    let marks = |entry: &&GroupEntry| matches!(entry, GroupEntry::Fwmark { .. });
+    let addresses = group.entries.iter().filter(|entry| !marks(entry));
+    for entry in addresses.chain(group.entries.iter().filter(marks)) {
         match entry {
             GroupEntry::Addresses { first, last, port } => {
                 if first == last {
@@ -221,12 +224,20 @@ fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fm
         writeln!(out, "   VirtualHost = {host}")?;
     }
     writeln!(out, "   Address family = {}", family(service))?;
+    let checks = policy.checks;
+    writeln!(out, "   connection timeout = {}", seconds(timeout(checks)))?;
+    writeln!(out, "   delay_loop = {}", seconds(delay_loop(checks)))?;
     write_scheduling(service, out)?;
     if let Some(persistence) = service.persistence {
         write_persistence(service, persistence, out)?;
     }
     writeln!(out, "   protocol = {}", name_of(service.protocol))?;
+    let alpha = checks.alpha.unwrap_or(false);
+    writeln!(out, "   alpha is {}", upper_on(alpha))?;
     writeln!(out, "   omega is {}", upper_on(policy.omega))?;
+    write_retries(checks, out)?;
+    let inhibit = upper_on(policy.inhibit);
+    writeln!(out, "   Inhibit on failure is {inhibit}")?;
     let (quorum, hysteresis) = (policy.quorum, policy.hysteresis);
     writeln!(out, "   quorum = {quorum}, hysteresis = {hysteresis}")?;
     for (script, title) in [(&policy.quorum_up, "up"), (&policy.quorum_down, "down")] {
@@ -240,6 +251,12 @@ fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fm
     }
     let mail = policy.smtp_alert.unwrap_or(false);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
+    let default = match policy.forwarding {
+        Forwarding::Nat | Forwarding::Dr => "default ",
+        Forwarding::Tun(_) => "",
+    };
+    let method = forwarding(policy.forwarding);
+    writeln!(out, "   {default}forwarding method = {method}")?;
     if let Some(sorry) = &policy.sorry_server {
         write_sorry(service, sorry, out)?;
     }
@@ -249,8 +266,48 @@ fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fm
     if let Some(view) = page.snapshot.service(key) {
         writeln!(out, "   alive = 1")?;
         writeln!(out, "   quorum_state_up = {}", u8::from(view.quorum_up))?;
+        writeln!(out, "   reloaded = 0")?;
     }
     Ok(())
+}
+
+/// How long a check waits for a connection.
+fn timeout(checks: CheckDefaults) -> Duration {
+    checks.connect_timeout.unwrap_or(Duration::from_secs(5))
+}
+
+/// The period of checks.
+fn delay_loop(checks: CheckDefaults) -> Duration {
+    checks.delay_loop.unwrap_or(Duration::from_secs(60))
+}
+
+/// What is said of retries.
+fn write_retries(checks: CheckDefaults, out: &mut String) -> fmt::Result {
+    if let Some(retries) = checks.retries {
+        writeln!(out, "   Retry count = {retries}")?;
+    }
+    if let Some(delay) = checks.delay_before_retry {
+        writeln!(out, "   Retry delay = {}", seconds(delay))?;
+    }
+    if let Some(warmup) = checks.warmup {
+        writeln!(out, "   Warmup = {}", seconds(warmup))?;
+    }
+    Ok(())
+}
+
+/// What a server's checks inherit from it, or from its service.
+fn inherited(service: &Service<'_>, server: &RealServer) -> CheckDefaults {
+    let above = service.policy.checks;
+    let own = server.policy.as_ref().map(|policy| policy.checks);
+    let own = own.unwrap_or_default();
+    CheckDefaults {
+        retries: own.retries.or(above.retries),
+        delay_before_retry: own.delay_before_retry.or(above.delay_before_retry),
+        delay_loop: own.delay_loop.or(above.delay_loop),
+        warmup: own.warmup.or(above.warmup),
+        connect_timeout: own.connect_timeout.or(above.connect_timeout),
+        alpha: own.alpha.or(above.alpha),
+    }
 }
 
 fn write_scheduling(service: &Service<'_>, out: &mut String) -> fmt::Result {
@@ -344,9 +401,8 @@ fn write_sorry(service: &Service<'_>, sorry: &SorryServer, out: &mut String) -> 
         "   sorry server = [{}]:{protocol}:{}",
         key.address, key.port
     )?;
-    if let Some(method) = sorry.forwarding {
-        writeln!(out, "     forwarding method = {}", forwarding(method))?;
-    }
+    let method = forwarding(sorry.forwarding.unwrap_or(service.policy.forwarding));
+    writeln!(out, "     forwarding method = {method}")?;
     let inhibit = upper_on(sorry.inhibit);
     writeln!(out, "     Inhibit on failure is {inhibit}")
 }
@@ -380,11 +436,17 @@ fn write_server(
     )?;
     let method = forwarding(server.forwarding);
     writeln!(out, "   forwarding method = {method}")?;
+    let checks = inherited(service, server);
+    let alpha = checks.alpha.unwrap_or(false);
+    writeln!(out, "   Alpha is {}", upper_on(alpha))?;
+    writeln!(out, "   connection timeout = {}", seconds(timeout(checks)))?;
     let policy = server.policy.as_deref();
     let (lower, upper) = policy.map_or((0, 0), |policy| {
         (policy.lower_threshold, policy.upper_threshold)
     });
     writeln!(out, "   connection limit range = {lower} -> {upper}")?;
+    writeln!(out, "   Delay loop = {}", seconds(delay_loop(checks)))?;
+    write_retries(checks, out)?;
     let inhibit = policy.is_some_and(|policy| policy.inhibit_on_failure);
     writeln!(out, "   Inhibit on failure is {}", upper_on(inhibit))?;
     if let Some(policy) = policy {
@@ -403,11 +465,40 @@ fn write_server(
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     writeln!(out, "   initial weight = {weight}")?;
     writeln!(out, "   effective weight = {weight}")?;
+    writeln!(out, "   previous effective_weight = 0")?;
     if let Some((view, failing)) = view {
         let alive = u8::from(view.alive);
         writeln!(out, "   alive = {alive}")?;
         writeln!(out, "   num failed checkers = {failing}")?;
         writeln!(out, "   RS set = {alive}")?;
+        writeln!(out, "   reloaded = 0")?;
+    }
+    write_trackers(server, out)
+}
+
+/// The files and sessions that a server depends on.
+fn write_trackers(server: &RealServer, out: &mut String) -> fmt::Result {
+    let mut first = true;
+    for probe in &server.probes {
+        if let ProbeKind::File(file) = &probe.kind {
+            if std::mem::take(&mut first) {
+                writeln!(out, "   Tracked Files")?;
+            }
+            let name = file.track_file.as_deref().unwrap_or_default();
+            let weight = file.weight.unwrap_or(1);
+            let reverse = if file.reverse { " reverse" } else { "" };
+            writeln!(out, "     {name}, weight {weight}{reverse}")?;
+        }
+    }
+    let mut first = true;
+    for probe in &server.probes {
+        if let ProbeKind::Bfd(session) = &probe.kind {
+            if std::mem::take(&mut first) {
+                writeln!(out, "   Tracked BFDs")?;
+            }
+            let name = session.name.as_deref().unwrap_or_default();
+            writeln!(out, "     {name}")?;
+        }
     }
     Ok(())
 }

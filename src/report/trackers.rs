@@ -137,16 +137,6 @@ pub(super) fn processes(
     Ok(true)
 }
 
-/// The program with its arguments.
-pub(super) fn command_line(process: &TrackProcess) -> String {
-    let mut line = process.process.clone().unwrap_or_default();
-    for argument in &process.arguments {
-        line.push(' ');
-        line.push_str(argument);
-    }
-    line
-}
-
 /// The name of a way to compare arguments.
 pub(super) const fn matching(way: ArgumentMatch) -> &'static str {
     match way {
@@ -158,7 +148,11 @@ pub(super) const fn matching(way: ArgumentMatch) -> &'static str {
 
 fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> fmt::Result {
     writeln!(out, " VRRP Track process = {}", process.name)?;
-    writeln!(out, "   Process = {}", command_line(process))?;
+    let program = process.process.as_deref().unwrap_or_default();
+    writeln!(out, "   Process = {program}")?;
+    if !process.arguments.is_empty() {
+        writeln!(out, "   Parameters = {}", process.arguments.join(" "))?;
+    }
     if let Some(way) = process.arguments_match {
         writeln!(out, "   Param match = {}", matching(way))?;
     }

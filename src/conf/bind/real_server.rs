@@ -3,8 +3,8 @@
 //! Owns: what each of its keywords sets in the draft. Driven by: `bind` through the schema.
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, Draft, RealServerDraft};
-use super::super::model::Forwarding;
+use super::super::draft::{Draft, RealServerDraft};
+use super::super::model::{CheckDefaults, Forwarding};
 use super::super::source::to_display;
 use super::virtual_server::{MAX_LONG, MAX_SHORT, MICROSECOND};
 use super::virtual_server::{method, retries, timer};

@@ -6,9 +6,10 @@
 use std::net::Ipv4Addr;
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, Draft, ServiceDraft, Target};
+use super::super::draft::{Draft, ServiceDraft, Target};
 use super::super::model::{
-    Forwarding, IndirectTarget, Protocol, Scheduler, ServicePolicy, TunnelChecksum, TunnelKind,
+    CheckDefaults, Forwarding, IndirectTarget, Protocol, Scheduler, ServicePolicy, TunnelChecksum,
+    TunnelKind,
 };
 use super::super::source::to_display;
 use super::{Mark, Outcome, Statement, Stop, service_policy};

@@ -27,7 +27,7 @@ pub use global::{
     ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
 };
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
-pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
+pub use policy::{CheckDefaults, ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
     BfdProbe, CheckRef, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
     HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,

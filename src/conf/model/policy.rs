@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::probe::CheckScript;
 use super::{Forwarding, RealServerKey};
-use crate::base::Family;
+use crate::base::{Duration, Family};
 
 /// What a service does with its servers beyond balancing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub struct ServicePolicy {
     pub virtual_host: Option<String>,
     /// `snmp_name`
     pub snmp_name: Option<String>,
+    /// What its servers and checks inherit; these have it already.
+    pub checks: CheckDefaults,
+    /// `lb_kind`, `lvs_method`: that of servers which give none; they have it already.
+    pub forwarding: Forwarding,
+    /// `inhibit_on_failure` of servers that do not say; they have it already.
+    pub inhibit: bool,
 }
 
 impl ServicePolicy {
@@ -62,6 +68,9 @@ impl ServicePolicy {
             smtp_alert: None,
             virtual_host: None,
             snmp_name: None,
+            checks: CheckDefaults::NONE,
+            forwarding: Forwarding::Nat,
+            inhibit: false,
         }
     }
 }
@@ -70,6 +79,36 @@ impl Default for ServicePolicy {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Settings of checks that a service hands down to its servers, and they to their checks; `None`
+/// where nothing is said.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct CheckDefaults {
+    /// `retry`
+    pub retries: Option<u32>,
+    /// `delay_before_retry`
+    pub delay_before_retry: Option<Duration>,
+    /// `delay_loop`
+    pub delay_loop: Option<Duration>,
+    /// `warmup`
+    pub warmup: Option<Duration>,
+    /// `connect_timeout`
+    pub connect_timeout: Option<Duration>,
+    /// `alpha`
+    pub alpha: Option<bool>,
+}
+
+impl CheckDefaults {
+    /// Nothing is said.
+    pub const NONE: Self = Self {
+        retries: None,
+        delay_before_retry: None,
+        delay_loop: None,
+        warmup: None,
+        connect_timeout: None,
+        alpha: None,
+    };
 }
 
 /// `sorry_server` and what modifies it.
@@ -115,4 +154,6 @@ pub struct ServerPolicy {
     pub virtual_host: Option<String>,
     /// `snmp_name`
     pub snmp_name: Option<String>,
+    /// What its checks inherit from it alone; they have it already.
+    pub checks: CheckDefaults,
 }

@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, RealServerDraft, ServiceDraft, Target};
+use super::super::draft::{RealServerDraft, ServiceDraft, Target};
 use super::super::model::{
-    Forwarding, GroupEntry, IndirectService, IndirectTarget, Persistence, Protocol, RealServer,
-    RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
+    CheckDefaults, Forwarding, GroupEntry, IndirectService, IndirectTarget, Persistence, Protocol,
+    RealServer, RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
 };
 use super::{Context, probes};
 use crate::base::{Duration, Family};
@@ -118,6 +118,9 @@ fn service(
     }
     let persistence = persistence(&draft);
     let mut policy = std::mem::take(&mut draft.policy);
+    policy.checks = draft.checks;
+    policy.forwarding = forwarding;
+    policy.inhibit = draft.inhibit;
     probes::one_packet(&mut policy, (&label, draft.protocol), place, cx);
     let inherited = Inherited {
         label,
@@ -253,6 +256,9 @@ fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>
     let above = probes::inherit(draft.checks, service.checks);
     let (tcp_checks, probes) = probes::checks(draft.probes, key, above);
     let mut policy = draft.policy;
+    if draft.checks != CheckDefaults::NONE {
+        policy.get_or_insert_default().checks = draft.checks;
+    }
     if draft.inhibit.unwrap_or(service.inhibit) {
         policy.get_or_insert_default().inhibit_on_failure = true;
     }

@@ -6,10 +6,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::diag::Class;
-use super::super::draft::{CheckDefaults, KindDraft, MiscDraft, ProbeDraft, TcpCheckDraft};
+use super::super::draft::{KindDraft, MiscDraft, ProbeDraft, TcpCheckDraft};
 use super::super::model::{
-    CheckScript, MiscProbe, Probe, ProbeKind, Protocol, RealServer, RealServerKey, ServicePolicy,
-    TcpCheck,
+    CheckDefaults, CheckScript, MiscProbe, Probe, ProbeKind, Protocol, RealServer, RealServerKey,
+    ServicePolicy, TcpCheck,
 };
 use super::super::reader::Place;
 use super::Context;
