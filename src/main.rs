@@ -177,7 +177,7 @@ fn explain(name: &str, format: Format) -> i32 {
 
 /// `keepalived check --print`: the text, unless the daemon would not start with it.
 fn print_meaning(request: &Request, offline: bool) -> i32 {
-    let facts: &dyn conf::HostFacts = if offline { &Offline } else { &Facts };
+    let facts: &dyn conf::HostFacts = if offline { &Offline } else { &PatientFacts };
     let main = request
         .files
         .first()
