@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::ast::{Kind, Slice, Store};
 use super::diag::{Class, Diagnostic};
 use super::include::{self, Demanded};
-use super::model::{Config, GroupEntry};
+use super::model::{CheckDefaults, Config, GroupEntry, RealServer, ServerPolicy, ServicePolicy};
 use super::reader::{self, Context, Reader};
 use super::source::{FileError, Files, HostFacts, to_bytes, to_text};
 use super::{LoadOptions, Loaded, Loader, Progress, inspect, load, print, render, syntax};
@@ -314,13 +314,38 @@ pub fn print_and_read(config: &Config) -> Law {
     again.config.files.clone_from(&config.files);
     equal(
         &format!("the model, printed as\n{text}"),
-        config,
-        &again.config,
+        &meaning(config),
+        &meaning(&again.config),
     )
     .map_err(|error| {
         let found: Vec<String> = again.diagnostics.iter().map(ToString::to_string).collect();
         format!("{error}\n{}", found.join("\n"))
     })
+}
+
+/// The configuration without what tells where a value was inherited from: whoever inherits has it.
+fn meaning(config: &Config) -> Config {
+    fn service(policy: &mut ServicePolicy, servers: &mut [RealServer]) {
+        policy.checks = CheckDefaults::NONE;
+        policy.forwarding = ServicePolicy::new().forwarding;
+        policy.inhibit = false;
+        for server in servers {
+            if let Some(policy) = &mut server.policy {
+                policy.checks = CheckDefaults::NONE;
+            }
+            server
+                .policy
+                .take_if(|policy| **policy == ServerPolicy::default());
+        }
+    }
+    let mut config = config.clone();
+    for one in &mut config.virtual_servers {
+        service(&mut one.policy, &mut one.real_servers);
+    }
+    for one in &mut config.indirect_services {
+        service(&mut one.policy, &mut one.real_servers);
+    }
+    config
 }
 
 /// A text with which nothing is wrong is printed and read again as what it means.

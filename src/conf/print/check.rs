@@ -129,7 +129,8 @@ fn common(out: &mut Printer, of: &Common, policy: &ServicePolicy) {
     out.switch("smtp_alert", policy.smtp_alert);
     out.word("virtualhost", policy.virtual_host.as_ref());
     out.word("snmp_name", policy.snmp_name.as_ref());
-    out.line(format!("quorum {}", policy.quorum));
+    // One that was reduced to nothing follows from the weights.
+    out.value("quorum", (policy.quorum > 0).then_some(policy.quorum));
     out.line(format!("hysteresis {}", policy.hysteresis));
     out.value("quorum_up", policy.quorum_up.as_ref().map(script));
     out.value("quorum_down", policy.quorum_down.as_ref().map(script));
