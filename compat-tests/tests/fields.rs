@@ -33,7 +33,7 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 37] = [
+const VALUES: [&str; 38] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
