@@ -493,7 +493,9 @@ impl Instance {
                 from,
                 answered: !quiet,
             };
-            say(cx.style, name, line);
+            if !self.is_flooded_by(cx.now, from) {
+                say(cx.style, name, line);
+            }
             self.insist(cx, from);
             return;
         }
@@ -505,6 +507,14 @@ impl Instance {
         self.enter(cx, State::Backup);
         self.peers.master = Some(from);
         self.peers.master_priority = priority;
+    }
+
+    /// Whether a rival that does not hear us goes on faster than any interval: what is to be said of
+    /// it was said.
+    fn is_flooded_by(&self, now: Instant, from: IpAddr) -> bool {
+        let known = self.peers.rival().is_some_and(|(rival, _)| rival == from);
+        let pause = self.config.advert_interval / 2;
+        known && self.insisted.is_some_and(|at| now < at + pause)
     }
 
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:

@@ -181,3 +181,17 @@ fn a_rival_that_does_not_hear_is_named_once() {
         assert_eq!(named, [5]);
     }
 }
+
+// Input: a hundred adverts of a lower master within a tenth of a second. Output: that another router
+// is heard, keepalived's line for the first five, one that names the deaf router, the burst's two
+// lines, and no more.
+#[test]
+fn a_flood_of_lower_adverts_does_not_flood_the_log() {
+    let mut bench = Bench::master(config());
+    let mut count = 0;
+    for _ in 0..100 {
+        bench.now += ms(1);
+        count += lines(|| drop(bench.hear("192.0.2.2", 50))).len();
+    }
+    assert_eq!(count, 9);
+}
