@@ -12,11 +12,12 @@ use super::departed::Departed;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
+use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
-use crate::base::{Instant, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
@@ -38,6 +39,12 @@ pub struct Domain {
     links: Links,
     departed: Departed,
     sockets: Sockets,
+    /// Until then no instance starts.
+    held_until: Option<Instant>,
+    /// For each interface, VRIDs of others that were told of; `None`: none is.
+    unknown: Option<BTreeSet<(IfIndex, u8)>>,
+    /// Not started yet.
+    waiting: Waiting,
     next_instance: u32,
     stopped: bool,
 }
@@ -56,8 +63,62 @@ impl Domain {
             links: Links::default(),
             departed: Departed::default(),
             sockets: Sockets::new(),
+            held_until: None,
+            unknown: None,
+            waiting: Waiting::new(),
             next_instance: 0,
             stopped: false,
+        }
+    }
+
+    /// `vrrp_startup_delay`, `vrrp_delay_after_boot`: before the first start, keeps every instance
+    /// from taking part until both times are over; the clock counts from the boot of the machine.
+    pub fn hold(&mut self, now: Instant, after_start: Duration, after_boot: Duration) {
+        let until = (now + after_start).max(Instant::ZERO + after_boot);
+        if until > now {
+            let seconds = until.saturating_since(now).as_secs_f64();
+            log::info!(target: VRRP, "Delaying startup for {seconds} seconds");
+            self.held_until = Some(until);
+        }
+    }
+
+    /// The time of waiting is over.
+    fn release(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.held_until = None;
+        log::info!(target: VRRP, "Delayed start completed");
+        let waiting = self.instances.values();
+        let waiting = waiting.filter(|instance| instance.state == State::Init);
+        let waiting: Vec<InstanceId> = waiting.map(|instance| instance.id).collect();
+        for id in waiting {
+            self.start(now, id, out);
+        }
+    }
+
+    /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
+    pub fn log_unknown_vrids(&mut self, wanted: bool) {
+        if wanted {
+            self.unknown.get_or_insert_default();
+        } else {
+            self.unknown = None;
+        }
+    }
+
+    /// Somebody speaks for a VRID that no instance has on this socket.
+    fn stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
+        // One that an instance has by another way (unicast beside multicast) is none.
+        if self.sockets.serves(on, vrid) {
+            return;
+        }
+        self.links.set_stranger(on, vrid, from);
+        if let Some(unknown) = &mut self.unknown
+            && let Some(facts) = self.links.by_index(on)
+            && unknown.insert((on, vrid))
+        {
+            log::info!(
+                target: VRRP,
+                "Unknown VRID({vrid}) received on interface({}) from {from}. ignoring...",
+                facts.name
+            );
         }
     }
 
@@ -79,11 +140,29 @@ impl Domain {
             }
         }
         for &id in &new {
-            self.step(now, id, Input::Start, out);
+            self.start(now, id, out);
         }
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
+    }
+
+    /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
+    fn start(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+        if self.held_until.is_some() {
+            return;
+        }
+        let instance = self.instances.get(&id);
+        match instance.map(Instance::own_link_state) {
+            Some(OwnLinkState::Coming) => {
+                self.waiting.insert(id);
+            }
+            Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
+                self.waiting.remove(&id);
+                self.step(now, id, Input::Start, out);
+            }
+            None => {}
+        }
     }
 
     /// Whoever reloads has often just removed the cause of a fight over addresses: instances that
@@ -160,7 +239,9 @@ impl Domain {
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.depart(&mut cx);
+            instance.give_own_link_up(&mut cx);
         }
+        self.waiting.remove(&id);
         if let Some(instance) = self.instances.get_mut(&id) {
             let channel = instance.channel;
             self.sockets.detach(instance, channel, out);
@@ -241,6 +322,7 @@ impl Domain {
             return;
         };
         let before = instance.channel;
+        instance.settle_own_link(&mut cx);
         instance.place_addresses(&mut cx);
         let mut fault = instance.look_up(&cx);
         if before != instance.channel {
@@ -261,6 +343,9 @@ impl Domain {
         }
         instance.settle(&mut cx);
         instance.check_invariants(cx.timers);
+        if self.waiting.contains(&id) {
+            self.start(now, id, out);
+        }
     }
 
     /// Leaves the socket of `before` for that of the channel that the instance has now.
@@ -270,10 +355,8 @@ impl Domain {
         };
         self.sockets.detach(instance, before, out);
         let new = self.sockets.attach(instance, out);
-        if let (true, Some(on), Some(source)) = (new, instance.link, instance.source)
-            && let Some(facts) = self.links.by_index(on)
-        {
-            assigned(source, &facts.name);
+        if let (true, Some(source)) = (new, instance.source) {
+            assigned(source, &instance.config.interface);
         }
     }
 
@@ -367,8 +450,7 @@ impl Domain {
         };
         let id = Vrid::new(advert.vrid).and_then(|vrid| shared.by_vrid.get(&vrid).copied());
         let Some(id) = id else {
-            self.links
-                .set_stranger(meta.interface, advert.vrid, packet.source);
+            self.stranger(meta.interface, advert.vrid, packet.source);
             return;
         };
         let Some((instance, mut cx)) = self.split(now, id, out) else {
@@ -423,11 +505,18 @@ impl Domain {
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
         match self.split(now, id, out) {
+            Some((instance, mut cx)) if slot == LINK_SLOT => {
+                instance.own_link_refused(&mut cx, kind, errno);
+                if self.waiting.contains(&id) {
+                    self.start(now, id, out);
+                }
+            }
+            Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
             }
             // An addition that was refused needs no more, now that the address is not wanted.
-            Some(_) | None if kind == Kind::Add => {}
+            Some(_) | None if kind == Kind::Add || slot == LINK_SLOT => {}
             Some(_) | None => {
                 let links = &mut self.links;
                 self.departed
@@ -443,7 +532,15 @@ impl Domain {
             self.step(now, id, Input::Stop, out);
         }
         self.departed.retry(now, &mut self.links, out);
+        // Last, as keepalived does it: removing a link takes a while in the kernel.
+        let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in ids {
+            if let Some((instance, mut cx)) = self.split(now, id, out) {
+                instance.give_own_link_up(&mut cx);
+            }
+        }
         self.sockets.timers = TimerQueue::default();
+        self.held_until = None;
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
@@ -452,6 +549,9 @@ impl Domain {
             if let Some(channel) = self.sockets.timer(now, timer, out) {
                 self.tell_users(now, channel, out);
             }
+        }
+        if self.held_until.is_some_and(|until| until <= now) {
+            self.release(now, out);
         }
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
@@ -475,6 +575,7 @@ impl Domain {
             self.timers.next_deadline(),
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
+            self.held_until,
         ];
         deadlines.into_iter().flatten().min()
     }
