@@ -45,7 +45,7 @@ impl Definitions {
         self.places.entry(name.to_owned()).or_default().push(place);
     }
 
-    /// Where `name` was defined, each time.
+    /// Where `name` was defined, in the order of reading.
     pub(super) fn places(&self, name: &str) -> &[Place] {
         self.places.get(name).map_or(&[], Vec::as_slice)
     }
@@ -159,15 +159,13 @@ impl Repeat {
         const BAD: &str = "Invalid ~SEQ values";
         let mut parts = arguments.split(',').map(str::trim);
         let name = parts.next().unwrap_or_default().to_owned();
-        const NONE: &str = "Invalid ~SEQ definition";
         let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
-        let (start, step, end) = match *numbers.ok_or(NONE)?.as_slice() {
+        let (start, step, end) = match *numbers.ok_or(BAD)?.as_slice() {
             [end] if end < 0 => (-1, -1, end),
-            [0] => (1, -1, 0),
             [end] => (1, 1, end),
             [start, end] => (start, if start <= end { 1 } else { -1 }, end),
             [start, step, end] => (start, step, end),
-            _ => return Err(NONE),
+            _ => return Err("Invalid ~SEQ definition"),
         };
         let wrong_way = (step > 0) != (start <= end) && start != end;
         if name.is_empty() || step == 0 || wrong_way || hex && (start < 0 || end < 0) {
@@ -194,15 +192,8 @@ impl Repeat {
     /// # Errors
     /// What keepalived says of it.
     pub(super) fn list(arguments: &str) -> Result<Self, &'static str> {
-        let all = split_groups(arguments);
-        let blank = |item: &String| item.contains(|c: char| c.is_ascii_whitespace());
-        let open = arguments.matches('{').count() != arguments.matches('}').count();
-        if open || all.len() < 2 || all.iter().flatten().any(blank) {
-            // keepalived has no reason for these.
-            return Err("");
-        }
-        let mut groups = all.into_iter();
-        let names = groups.next().unwrap_or_default();
+        let mut groups = split_groups(arguments).into_iter();
+        let names = groups.next().ok_or("~LST specification has no values")?;
         let lists: Vec<_> = groups.collect();
         if lists.iter().any(|list| list.len() > names.len()) {
             return Err("~LST specification has too many values");
@@ -293,9 +284,6 @@ fn split_groups(text: &str) -> Vec<Vec<String>> {
         groups.push(group);
         rest = after.trim_start();
     }
-    if text.trim_end().ends_with(',') {
-        groups.push(vec![String::new()]);
-    }
     groups
 }
 
@@ -308,9 +296,6 @@ fn c_integer(text: &str, definitions: &Definitions) -> Option<i64> {
         }
         None => text,
     };
-    if text.is_empty() {
-        return Some(0);
-    }
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
