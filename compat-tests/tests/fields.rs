@@ -33,12 +33,13 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 38] = [
+const VALUES: [&str; 39] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
     "Buffer",
     "CheckRef",
+    "CheckDefaults",
     "CheckScript",
     "Config",
     "DnsProbe",

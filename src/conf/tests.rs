@@ -10,7 +10,7 @@ use super::diag::{Class, Diagnostics};
 use super::include::{self, Demanded};
 use super::reader::{Context, Reader};
 use super::source::{FileError, Files, HostFacts};
-use super::{LoadOptions, Loaded, Loader, Progress, laws, load};
+use super::{LoadOptions, Loaded, laws, load};
 
 /// Files in memory.
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
