@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use super::ast::{Kind, Slice, Store};
 use super::diag::{Class, Diagnostic};
 use super::include::{self, Demanded};
-use super::model::{CheckDefaults, Config, GroupEntry, RealServer, ServerPolicy, ServicePolicy};
+use super::model::{
+    CheckDefaults, Config, GroupEntry, ProbeKind, RealServer, ServerPolicy, ServicePolicy,
+};
 use super::reader::{self, Context, Reader};
 use super::source::{FileError, Files, HostFacts, to_bytes, to_text};
 use super::{LoadOptions, Loaded, Loader, Progress, inspect, load, print, render, syntax};
-use crate::base::Family;
+use crate::base::{Duration, Family};
 
 /// What did not hold, with the input cut down to what matters.
 pub type Law = Result<(), String>;
@@ -336,6 +338,12 @@ fn meaning(config: &Config) -> Config {
             server
                 .policy
                 .take_if(|policy| **policy == ServerPolicy::default());
+            // A program connects to nothing.
+            for probe in &mut server.probes {
+                if matches!(probe.kind, ProbeKind::Misc(_)) {
+                    probe.connect.connect_timeout = Duration::ZERO;
+                }
+            }
         }
     }
     let mut config = config.clone();
