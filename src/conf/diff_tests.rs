@@ -12,8 +12,8 @@ use crate::conf::model::ServicePolicy;
 use crate::conf::model::options::{Pending, Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
-    Vrid,
+    AddressOptions, Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope,
+    VirtualAddress, Vrid,
 };
 
 prop_compose! {
@@ -43,6 +43,7 @@ prop_compose! {
                     scope: Scope::GLOBAL,
                     broadcast: None,
                     label: None,
+                    options: AddressOptions::default(),
                 })
                 .collect(),
             no_preempt,

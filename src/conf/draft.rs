@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{InstanceOptions, Pending, Script, SyncGroup, Trackers, Version};
+use super::model::options::{
+    InstanceOptions, LinkSettings, Pending, Script, SyncGroup, Trackers, Version,
+};
+use super::model::routing::Statics;
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
     IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
@@ -33,6 +36,10 @@ pub(super) struct Draft {
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
+    pub(super) statics: Statics,
+    pub(super) links: LinkSettings,
+    /// How many rules of each family have no preference of their own.
+    pub(super) unordered_rules: [u32; 2],
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }

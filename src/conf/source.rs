@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::names::NameTable;
+
 /// Files above this size are refused: a configuration is not a log or a disk image.
 pub const MAX_FILE: usize = 256 << 20;
 
@@ -55,6 +57,19 @@ pub enum Program {
     Secure,
 }
 
+/// What kind of interface one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A macvlan in private mode.
+    PrivateMacvlan,
+    /// An ipvlan of layer 2.
+    Ipvlan,
+    /// A VRF with its routing table.
+    Vrf(u32),
+    /// Anything else.
+    Other,
+}
+
 /// Facts of the host that a configuration is checked against or refers to.
 pub trait HostFacts {
     /// Whether the interface exists.
@@ -77,6 +92,16 @@ pub trait HostFacts {
     /// Whether there is a group of that name or number.
     fn group_exists(&self, _name: &str) -> bool {
         true
+    }
+
+    /// The number that the host's tables give to a name.
+    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+        table.usual_number(name)
+    }
+
+    /// What kind of interface one is; `None` if there is none of that name.
+    fn link(&self, name: &str) -> Option<Link> {
+        self.interface_exists(name).then_some(Link::Other)
     }
 
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.

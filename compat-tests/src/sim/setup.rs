@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use keepalived_rs::base::Duration;
 use keepalived_rs::conf::model::{
-    AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
-    ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AddressOptions, AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey,
+    Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid,
+    VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -36,6 +37,7 @@ pub const fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
+        options: AddressOptions::default(),
     }
 }
 

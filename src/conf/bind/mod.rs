@@ -9,23 +9,30 @@
 pub(super) mod address;
 pub(super) mod bfd;
 pub(super) mod daemon;
+mod encap;
 pub(super) mod global;
 pub(super) mod group;
 pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod links;
+mod metrics;
 pub(super) mod options;
 pub(super) mod other_probes;
 pub(super) mod probes;
 pub(super) mod real_server;
+pub(super) mod route;
+pub(super) mod rule;
 pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
 mod statement;
+pub(super) mod statics;
 pub(super) mod sync_group;
 pub(super) mod tracker;
 pub(super) mod tracking;
 pub(super) mod virtual_server;
+mod words;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
 
@@ -344,6 +351,11 @@ impl Binder {
                 self.outcome(open, st, pending)
             }
             Some(Form::Values { line }) => {
+                if let Some(extra) = st.word(1) {
+                    let extra = super::source::to_display(extra);
+                    let message = format!("Block {name} has extra parameters {extra} ...");
+                    st.error(Class::General, message, Some(1));
+                }
                 self.pending = Pending::Values {
                     line,
                     close: None,

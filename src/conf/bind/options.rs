@@ -11,7 +11,7 @@ use super::super::model::options::{InstanceOptions, Peer, Version, Vmac};
 use super::super::source::{to_bytes, to_display};
 use super::instance::{current, owner};
 use super::sync_group::{script_or_advice, slot};
-use super::tracking::{Kind, line};
+use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement};
 use crate::base::{Duration, Family};
 
@@ -114,13 +114,18 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let Draft {
         instances,
         trackers,
+        bfd_instances,
         ..
     } = draft;
     let Some(instance) = instances.last_mut() else {
         return Ok(());
     };
     let tracking = &mut instance.options.tracking;
-    let missing = line(st, &instance.name, kind, trackers, tracking)?;
+    let known = Known {
+        trackers,
+        bfd: bfd_instances,
+    };
+    let missing = line(st, &instance.name, kind, known, tracking)?;
     draft.missing_interface |= missing;
     Ok(())
 }
@@ -143,6 +148,11 @@ pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>)
 /// A line of `track_file`
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     track(draft, st, Kind::File)
+}
+
+/// A line of `track_bfd`
+pub(in super::super) fn track_bfd(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Bfd)
 }
 
 /// `version 2|3`

@@ -8,7 +8,7 @@ use super::super::draft::Draft;
 use super::super::model::options::{Notify, Script, SyncGroup};
 use super::super::source::to_display;
 use super::script::{NoScript, script};
-use super::tracking::{Kind, line};
+use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement, Stop};
 
 /// `vrrp_sync_group NAME {`
@@ -47,7 +47,11 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let Some(mut group) = draft.sync_groups.pop() else {
         return Ok(());
     };
-    let outcome = line(st, &group.name, kind, &draft.trackers, &mut group.tracking);
+    let known = Known {
+        trackers: &draft.trackers,
+        bfd: &draft.bfd_instances,
+    };
+    let outcome = line(st, &group.name, kind, known, &mut group.tracking);
     draft.sync_groups.push(group);
     draft.missing_interface |= outcome?;
     Ok(())
@@ -71,6 +75,11 @@ pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>)
 /// A line of `track_file`
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     track(draft, st, Kind::File)
+}
+
+/// A line of `track_bfd`
+pub(in super::super) fn track_bfd(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Bfd)
 }
 
 /// The slot of a notify keyword.

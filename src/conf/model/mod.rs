@@ -14,6 +14,7 @@ pub mod options;
 pub mod plan;
 mod policy;
 mod probe;
+pub mod routing;
 mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, TlsClient};
@@ -29,7 +30,8 @@ pub use probe::{
     HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use vrrp::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
+    AddressOptions, AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, VirtualAddress,
+    Vrid, VrrpInstance,
 };
 
 /// A whole configuration, ready to run.
@@ -53,6 +55,10 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
+    /// What the host holds as long as the daemon runs; nothing carries it out yet.
+    pub statics: routing::Statics,
+    /// What is said of interfaces; nothing acts on it yet.
+    pub links: options::LinkSettings,
     /// What nothing acts on yet.
     pub pending: options::Pending,
     /// Every file that was read, the main one first.

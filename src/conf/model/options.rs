@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::VirtualAddress;
+use super::routing::{Route, Rule};
 use crate::base::Duration;
 
 /// A program with its arguments, started without a shell.
@@ -50,6 +51,8 @@ pub struct Tracking {
     pub processes: Vec<Tracked>,
     /// `track_file`
     pub files: Vec<Tracked>,
+    /// `track_bfd`
+    pub bfd: Vec<Tracked>,
 }
 
 /// The notify scripts of an instance or a group.
@@ -250,10 +253,61 @@ pub struct InstanceOptions {
     pub promote_secondaries: bool,
     /// `virtual_ipaddress_excluded`
     pub excluded: Vec<VirtualAddress>,
+    /// `virtual_routes`
+    pub routes: Vec<Route>,
+    /// `virtual_rules`
+    pub rules: Vec<Rule>,
     /// Its scripts.
     pub notify: Notify,
     /// Its trackers.
     pub tracking: Tracking,
+}
+
+/// `garp_group`: interfaces that share the pace of their announcements.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GarpGroup {
+    /// `garp_interval`: from one gratuitous ARP to the next.
+    pub garp_interval: Option<Duration>,
+    /// `gna_interval`: from one unsolicited neighbour advertisement to the next.
+    pub gna_interval: Option<Duration>,
+    /// `interface`, `interfaces`
+    pub interfaces: Vec<String>,
+}
+
+/// How the link of an interface is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkPoll {
+    /// However it answers.
+    #[default]
+    Any,
+    /// The registers of its transceiver.
+    Mii,
+    /// Its driver.
+    Ethtool,
+    /// Its flags.
+    Ioctl,
+}
+
+/// A line of `interface_up_down_delays`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkDelay {
+    /// Its name.
+    pub interface: String,
+    /// How long it has to be down until it counts.
+    pub down: Duration,
+    /// How long it has to be up until it counts.
+    pub up: Duration,
+}
+
+/// What is said of interfaces outside of any instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkSettings {
+    /// `garp_group`
+    pub garp_groups: Vec<GarpGroup>,
+    /// `linkbeat_interfaces`
+    pub polled: Vec<(String, LinkPoll)>,
+    /// `interface_up_down_delays`
+    pub delays: Vec<LinkDelay>,
 }
 
 /// `use_vmac`

@@ -72,6 +72,8 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         tls: draft.tls,
         trackers,
         sync_groups,
+        statics: draft.statics,
+        links: draft.links,
         pending: draft.pending,
         files: Vec::new(),
     }

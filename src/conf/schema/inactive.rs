@@ -5,17 +5,10 @@
 //! `schema::find`.
 
 use super::Form::{self, InactiveBlock as Block, InactiveLeaf as Leaf};
-use super::Level::{self, Global, Instance, Root};
+use super::Level::{self, Global, Instance};
 
 /// Level, name and form, sorted by level and name.
 pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
-    (Root, "garp_group", Block),
-    (Root, "interface_up_down_delays", Block),
-    (Root, "linkbeat_interfaces", Block),
-    (Root, "static_ipaddress", Block),
-    (Root, "static_routes", Block),
-    (Root, "static_rules", Block),
-    (Root, "track_group", Block),
     (Global, "bfd_cpu_affinity", Leaf),
     (Global, "bfd_rt_priority", Leaf),
     (Global, "checker_cpu_affinity", Leaf),
@@ -43,7 +36,4 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Global, "vrrp_rx_bufs_policy", Leaf),
     (Global, "vrrp_vmac_garp_intvl", Leaf),
     (Instance, "auth_hmac", Block),
-    (Instance, "track_bfd", Block),
-    (Instance, "virtual_routes", Block),
-    (Instance, "virtual_rules", Block),
 ];
