@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::base::{Duration, Family};
 use crate::conf::model::ServicePolicy;
-use crate::conf::model::options::{Pending, Trackers, Version};
+use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     AddressOptions, Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope,
@@ -97,7 +97,10 @@ prop_compose! {
         virtual_servers in proptest::collection::vec(service(), 0..6),
     ) -> Config {
         Config {
-            global: Global { router_id },
+            global: Global {
+                router_id,
+                ..Global::default()
+            },
             vrrp_instances,
             virtual_servers,
             indirect_services: Vec::new(),
@@ -106,7 +109,8 @@ prop_compose! {
             tls: None,
             trackers: Trackers::default(),
             sync_groups: Vec::new(),
-            pending: Pending::default(),
+            statics: Default::default(),
+            links: Default::default(),
             files: Vec::new(),
         }
     }

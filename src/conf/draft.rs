@@ -6,14 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{
-    InstanceOptions, LinkSettings, Pending, Script, SyncGroup, Trackers, Version,
-};
+use super::model::options::{InstanceOptions, LinkSettings, SyncGroup, Trackers};
 use super::model::routing::Statics;
 use super::model::{
-    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
-    IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
-    SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, GarpSettings,
+    Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup,
+    ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
 use super::source::Program;
@@ -22,7 +20,8 @@ use crate::base::{Duration, Family};
 /// Everything that was said.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) global: GlobalDraft,
+    /// `script_user` and `enable_script_security` stand in `scripts` until all is read.
+    pub(super) global: Global,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
     pub(super) groups: Vec<ServerGroup>,
@@ -32,7 +31,6 @@ pub(super) struct Draft {
     pub(super) tls: Option<TlsClient>,
     pub(super) trackers: Trackers,
     pub(super) sync_groups: Vec<SyncGroup>,
-    pub(super) pending: Pending,
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
@@ -40,19 +38,12 @@ pub(super) struct Draft {
     pub(super) links: LinkSettings,
     /// How many rules of each family have no preference of their own.
     pub(super) unordered_rules: [u32; 2],
+    /// What a list of names has so far that is looked at at its end.
+    pub(super) names: Vec<String>,
+    /// The `vrrp_script` that is being read cannot run, which was said.
+    pub(super) unusable_script: bool,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
-}
-
-/// `garp_*`; `None` falls back to the global setting.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct GarpDraft {
-    pub(super) repeat: Option<u32>,
-    pub(super) delay: Option<Duration>,
-    pub(super) refresh: Option<Duration>,
-    pub(super) refresh_repeat: Option<u32>,
-    pub(super) lower_priority_repeat: Option<u32>,
-    pub(super) lower_priority_delay: Option<Duration>,
 }
 
 /// What is said of scripts as a whole, and those that are no part of another object.
@@ -62,23 +53,12 @@ pub(super) struct ScriptRules {
     pub(super) secure: bool,
     /// `script_user`
     pub(super) user: Option<String>,
-    /// `startup_script`, `shutdown_script`
-    pub(super) daemon: Vec<Script>,
+    /// Its second word.
+    pub(super) group: Option<String>,
+    /// There is nobody whom scripts without a user can run as, and that was said.
+    pub(super) nobody: bool,
     /// What the host says of the programs that are named.
     pub(super) programs: BTreeMap<String, Program>,
-    /// Scripts of notify FIFOs.
-    pub(super) fifo: Vec<Script>,
-}
-
-/// `global_defs`
-#[derive(Debug, Default)]
-pub(super) struct GlobalDraft {
-    pub(super) router_id: Option<String>,
-    pub(super) garp: GarpDraft,
-    /// `vrrp_version`
-    pub(super) version: Version,
-    /// `vrrp_strict`
-    pub(super) strict: bool,
 }
 
 /// `vrrp_instance`
@@ -97,8 +77,16 @@ pub(super) struct InstanceDraft {
     pub(super) addresses: Vec<VirtualAddress>,
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
-    pub(super) garp: GarpDraft,
+    pub(super) garp: GarpSettings,
     pub(super) options: Box<InstanceOptions>,
+}
+
+impl InstanceDraft {
+    /// Whether it makes an interface of that name.
+    pub(super) fn makes(&self, name: &str) -> bool {
+        let vmac = self.options.vmac.as_ref();
+        vmac.is_some_and(|vmac| vmac.name.as_deref() == Some(name))
+    }
 }
 
 /// `auth_type`

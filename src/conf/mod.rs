@@ -20,6 +20,7 @@ mod include;
 mod loader;
 pub mod model;
 pub mod names;
+mod outline;
 mod reader;
 mod render;
 mod resolve;
@@ -31,7 +32,8 @@ mod syntax;
 mod tests;
 
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
-pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
-pub use render::render;
+pub use loader::{LoadOptions, Loaded, Loader, Progress, inspect, load};
+pub use outline::{Outline, StatementId};
+pub use render::{render, render_as, shown};
 pub use schema::{KeywordInfo, keywords};
 pub use source::{FileError, Files, HostFacts, Link, Program};

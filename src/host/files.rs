@@ -8,7 +8,9 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::conf::{FileError, Files, HostFacts, Program, source};
+use super::link_kind;
+use crate::conf::names::NameTable;
+use crate::conf::{FileError, Files, HostFacts, Link, Program, source};
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,6 +95,35 @@ fn program(path: &Path) -> Program {
     }
 }
 
+/// Where iproute2 keeps its tables of names; what stands in the first counts more.
+const NAMES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
+
+/// The number that the files of this host give to a name.
+fn named(table: NameTable, name: &str) -> Option<u32> {
+    let file = match table {
+        NameTable::Tables => "rt_tables",
+        NameTable::Protocols => "rt_protos",
+        NameTable::Scopes => "rt_scopes",
+        NameTable::Realms => "rt_realms",
+        NameTable::DsField => "rt_dsfield",
+        NameTable::Groups => "group",
+        NameTable::IpProtocols => {
+            let text = fs::read_to_string("/etc/protocols").ok()?;
+            return table.number_in(&text, name);
+        }
+    };
+    NAMES.iter().find_map(|directory| {
+        let main = Path::new(directory).join(file);
+        let more = fs::read_dir(main.with_extension("d")).into_iter().flatten();
+        let more = more.flatten().map(|entry| entry.path());
+        let more = more.filter(|path| path.extension().is_some_and(|end| end == "conf"));
+        std::iter::once(main.clone()).chain(more).find_map(|path| {
+            let text = fs::read_to_string(path).ok()?;
+            table.number_in(&text, name)
+        })
+    })
+}
+
 /// Facts of this host, asked of the kernel when they are needed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts;
@@ -127,6 +158,14 @@ impl HostFacts for Facts {
         name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
     }
 
+    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+        named(table, name).or_else(|| table.usual_number(name))
+    }
+
+    fn link(&self, name: &str) -> Option<Link> {
+        link_kind::of(source::to_bytes(name).as_ref())
+    }
+
     fn program(&self, name: &str) -> Program {
         let name = std::ffi::OsString::from(source::to_display(name).into_owned());
         if name.as_encoded_bytes().contains(&b'/') {
@@ -137,5 +176,28 @@ impl HostFacts for Facts {
             .map(|directory| program(&directory.join(&name)))
             .find(|program| *program != Program::Missing)
             .unwrap_or(Program::Missing)
+    }
+}
+
+/// What a configuration may refer to, without a look at interfaces, users and programs: all that
+/// are named are taken to be there, and in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Offline;
+
+impl HostFacts for Offline {
+    fn interface_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn node_name(&self) -> String {
+        Facts.node_name()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        Facts.environment(name)
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        Facts.working_directory()
     }
 }

@@ -29,7 +29,7 @@ pub const fn virtual_address(vrid: u8, n: u8) -> Ipv4Addr {
 
 /// A virtual address as one line of the configuration.
 #[must_use]
-pub const fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
+pub fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
     VirtualAddress {
         address: IpAddr::V4(address),
         prefix_len,

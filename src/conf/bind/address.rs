@@ -84,7 +84,7 @@ fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress
 /// Reads the line; `None`, reported, if the address is skipped.
 fn line(st: &mut Statement<'_>, fixed: bool) -> Option<(VirtualAddress, Option<String>)> {
     let word = st.word(0)?;
-    let text = word.split('/').next().unwrap_or(word);
+    let text = word;
     let Prefix {
         address,
         len: prefix_len,

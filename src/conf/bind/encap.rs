@@ -147,6 +147,7 @@ fn tunnel_option(
                 found.flags = u16::try_from(flags).unwrap_or_default();
                 return true;
             }
+            None if six => format!("flags {shown} is not valid for ip6 encapsulation"),
             None => format!("flags {shown} is not valid for ip encapsulation"),
         },
     };

@@ -54,43 +54,42 @@ pub(in super::super) fn pace(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 
 /// `interface NAME` in a `garp_group`
 pub(in super::super) fn garp_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    st.need(1)?;
-    join(draft, st, 1);
+    let name = st.need(1)?;
+    join(draft, st, name, Some(1));
     Ok(())
 }
 
 /// `interfaces {`
-pub(in super::super) fn garp_interfaces_open(_: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+pub(in super::super) fn garp_interfaces_open(_: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
     Ok(())
 }
 
 /// A line of `interfaces`: names.
 pub(in super::super) fn garp_interfaces(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    for index in 0..st.count() {
-        join(draft, st, index);
-    }
+    draft.names.extend(st.words(0).map(str::to_owned));
     Ok(())
 }
 
-/// The end of `interfaces`
+/// The end of `interfaces`, where keepalived looks at them.
 pub(in super::super) fn garp_interfaces_close(draft: &mut Draft, st: &mut Statement<'_>) {
-    let group = draft.links.garp_groups.last();
-    if group.is_some_and(|group| group.interfaces.is_empty()) {
+    let names = std::mem::take(&mut draft.names);
+    if names.is_empty() {
         let message = "Warning - empty garp_group interfaces block";
         st.error(Class::General, message, None);
     }
+    for name in &names {
+        join(draft, st, name, None);
+    }
 }
 
-/// The interface at `index` joins the group that is being read.
-fn join(draft: &mut Draft, st: &mut Statement<'_>, index: usize) {
-    let Some(name) = st.word(index) else {
-        return;
-    };
+/// An interface joins the group that is being read.
+fn join(draft: &mut Draft, st: &mut Statement<'_>, name: &str, index: Option<usize>) {
     let shown = to_display(name);
     if !st.facts.interface_exists(name) {
         draft.missing_interface = true;
         let message = format!("WARNING - interface {shown} specified for garp_group doesn't exist");
-        st.error(Class::General, message, Some(index));
+        st.error(Class::General, message, index);
         return;
     }
     let groups = &mut draft.links.garp_groups;
@@ -99,7 +98,7 @@ fn join(draft: &mut Draft, st: &mut Statement<'_>, index: usize) {
         .any(|group| group.interfaces.iter().any(|known| known == name))
     {
         let message = format!("garp_group already specified for {shown} - ignoring");
-        st.error(Class::General, message, Some(index));
+        st.error(Class::General, message, index);
     } else if let Some(group) = groups.last_mut() {
         group.interfaces.push(name.to_owned());
     }

@@ -26,12 +26,14 @@ pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
+mod slots;
 mod statement;
 pub(super) mod statics;
 pub(super) mod sync_group;
 pub(super) mod tracker;
 pub(super) mod tracking;
 pub(super) mod virtual_server;
+pub(super) mod vmac;
 mod words;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
@@ -41,6 +43,7 @@ use std::collections::BTreeSet;
 use super::ast::Kind;
 use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::draft::Draft;
+use super::outline::Outline;
 use super::schema::{self, Form, Level};
 
 /// Takes the line of a keyword or of a value.
@@ -50,6 +53,16 @@ pub(super) type Close = Option<fn(&mut Draft, &mut Statement<'_>)>;
 
 /// Said of a block keyword without its block.
 const MISSING_OPEN: &str = "Missing '{' at beginning of configuration block";
+
+/// Says that a block of values has no words of its own.
+fn reports_extra(st: &mut Statement<'_>) {
+    let shown = super::source::to_display;
+    if let (Some(name), Some(extra)) = (st.word(0), st.word(1)) {
+        let (name, extra) = (shown(name), shown(extra));
+        let message = format!("Block {name} has extra parameters {extra} ...");
+        st.error(Class::General, message, Some(1));
+    }
+}
 
 /// An open block.
 enum Frame {
@@ -103,6 +116,8 @@ pub(super) struct Binder {
     unknown: Option<Opened>,
     /// Keywords whose function is not there yet, of which it was said.
     told: BTreeSet<(Level, &'static str)>,
+    /// Where everything stands, if somebody asked for it.
+    pub(super) outline: Option<Outline>,
 }
 
 impl Binder {
@@ -120,6 +135,7 @@ impl Binder {
             stray: false,
             unknown: None,
             told: BTreeSet::new(),
+            outline: None,
         }
     }
 
@@ -181,7 +197,7 @@ impl Binder {
                 level,
                 close,
                 opened,
-            } => self.frames.push(Frame::Keywords {
+            } => self.enter(Frame::Keywords {
                 level,
                 close,
                 opened: Some(opened),
@@ -190,12 +206,12 @@ impl Binder {
                 line,
                 close,
                 opened,
-            } => self.frames.push(Frame::Values {
+            } => self.enter(Frame::Values {
                 line,
                 close,
                 opened,
             }),
-            Pending::Skip => self.frames.push(Frame::Skip { depth: 1 }),
+            Pending::Skip => self.enter(Frame::Skip { depth: 1 }),
             Pending::None => {
                 if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
                     *depth += 1;
@@ -245,7 +261,7 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Keywords {
+                self.enter(Frame::Keywords {
                     level,
                     close,
                     opened: Some(opened),
@@ -264,12 +280,26 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Values {
+                self.enter(Frame::Values {
                     line,
                     close,
                     opened,
                 });
             }
+        }
+    }
+
+    fn enter(&mut self, frame: Frame) {
+        self.frames.push(frame);
+        if let Some(outline) = &mut self.outline {
+            outline.enter();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.frames.pop();
+        if let Some(outline) = &mut self.outline {
+            outline.leave();
         }
     }
 
@@ -290,13 +320,13 @@ impl Binder {
         match self.frames.last_mut() {
             Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
             Some(Frame::Skip { .. }) => {
-                self.frames.pop();
+                self.leave();
             }
             Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
                 }
-                self.frames.pop();
+                self.leave();
             }
             Some(Frame::Values { .. } | Frame::Keywords { .. }) | None => {
                 let finding = st
@@ -308,6 +338,9 @@ impl Binder {
     }
 
     fn text(&mut self, st: &mut Statement<'_>) -> bool {
+        if let Some(outline) = &mut self.outline {
+            outline.record(st);
+        }
         let level = match self.frames.last() {
             Some(Frame::Skip { .. }) => return true,
             Some(Frame::Values { line, .. }) => {
@@ -351,11 +384,7 @@ impl Binder {
                 self.outcome(open, st, pending)
             }
             Some(Form::Values { line }) => {
-                if let Some(extra) = st.word(1) {
-                    let extra = super::source::to_display(extra);
-                    let message = format!("Block {name} has extra parameters {extra} ...");
-                    st.error(Class::General, message, Some(1));
-                }
+                reports_extra(st);
                 self.pending = Pending::Values {
                     line,
                     close: None,

@@ -262,8 +262,10 @@ fn address(words: &mut Words<'_, '_>, word: &str, found: &mut RouteDraft) -> Ste
         found.others.push(other);
         return Ok(());
     }
-    if !words.take("inet") {
-        words.take("inet6");
+    if words.take("inet") {
+        fits(words, Family::V4, found)?;
+    } else if words.take("inet6") {
+        fits(words, Family::V6, found)?;
     }
     let gateway = words.address("invalid route via address {}")?;
     fits(words, Family::of(gateway), found)?;

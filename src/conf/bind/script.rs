@@ -48,15 +48,19 @@ pub(super) fn script(
 
 /// Whether there is somebody whom a script without a user can run as. Without security it is root.
 pub(super) fn default_user(
-    rules: &ScriptRules,
+    rules: &mut ScriptRules,
     st: &mut Statement<'_>,
     index: usize,
 ) -> Result<(), NoScript> {
+    if rules.nobody {
+        return Err(NoScript::NoDefaultUser);
+    }
     if !rules.secure || rules.user.is_some() || st.facts.user_exists(DEFAULT_USER) {
         return Ok(());
     }
     let message = format!("Unable to set default user {DEFAULT_USER} for script");
     st.error(Class::General, message, Some(index));
+    rules.nobody = true;
     Err(NoScript::NoDefaultUser)
 }
 

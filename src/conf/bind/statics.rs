@@ -62,6 +62,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 
 /// `group {` in a `track_group`
 pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
     let Some(group) = draft.statics.groups.last() else {
         return Ok(());
     };

@@ -35,6 +35,42 @@ fn current(draft: &mut Draft, f: impl FnOnce(&mut SyncGroup) -> Outcome) -> Outc
     draft.sync_groups.last_mut().map_or(Ok(()), f)
 }
 
+/// The end of a `vrrp_sync_group`
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let Some(group) = draft.sync_groups.last() else {
+        return;
+    };
+    if group.members.is_empty() {
+        let message = format!("Sync group {} has no members - removing", group.name);
+        st.error(Class::General, message, None);
+        draft.sync_groups.pop();
+        draft.group_places.pop();
+    }
+}
+
+/// `group {`
+pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
+    current(draft, |group| {
+        if group.members.is_empty() {
+            return Ok(());
+        }
+        let message = format!("Group list already specified for sync group {}", group.name);
+        st.error(Class::General, message, Some(0));
+        Err(Stop::SkipBlock)
+    })
+}
+
+/// The end of `group`
+pub(in super::super) fn group_close(draft: &mut Draft, st: &mut Statement<'_>) {
+    if let Some(group) = draft.sync_groups.last()
+        && group.members.is_empty()
+    {
+        let message = format!("Warning - sync group {} has empty group block", group.name);
+        st.error(Class::General, message, None);
+    }
+}
+
 /// A line of `group`: names.
 pub(in super::super) fn members(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |group| {

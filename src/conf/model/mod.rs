@@ -22,7 +22,11 @@ pub use check::{
     Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
     TunnelChecksum, TunnelKind, VirtualServer,
 };
-pub use global::{Global, LogStyle};
+pub use global::{
+    Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
+    GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
+    ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
+};
 pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
@@ -59,8 +63,6 @@ pub struct Config {
     pub statics: routing::Statics,
     /// What is said of interfaces; nothing acts on it yet.
     pub links: options::LinkSettings,
-    /// What nothing acts on yet.
-    pub pending: options::Pending,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

@@ -4,7 +4,6 @@
 //! that a function that arrives finds its settings here. Never does: influence what runs; no
 //! domain looks at these. Driven by: `conf::bind` fills it, `conf::resolve` checks it.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::VirtualAddress;
@@ -205,8 +204,8 @@ pub struct InstanceOptions {
     pub ttl: Option<u8>,
     /// `use_vmac`: it runs on an interface of its own.
     pub vmac: Option<Vmac>,
-    /// `use_ipvlan`
-    pub ipvlan: bool,
+    /// `use_ipvlan`: it runs on an interface of its own that shares the MAC address.
+    pub ipvlan: Option<Ipvlan>,
     /// `down_timer_adverts`
     pub down_timer_adverts: Option<u8>,
     /// `kernel_rx_buf_size` in bytes.
@@ -317,28 +316,34 @@ pub struct Vmac {
     pub name: Option<String>,
     /// Its address, if given: five bytes (the sixth is the virtual router id) or six.
     pub mac: Option<Vec<u8>>,
+    /// `group`: its group; that of the interface below if not given.
+    pub group: Option<String>,
+    /// `netlink_notify_msg`: its making is told again.
+    pub notify_again: bool,
 }
 
-/// The value of a setting of the daemon as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// On or off.
-    Switch(bool),
-    /// A number, in the keyword's unit.
-    Number(i64),
-    /// A time.
-    Time(Duration),
-    /// A name, path or address.
-    Text(String),
+/// How ipvlan interfaces of one base see each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpvlanMode {
+    /// Directly.
+    Bridge,
+    /// Not at all.
+    Private,
+    /// By the switch.
+    Vepa,
 }
 
-/// Everything that is read and checked, and on which nothing acts yet.
+/// `use_ipvlan`
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pending {
-    /// Settings of the daemon as a whole, by keyword.
-    pub settings: BTreeMap<String, Setting>,
-    /// `notification_email`
-    pub mail_to: Vec<String>,
+pub struct Ipvlan {
+    /// Name of the interface, if given.
+    pub name: Option<String>,
+    /// Its own address, with the length of the prefix.
+    pub address: Option<(IpAddr, u8)>,
+    /// How it sees its siblings; `bridge` if not given.
+    pub mode: Option<IpvlanMode>,
+    /// `group`: its group; that of the interface below if not given.
+    pub group: Option<String>,
 }
 
 /// What instances and groups can track, in the order of the file.

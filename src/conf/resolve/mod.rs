@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
-use super::model::{Config, Global};
+use super::model::Config;
+use super::model::options::Trackers;
 use super::reader::{Place, span};
 use super::source::Source;
 
@@ -47,23 +48,37 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     }
     let names = draft.instances.iter().map(|instance| instance.name.clone());
     let names: BTreeSet<String> = names.collect();
+    let mut global = draft.global;
+    global.scripts.security = draft.scripts.secure;
+    global.scripts.user.clone_from(&draft.scripts.user);
+    global.scripts.group.clone_from(&draft.scripts.group);
     let mut trackers = draft.trackers;
     let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
-        let settings = &draft.pending.settings;
-        let mut instances = vrrp::instances(draft.instances, &draft.global, settings, cx);
-        let (trackers, groups) = (&mut trackers, &mut sync_groups);
-        scripts::check(&draft.scripts, trackers, groups, &mut instances, cx);
+        let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        let bfd = &draft.bfd_instances;
+        groups::weights(&sync_groups, &mut instances, (&trackers, bfd), cx);
+        // Where nothing can track them nobody looks at them.
+        let mut none = Trackers::default();
+        let found = scripts::Found {
+            global: &mut global,
+            trackers: if names.is_empty() {
+                &mut none
+            } else {
+                &mut trackers
+            },
+            groups: &mut sync_groups,
+            instances: &mut instances,
+        };
+        scripts::check(&draft.scripts, found, cx);
         instances
     };
     let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
     Config {
-        global: Global {
-            router_id: draft.global.router_id,
-        },
+        global,
         vrrp_instances,
         virtual_servers,
         indirect_services,
@@ -74,7 +89,6 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         sync_groups,
         statics: draft.statics,
         links: draft.links,
-        pending: draft.pending,
         files: Vec::new(),
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
-use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{Setting, Version};
+use super::super::draft::{AuthKind, InstanceDraft};
+use super::super::model::options::Version;
 use super::super::model::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
+    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Vrid, VrrpDefaults,
+    VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -19,6 +20,8 @@ use crate::base::{Duration, Family};
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
 /// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
 const MAX_IN_ADVERT: usize = 255;
+/// What keepalived counts on for IPv6 in a frame of 1500 bytes.
+const MAX_IN_ADVERT_V6: usize = 89;
 
 /// Where adverts go unless something else is configured.
 const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
@@ -26,8 +29,7 @@ const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
-    global: &GlobalDraft,
-    settings: &BTreeMap<String, Setting>,
+    global: &VrrpDefaults,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -39,22 +41,27 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let group = settings.get("vrrp_mcast_group4");
-        let why_not = not_active(&draft, rules.version, group);
+        let why_not = not_active(&draft, rules.version, global.group4);
         let Some(instance) = instance(draft, global.garp, rules, cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
-            let message = format!(
-                "{other} and {} both use VRID {} with {} on interface {}",
-                instance.name,
-                instance.vrid.get(),
-                match instance.family {
+            let vrid = instance.vrid.get();
+            let message = if instance.options.peers.is_empty() {
+                let family = match instance.family {
                     Family::V4 => "IPv4",
                     Family::V6 => "IPv6",
-                },
-                instance.interface
-            );
+                };
+                format!(
+                    "{other} and {} both use VRID {vrid} with {family} on interface {}",
+                    instance.name, instance.interface
+                )
+            } else {
+                format!(
+                    "({other}) duplicate VRID conflict with {} VRID {vrid}",
+                    instance.name
+                )
+            };
             refuse(cx, message, place);
             continue;
         }
@@ -76,12 +83,16 @@ pub(super) fn instances(
 /// before it looks at anything else of any instance, so the others are notes to that.
 fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
     let mut lacking = drafts.iter().filter_map(|draft| {
+        let options = &draft.options;
         let what = match (draft.vrid.and_then(Vrid::new), &draft.interface) {
-            (None, _) => "the virtual router id must be set",
-            (Some(_), None) => "Unknown interface!",
+            (None, _) => " the virtual router id must be set",
+            (Some(_), None) if options.unicast && options.source.is_none() => {
+                ": Unicast instances must have unicast_src_ip or interface"
+            }
+            (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
-        Some((format!("({}) {what}", draft.name), draft.place))
+        Some((format!("({}){what}", draft.name), draft.place))
     });
     let Some((message, place)) = lacking.next() else {
         return false;
@@ -97,7 +108,7 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
 }
 
 /// The version of an instance, and whether it is strict. IPv6 knows version 3 alone.
-fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
+fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
     let version = if draft.family == Some(Family::V6) {
         Version::V3
     } else {
@@ -111,12 +122,7 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
 
 /// What an instance needs that is not there yet. It does not run then: as anything else it would
 /// be a second master on its network.
-fn not_active(
-    draft: &InstanceDraft,
-    version: Version,
-    group: Option<&Setting>,
-) -> Option<&'static str> {
-    let usual = Setting::Text(VRRP_GROUP.to_string());
+fn not_active(draft: &InstanceDraft, version: Version, group: Ipv4Addr) -> Option<&'static str> {
     let options = &draft.options;
     let elsewhere = |group: IpAddr| group != VRRP_GROUP;
     if draft.family == Some(Family::V6) {
@@ -129,7 +135,7 @@ fn not_active(
         Some("auth_type AH")
     } else if options.destination.is_some_and(elsewhere) {
         Some("mcast_dst_ip")
-    } else if options.destination.is_none() && group.is_some_and(|group| *group != usual) {
+    } else if options.destination.is_none() && elsewhere(group.into()) {
         Some("vrrp_mcast_group4")
     } else {
         None
@@ -146,7 +152,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 
 fn instance(
     mut draft: InstanceDraft,
-    global: GarpDraft,
+    global: GarpSettings,
     rules: Rules,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
@@ -155,14 +161,23 @@ fn instance(
     // `stops` has seen that both are there.
     let vrid = draft.vrid.and_then(Vrid::new)?;
     let interface = draft.interface.take()?;
-    if draft.addresses.is_empty() {
-        let message = format!("({name}) No VIP specified; at least one is sensible");
-        cx.report(Class::General, message, place);
+    if draft.addresses.is_empty() && !draft.options.no_addresses {
+        if rules.strict || rules.version == Version::V3 {
+            let message = format!("({name}) No VIP specified; at least one is required");
+            refuse(cx, message, place);
+        } else {
+            let message = format!("({name}) No VIP specified; at least one is sensible");
+            cx.report(Class::General, message, place);
+        }
     }
-    if draft.addresses.len() > MAX_IN_ADVERT {
+    let room = match draft.family {
+        Some(Family::V6) => MAX_IN_ADVERT_V6,
+        Some(Family::V4) | None => MAX_IN_ADVERT,
+    };
+    if draft.addresses.len() > room {
         let message = format!(
             "({name}) Number of VIPs ({}) exceeds maximum/space available in packet (max \
-             {MAX_IN_ADVERT} addresses) - excess moved to eVIPs",
+             {room} addresses) - excess moved to eVIPs",
             draft.addresses.len()
         );
         cx.report(Class::General, message, place);
@@ -277,7 +292,7 @@ fn preemption(
 
 /// What the instance says, else what `global_defs` says, else the default. What `global_defs` says
 /// of becoming master goes for lower-priority adverts too unless it says something of them.
-fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
+fn garp(own: GarpSettings, global: GarpSettings) -> Garp {
     let default = Garp::default();
     Garp {
         repeat: own.repeat.or(global.repeat).unwrap_or(default.repeat),

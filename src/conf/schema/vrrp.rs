@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{address, global, instance, options, virtual_server};
+use super::super::bind::{address, global, instance, virtual_server, vmac};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -29,7 +29,7 @@ pub(super) static ROOT: &[Keyword] = &[
         form: Form::Block {
             open: instance::open,
             inner: Level::Instance,
-            close: Some(options::close),
+            close: Some(vmac::close),
         },
         doc: "a virtual router",
     },

@@ -3,7 +3,7 @@
 //! Owns: the tables. Driven by: `schema::pending`.
 
 use super::super::super::bind::{
-    bfd, daemon, group, links, options, route, rule, statics, sync_group, tracker,
+    bfd, daemon, group, links, options, route, rule, statics, sync_group, tracker, vmac,
 };
 use super::super::{Form, Keyword, Level};
 
@@ -123,7 +123,7 @@ pub(super) static ROOT: &[Keyword] = &[
         "vrrp_sync_group",
         sync_group::open,
         Level::SyncGroup,
-        None,
+        Some(sync_group::close),
         "instances that share their state",
     ),
     Keyword::block(
@@ -310,7 +310,15 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "without peers it is faulty",
     ),
-    Keyword::values("unicast_peer", options::unicast_peer, "whom adverts go to"),
+    Keyword {
+        name: "unicast_peer",
+        form: Form::NamedValues {
+            open: options::unicast_open,
+            line: options::unicast_peer,
+            close: None,
+        },
+        doc: "whom adverts go to",
+    },
     Keyword::leaf("unicast_src_ip", options::source, "where adverts come from"),
     Keyword::leaf(
         "unicast_ttl",
@@ -319,12 +327,12 @@ pub(super) static INSTANCE: &[Keyword] = &[
     ),
     Keyword::leaf(
         "use_ipvlan",
-        options::use_ipvlan,
+        vmac::use_ipvlan,
         "it runs on an ipvlan interface",
     ),
     Keyword::leaf(
         "use_vmac",
-        options::use_vmac,
+        vmac::use_vmac,
         "it runs on an interface with the virtual MAC address",
     ),
     Keyword::leaf(
@@ -372,7 +380,15 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
         sync_group::weights_apply,
         "older name of sync_group_tracking_weight",
     ),
-    Keyword::values("group", sync_group::members, "names of the instances"),
+    Keyword {
+        name: "group",
+        form: Form::NamedValues {
+            open: sync_group::group_open,
+            line: sync_group::members,
+            close: Some(sync_group::group_close),
+        },
+        doc: "names of the instances",
+    },
     Keyword::leaf(
         "notify",
         sync_group::notify,
