@@ -22,6 +22,8 @@ pub mod logger;
 mod netlink;
 mod pidfile;
 mod raw_socket;
+mod report_facts;
+mod reports;
 mod request;
 pub mod signals;
 mod sources;
