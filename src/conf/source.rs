@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::names::NameTable;
+use super::reader::Place;
 
 /// Files above this size are refused: a configuration is not a log or a disk image.
 pub const MAX_FILE: usize = 256 << 20;
@@ -199,6 +200,8 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// Its text; shared with whoever is cutting it.
     pub(super) text: Arc<String>,
+    /// Where it was included; the main file was not.
+    pub(super) included: Option<Place>,
     /// There is a NUL byte in it somewhere, maybe in a comment: its lines are taken one by one.
     pub(super) binary: bool,
 }
