@@ -18,7 +18,8 @@ const MAX_REPEAT: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Definitions {
     values: HashMap<String, String>,
-    places: HashMap<String, Place>,
+    /// Each with all its definitions, the latest last.
+    places: HashMap<String, Vec<Place>>,
     rng: Rng,
 }
 
@@ -42,12 +43,13 @@ impl Definitions {
     /// Defines `name` by the line at `place`.
     pub(super) fn define(&mut self, name: &str, value: String, place: Place) {
         self.set(name, value);
-        self.places.insert(name.to_owned(), place);
+        self.places.entry(name.to_owned()).or_default().push(place);
     }
 
-    /// Where `name` was last defined.
-    pub(super) fn place(&self, name: &str) -> Option<Place> {
-        self.places.get(name).copied()
+    /// Where `name` was last defined, of the places that `counts` lets count.
+    pub(super) fn place(&self, name: &str, counts: impl Fn(Place) -> bool) -> Option<Place> {
+        let places = self.places.get(name)?;
+        places.iter().rev().copied().find(|place| counts(*place))
     }
 
     /// Defines `name`, also again.

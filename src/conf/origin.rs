@@ -26,12 +26,17 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
     let mut notes = Vec::new();
     let mut told = BTreeSet::new();
     let mut texts = vec![at.text.to_string()];
+    // What stands below the line had no part in it.
+    let above = |place: Place| {
+        let same = file_of(place, reader).is_none_or(|source| source.name == at.file);
+        !same || place.number < at.line
+    };
     while let Some(text) = texts.pop() {
         for name in names(&text) {
             if told.len() >= MOST {
                 break;
             }
-            if let Some(place) = reader.definitions.place(name)
+            if let Some(place) = reader.definitions.place(name, above)
                 && told.insert(name.to_owned())
             {
                 let span = reader.span(place, None);
