@@ -33,7 +33,7 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 45] = [
+const VALUES: [&str; 46] = [
     "AddressOptions",
     "AuthPass",
     "BfdInstance",
@@ -55,6 +55,7 @@ const VALUES: [&str; 45] = [
     "LvsTimeouts",
     "MiscProbe",
     "NextHop",
+    "OwnLink",
     "Persistence",
     "Prefix",
     "Priority",

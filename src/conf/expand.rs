@@ -18,7 +18,6 @@ const MAX_REPEAT: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Definitions {
     values: HashMap<String, String>,
-    /// Each with all its definitions, the latest last.
     places: HashMap<String, Vec<Place>>,
     rng: Rng,
 }
@@ -46,10 +45,9 @@ impl Definitions {
         self.places.entry(name.to_owned()).or_default().push(place);
     }
 
-    /// Where `name` was last defined, of the places that `counts` lets count.
-    pub(super) fn place(&self, name: &str, counts: impl Fn(Place) -> bool) -> Option<Place> {
-        let places = self.places.get(name)?;
-        places.iter().rev().copied().find(|place| counts(*place))
+    /// Where `name` was defined, in the order of reading.
+    pub(super) fn places(&self, name: &str) -> &[Place] {
+        self.places.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Defines `name`, also again.

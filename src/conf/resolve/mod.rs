@@ -6,6 +6,7 @@
 mod check;
 mod groups;
 mod options;
+mod own_links;
 mod probes;
 mod scripts;
 mod vrrp;
@@ -59,6 +60,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         Vec::new()
     } else {
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        own_links::name(&mut instances, global.vrrp.vmac_prefix.as_deref());
         let bfd = &draft.bfd_instances;
         groups::weights(&sync_groups, &mut instances, (&trackers, bfd), cx);
         // Where nothing can track them nobody looks at them.

@@ -226,6 +226,7 @@ fn instance(
         },
         version: rules.version,
         strict: rules.strict,
+        own_link: None,
         options: draft.options,
     })
 }
