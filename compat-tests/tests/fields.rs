@@ -33,7 +33,8 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 39] = [
+const VALUES: [&str; 48] = [
+    "AddressOptions",
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
@@ -55,11 +56,16 @@ const VALUES: [&str; 39] = [
     "InstanceKey",
     "LvsTimeouts",
     "MiscProbe",
+    "NextHop",
     "OwnLink",
     "Persistence",
+    "Prefix",
     "Priority",
     "Probe",
     "RealServerKey",
+    "Route",
+    "RouteMetrics",
+    "Rule",
     "Scheduling",
     "Scope",
     "ServerGroup",
@@ -68,9 +74,12 @@ const VALUES: [&str; 39] = [
     "ServicePolicy",
     "SmtpProbe",
     "SorryServer",
+    "StaticAddress",
+    "Statics",
     "SyncDaemon",
     "TcpCheck",
     "TlsClient",
+    "TrackGroup",
     "UdpProbe",
     "VirtualAddress",
 ];

@@ -12,8 +12,8 @@ use crate::conf::model::ServicePolicy;
 use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, Transport,
-    VRRP_GROUP_V4, VirtualAddress, Vrid,
+    AddressOptions, Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope,
+    Transport, VRRP_GROUP_V4, VirtualAddress, Vrid,
 };
 
 prop_compose! {
@@ -45,6 +45,7 @@ prop_compose! {
                     scope: Scope::GLOBAL,
                     broadcast: None,
                     label: None,
+                    options: AddressOptions::default(),
                 })
                 .collect(),
             no_preempt,
@@ -111,6 +112,8 @@ prop_compose! {
             tls: None,
             trackers: Trackers::default(),
             sync_groups: Vec::new(),
+            statics: Default::default(),
+            links: Default::default(),
             files: Vec::new(),
         }
     }

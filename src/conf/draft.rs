@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{InstanceOptions, SyncGroup, Trackers};
+use super::model::options::{InstanceOptions, LinkSettings, SyncGroup, Trackers};
+use super::model::routing::Statics;
 use super::model::{
     AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, FileProbe, Forwarding,
     GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
@@ -35,6 +36,14 @@ pub(super) struct Draft {
     pub(super) group_places: Vec<Place>,
     /// The network namespace does not exist that all but `global_defs` is about.
     pub(super) elsewhere: bool,
+    pub(super) statics: Statics,
+    pub(super) links: LinkSettings,
+    /// How many rules of each family have no preference of their own.
+    pub(super) unordered_rules: [u32; 2],
+    /// What a list of names has so far that is looked at at its end.
+    pub(super) names: Vec<String>,
+    /// The `vrrp_script` that is being read cannot run, which was said.
+    pub(super) unusable_script: bool,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
 }
@@ -73,6 +82,14 @@ pub(super) struct InstanceDraft {
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpSettings,
     pub(super) options: Box<InstanceOptions>,
+}
+
+impl InstanceDraft {
+    /// Whether it makes an interface of that name.
+    pub(super) fn makes(&self, name: &str) -> bool {
+        let vmac = self.options.vmac.as_ref();
+        vmac.is_some_and(|vmac| vmac.name.as_deref() == Some(name))
+    }
 }
 
 /// `auth_type`

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::names::NameTable;
 use super::reader::Place;
 
 /// Files above this size are refused: a configuration is not a log or a disk image.
@@ -57,6 +58,19 @@ pub enum Program {
     Secure,
 }
 
+/// What kind of interface one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A macvlan in private mode.
+    PrivateMacvlan,
+    /// An ipvlan of layer 2.
+    Ipvlan,
+    /// A VRF with its routing table.
+    Vrf(u32),
+    /// Anything else.
+    Other,
+}
+
 /// Facts of the host that a configuration is checked against or refers to.
 pub trait HostFacts {
     /// Whether the interface exists.
@@ -94,6 +108,16 @@ pub trait HostFacts {
     /// Whether there is a network namespace of that name.
     fn namespace_exists(&self, _name: &str) -> bool {
         true
+    }
+
+    /// The number that the host's tables give to a name.
+    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+        table.usual_number(name)
+    }
+
+    /// What kind of interface one is; `None` if there is none of that name.
+    fn link(&self, name: &str) -> Option<Link> {
+        self.interface_exists(name).then_some(Link::Other)
     }
 
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.

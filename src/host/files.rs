@@ -8,7 +8,9 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::conf::{FileError, Files, HostFacts, Program, source};
+use super::link_kind;
+use crate::conf::names::NameTable;
+use crate::conf::{FileError, Files, HostFacts, Link, Program, source};
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,6 +95,35 @@ fn program(path: &Path) -> Program {
     }
 }
 
+/// Where iproute2 keeps its tables of names; what stands in the first counts more.
+const NAMES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
+
+/// The number that the files of this host give to a name.
+fn named(table: NameTable, name: &str) -> Option<u32> {
+    let file = match table {
+        NameTable::Tables => "rt_tables",
+        NameTable::Protocols => "rt_protos",
+        NameTable::Scopes => "rt_scopes",
+        NameTable::Realms => "rt_realms",
+        NameTable::DsField => "rt_dsfield",
+        NameTable::Groups => "group",
+        NameTable::IpProtocols => {
+            let text = fs::read_to_string("/etc/protocols").ok()?;
+            return table.number_in(&text, name);
+        }
+    };
+    NAMES.iter().find_map(|directory| {
+        let main = Path::new(directory).join(file);
+        let more = fs::read_dir(main.with_extension("d")).into_iter().flatten();
+        let more = more.flatten().map(|entry| entry.path());
+        let more = more.filter(|path| path.extension().is_some_and(|end| end == "conf"));
+        std::iter::once(main.clone()).chain(more).find_map(|path| {
+            let text = fs::read_to_string(path).ok()?;
+            table.number_in(&text, name)
+        })
+    })
+}
+
 /// Facts of this host, asked of the kernel when they are needed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts;
@@ -137,6 +168,14 @@ impl HostFacts for Facts {
 
     fn namespace_exists(&self, name: &str) -> bool {
         Path::new("/run/netns").join(source::to_path(name)).exists()
+    }
+
+    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+        named(table, name).or_else(|| table.usual_number(name))
+    }
+
+    fn link(&self, name: &str) -> Option<Link> {
+        link_kind::of(source::to_bytes(name).as_ref())
     }
 
     fn program(&self, name: &str) -> Program {

@@ -20,6 +20,7 @@ mod firewall;
 mod genl;
 mod ground;
 mod ledger;
+mod link_kind;
 mod links;
 pub mod logger;
 mod netlink;

@@ -11,8 +11,8 @@ use super::{Node, Options};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::diff;
 use crate::conf::model::{
-    Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
-    ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AddressOptions, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler,
+    Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -64,6 +64,7 @@ fn config(priority: u8) -> Config {
                 scope: Scope::GLOBAL,
                 broadcast: None,
                 label: None,
+                options: AddressOptions::default(),
             }],
             ..VrrpInstance::new("VI_1", Vrid::new(51).unwrap(), "eth0")
         }],

@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use keepalived_rs::base::Duration;
 use keepalived_rs::conf::model::{
-    AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
-    ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AddressOptions, AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey,
+    Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid,
+    VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -28,7 +29,7 @@ pub const fn virtual_address(vrid: u8, n: u8) -> Ipv4Addr {
 
 /// A virtual address as one line of the configuration.
 #[must_use]
-pub const fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
+pub fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
     VirtualAddress {
         address: IpAddr::V4(address),
         prefix_len,
@@ -36,6 +37,7 @@ pub const fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
+        options: AddressOptions::default(),
     }
 }
 

@@ -6,27 +6,31 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::Class;
 use super::super::draft::{Draft, broadcast};
-use super::super::model::{Scope, VirtualAddress};
+use super::super::model::routing::Prefix;
+use super::super::model::{AddressOptions, Scope, VirtualAddress};
+use super::super::names::NameTable;
 use super::super::source::{to_bytes, to_display};
+use super::words::named;
 use super::{Outcome, Statement};
 use crate::base::Family;
 
-/// Options of an address line that are read and checked, but on which nothing acts yet, with the
-/// number of words that follow each.
-const PENDING: [(&str, usize); 9] = [
-    ("peer", 1),
-    ("home", 0),
-    ("-nodad", 0),
-    ("mngtmpaddr", 0),
-    ("noprefixroute", 0),
-    ("autojoin", 0),
-    ("no_track", 0),
-    ("preferred_lft", 1),
-    ("use_vmac", 0),
+/// Options of an address line that are read and checked, but on which nothing acts yet.
+const PENDING: [&str; 9] = [
+    "peer",
+    "home",
+    "-nodad",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "no_track",
+    "preferred_lft",
+    "use_vmac",
 ];
 
 /// The longest label of an address, in bytes.
 const MAX_LABEL: usize = 15;
+/// A network that is smaller has no broadcast address.
+const MAX_BROADCAST_PREFIX: u8 = 30;
 
 /// One line of `virtual_ipaddress`.
 pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
@@ -56,33 +60,35 @@ pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<
 
 /// The address of a line; a device that does not exist is noted.
 pub(super) fn parsed(draft: &mut Draft, st: &mut Statement<'_>) -> Option<VirtualAddress> {
-    let parsed = line(st)?;
-    if let Some(name) = &parsed.interface {
-        draft.missing_interface |= !st.facts.interface_exists(name);
-    }
+    let (parsed, _) = line(st, false)?;
+    note_interface(draft, st, &parsed);
     Some(parsed)
 }
 
+/// The address of a line of `static_ipaddress`, with the name of its track group.
+pub(super) fn fixed(
+    draft: &mut Draft,
+    st: &mut Statement<'_>,
+) -> Option<(VirtualAddress, Option<String>)> {
+    let (parsed, group) = line(st, true)?;
+    note_interface(draft, st, &parsed);
+    Some((parsed, group))
+}
+
+fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) {
+    if let Some(name) = &parsed.interface {
+        draft.missing_interface |= !st.facts.interface_exists(name);
+    }
+}
+
 /// Reads the line; `None`, reported, if the address is skipped.
-fn line(st: &mut Statement<'_>) -> Option<VirtualAddress> {
+fn line(st: &mut Statement<'_>, fixed: bool) -> Option<(VirtualAddress, Option<String>)> {
     let word = st.word(0)?;
-    let (text, prefix) = match word.split_once('/') {
-        Some((text, prefix)) => (text, Some(prefix)),
-        None => (word, None),
-    };
-    let Ok(address) = text.parse::<IpAddr>() else {
-        let message = format!(
-            "VRRP parsed invalid IP {}. skipping IP...",
-            to_display(word)
-        );
-        st.error(Class::General, message, Some(0));
-        return None;
-    };
-    let bits = Family::of(address).bits();
-    let prefix_len = match prefix {
-        None => bits,
-        Some(prefix) => prefix_length(st, word, prefix, bits),
-    };
+    let text = word;
+    let Prefix {
+        address,
+        len: prefix_len,
+    } = prefix(st, 0, word)?;
     let mut parsed = VirtualAddress {
         address,
         prefix_len,
@@ -90,17 +96,51 @@ fn line(st: &mut Statement<'_>) -> Option<VirtualAddress> {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
+        options: AddressOptions::default(),
     };
+    let mut group = None;
     let mut index = 1;
     while let Some(option) = st.word(index) {
-        index += option_at(st, option, index, text, &mut parsed)?;
+        index += match option {
+            "track_group" if fixed => {
+                group = value(st, option, index, text).map(str::to_owned);
+                1 + usize::from(group.is_some())
+            }
+            _ if PENDING.contains(&option) && !(fixed && option == "use_vmac") => {
+                pending(st, option, index, text, &mut parsed)
+            }
+            _ => option_at(st, option, index, text, &mut parsed)?,
+        };
     }
-    Some(parsed)
+    Some((parsed, group))
+}
+
+/// What is said of a word that is no address.
+pub(super) fn no_address(word: &str) -> String {
+    format!(
+        "VRRP parsed invalid IP {}. skipping IP...",
+        to_display(word)
+    )
+}
+
+/// `ADDRESS[/LENGTH]`, the word at `index`; `None`, reported, if it is none.
+pub(super) fn prefix(st: &mut Statement<'_>, index: usize, word: &str) -> Option<Prefix> {
+    let (text, length) = match word.split_once('/') {
+        Some((text, length)) => (text, Some(length)),
+        None => (word, None),
+    };
+    let Ok(address) = text.parse::<IpAddr>() else {
+        st.error(Class::General, no_address(word), Some(index));
+        return None;
+    };
+    let bits = Family::of(address).bits();
+    let len = length.map_or(bits, |length| prefix_length(st, index, word, length, bits));
+    Some(Prefix { address, len })
 }
 
 /// The number after the slash; a bad one counts as the address alone, nothing as 0.
-fn prefix_length(st: &mut Statement<'_>, word: &str, prefix: &str, bits: u8) -> u8 {
-    let number = st.number_in(prefix, 0, 0, u32::from(bits));
+fn prefix_length(st: &mut Statement<'_>, index: usize, word: &str, prefix: &str, bits: u8) -> u8 {
+    let number = st.number_in(prefix, index, 0, u32::from(bits));
     number
         .and_then(|length| u8::try_from(length).ok())
         .unwrap_or_else(|| {
@@ -109,7 +149,7 @@ fn prefix_length(st: &mut Statement<'_>, word: &str, prefix: &str, bits: u8) -> 
                 to_display(prefix),
                 to_display(word)
             );
-            st.error(Class::General, message, Some(0));
+            st.error(Class::General, message, Some(index));
             bits
         })
 }
@@ -123,9 +163,6 @@ fn option_at(
     text: &str,
     parsed: &mut VirtualAddress,
 ) -> Option<usize> {
-    if let Some((_, words)) = PENDING.iter().find(|(name, _)| *name == option) {
-        return Some(pending(st, option, *words, index, text, parsed.address));
-    }
     if !matches!(option, "dev" | "scope" | "brd" | "broadcast" | "label") {
         let message = format!(
             "Unknown configuration entry '{}' for ip address - ignoring",
@@ -134,9 +171,7 @@ fn option_at(
         st.error(Class::General, message, Some(index));
         return Some(1);
     }
-    let Some(value) = st.word(index + 1) else {
-        let message = format!("No {option} parameter specified for {text}");
-        st.error(Class::General, message, Some(index));
+    let Some(value) = value(st, option, index, text) else {
         return Some(1);
     };
     match option {
@@ -150,46 +185,67 @@ fn option_at(
     Some(2)
 }
 
-/// Checks an option on which nothing acts yet; returns how many words it takes.
+/// The word behind an option; reported if there is none.
+fn value<'s>(st: &mut Statement<'s>, option: &str, index: usize, text: &str) -> Option<&'s str> {
+    let value = st.word(index + 1);
+    if value.is_none() {
+        let message = format!("No {option} parameter specified for {text}");
+        st.error(Class::General, message, Some(index));
+    }
+    value
+}
+
+/// Takes an option on which nothing acts yet; returns how many words it takes.
 fn pending(
     st: &mut Statement<'_>,
     option: &str,
-    words: usize,
     index: usize,
     text: &str,
-    address: IpAddr,
+    parsed: &mut VirtualAddress,
 ) -> usize {
     let message = format!("option '{option}' is read and checked, but not active in this version");
     st.error(Class::Advice, message, Some(index));
-    if words == 0 {
-        return 1;
-    }
-    let Some(value) = st.word(index + 1) else {
-        let message = format!("No {option} parameter specified for {text}");
-        st.error(Class::General, message, Some(index));
-        return 1;
-    };
-    let shown = to_display(value);
-    if option == "peer" {
-        let peer = value.split('/').next().and_then(|text| text.parse().ok());
-        match peer {
-            None => {
-                let message = format!("VRRP parsed invalid IP {shown}. skipping IP...");
-                st.error(Class::General, message, Some(index + 1));
-                let message = format!("Invalid peer address {shown}");
-                st.error(Class::General, message, Some(index + 1));
+    let options = &mut parsed.options;
+    match option {
+        "home" => options.home = true,
+        "-nodad" => options.detect_duplicates = true,
+        "mngtmpaddr" => options.manage_temporary = true,
+        "noprefixroute" => options.no_prefix_route = true,
+        "autojoin" => options.auto_join = true,
+        "no_track" => options.untracked = true,
+        "use_vmac" => options.vmac = true,
+        _ => {
+            let Some(value) = value(st, option, index, text) else {
+                return 1;
+            };
+            if option == "peer" {
+                options.peer = peer(st, value, index, parsed.address);
+            } else if value == "forever" {
+                options.preferred_lifetime = Some(u32::MAX);
+            } else {
+                options.preferred_lifetime = st.number_in(value, index + 1, 0, u32::MAX);
+                if options.preferred_lifetime.is_none() {
+                    let message = format!("preferred_lft {} is invalid", to_display(value));
+                    st.error(Class::General, message, Some(index + 1));
+                }
             }
-            Some(peer) if Family::of(peer) != Family::of(address) => {
-                let message = format!("Peer address {shown} does not match address family");
-                st.error(Class::General, message, Some(index + 1));
-            }
-            Some(_) => {}
+            return 2;
         }
-    } else if value != "forever" && st.number_in(value, index + 1, 0, u32::MAX).is_none() {
-        let message = format!("preferred_lft {shown} is invalid");
-        st.error(Class::General, message, Some(index + 1));
     }
-    2
+    1
+}
+
+fn peer(st: &mut Statement<'_>, value: &str, index: usize, address: IpAddr) -> Option<Prefix> {
+    let shown = to_display(value);
+    let message = match prefix(st, index + 1, value) {
+        None => format!("Invalid peer address {shown}"),
+        Some(peer) if Family::of(peer.address) != Family::of(address) => {
+            format!("Peer address {shown} does not match address family")
+        }
+        Some(peer) => return Some(peer),
+    };
+    st.error(Class::General, message, Some(index + 1));
+    None
 }
 
 /// Takes the interface; false: there is none of that name.
@@ -230,8 +286,9 @@ fn set_scope(
         st.error(Class::General, message, Some(index));
         return;
     }
-    match scope(value) {
-        Some(scope) => parsed.scope = scope,
+    let number = named(st, NameTable::Scopes, value);
+    match number.and_then(|number| u8::try_from(number).ok()) {
+        Some(scope) => parsed.scope = Scope(scope),
         None => {
             let message = format!(
                 "Invalid scope '{}' specified for {text} - ignoring",
@@ -281,6 +338,12 @@ fn set_broadcast(
         st.error(Class::General, message, Some(index));
         return None;
     };
+    if matches!(value, "+" | "-") && parsed.prefix_len > MAX_BROADCAST_PREFIX {
+        let length = parsed.prefix_len;
+        let message = format!("Address prefix length {length} too long for broadcast");
+        st.error(Class::General, message, Some(index));
+        return Some(());
+    }
     parsed.broadcast = match value {
         "+" => Some(broadcast(address, parsed.prefix_len, true)),
         "-" => Some(broadcast(address, parsed.prefix_len, false)),
@@ -295,16 +358,4 @@ fn set_broadcast(
         return None;
     }
     Some(())
-}
-
-/// A scope by its usual name or by number.
-fn scope(word: &str) -> Option<Scope> {
-    match word {
-        "global" => Some(Scope::GLOBAL),
-        "site" => Some(Scope(200)),
-        "link" => Some(Scope(253)),
-        "host" => Some(Scope(254)),
-        "nowhere" => Some(Scope(255)),
-        _ => word.parse().ok().map(Scope),
-    }
 }

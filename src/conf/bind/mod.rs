@@ -9,26 +9,34 @@
 pub(super) mod address;
 pub(super) mod bfd;
 pub(super) mod daemon;
+mod encap;
 pub(super) mod global;
 pub(super) mod group;
 pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod links;
 pub(super) mod lvs;
+mod metrics;
 pub(super) mod options;
 pub(super) mod other_probes;
 pub(super) mod probes;
 pub(super) mod process;
 pub(super) mod real_server;
+pub(super) mod route;
+pub(super) mod rule;
 pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
 pub(super) mod slots;
 mod statement;
+pub(super) mod statics;
 pub(super) mod sync_group;
 pub(super) mod tracker;
 pub(super) mod tracking;
 pub(super) mod virtual_server;
+pub(super) mod vmac;
+mod words;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
 
@@ -47,6 +55,16 @@ pub(super) type Close = Option<fn(&mut Draft, &mut Statement<'_>)>;
 
 /// Said of a block keyword without its block.
 const MISSING_OPEN: &str = "Missing '{' at beginning of configuration block";
+
+/// Says that a block of values has no words of its own.
+fn reports_extra(st: &mut Statement<'_>) {
+    let shown = super::source::to_display;
+    if let (Some(name), Some(extra)) = (st.word(0), st.word(1)) {
+        let (name, extra) = (shown(name), shown(extra));
+        let message = format!("Block {name} has extra parameters {extra} ...");
+        st.error(Class::General, message, Some(1));
+    }
+}
 
 /// An open block.
 enum Frame {
@@ -428,6 +446,7 @@ impl Binder {
                 self.outcome(open, st, pending)
             }
             Some(Form::Values { line }) => {
+                reports_extra(st);
                 self.pending = Pending::Values {
                     line,
                     close: None,

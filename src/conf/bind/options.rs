@@ -7,11 +7,11 @@ use std::net::IpAddr;
 
 use super::super::diag::Class;
 use super::super::draft::{Draft, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Peer, Version, Vmac};
-use super::super::source::{to_bytes, to_display};
+use super::super::model::options::{InstanceOptions, Peer, Version};
+use super::super::source::to_display;
 use super::instance::{current, owner};
 use super::sync_group::{script_or_advice, slot};
-use super::tracking::{Kind, line};
+use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement};
 use crate::base::{Duration, Family};
 
@@ -114,13 +114,18 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let Draft {
         instances,
         trackers,
+        bfd_instances,
         ..
     } = draft;
     let Some(instance) = instances.last_mut() else {
         return Ok(());
     };
     let tracking = &mut instance.options.tracking;
-    let missing = line(st, &instance.name, kind, trackers, tracking)?;
+    let known = Known {
+        trackers,
+        bfd: bfd_instances,
+    };
+    let missing = line(st, &instance.name, kind, known, tracking)?;
     draft.missing_interface |= missing;
     Ok(())
 }
@@ -143,6 +148,11 @@ pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>)
 /// A line of `track_file`
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     track(draft, st, Kind::File)
+}
+
+/// A line of `track_bfd`
+pub(in super::super) fn track_bfd(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Bfd)
 }
 
 /// `version 2|3`
@@ -223,6 +233,12 @@ pub(in super::super) fn destination(draft: &mut Draft, st: &mut Statement<'_>) -
             Some(address) if !address.is_multicast() => {
                 format!("({name}) mcast_dst_ip {shown} not multicast. Skipping...")
             }
+            Some(IpAddr::V6(address)) if address.octets()[1] & 0xf != 2 => {
+                format!("({name}) mcast_dst_ip {shown} not link-local multicast. Skipping...")
+            }
+            Some(address) if !same_family(instance, address) => format!(
+                "({name}) mcast dest address {shown} MUST match VRRP instance family. Skipping..."
+            ),
             Some(address) => {
                 instance.options.destination = Some(address);
                 return Ok(());
@@ -250,6 +266,15 @@ pub(in super::super) fn unicast_ttl(draft: &mut Draft, st: &mut Statement<'_>) -
     })
 }
 
+/// `unicast_peer {`
+pub(in super::super) fn unicast_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
+    current(draft, |instance| {
+        instance.options.unicast = true;
+        Ok(())
+    })
+}
+
 /// A line of `unicast_peer`: `ADDRESS [min_ttl N] [max_ttl N]`
 pub(in super::super) fn unicast_peer(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let address = st.address(0)?;
@@ -273,6 +298,16 @@ pub(in super::super) fn unicast_peer(draft: &mut Draft, st: &mut Statement<'_>) 
             st.error(Class::General, message, Some(0));
             return Ok(());
         }
+        if instance
+            .options
+            .peers
+            .iter()
+            .any(|peer| peer.address == address)
+        {
+            let message = format!("({name}) {shown} - duplicate unicast_peer");
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
         let mut peer = Peer {
             address,
             min_ttl: 0,
@@ -287,25 +322,21 @@ pub(in super::super) fn unicast_peer(draft: &mut Draft, st: &mut Statement<'_>) 
 fn peer_options(st: &mut Statement<'_>, name: &str, peer: &mut Peer) -> Outcome {
     let mut index = 1;
     while let Some(option) = st.word(index) {
-        let known = matches!(option, "min_ttl" | "max_ttl");
-        if !known || st.word(index + 1).is_none() {
-            let message = if known {
-                format!("({name}) {option} is missing a value")
-            } else {
-                format!(
-                    "({name}) unknown unicast_peer option {}",
-                    to_display(option)
-                )
-            };
+        let shown = to_display(option);
+        let Some(word) = st.word(index + 1) else {
+            let message = format!("({name}) {shown} is missing a value");
             st.error(Class::General, message, Some(index));
             return Ok(());
-        }
-        let number = st.number(index + 1, 0, 255)?;
-        if let Some(ttl) = number.and_then(|number| u8::try_from(number).ok()) {
-            if option == "min_ttl" {
-                peer.min_ttl = ttl;
-            } else {
-                peer.max_ttl = ttl;
+        };
+        // The value is looked at before the option.
+        let number = st.number_in(word, index + 1, 0, 255);
+        match (option, number.and_then(|number| u8::try_from(number).ok())) {
+            (_, None) => {}
+            ("min_ttl", Some(ttl)) => peer.min_ttl = ttl,
+            ("max_ttl", Some(ttl)) => peer.max_ttl = ttl,
+            (_, Some(_)) => {
+                let message = format!("({name}) unknown unicast_peer option {shown}");
+                st.error(Class::General, message, Some(index));
             }
         }
         index += 2;
@@ -450,6 +481,7 @@ pub(in super::super) fn expired_backup(draft: &mut Draft, st: &mut Statement<'_>
 /// `vrf NAME`
 pub(in super::super) fn vrf(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
+    let mut missing = false;
     current(draft, |instance| {
         if instance.interface.is_some() {
             let message = format!(
@@ -460,8 +492,19 @@ pub(in super::super) fn vrf(draft: &mut Draft, st: &mut Statement<'_>) -> Outcom
             return Ok(());
         }
         instance.options.vrf = Some(name.to_owned());
+        if !st.facts.interface_exists(name) {
+            let message = format!(
+                "({}) WARNING - VRF interface {} doesn't exist",
+                instance.name,
+                to_display(name)
+            );
+            st.error(Class::General, message, Some(1));
+            missing = true;
+        }
         Ok(())
-    })
+    })?;
+    draft.missing_interface |= missing;
+    Ok(())
 }
 
 /// `linkbeat_use_polling`, of older releases
@@ -485,118 +528,11 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
             instance.name
         );
         st.error(Class::General, message, Some(0));
-        let message = "       Please use global lvs_sync_daemon";
+        let message = "        Please use global lvs_sync_daemon";
         st.error(Class::General, message, Some(0));
         Ok(())
     })?;
     st.need(1).map(|_| ())
-}
-
-/// The bytes of `aa:bb:cc:dd:ee[:ff]`.
-fn mac(word: &str) -> Option<Vec<u8>> {
-    let bytes: Option<Vec<u8>> = word
-        .split(':')
-        .map(|part| {
-            u8::from_str_radix(part, 16)
-                .ok()
-                .filter(|_| part.len() <= 2)
-        })
-        .collect();
-    bytes.filter(|bytes| matches!(bytes.len(), 5 | 6))
-}
-
-/// `use_vmac [NAME] [MAC] [netlink_notify_msg] [group GROUP] [name NAME]`
-pub(in super::super) fn use_vmac(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |instance| {
-        let mut vmac = Vmac::default();
-        let mut index = 1;
-        while let Some(word) = st.word(index) {
-            let (name, at) = match word {
-                "netlink_notify_msg" => {
-                    index += 1;
-                    continue;
-                }
-                "group" => {
-                    st.need(index + 1)?;
-                    index += 2;
-                    continue;
-                }
-                "name" => (st.need(index + 1)?, index + 1),
-                _ => (word, index),
-            };
-            index = at + 1;
-            if name.contains(':') {
-                vmac_address(st, name, at, &mut vmac);
-            } else {
-                vmac_name(st, name, at, &instance.name, &mut vmac);
-            }
-        }
-        instance.options.vmac = Some(vmac);
-        Ok(())
-    })
-}
-
-fn vmac_address(st: &mut Statement<'_>, word: &str, index: usize, vmac: &mut Vmac) {
-    let shown = to_display(word);
-    let message = match mac(word) {
-        None => format!("VMAC invalid MAC address {shown} - ignored"),
-        Some(bytes) if bytes.first().is_some_and(|byte| byte & 1 == 1) => {
-            format!("VMAC MAC address is multicast {shown} - ignoring")
-        }
-        Some(bytes) => {
-            vmac.mac = Some(bytes);
-            return;
-        }
-    };
-    st.error(Class::General, message, Some(index));
-}
-
-fn vmac_name(st: &mut Statement<'_>, word: &str, index: usize, owner: &str, vmac: &mut Vmac) {
-    let shown = to_display(word);
-    let message = if vmac.name.is_some() {
-        "VMAC interface name already specified".to_owned()
-    } else if to_bytes(word).len() > 15 || word.contains('/') {
-        format!("VMAC interface name '{shown}' too long or invalid characters - ignoring")
-    } else if st.facts.interface_exists(word) && !word.starts_with("vrrp") {
-        format!(
-            "({owner}) interface {shown} already exists and is not a private macvlan; ignoring \
-             vmac if_name"
-        )
-    } else {
-        vmac.name = Some(word.to_owned());
-        return;
-    };
-    st.error(Class::General, message, Some(index));
-}
-
-/// `use_ipvlan [NAME] [ADDRESS[/PREFIX]] [bridge|private|vepa]`
-pub(in super::super) fn use_ipvlan(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |instance| {
-        instance.options.ipvlan = true;
-        let mut named = false;
-        let mut index = 1;
-        while let Some(word) = st.word(index) {
-            let address = word.split('/').next().and_then(|text| text.parse().ok());
-            if let Some(address) = address {
-                instance.options.source = Some(address);
-            } else if matches!(word, "group" | "name") {
-                st.need(index + 1)?;
-                index += 1;
-            } else if !matches!(word, "bridge" | "private" | "vepa") {
-                if named {
-                    let message = format!(
-                        "({}) IPVLAN interface already specified - ignoring '{}'",
-                        instance.name,
-                        to_display(word)
-                    );
-                    st.error(Class::General, message, Some(index));
-                }
-                named = true;
-            }
-            index += 1;
-        }
-        Ok(())
-    })
 }
 
 /// A line of `virtual_ipaddress_excluded`: of either family.
@@ -613,28 +549,4 @@ pub(in super::super) fn misspelt_expired(draft: &mut Draft, st: &mut Statement<'
     let message = "keyword 'thread_timer_expired' should be 'timer_expired_backup'";
     st.error(Class::General, message, Some(0));
     expired_backup(draft, st)
-}
-
-/// The end of a `vrrp_instance`.
-pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
-    let Some(instance) = draft.instances.last_mut() else {
-        return;
-    };
-    if instance.options.ttl.is_some() && instance.options.peers.is_empty() {
-        let message = format!(
-            "{}Cannot use unicast_ttl without unicast peers - resetting",
-            owner(instance)
-        );
-        st.error(Class::General, message, None);
-        instance.options.ttl = None;
-    }
-    let options = &instance.options;
-    if options.vmac.is_some() && !options.peers.is_empty() && !options.transmit_on_base {
-        let message = format!(
-            "{}unicast with use_vmac requires vmac_xmit_base - setting",
-            owner(instance)
-        );
-        st.error(Class::General, message, None);
-        instance.options.transmit_on_base = true;
-    }
 }

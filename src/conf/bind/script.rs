@@ -95,19 +95,20 @@ pub(super) fn default_user_of(
     st: &mut Statement<'_>,
     index: usize,
 ) -> Result<(), NoScript> {
-    if !rules.secure || rules.user.is_some() || st.facts.user_exists(DEFAULT_USER) {
-        return Ok(());
-    }
     let [vrrp, check] = rules.nobody;
     let said = match side {
         Side::Vrrp => vrrp,
         Side::Check => check,
         Side::Parent => vrrp && check,
     };
-    if !said {
-        let message = format!("Unable to set default user {DEFAULT_USER} for script");
-        st.error(Class::General, message, Some(index));
+    if said {
+        return Err(NoScript::NoDefaultUser);
     }
+    if !rules.secure || rules.user.is_some() || st.facts.user_exists(DEFAULT_USER) {
+        return Ok(());
+    }
+    let message = format!("Unable to set default user {DEFAULT_USER} for script");
+    st.error(Class::General, message, Some(index));
     rules.nobody = match side {
         Side::Vrrp => [true, check],
         Side::Check => [vrrp, true],

@@ -24,6 +24,7 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
     };
     let group = st.word(2);
     if st.facts.user_exists(user) && group.is_none_or(|group| st.facts.group_exists(group)) {
+        draft.scripts.nobody = [false, false];
         draft.scripts.user = Some(user.to_owned());
         draft.scripts.group = group.map(str::to_owned);
     } else {

@@ -8,7 +8,7 @@ use super::super::draft::Draft;
 use super::super::model::options::{Notify, Script, SyncGroup};
 use super::super::source::to_display;
 use super::script::{NoScript, script};
-use super::tracking::{Kind, line};
+use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement, Stop};
 
 /// `vrrp_sync_group NAME {`
@@ -35,6 +35,42 @@ fn current(draft: &mut Draft, f: impl FnOnce(&mut SyncGroup) -> Outcome) -> Outc
     draft.sync_groups.last_mut().map_or(Ok(()), f)
 }
 
+/// The end of a `vrrp_sync_group`
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let Some(group) = draft.sync_groups.last() else {
+        return;
+    };
+    if group.members.is_empty() {
+        let message = format!("Sync group {} has no members - removing", group.name);
+        st.error(Class::General, message, None);
+        draft.sync_groups.pop();
+        draft.group_places.pop();
+    }
+}
+
+/// `group {`
+pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
+    current(draft, |group| {
+        if group.members.is_empty() {
+            return Ok(());
+        }
+        let message = format!("Group list already specified for sync group {}", group.name);
+        st.error(Class::General, message, Some(0));
+        Err(Stop::SkipBlock)
+    })
+}
+
+/// The end of `group`
+pub(in super::super) fn group_close(draft: &mut Draft, st: &mut Statement<'_>) {
+    if let Some(group) = draft.sync_groups.last()
+        && group.members.is_empty()
+    {
+        let message = format!("Warning - sync group {} has empty group block", group.name);
+        st.error(Class::General, message, None);
+    }
+}
+
 /// A line of `group`: names.
 pub(in super::super) fn members(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |group| {
@@ -47,7 +83,11 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let Some(mut group) = draft.sync_groups.pop() else {
         return Ok(());
     };
-    let outcome = line(st, &group.name, kind, &draft.trackers, &mut group.tracking);
+    let known = Known {
+        trackers: &draft.trackers,
+        bfd: &draft.bfd_instances,
+    };
+    let outcome = line(st, &group.name, kind, known, &mut group.tracking);
     draft.sync_groups.push(group);
     draft.missing_interface |= outcome?;
     Ok(())
@@ -71,6 +111,11 @@ pub(in super::super) fn track_process(draft: &mut Draft, st: &mut Statement<'_>)
 /// A line of `track_file`
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     track(draft, st, Kind::File)
+}
+
+/// A line of `track_bfd`
+pub(in super::super) fn track_bfd(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    track(draft, st, Kind::Bfd)
 }
 
 /// The slot of a notify keyword.

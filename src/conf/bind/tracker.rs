@@ -19,6 +19,7 @@ const MAX_SECONDS: u64 = 4294;
 
 /// `vrrp_script NAME {`
 pub(in super::super) fn script_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    draft.unusable_script = false;
     draft.trackers.scripts.push(TrackScript {
         name: st.need(1)?.to_owned(),
         script: Script::default(),
@@ -37,7 +38,9 @@ pub(in super::super) fn script_close(draft: &mut Draft, st: &mut Statement<'_>) 
     let Some(tracker) = draft.trackers.scripts.last() else {
         return;
     };
-    if tracker.script.argv.is_empty() {
+    if std::mem::take(&mut draft.unusable_script) {
+        draft.trackers.scripts.pop();
+    } else if tracker.script.argv.is_empty() {
         let message = format!("No script set for vrrp_script {} - removing", tracker.name);
         st.error(Class::General, message, None);
         draft.trackers.scripts.pop();
@@ -165,12 +168,15 @@ pub(in super::super) fn fall(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let (user, group) = (st.need(1)?, st.word(2));
     let known = st.facts.user_exists(user) && group.is_none_or(|name| st.facts.group_exists(name));
+    draft.unusable_script |= !known;
     script_here(draft, |tracker| {
         if !known {
-            let path = tracker.script.argv.first().map_or("", String::as_str);
-            let message = format!("Unable to set uid/gid for script '{}'", to_display(path));
+            let argv = tracker.script.argv.iter();
+            let words: String = argv
+                .map(|word| format!(" '{}'", to_display(word)))
+                .collect();
+            let message = format!("Unable to set uid/gid for script{words}");
             st.error(Class::General, message, Some(1));
-            tracker.script.argv.clear();
             return Ok(());
         }
         tracker.script.user = Some(user.to_owned());
@@ -198,7 +204,7 @@ pub(in super::super) fn process_open(draft: &mut Draft, st: &mut Statement<'_>) 
 
 /// The end of a `vrrp_track_process`.
 pub(in super::super) fn process_close(draft: &mut Draft, st: &mut Statement<'_>) {
-    let Some(tracker) = draft.trackers.processes.last_mut() else {
+    let Some(tracker) = draft.trackers.processes.last() else {
         return;
     };
     if tracker.process.is_none() {
@@ -208,16 +214,6 @@ pub(in super::super) fn process_close(draft: &mut Draft, st: &mut Statement<'_>)
         );
         st.error(Class::General, message, None);
         draft.trackers.processes.pop();
-    } else if tracker
-        .quorum_max
-        .is_some_and(|max| max > 0 && max < tracker.quorum.unwrap_or(1))
-    {
-        st.error(
-            Class::General,
-            "quorum_max is less than quorum - ignoring",
-            None,
-        );
-        tracker.quorum_max = None;
     }
 }
 
@@ -230,6 +226,15 @@ pub(in super::super) fn process(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
     let name = st.need(1)?.to_owned();
     let arguments: Vec<String> = st.words(2).map(str::to_owned).collect();
     process_here(draft, |tracker| {
+        if tracker.process.is_some() {
+            let message = format!(
+                "Process already set for track process {} - ignoring {}",
+                tracker.name,
+                to_display(&name)
+            );
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        }
         tracker.full_command |= !arguments.is_empty();
         tracker.process = Some(name);
         tracker.arguments = arguments;
@@ -257,6 +262,14 @@ pub(in super::super) fn param_match(draft: &mut Draft, st: &mut Statement<'_>) -
 /// `weight NUMBER [reverse]` of a process
 pub(in super::super) fn process_weight(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     process_here(draft, |tracker| {
+        if st.word(1).is_none() {
+            let message = format!(
+                "No weight specified for track process {} - ignoring",
+                tracker.name
+            );
+            st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
         let owner = format!("vrrp_track_process {}", tracker.name);
         let problem =
             format!("Weight ({{}}) for {owner} must be between [-254..254] inclusive. Ignoring...");
@@ -287,6 +300,11 @@ fn process_number(
 pub(in super::super) fn quorum(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     process_here(draft, |tracker| {
         if let Some(value) = process_number(st, &tracker.name, "Quorum", 1)? {
+            if tracker.quorum_max.is_some_and(|max| value > max) {
+                let message = "Quorum is greater than quorum_max - ignoring";
+                st.error(Class::General, message, Some(1));
+                return Ok(());
+            }
             tracker.quorum = Some(value);
         }
         Ok(())
@@ -297,6 +315,11 @@ pub(in super::super) fn quorum(draft: &mut Draft, st: &mut Statement<'_>) -> Out
 pub(in super::super) fn quorum_max(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     process_here(draft, |tracker| {
         if let Some(value) = process_number(st, &tracker.name, "quorum_max", 0)? {
+            if value > 0 && tracker.quorum.is_some_and(|quorum| value < quorum) {
+                let message = "quorum_max is less than quorum - ignoring";
+                st.error(Class::General, message, Some(1));
+                return Ok(());
+            }
             tracker.quorum_max = Some(value);
         }
         Ok(())
@@ -413,8 +436,22 @@ pub(in super::super) fn init_file(draft: &mut Draft, st: &mut Statement<'_>) -> 
         for (index, word) in words.into_iter().enumerate() {
             if word == "overwrite" {
                 tracker.overwrite = true;
-            } else if let Ok(value) = word.parse() {
-                tracker.initial = Some(value);
+            } else if word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+')) {
+                let value = st.signed(index + 1, i32::MIN, i32::MAX)?;
+                let problem = match value {
+                    None => "is invalid",
+                    Some(value) if !(-254..=254).contains(&value) => {
+                        "is outside sensible range [-254, 254]"
+                    }
+                    Some(_) => "",
+                };
+                if !problem.is_empty() {
+                    let name = &tracker.name;
+                    let word = to_display(word);
+                    let message = format!("Track file {name} init value {word} {problem}");
+                    st.error(Class::General, message, Some(index + 1));
+                }
+                tracker.initial = value.map(i64::from).or(tracker.initial);
             } else {
                 let message = format!("Unknown track file init option {}", to_display(word));
                 st.error(Class::General, message, Some(index + 1));

@@ -4,6 +4,7 @@
 //! `bind::sync_group`.
 
 use super::super::diag::Class;
+use super::super::model::BfdInstance;
 use super::super::model::options::{Tracked, Trackers, Tracking, Weight};
 use super::super::source::to_display;
 use super::{Outcome, Statement};
@@ -15,6 +16,14 @@ pub(super) enum Kind {
     Script,
     Process,
     File,
+    Bfd,
+}
+
+/// What can be tracked: what was defined above.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) trackers: &'a Trackers,
+    pub(super) bfd: &'a [BfdInstance],
 }
 
 impl Kind {
@@ -25,6 +34,7 @@ impl Kind {
             Self::Script => "track script",
             Self::Process => "track process",
             Self::File => "track file",
+            Self::Bfd => "track bfd",
         }
     }
 
@@ -35,6 +45,7 @@ impl Kind {
             Self::Script => "track_script",
             Self::Process => "track_process",
             Self::File => "track_file",
+            Self::Bfd => "track_bfd",
         }
     }
 
@@ -49,11 +60,13 @@ impl Kind {
             Self::Script => &mut tracking.scripts,
             Self::Process => &mut tracking.processes,
             Self::File => &mut tracking.files,
+            Self::Bfd => &mut tracking.bfd,
         }
     }
 
     /// The weight that the tracker has by itself; `None` if there is no such tracker.
-    fn own(self, name: &str, known: &Trackers, st: &Statement<'_>) -> Option<Weight> {
+    fn own(self, name: &str, all: Known<'_>, st: &Statement<'_>) -> Option<Weight> {
+        let known = all.trackers;
         match self {
             Self::Interface => st.facts.interface_exists(name).then(Weight::default),
             Self::Script => {
@@ -74,6 +87,13 @@ impl Kind {
                     reverse: false,
                 }))
             }
+            Self::Bfd => {
+                let session = all.bfd.iter().find(|session| session.name == name)?;
+                Some(Weight {
+                    value: session.weight,
+                    reverse: session.reverse,
+                })
+            }
         }
     }
 }
@@ -83,7 +103,7 @@ pub(super) fn line(
     st: &mut Statement<'_>,
     owner: &str,
     kind: Kind,
-    known: &Trackers,
+    known: Known<'_>,
     tracking: &mut Tracking,
 ) -> Result<bool, super::Stop> {
     let name = st.need(0)?;
@@ -118,6 +138,7 @@ pub(super) fn line(
         Some(option) => {
             let of = match kind {
                 Kind::Interface => format!("{} {shown}", kind.name()),
+                Kind::Bfd => format!("{} {shown}", kind.name()),
                 Kind::Script | Kind::Process | Kind::File => kind.name().to_owned(),
             };
             let message = format!(
@@ -150,7 +171,8 @@ fn weight(
         st.error(Class::General, message, Some(1));
         return Ok(None);
     };
-    let Some(value) = st.signed(2, -254, 254)? else {
+    let most = if kind == Kind::Bfd { 253 } else { 254 };
+    let Some(value) = st.signed(2, -most, most)? else {
         let word = to_display(word);
         let message = match kind {
             Kind::Interface => format!(
@@ -159,6 +181,10 @@ fn weight(
             ),
             Kind::Script => format!(
                 "({owner}) {} {shown}: weight must be between [-253..253] inclusive, ignoring...",
+                kind.name()
+            ),
+            Kind::Bfd => format!(
+                "({owner}) weight for {} {shown} must be in [-253..253] inclusive. Ignoring...",
                 kind.name()
             ),
             Kind::Process | Kind::File => format!(

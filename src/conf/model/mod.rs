@@ -14,6 +14,7 @@ pub mod options;
 pub mod plan;
 mod policy;
 mod probe;
+pub mod routing;
 mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, TlsClient};
@@ -33,8 +34,8 @@ pub use probe::{
     HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use vrrp::{
-    AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority, Scope, Transport,
-    VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,
+    AddressOptions, AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority,
+    Scope, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,
 };
 
 /// A whole configuration, ready to run.
@@ -58,6 +59,10 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
+    /// What the host holds as long as the daemon runs; nothing carries it out yet.
+    pub statics: routing::Statics,
+    /// What is said of interfaces; nothing acts on it yet.
+    pub links: options::LinkSettings,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

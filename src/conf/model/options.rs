@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use super::VirtualAddress;
+use super::routing::{Route, Rule};
 use crate::base::Duration;
 
 /// A program with its arguments, started without a shell.
@@ -49,6 +50,8 @@ pub struct Tracking {
     pub processes: Vec<Tracked>,
     /// `track_file`
     pub files: Vec<Tracked>,
+    /// `track_bfd`
+    pub bfd: Vec<Tracked>,
 }
 
 /// The notify scripts of an instance or a group.
@@ -201,8 +204,8 @@ pub struct InstanceOptions {
     pub ttl: Option<u8>,
     /// `use_vmac`: it runs on an interface of its own.
     pub vmac: Option<Vmac>,
-    /// `use_ipvlan`
-    pub ipvlan: bool,
+    /// `use_ipvlan`: it runs on an interface of its own that shares the MAC address.
+    pub ipvlan: Option<Ipvlan>,
     /// `down_timer_adverts`
     pub down_timer_adverts: Option<u8>,
     /// `kernel_rx_buf_size` in bytes.
@@ -249,10 +252,61 @@ pub struct InstanceOptions {
     pub promote_secondaries: bool,
     /// `virtual_ipaddress_excluded`
     pub excluded: Vec<VirtualAddress>,
+    /// `virtual_routes`
+    pub routes: Vec<Route>,
+    /// `virtual_rules`
+    pub rules: Vec<Rule>,
     /// Its scripts.
     pub notify: Notify,
     /// Its trackers.
     pub tracking: Tracking,
+}
+
+/// `garp_group`: interfaces that share the pace of their announcements.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GarpGroup {
+    /// `garp_interval`: from one gratuitous ARP to the next.
+    pub garp_interval: Option<Duration>,
+    /// `gna_interval`: from one unsolicited neighbour advertisement to the next.
+    pub gna_interval: Option<Duration>,
+    /// `interface`, `interfaces`
+    pub interfaces: Vec<String>,
+}
+
+/// How the link of an interface is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkPoll {
+    /// However it answers.
+    #[default]
+    Any,
+    /// The registers of its transceiver.
+    Mii,
+    /// Its driver.
+    Ethtool,
+    /// Its flags.
+    Ioctl,
+}
+
+/// A line of `interface_up_down_delays`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkDelay {
+    /// Its name.
+    pub interface: String,
+    /// How long it has to be down until it counts.
+    pub down: Duration,
+    /// How long it has to be up until it counts.
+    pub up: Duration,
+}
+
+/// What is said of interfaces outside of any instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkSettings {
+    /// `garp_group`
+    pub garp_groups: Vec<GarpGroup>,
+    /// `linkbeat_interfaces`
+    pub polled: Vec<(String, LinkPoll)>,
+    /// `interface_up_down_delays`
+    pub delays: Vec<LinkDelay>,
 }
 
 /// `use_vmac`
@@ -262,6 +316,34 @@ pub struct Vmac {
     pub name: Option<String>,
     /// Its address, if given: five bytes (the sixth is the virtual router id) or six.
     pub mac: Option<Vec<u8>>,
+    /// `group`: its group; that of the interface below if not given.
+    pub group: Option<String>,
+    /// `netlink_notify_msg`: its making is told again.
+    pub notify_again: bool,
+}
+
+/// How ipvlan interfaces of one base see each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpvlanMode {
+    /// Directly.
+    Bridge,
+    /// Not at all.
+    Private,
+    /// By the switch.
+    Vepa,
+}
+
+/// `use_ipvlan`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ipvlan {
+    /// Name of the interface, if given.
+    pub name: Option<String>,
+    /// Its own address, with the length of the prefix.
+    pub address: Option<(IpAddr, u8)>,
+    /// How it sees its siblings; `bridge` if not given.
+    pub mode: Option<IpvlanMode>,
+    /// `group`: its group; that of the interface below if not given.
+    pub group: Option<String>,
 }
 
 /// What instances and groups can track, in the order of the file.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 
 use super::options::{InstanceOptions, Version};
+use super::routing::Prefix;
 use crate::base::{Duration, Family, Mac};
 
 /// A virtual router id, 1 to 255.
@@ -145,6 +146,29 @@ impl Scope {
     pub const GLOBAL: Self = Self(0);
 }
 
+/// What else is said of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressOptions {
+    /// `peer`: the other end of a point to point link.
+    pub peer: Option<Prefix>,
+    /// `home`: a home address of mobile IPv6.
+    pub home: bool,
+    /// `-nodad`: it is looked for on the link before it is used; IPv6.
+    pub detect_duplicates: bool,
+    /// `mngtmpaddr`: temporary addresses are made from it; IPv6.
+    pub manage_temporary: bool,
+    /// `noprefixroute`: it makes no route to its network.
+    pub no_prefix_route: bool,
+    /// `autojoin`: multicast groups are joined.
+    pub auto_join: bool,
+    /// `no_track`: nothing is done if something else removes it.
+    pub untracked: bool,
+    /// `preferred_lft`: seconds; the largest number is for ever.
+    pub preferred_lifetime: Option<u32>,
+    /// `use_vmac`: it is on an interface with the virtual MAC address.
+    pub vmac: bool,
+}
+
 /// One line of `virtual_ipaddress`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualAddress {
@@ -160,6 +184,8 @@ pub struct VirtualAddress {
     pub broadcast: Option<Ipv4Addr>,
     /// `label`, at most 15 bytes.
     pub label: Option<String>,
+    /// Everything else.
+    pub options: AddressOptions,
 }
 
 /// A link that an instance makes for itself.

@@ -39,7 +39,39 @@ pub fn print(config: &Config) -> String {
     for service in &config.indirect_services {
         check::indirect(&mut out, service);
     }
+    unprinted(&mut out, config);
     out.text
+}
+
+/// Names what this version cannot print, where there is any of it, so that nobody takes the text
+/// for the whole.
+fn unprinted(out: &mut Printer, config: &Config) {
+    let instances = &config.vrrp_instances;
+    let routes = instances
+        .iter()
+        .map(|instance| instance.options.routes.len());
+    let rules = instances
+        .iter()
+        .map(|instance| instance.options.rules.len());
+    let (statics, links) = (&config.statics, &config.links);
+    let counts = [
+        ("static_ipaddress", statics.addresses.len()),
+        ("static_routes", statics.routes.len()),
+        ("static_rules", statics.rules.len()),
+        ("track_group", statics.groups.len()),
+        ("garp_group", links.garp_groups.len()),
+        ("linkbeat_interfaces", links.polled.len()),
+        ("interface_up_down_delays", links.delays.len()),
+        ("virtual_routes", routes.sum()),
+        ("virtual_rules", rules.sum()),
+    ];
+    for (keyword, count) in counts {
+        if count > 0 {
+            out.line(format!(
+                "! not printed in this version: {count} of {keyword}"
+            ));
+        }
+    }
 }
 
 /// The text so far, and how deep it is in blocks.

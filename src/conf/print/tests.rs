@@ -10,11 +10,11 @@ use super::super::model::options::{
     TrackScript, Tracked, Tracking, Weight,
 };
 use super::super::model::{
-    AuthPass, BfdAudience, BfdInstance, CheckScript, Config, DnsProbe, DnsType, Forwarding, Garp,
-    HttpProbe, HttpProtocol, HttpUrl, InitialState, Persistence, Priority, Probe, ProbeKind,
-    Protocol, RealServer, RealServerKey, Scheduler, Scope, ServerPolicy, ServiceKey, ServicePolicy,
-    SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind, UdpProbe,
-    VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AddressOptions, AuthPass, BfdAudience, BfdInstance, CheckScript, Config, DnsProbe, DnsType,
+    Forwarding, Garp, HttpProbe, HttpProtocol, HttpUrl, InitialState, Persistence, Priority, Probe,
+    ProbeKind, Protocol, RealServer, RealServerKey, Scheduler, Scope, ServerPolicy, ServiceKey,
+    ServicePolicy, SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind,
+    UdpProbe, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::base::Duration;
 
@@ -69,6 +69,7 @@ fn address() -> impl Strategy<Value = VirtualAddress> {
     )
         .prop_map(
             |(address, prefix_len, interface, scope, broadcast, label)| VirtualAddress {
+                options: AddressOptions::default(),
                 address: address.into(),
                 prefix_len,
                 interface,
@@ -276,6 +277,7 @@ fn routers() -> impl Strategy<Value = Config> {
                 weight: names.get(index).and_then(|(_, weight)| *weight),
             };
             let tracking = Tracking {
+                bfd: Vec::new(),
                 scripts: config
                     .trackers
                     .scripts
@@ -310,7 +312,7 @@ fn routers() -> impl Strategy<Value = Config> {
                         .map(|i| i.name.clone())
                         .collect(),
                     notify: group.0,
-                    weights_apply: group.1,
+                    weights_apply: true,
                     ..SyncGroup::default()
                 });
             }

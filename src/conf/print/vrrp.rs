@@ -3,8 +3,8 @@
 //! Owns: one block for each. Driven by: `print`.
 
 use super::super::model::options::{
-    ArgumentMatch, InstanceOptions, Notify, Peer, Script, SyncGroup, TrackFile, TrackProcess,
-    TrackScript, Tracked, Trackers, Tracking, Version, Weight,
+    ArgumentMatch, InstanceOptions, Ipvlan, IpvlanMode, Notify, Peer, Script, SyncGroup, TrackFile,
+    TrackProcess, TrackScript, Tracked, Trackers, Tracking, Version, Weight,
 };
 use super::super::model::{AuthPass, Garp, InitialState, VirtualAddress, VrrpInstance};
 use super::super::source::to_text;
@@ -175,9 +175,17 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
             let bytes: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
             bytes.join(":")
         }));
+        words.extend(
+            vmac.group
+                .as_ref()
+                .map(|group| format!("group {}", quoted(group))),
+        );
+        words.extend(vmac.notify_again.then(|| "netlink_notify_msg".to_owned()));
         out.line(words.join(" "));
     }
-    out.flag("use_ipvlan", options.ipvlan);
+    if let Some(ipvlan) = &options.ipvlan {
+        out.line(ipvlan_words(ipvlan));
+    }
     out.value("down_timer_adverts", options.down_timer_adverts);
     out.value("kernel_rx_buf_size", options.receive_buffer);
     if let Some((period, all)) = options.garp_extra {
@@ -200,7 +208,9 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
         Some(true) => out.line("old_unicast_checksum"),
         Some(false) => out.line("old_unicast_checksum never"),
     }
-    out.flag("check_unicast_src", options.check_source);
+    // Without a peer this word alone would ask for unicast; `global_defs` may have said it for all.
+    let unicast = options.unicast || !options.peers.is_empty();
+    out.flag("check_unicast_src", options.check_source && unicast);
     out.flag("dont_track_primary", options.ignore_own_interface);
     out.flag("track_src_ip", options.track_source);
     out.flag("unicast_fault_no_peer", options.fault_without_peer);
@@ -231,7 +241,52 @@ fn address(address: &VirtualAddress) -> String {
     if let Some(label) = &address.label {
         line.push_str(&format!(" label {}", quoted(label)));
     }
+    let options = &address.options;
+    if let Some(peer) = options.peer {
+        line.push_str(&format!(" peer {}/{}", peer.address, peer.len));
+    }
+    for (word, said) in [
+        ("home", options.home),
+        ("-nodad", options.detect_duplicates),
+        ("mngtmpaddr", options.manage_temporary),
+        ("noprefixroute", options.no_prefix_route),
+        ("autojoin", options.auto_join),
+        ("no_track", options.untracked),
+        ("use_vmac", options.vmac),
+    ] {
+        if said {
+            line.push_str(&format!(" {word}"));
+        }
+    }
+    if let Some(seconds) = options.preferred_lifetime {
+        line.push_str(&format!(" preferred_lft {seconds}"));
+    }
     line
+}
+
+fn ipvlan_words(ipvlan: &Ipvlan) -> String {
+    let mut words = vec!["use_ipvlan".to_owned()];
+    words.extend(ipvlan.name.as_ref().map(|name| quoted(name)));
+    words.extend(
+        ipvlan
+            .address
+            .map(|(address, len)| format!("{address}/{len}")),
+    );
+    words.extend(ipvlan.mode.map(|mode| {
+        let word = match mode {
+            IpvlanMode::Bridge => "bridge",
+            IpvlanMode::Private => "private",
+            IpvlanMode::Vepa => "vepa",
+        };
+        word.to_owned()
+    }));
+    words.extend(
+        ipvlan
+            .group
+            .as_ref()
+            .map(|group| format!("group {}", quoted(group))),
+    );
+    words.join(" ")
 }
 
 fn tracking(out: &mut Printer, tracking: &Tracking) {
@@ -253,6 +308,7 @@ fn tracking(out: &mut Printer, tracking: &Tracking) {
     out.list("track_script", lines(&tracking.scripts, " noreverse"));
     out.list("track_process", lines(&tracking.processes, " noreverse"));
     out.list("track_file", lines(&tracking.files, " noreverse"));
+    out.list("track_bfd", lines(&tracking.bfd, " noreverse"));
 }
 
 fn notify(out: &mut Printer, notify: &Notify) {

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::diag::Class;
-use super::super::model::options::SyncGroup;
+use super::super::diag::{Class, Diagnostic};
+use super::super::model::BfdInstance;
+use super::super::model::VrrpInstance;
+use super::super::model::options::{SyncGroup, Tracked, Trackers, Weight};
 use super::super::reader::Place;
 use super::Context;
 
@@ -20,11 +22,6 @@ pub(super) fn groups(
     let mut kept = Vec::with_capacity(groups.len());
     for (mut group, &place) in groups.into_iter().zip(places) {
         let name = group.name.clone();
-        if group.members.is_empty() {
-            let message = format!("Sync group {name} has no virtual router(s). removing");
-            cx.report(Class::General, message, place);
-            continue;
-        }
         group.members.retain(|member| {
             let message = if !instances.contains(member.as_str()) {
                 format!(
@@ -62,4 +59,86 @@ pub(super) fn groups(
         }
     }
     kept
+}
+
+/// In a group all share one priority's fate, so weights of a member's own trackers do not count
+/// unless the group says so.
+pub(super) fn weights(
+    groups: &[SyncGroup],
+    instances: &mut [VrrpInstance],
+    (trackers, bfd): (&Trackers, &[BfdInstance]),
+    cx: &mut Context<'_>,
+) {
+    let bound = groups.iter().filter(|group| !group.weights_apply);
+    let members: BTreeSet<&str> = bound
+        .flat_map(|group| group.members.iter().map(String::as_str))
+        .collect();
+    let mut say = |message: String| {
+        cx.diagnostics
+            .push(Diagnostic::new(Class::General, message));
+    };
+    for instance in instances {
+        if !members.contains(instance.name.as_str()) {
+            continue;
+        }
+        let name = &instance.name;
+        let tracking = &mut instance.options.tracking;
+        for tracked in &mut tracking.scripts {
+            let of = trackers
+                .scripts
+                .iter()
+                .find(|script| script.name == tracked.name);
+            if clear(tracked, of.map(|script| script.weight)).is_some() {
+                let script = &tracked.name;
+                say(format!(
+                    "({name}) ignoring tracked script {script} with weights due to SYNC group"
+                ));
+            }
+        }
+        for tracked in &mut tracking.interfaces {
+            if clear(tracked, None).is_some() {
+                let link = &tracked.name;
+                say(format!(
+                    "({name}) ignoring {link} tracked interface weight due to SYNC group"
+                ));
+            }
+        }
+        for tracked in &mut tracking.files {
+            let of = trackers.files.iter().find(|file| file.name == tracked.name);
+            let one = Weight {
+                value: 1,
+                reverse: false,
+            };
+            if clear(tracked, of.map(|file| file.weight.unwrap_or(one))).is_some() {
+                let file = &tracked.name;
+                say(format!(
+                    "({name}) ignoring weight from tracked file {file} due to SYNC group. specify \
+                     weight 0"
+                ));
+            }
+        }
+        for tracked in &mut tracking.bfd {
+            let of = bfd.iter().find(|session| session.name == tracked.name);
+            let own = of.map(|session| Weight {
+                value: session.weight,
+                reverse: session.reverse,
+            });
+            if let Some(weight) = clear(tracked, own) {
+                let session = &tracked.name;
+                say(format!(
+                    "({name}) ignoring tracked bfd {session} with weight {weight} due to SYNC group"
+                ));
+            }
+        }
+    }
+}
+
+/// Takes the weight away, if there is one other than zero.
+fn clear(tracked: &mut Tracked, own: Option<Weight>) -> Option<i16> {
+    let weight = tracked.weight.or(own)?;
+    if weight.value == 0 {
+        return None;
+    }
+    tracked.weight = Some(Weight { value: 0, ..weight });
+    Some(weight.value)
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
 use super::model::Config;
+use super::model::options::Trackers;
 use super::reader::{Place, span};
 use super::source::Source;
 
@@ -60,9 +61,17 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     } else {
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
         own_links::name(&mut instances, global.vrrp.vmac_prefix.as_deref());
+        let bfd = &draft.bfd_instances;
+        groups::weights(&sync_groups, &mut instances, (&trackers, bfd), cx);
+        // Where nothing can track them nobody looks at them.
+        let mut none = Trackers::default();
         let found = scripts::Found {
             global: &mut global,
-            trackers: &mut trackers,
+            trackers: if names.is_empty() {
+                &mut none
+            } else {
+                &mut trackers
+            },
             groups: &mut sync_groups,
             instances: &mut instances,
         };
@@ -83,6 +92,8 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         tls: draft.tls,
         trackers,
         sync_groups,
+        statics: draft.statics,
+        links: draft.links,
         files: Vec::new(),
     }
 }

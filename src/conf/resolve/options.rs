@@ -26,8 +26,13 @@ pub(super) fn check(draft: &mut InstanceDraft, rules: Rules, cx: &mut Context<'_
     let mut messages = Vec::new();
     authentication(draft, rules, &mut messages);
     transport(draft, &mut messages);
+    let six = draft.family == Some(Family::V6);
+    if rules.strict && six && draft.options.version == Some(Version::V2) {
+        let message = "cannot use IPv6 with VRRP version 2; setting version 3";
+        messages.push(message.to_owned());
+    }
     if rules.strict {
-        strict(draft, &mut messages);
+        strict(draft, rules.version, &mut messages);
     }
     if rules.version == Version::V3 {
         interval(draft, &mut messages);
@@ -43,7 +48,8 @@ pub(super) fn check(draft: &mut InstanceDraft, rules: Rules, cx: &mut Context<'_
         !same
     });
     for message in messages {
-        let message = format!("({}) {message}", draft.name);
+        let blank = if message.starts_with(':') { "" } else { " " };
+        let message = format!("({}){blank}{message}", draft.name);
         cx.report(Class::General, message, draft.place);
     }
 }
@@ -68,6 +74,10 @@ fn authentication(draft: &mut InstanceDraft, rules: Rules, messages: &mut Vec<St
 
 fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
     let options = &mut draft.options;
+    if options.destination.is_some() && !options.peers.is_empty() {
+        messages.push("multicast destination specified with unicast - ignoring".to_owned());
+        options.destination = None;
+    }
     if options.unicast && options.peers.is_empty() {
         messages.push(
             "A unicast keyword has been specified without any unicast peers. Defaulting to \
@@ -80,7 +90,7 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
         messages.push("vmac_xmit_base is only valid with a vmac".to_owned());
         options.transmit_on_base = false;
     }
-    if options.ipvlan && options.source.is_none() && draft.family != Some(Family::V6) {
+    if options.ipvlan.is_some() && options.source.is_none() && draft.family != Some(Family::V6) {
         messages.push(
             "IPv4 ipvlan requires a source ip address to be configured. setting instance to \
              fault state"
@@ -89,12 +99,60 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
     }
 }
 
-fn strict(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
-    let owner = draft.priority.is_none_or(|priority| priority == 255);
-    if draft.state == Some(InitialState::Master) && !owner {
+fn strict(draft: &mut InstanceDraft, version: Version, messages: &mut Vec<String>) {
+    let master = draft.state == Some(InitialState::Master);
+    let owner = draft.priority.map_or(master, |priority| priority == 255);
+    if draft
+        .state
+        .is_some_and(|state| (state == InitialState::Master) != owner)
+    {
         messages.push("State MASTER must match being address owner".to_owned());
+        let state = if owner {
+            InitialState::Master
+        } else {
+            InitialState::Backup
+        };
+        draft.state = Some(state);
+    }
+    if draft.preempt_delay.is_some_and(|delay| !delay.is_zero()) {
+        messages.push("preempt_delay is incompatible with strict mode - resetting".to_owned());
+        // What else goes against it is said as well.
+        draft.preempt_delay = draft.preempt_delay.filter(|_| draft.no_preempt);
+    }
+    if draft
+        .garp
+        .lower_priority_delay
+        .is_some_and(|delay| !delay.is_zero())
+    {
+        messages.push("Strict mode requires no repeat garp delay. resetting".to_owned());
+        draft.garp.lower_priority_delay = Some(Duration::ZERO);
+    }
+    if draft
+        .garp
+        .lower_priority_repeat
+        .is_some_and(|count| count > 0)
+    {
+        messages.push("Strict mode requires no repeat garps. resetting".to_owned());
+        draft.garp.lower_priority_repeat = Some(0);
     }
     let options = &mut draft.options;
+    if options.accept == Some(true) && version == Version::V2 {
+        messages.push(
+            "warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting"
+                .to_owned(),
+        );
+        options.accept = None;
+    }
+    if options.vmac.is_some() && options.transmit_on_base {
+        messages.push("xmit_base is incompatible with strict mode - resetting".to_owned());
+        options.transmit_on_base = false;
+    }
+    if let Some(vmac) = &mut options.vmac
+        && vmac.mac.take().is_some()
+    {
+        // keepalived has a colon here.
+        messages.push(": cannot specify MAC address with strict mode - clearing".to_owned());
+    }
     if options.down_timer_adverts.is_some_and(|count| count != 3) {
         messages.push("down_timer_adverts is incompatible with strict mode - resetting".to_owned());
         options.down_timer_adverts = None;

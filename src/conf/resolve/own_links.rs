@@ -14,21 +14,16 @@ const PREFIX: &str = "vrrp";
 
 /// Names the own links of `instances`, in their order. `prefix` is `vmac_prefix`.
 pub(super) fn name(instances: &mut [VrrpInstance], prefix: Option<&str>) {
-    let explicit = instances.iter().filter_map(|instance| {
-        let vmac = instance.options.vmac.as_ref()?;
-        vmac.name.clone()
-    });
-    let mut taken: BTreeSet<String> = explicit.collect();
+    let mut taken: BTreeSet<String> = instances.iter().filter_map(configured).collect();
     for instance in instances {
         let kind = if let Some(vmac) = &instance.options.vmac {
             OwnLinkKind::Vmac(mac(instance.family, instance.vrid, vmac.mac.as_deref()))
-        } else if instance.options.ipvlan {
+        } else if instance.options.ipvlan.is_some() {
             OwnLinkKind::Ipvlan
         } else {
             continue;
         };
-        let named = instance.options.vmac.as_ref();
-        let name = named.and_then(|vmac| vmac.name.clone()).or_else(|| {
+        let name = configured(instance).or_else(|| {
             let prefix = prefix.unwrap_or(PREFIX);
             free(&taken, prefix, instance.family, instance.vrid)
         });
@@ -36,6 +31,16 @@ pub(super) fn name(instances: &mut [VrrpInstance], prefix: Option<&str>) {
             taken.insert(name.clone());
             instance.own_link = Some(OwnLink { name, kind });
         }
+    }
+}
+
+/// The name that the file gives.
+fn configured(instance: &VrrpInstance) -> Option<String> {
+    let options = &instance.options;
+    match (&options.vmac, &options.ipvlan) {
+        (Some(vmac), _) => vmac.name.clone(),
+        (None, Some(ipvlan)) => ipvlan.name.clone(),
+        (None, None) => None,
     }
 }
 
@@ -84,6 +89,7 @@ mod tests {
         let five = Vmac {
             name: Some("name8".to_owned()),
             mac: Some(vec![2, 3, 4, 5, 6]),
+            ..Vmac::default()
         };
         let six = Vmac {
             mac: Some(vec![2, 3, 4, 5, 6, 7]),

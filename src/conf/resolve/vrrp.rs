@@ -20,6 +20,8 @@ use crate::base::{Duration, Family};
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
 /// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
 const MAX_IN_ADVERT: usize = 255;
+/// What keepalived counts on for IPv6 in a frame of 1500 bytes.
+const MAX_IN_ADVERT_V6: usize = 89;
 
 /// The instances that can run.
 pub(super) fn instances(
@@ -42,16 +44,22 @@ pub(super) fn instances(
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
-            let message = format!(
-                "{other} and {} both use VRID {} with {} on interface {}",
-                instance.name,
-                instance.vrid.get(),
-                match instance.family {
+            let vrid = instance.vrid.get();
+            let message = if instance.options.peers.is_empty() {
+                let family = match instance.family {
                     Family::V4 => "IPv4",
                     Family::V6 => "IPv6",
-                },
-                instance.interface
-            );
+                };
+                format!(
+                    "{other} and {} both use VRID {vrid} with {family} on interface {}",
+                    instance.name, instance.interface
+                )
+            } else {
+                format!(
+                    "({other}) duplicate VRID conflict with {} VRID {vrid}",
+                    instance.name
+                )
+            };
             refuse(cx, message, place);
             continue;
         }
@@ -65,12 +73,16 @@ pub(super) fn instances(
 /// before it looks at anything else of any instance, so the others are notes to that.
 fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
     let mut lacking = drafts.iter().filter_map(|draft| {
+        let options = &draft.options;
         let what = match (draft.vrid.and_then(Vrid::new), &draft.interface) {
-            (None, _) => "the virtual router id must be set",
-            (Some(_), None) => "Unknown interface!",
+            (None, _) => " the virtual router id must be set",
+            (Some(_), None) if options.unicast && options.source.is_none() => {
+                ": Unicast instances must have unicast_src_ip or interface"
+            }
+            (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
-        Some((format!("({}) {what}", draft.name), draft.place))
+        Some((format!("({}){what}", draft.name), draft.place))
     });
     let Some((message, place)) = lacking.next() else {
         return false;
@@ -157,14 +169,23 @@ fn instance(
     // `stops` has seen that both are there.
     let vrid = draft.vrid.and_then(Vrid::new)?;
     let interface = draft.interface.take()?;
-    if draft.addresses.is_empty() {
-        let message = format!("({name}) No VIP specified; at least one is sensible");
-        cx.report(Class::General, message, place);
+    if draft.addresses.is_empty() && !draft.options.no_addresses {
+        if rules.strict || rules.version == Version::V3 {
+            let message = format!("({name}) No VIP specified; at least one is required");
+            refuse(cx, message, place);
+        } else {
+            let message = format!("({name}) No VIP specified; at least one is sensible");
+            cx.report(Class::General, message, place);
+        }
     }
-    if draft.addresses.len() > MAX_IN_ADVERT {
+    let room = match draft.family {
+        Some(Family::V6) => MAX_IN_ADVERT_V6,
+        Some(Family::V4) | None => MAX_IN_ADVERT,
+    };
+    if draft.addresses.len() > room {
         let message = format!(
             "({name}) Number of VIPs ({}) exceeds maximum/space available in packet (max \
-             {MAX_IN_ADVERT} addresses) - excess moved to eVIPs",
+             {room} addresses) - excess moved to eVIPs",
             draft.addresses.len()
         );
         cx.report(Class::General, message, place);

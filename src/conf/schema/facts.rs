@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     /// Blocks of keepalived whose lines this version skips whole.
-    const SKIPPED_BLOCKS: [&str; 4] = ["auth_hmac", "garp_group", "track_group", "vrrp_track_file"];
+    const SKIPPED_BLOCKS: [&str; 2] = ["auth_hmac", "vrrp_track_file"];
 
     // Input: the tables. Output: facts for each row, and no facts of a keyword that is in no table.
     #[test]

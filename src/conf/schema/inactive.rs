@@ -5,20 +5,7 @@
 //! `schema::find`.
 
 use super::Form::{self, InactiveBlock as Block};
-use super::Level::{self, Instance, Root, SyncGroup};
+use super::Level::{self, Instance};
 
 /// Level, name and form, sorted by level and name.
-pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
-    (Root, "garp_group", Block),
-    (Root, "interface_up_down_delays", Block),
-    (Root, "linkbeat_interfaces", Block),
-    (Root, "static_ipaddress", Block),
-    (Root, "static_routes", Block),
-    (Root, "static_rules", Block),
-    (Root, "track_group", Block),
-    (Instance, "auth_hmac", Block),
-    (Instance, "track_bfd", Block),
-    (Instance, "virtual_routes", Block),
-    (Instance, "virtual_rules", Block),
-    (SyncGroup, "track_bfd", Block),
-];
+pub(super) static INACTIVE: &[(Level, &str, Form)] = &[(Instance, "auth_hmac", Block)];

@@ -25,6 +25,8 @@ pub(super) enum Level {
     TrackScript,
     TrackProcess,
     TrackFile,
+    TrackGroup,
+    GarpGroup,
     VirtualServer,
     RealServer,
     TcpCheck,
@@ -46,7 +48,7 @@ pub(super) enum Level {
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Root,
         Self::Global,
         Self::Instance,
@@ -55,6 +57,8 @@ impl Level {
         Self::TrackScript,
         Self::TrackProcess,
         Self::TrackFile,
+        Self::TrackGroup,
+        Self::GarpGroup,
         Self::VirtualServer,
         Self::RealServer,
         Self::TcpCheck,
@@ -85,6 +89,8 @@ impl Level {
             Self::TrackScript => "vrrp_script",
             Self::TrackProcess => "vrrp_track_process",
             Self::TrackFile => "track_file",
+            Self::TrackGroup => "track_group",
+            Self::GarpGroup => "garp_group",
             Self::VirtualServer => "virtual_server",
             Self::RealServer => "real_server",
             Self::TcpCheck => "TCP_CHECK",
@@ -127,6 +133,8 @@ impl Level {
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile
+            | Self::TrackGroup
+            | Self::GarpGroup
             | Self::MiscCheck
             | Self::FileCheck
             | Self::BfdCheck
@@ -142,7 +150,12 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
-            Self::SyncGroup | Self::TrackScript | Self::TrackProcess | Self::TrackFile => &[],
+            Self::SyncGroup
+            | Self::TrackScript
+            | Self::TrackProcess
+            | Self::TrackFile
+            | Self::TrackGroup
+            | Self::GarpGroup => &[],
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,

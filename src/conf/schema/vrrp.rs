@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{address, global, instance, options, virtual_server};
+use super::super::bind::{address, global, instance, options, virtual_server, vmac};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -29,7 +29,7 @@ pub(super) static ROOT: &[Keyword] = &[
         form: Form::Block {
             open: instance::open,
             inner: Level::Instance,
-            close: Some(options::close),
+            close: Some(vmac::close),
         },
         doc: "a virtual router",
     },
@@ -192,7 +192,15 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "without peers it is faulty",
     ),
-    Keyword::values("unicast_peer", options::unicast_peer, "whom adverts go to"),
+    Keyword {
+        name: "unicast_peer",
+        form: Form::NamedValues {
+            open: options::unicast_open,
+            line: options::unicast_peer,
+            close: None,
+        },
+        doc: "whom adverts go to",
+    },
     Keyword::leaf("unicast_src_ip", options::source, "where adverts come from"),
     Keyword::leaf(
         "unicast_ttl",
@@ -201,12 +209,12 @@ pub(super) static INSTANCE: &[Keyword] = &[
     ),
     Keyword::leaf(
         "use_ipvlan",
-        options::use_ipvlan,
+        vmac::use_ipvlan,
         "it runs on an ipvlan interface",
     ),
     Keyword::leaf(
         "use_vmac",
-        options::use_vmac,
+        vmac::use_vmac,
         "it runs on an interface with the virtual MAC address",
     ),
     Keyword::leaf(

@@ -22,7 +22,9 @@ use super::instance::{Input, InstanceId};
 use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
-use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
+use crate::conf::model::{
+    AddressOptions, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance,
+};
 use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
@@ -53,6 +55,7 @@ pub(super) fn vip(address: &str) -> VirtualAddress {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
+        options: AddressOptions::default(),
     }
 }
 

@@ -8,6 +8,7 @@ mod bfd;
 mod check;
 mod global;
 mod probes;
+mod routing;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -23,6 +24,8 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::TrackScript => vrrp::TRACK_SCRIPT,
         Level::TrackProcess => vrrp::TRACK_PROCESS,
         Level::TrackFile => vrrp::TRACK_FILE,
+        Level::TrackGroup => routing::TRACK_GROUP,
+        Level::GarpGroup => routing::GARP_GROUP,
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck

@@ -2,7 +2,9 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, group, options, sync_group, tracker};
+use super::super::super::bind::{
+    bfd, daemon, group, links, options, route, rule, statics, sync_group, tracker,
+};
 use super::super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -25,10 +27,27 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "how long parent waits for children at shutdown before SIGKILL",
     ),
+    Keyword::block(
+        "garp_group",
+        links::garp_open,
+        Level::GarpGroup,
+        Some(links::garp_close),
+        "the pace of announcements on some interfaces",
+    ),
     Keyword::leaf(
         "instance",
         daemon::setting,
         "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
+    ),
+    Keyword::values(
+        "interface_up_down_delays",
+        links::delay,
+        "how long a link has to be up or down until it counts",
+    ),
+    Keyword::values(
+        "linkbeat_interfaces",
+        links::polled,
+        "interfaces whose link is asked for",
     ),
     Keyword::leaf(
         "linkbeat_use_polling",
@@ -50,12 +69,34 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "namespace for IPVS handling; changing it needs restart",
     ),
+    Keyword::values(
+        "static_ipaddress",
+        statics::address,
+        "addresses as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_routes",
+        route::static_route,
+        "routes as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_rules",
+        rule::static_rule,
+        "policy rules as long as the daemon runs",
+    ),
     Keyword::block(
         "track_file",
         tracker::file_open,
         Level::TrackFile,
         Some(tracker::file_close),
         "a file whose value changes priorities",
+    ),
+    Keyword::block(
+        "track_group",
+        statics::open,
+        Level::TrackGroup,
+        None,
+        "instances that static addresses, routes and rules depend on",
     ),
     Keyword::leaf(
         "use_pid_dir",
@@ -82,7 +123,7 @@ pub(super) static ROOT: &[Keyword] = &[
         "vrrp_sync_group",
         sync_group::open,
         Level::SyncGroup,
-        None,
+        Some(sync_group::close),
         "instances that share their state",
     ),
     Keyword::block(
@@ -163,6 +204,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
     ),
     Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
     Keyword::values(
+        "track_bfd",
+        options::track_bfd,
+        "BFD sessions that change the priority",
+    ),
+    Keyword::values(
         "track_file",
         options::track_file,
         "files that change the priority",
@@ -192,6 +238,16 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::excluded,
         "addresses that are not in adverts",
     ),
+    Keyword::values(
+        "virtual_routes",
+        route::virtual_route,
+        "routes while it is master",
+    ),
+    Keyword::values(
+        "virtual_rules",
+        rule::virtual_rule,
+        "policy rules while it is master",
+    ),
     Keyword::leaf(
         "vmac_garp_intvl",
         options::garp_extra_if,
@@ -206,7 +262,15 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
         sync_group::weights_apply,
         "older name of sync_group_tracking_weight",
     ),
-    Keyword::values("group", sync_group::members, "names of the instances"),
+    Keyword {
+        name: "group",
+        form: Form::NamedValues {
+            open: sync_group::group_open,
+            line: sync_group::members,
+            close: Some(sync_group::group_close),
+        },
+        doc: "names of the instances",
+    },
     Keyword::leaf(
         "notify",
         sync_group::notify,
@@ -238,6 +302,11 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
         "sync_group_tracking_weight",
         sync_group::weights_apply,
         "weights of trackers hold in the group too",
+    ),
+    Keyword::values(
+        "track_bfd",
+        sync_group::track_bfd,
+        "BFD sessions that change the priority",
     ),
     Keyword::values(
         "track_file",

@@ -1,0 +1,93 @@
+//! `static_ipaddress` and `track_group`.
+//!
+//! Owns: their lines, and the reference to a group that addresses, routes and rules share. Never
+//! does: look for the members; they may stand below. Driven by: `bind` through the schema.
+
+use super::super::diag::Class;
+use super::super::draft::Draft;
+use super::super::model::routing::{StaticAddress, TrackGroup};
+use super::super::source::to_display;
+use super::words::{Step, Words};
+use super::{Outcome, Statement, Stop, address};
+
+/// A line of `static_ipaddress`
+pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    if let Some((address, group)) = address::fixed(draft, st) {
+        let group = group.filter(|name| known(draft, st, name));
+        draft
+            .statics
+            .addresses
+            .push(StaticAddress { address, group });
+    }
+    Ok(())
+}
+
+/// Whether there is such a group above; reported if not.
+fn known(draft: &Draft, st: &mut Statement<'_>, name: &str) -> bool {
+    let known = draft.statics.groups.iter().any(|group| group.name == name);
+    if !known {
+        let message = format!("track_group {} not found", to_display(name));
+        st.error(Class::General, message, None);
+    }
+    known
+}
+
+/// The group behind the word `track_group`; `None`, reported, if there is none of that name.
+///
+/// # Errors
+/// keepalived ends if there is no name.
+pub(super) fn track_group(draft: &Draft, words: &mut Words<'_, '_>) -> Step<Option<String>> {
+    let name = words.next()?;
+    Ok(known(draft, words.st, name).then(|| name.to_owned()))
+}
+
+/// `track_group NAME {`
+pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let Some(name) = st.word(1).filter(|_| st.count() == 2) else {
+        let message = "track_group must have a name - skipping";
+        st.error(Class::General, message, Some(0));
+        return Err(Stop::SkipBlock);
+    };
+    if draft.statics.groups.iter().any(|group| group.name == name) {
+        let message = format!("track_group {} already defined", to_display(name));
+        st.error(Class::General, message, Some(1));
+        return Err(Stop::SkipBlock);
+    }
+    draft.statics.groups.push(TrackGroup {
+        name: name.to_owned(),
+        members: Vec::new(),
+    });
+    Ok(())
+}
+
+/// `group {` in a `track_group`
+pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
+    let Some(group) = draft.statics.groups.last() else {
+        return Ok(());
+    };
+    if group.members.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Group list already specified for sync group {}", group.name);
+    st.error(Class::General, message, Some(0));
+    Err(Stop::SkipBlock)
+}
+
+/// A line of `group`: names.
+pub(in super::super) fn member(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    if let Some(group) = draft.statics.groups.last_mut() {
+        group.members.extend(st.words(0).map(str::to_owned));
+    }
+    Ok(())
+}
+
+/// The end of `group`
+pub(in super::super) fn group_close(draft: &mut Draft, st: &mut Statement<'_>) {
+    if let Some(group) = draft.statics.groups.last()
+        && group.members.is_empty()
+    {
+        let message = format!("Warning - track group {} has empty group block", group.name);
+        st.error(Class::General, message, None);
+    }
+}
