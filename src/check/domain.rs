@@ -14,11 +14,11 @@ use slab::Slab;
 use super::checker::{Checker, News, Policy};
 use super::messages::{self, Subject};
 use super::probe::{Outcome, TcpProbe};
-use super::service::{CheckerIndex, Service};
+use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
 use crate::base::{Duration, Instant, Rng, TimerQueue};
 use crate::conf::model::{LogStyle, RealServerKey, ServiceKey, TcpCheck};
-use crate::ops::{ProbeCmd, ProbeId, ProbeIo};
+use crate::ops::{ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
 /// How many attempts are started before the loop gets its turn.
 pub const STARTS_PER_TURN: u32 = 64;
@@ -36,7 +36,11 @@ const INDEX_BITS: u32 = 24;
 pub struct Domain {
     pub(super) style: LogStyle,
     rng: Rng,
-    pub(super) services: BTreeMap<ServiceKey, Service>,
+    pub(super) services: Slab<Service>,
+    /// Where each service is.
+    pub(super) places: BTreeMap<ServiceKey, ServiceIndex>,
+    /// Which service has a name in the kernel.
+    pub(super) owners: BTreeMap<ServiceName, ServiceIndex>,
     pub(super) checkers: Slab<Entry>,
     timers: TimerQueue<CheckerIndex>,
     probes_started: u64,
@@ -48,7 +52,7 @@ pub struct Domain {
 /// A checker and where it belongs.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) service: ServiceKey,
+    pub(super) service: ServiceIndex,
     /// Place of the server in the service.
     pub(super) server: usize,
     /// Place of the check in the server.
@@ -69,7 +73,7 @@ struct Shortage {
 pub struct View<'a>(&'a Domain);
 
 /// The state of one real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerView {
     /// Its service.
     pub service: ServiceKey,
@@ -88,7 +92,9 @@ impl Domain {
         Self {
             style,
             rng: Rng::new(seed),
-            services: BTreeMap::new(),
+            services: Slab::new(),
+            places: BTreeMap::new(),
+            owners: BTreeMap::new(),
             checkers: Slab::new(),
             timers: TimerQueue::default(),
             probes_started: 0,
@@ -146,7 +152,7 @@ impl Domain {
     pub(super) fn add_checker(
         &mut self,
         now: Instant,
-        service: ServiceKey,
+        service: ServiceIndex,
         check: &TcpCheck,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
@@ -200,7 +206,7 @@ impl Domain {
     /// A checker with its configuration.
     fn checker_and_check(&mut self, index: CheckerIndex) -> Option<(&mut Entry, &TcpCheck)> {
         let entry = self.checkers.get_mut(index)?;
-        let service = self.services.get(&entry.service)?;
+        let service = self.services.get(entry.service)?;
         let server = service.servers.get(entry.server)?;
         let check = server.config.tcp_checks.get(entry.check)?;
         Some((entry, check))
@@ -240,16 +246,15 @@ impl Domain {
         let settled = entry.checker.settle(outcome, Policy::from(check));
         let (service, place) = (entry.service, entry.server);
         self.timers.set(index, now + settled.after);
-        let Some(service) = self.services.get_mut(&service) else {
+        let Some(service) = self.services.get_mut(service) else {
             return;
         };
-        let key = service.key();
         let Some(server) = service.servers.get_mut(place) else {
             return;
         };
         let subject = Subject {
             style,
-            service: key,
+            service: &service.config.key,
             server: server.key(),
         };
         if let Outcome::Unknown(errno) = outcome {
@@ -276,7 +281,6 @@ impl Domain {
                 if !server.is_alive() {
                     return;
                 }
-                messages::adding(subject);
             }
             News::Down { retries } => {
                 messages::tcp_failure(subject, outcome, log_all);
@@ -285,15 +289,9 @@ impl Domain {
                 if server.failing > 1 {
                     return;
                 }
-                messages::removing(subject);
             }
         }
-        let alive = server.is_alive();
-        let (weight, address) = (server.config.weight, server.address());
-        let wanted = alive.then(|| server.destination());
-        let quorum = service.weigh(weight, alive);
-        messages::quorum(style, key, quorum);
-        out.push(Action::WantDestination(key, address, wanted));
+        service.turned(style, place, out);
     }
 
     fn stop(&mut self, out: &mut Vec<Action>) {
@@ -305,7 +303,9 @@ impl Domain {
         self.timers = TimerQueue::default();
         self.not_before = None;
         let services = std::mem::take(&mut self.services);
-        let mut in_order: Vec<&Service> = services.values().collect();
+        self.places.clear();
+        self.owners.clear();
+        let mut in_order: Vec<&Service> = services.iter().map(|(_, service)| service).collect();
         in_order.sort_by_key(|service| service.place);
         for service in in_order {
             for server in &service.servers {
@@ -314,9 +314,10 @@ impl Domain {
                     service: service.key(),
                     server: server.key(),
                 };
-                messages::shutting_down(subject, server.is_alive());
+                let alive = server.is_alive();
+                messages::shutting_down(subject, alive, !alive && server.is_inhibited());
             }
-            out.push(Action::Want(service.key(), None));
+            out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }
     }
 
@@ -326,7 +327,7 @@ impl Domain {
             return;
         }
         let mut seen = 0;
-        for (key, service) in &self.services {
+        for (own, service) in &self.services {
             for (place, server) in service.servers.iter().enumerate() {
                 debug_assert_eq!(server.checkers.len(), server.config.tcp_checks.len());
                 let mut failing = 0;
@@ -337,7 +338,7 @@ impl Domain {
                     };
                     debug_assert_eq!(
                         (entry.service, entry.server, entry.check),
-                        (*key, place, check)
+                        (own, place, check)
                     );
                     debug_assert!(self.timers.get(index).is_some(), "a checker that sleeps");
                     failing += usize::from(!entry.checker.is_up());
@@ -352,7 +353,7 @@ impl Domain {
 }
 
 impl Shortage {
-    fn say(&mut self, now: Instant, subject: Subject, errno: i32) {
+    fn say(&mut self, now: Instant, subject: Subject<'_>, errno: i32) {
         if self.silent_until.is_some_and(|until| now < until) {
             self.skipped += 1;
             return;
@@ -365,12 +366,12 @@ impl Shortage {
 impl View<'_> {
     /// Every real server, service by service.
     pub fn servers(self) -> impl Iterator<Item = ServerView> {
-        self.0.services.values().flat_map(|service| {
+        self.0.services.iter().flat_map(|(_, service)| {
             service.servers.iter().map(|server| ServerView {
-                service: service.key(),
+                service: service.key().clone(),
                 server: server.key(),
                 alive: server.is_alive(),
-                weight: server.config.weight,
+                weight: server.weight,
             })
         })
     }

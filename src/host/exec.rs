@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
 use super::conn::{Probes, Started};
-use super::genl::{self, Ipvs};
+use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::netlink::{AddressOp, Addresses};
 use super::raw_socket::RawSocket;
@@ -328,13 +328,8 @@ fn entry_of(spec: &AddressSpec) -> Entry {
     }
 }
 
-fn service_entry(op: &IpvsOp) -> Entry {
-    let (address, port, protocol) = genl::service_name(op);
-    Entry::Service {
-        address,
-        port,
-        protocol,
-    }
+const fn service_entry(op: &IpvsOp) -> Entry {
+    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

@@ -475,7 +475,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                 broadcast: None,
                 label: None,
             }),
-            Entry::Service { .. } => None,
+            Entry::Service(_) => None,
         })
         .collect();
     let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
@@ -493,11 +493,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
         }
     }
     let mut services = entries.iter().filter_map(|entry| match *entry {
-        Entry::Service {
-            address,
-            port,
-            protocol,
-        } => Some((address, port, protocol)),
+        Entry::Service(name) => Some(name),
         Entry::Address { .. } => None,
     });
     if let Some(first) = services.next() {
@@ -508,9 +504,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
             if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT) {
                 log::error!(
                     target: ident::DAEMON,
-                    "IPVS service [{}]:{} cannot be removed: {}",
-                    service.0,
-                    service.1,
+                    "IPVS service {service} cannot be removed: {}",
                     sys::error_text(errno)
                 );
             }

@@ -12,8 +12,7 @@ use crate::base::{Duration, Family, IfIndex, Instant, Mac};
 use crate::conf::diff;
 use crate::conf::model::{
     Config, Forwarding, Garp, InitialState, Priority, Protocol, RealServer, RealServerKey,
-    Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid,
-    VrrpInstance,
+    Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -77,14 +76,6 @@ fn config(priority: u8) -> Config {
             garp: Garp::default(),
         }],
         virtual_servers: vec![VirtualServer {
-            key: ServiceKey {
-                address: IpAddr::from([192, 0, 2, 101]),
-                port: 80,
-                protocol: Protocol::Tcp,
-            },
-            scheduler: Scheduler::Rr,
-            persistence: None,
-            policy: ServicePolicy::new(),
             real_servers: vec![RealServer {
                 key: RealServerKey {
                     address: server.ip(),
@@ -108,6 +99,10 @@ fn config(priority: u8) -> Config {
                     log_all_failures: false,
                 }],
             }],
+            ..VirtualServer::new(
+                ServiceKey::address(IpAddr::from([192, 0, 2, 101]), 80, Protocol::Tcp),
+                Scheduler::Rr,
+            )
         }],
         ..Config::default()
     }

@@ -10,7 +10,7 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
-    ServiceSpec,
+    ServiceName, ServiceSpec,
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,

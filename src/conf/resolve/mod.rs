@@ -57,14 +57,13 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         scripts::check(&draft.scripts, &mut pending, cx);
         instances
     };
-    let (virtual_servers, indirect_services) = check::services(draft.services, &draft.groups, cx);
+    let virtual_servers = check::services(draft.services, &draft.groups, cx);
     Config {
         global: Global {
             router_id: draft.global.router_id,
         },
         vrrp_instances,
         virtual_servers,
-        indirect_services,
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,

@@ -2,8 +2,8 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, group, options, sync_group, tracker};
-use super::super::{Form, Keyword, Level};
+use super::super::super::bind::{bfd, daemon, options, sync_group, tracker};
+use super::super::{Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
     Keyword::block(
@@ -62,15 +62,6 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "place pid files under RUN/keepalived/",
     ),
-    Keyword {
-        name: "virtual_server_group",
-        form: Form::NamedValues {
-            open: group::open,
-            line: group::entry,
-            close: Some(group::close),
-        },
-        doc: "addresses and marks that share servers",
-    },
     Keyword::block(
         "vrrp_script",
         tracker::script_open,
