@@ -7,6 +7,8 @@
 //! version does not do yet is therefore accepted, but never silently: each such option is answered
 //! by one line.
 
+pub mod check;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -21,6 +23,10 @@ pub enum Command {
     Run(Box<Cli>),
     /// `-t`: check the configuration; to a file if one is given.
     ConfigTest(Box<Cli>, Option<PathBuf>),
+    /// `check`: look at configurations without running them.
+    Check(check::Check),
+    /// `check` with words that it does not know, or asked for help: the text and the exit status.
+    CheckUsage(String, u8),
     /// `-v`.
     Version,
     /// `-h`, with the text.
@@ -271,7 +277,16 @@ impl Cli {
 /// Reads the command line; `words` begin with the program's name.
 #[must_use]
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
-    let words = words.into_iter().map(attached_file);
+    let mut words = words.into_iter().peekable();
+    let name = words.next();
+    // Only as the very first word: behind an option it is a stray word, as it always was.
+    if words.next_if(|word| word == "check").is_some() {
+        return match check::parse(words) {
+            Ok(check) => Command::Check(check),
+            Err((text, status)) => Command::CheckUsage(text, status),
+        };
+    }
+    let words = name.into_iter().chain(words).map(attached_file);
     let cli = match Cli::command()
         .try_get_matches_from(words)
         .and_then(|matches| Cli::from_arg_matches(&matches))
@@ -449,6 +464,31 @@ mod tests {
             Command::Help(text) => assert!(text.contains("--dont-respawn"), "{text}"),
             other => panic!("{other:?}"),
         }
+    }
+
+    // Input: `check` as the first word and elsewhere. Output: the command, or a stray word.
+    #[test]
+    fn check_is_a_command_only_as_the_first_word() {
+        let Command::Check(check) = parsed("check --format json --offline a.conf b.conf") else {
+            panic!("no command");
+        };
+        assert_eq!(check.files, [PathBuf::from("a.conf"), "b.conf".into()]);
+        assert!(check.offline && check.format == check::Format::Json);
+        let Command::Check(bare) = parsed("check") else {
+            panic!("no command");
+        };
+        assert_eq!(
+            bare.files,
+            [PathBuf::from("/etc/keepalived/keepalived.conf")]
+        );
+        let wrong = parsed("check --bogus");
+        assert!(
+            matches!(wrong, Command::CheckUsage(_, check::USAGE)),
+            "{wrong:?}"
+        );
+        assert!(matches!(parsed("check --help"), Command::CheckUsage(_, 0)));
+        assert_eq!(run("-n check").remarks(), ["Unexpected argument(s): check"]);
+        assert_eq!(run("-f check").config, PathBuf::from("check"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main ── cli ── host ── node ── {vrrp check ipvs iface} ── conf::model
-//!                  │       │                 │
+//!         lint ──┘ │       │                 │
 //!                  └─ ops ─┴─────────────────┴── wire ── base
 //! ```
 //!
@@ -20,6 +20,7 @@ pub mod conf;
 pub mod host;
 pub mod iface;
 pub mod ipvs;
+pub mod lint;
 pub mod node;
 pub mod ops;
 pub mod vrrp;

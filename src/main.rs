@@ -6,10 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use keepalived_rs::cli::check::{Check, Format};
 use keepalived_rs::cli::{self, Cli, Command};
 use keepalived_rs::conf::{self, LoadOptions};
 use keepalived_rs::host::logger::LogOptions;
-use keepalived_rs::host::{self, Facts, HostFiles, Leave, Settings, WorkerOptions, signals};
+use keepalived_rs::host::{
+    self, Facts, HostFiles, Leave, Offline, Settings, ThisHost, WorkerOptions, signals,
+};
+use keepalived_rs::lint::{self, Nowhere, Request};
 
 fn main() -> ExitCode {
     let status = match cli::parse(std::env::args_os()) {
@@ -22,6 +26,19 @@ fn main() -> ExitCode {
             host::default_sigpipe();
             remark(&cli);
             config_test(&cli, file.as_deref())
+        }
+        Command::Check(check) => {
+            host::default_sigpipe();
+            check_files(check)
+        }
+        Command::CheckUsage(text, status) => {
+            host::default_sigpipe();
+            if status == 0 {
+                print(&text);
+            } else {
+                say(&text);
+            }
+            i32::from(status)
         }
         Command::Version => {
             host::default_sigpipe();
@@ -47,6 +64,11 @@ fn say(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 
+/// Writes to standard output; a closed one is the caller's business.
+fn print(text: &str) {
+    drop(io::stdout().lock().write_all(text.as_bytes()));
+}
+
 fn remark(cli: &Cli) {
     for line in cli.remarks() {
         say(&format!("{line}\n"));
@@ -54,14 +76,19 @@ fn remark(cli: &Cli) {
 }
 
 fn load_options(cli: &Cli) -> LoadOptions {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
     LoadOptions {
         config_id: cli.config_id.clone(),
         strict_includes: cli.all_config,
-        seed: u64::from(since.subsec_nanos()) << 32 | (since.as_secs() & 0xffff_ffff),
+        seed: seed(),
     }
+}
+
+/// Something else at each start.
+fn seed() -> u64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::from(since.subsec_nanos()) << 32 | (since.as_secs() & 0xffff_ffff)
 }
 
 /// The daemon changes to `/` in the background; names are meant from here.
@@ -113,8 +140,7 @@ fn signum(function: &str) -> i32 {
     let functions = signals::functions();
     match functions.iter().find(|(name, _)| *name == function) {
         Some((_, signal)) => {
-            // A closed output is the caller's business.
-            drop(writeln!(io::stdout().lock(), "{signal}"));
+            print(&format!("{signal}\n"));
             0
         }
         None => {
@@ -124,12 +150,37 @@ fn signum(function: &str) -> i32 {
     }
 }
 
+/// Whether what goes to a stream may have colours.
+fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// `keepalived check`.
+fn check_files(check: Check) -> i32 {
+    let request = Request {
+        files: check.files,
+        options: LoadOptions {
+            config_id: check.config_id,
+            strict_includes: check.all_config,
+            seed: seed(),
+        },
+    };
+    let report = if check.offline {
+        lint::check(&request, &HostFiles, &Offline, &Nowhere)
+    } else {
+        lint::check(&request, &HostFiles, &Facts, &ThisHost)
+    };
+    print(&match check.format {
+        Format::Human => report.human(colours(&io::stdout())),
+        Format::Json => report.json(),
+    });
+    i32::from(report.exit_status())
+}
+
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
     let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &Facts);
-    let styled = file.is_none()
-        && io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let styled = file.is_none() && colours(&io::stderr());
     let mut text = String::new();
     for finding in &loaded.diagnostics {
         // First the line that scripts know, then the excerpt for people.

@@ -34,7 +34,8 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "iface",
         ],
         "report" => &["base", "conf::model", "node::snapshot"],
-        "host" => &["base", "wire", "ops", "conf", "node", "report"],
+        "lint" => &["base", "conf"],
+        "host" => &["base", "wire", "ops", "conf", "lint", "node", "report"],
         "cli" => &["base", "conf"],
         _ => return None,
     })

@@ -246,7 +246,7 @@ fn a_master_without_a_link_lets_go_and_comes_back() {
         let cut = world.now;
         world.set_link(R1, "eth0", true, false);
         world.run_for(ms(1));
-        assert_eq!(world.owners(ROUTER), []);
+        assert_eq!(world.owners(ROUTER), Vec::<usize>::new());
         assert_eq!(trace::count(&[" r1 ", "Entering FAULT STATE"]), 1);
         world.settle();
         assert_eq!(world.owners(ROUTER), [R2]);
@@ -408,7 +408,7 @@ fn an_address_that_somebody_removes_is_back_within_50_ms() {
     scenario(|| {
         let mut world = pair();
         world.remove_address(R1, vip_of(51));
-        assert_eq!(world.owners(ROUTER), []);
+        assert_eq!(world.owners(ROUTER), Vec::<usize>::new());
         world.run_for(ms(50));
         assert_eq!(world.owners(ROUTER), [R1]);
         assert_eq!(trace::count(&[" r2 ", "Entering MASTER"]), 0);
@@ -509,7 +509,7 @@ fn a_sound_packet_of_a_stranger_is_obeyed() {
         world.set_link(R2, "eth0", true, false);
         world.inject(0, &packet);
         world.run_for(ms(1));
-        assert_eq!(world.owners(ROUTER), []);
+        assert_eq!(world.owners(ROUTER), Vec::<usize>::new());
         world.set_link(R2, "eth0", true, true);
         world.settle();
     });

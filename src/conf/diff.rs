@@ -5,6 +5,8 @@
 //! look at text. Driven by: `host` at a reload and, from an empty configuration, at the start.
 //! `compat-tests/tests/fields.rs` reads the model's sources and fails when a field has no row.
 
+mod settings;
+
 use super::model::plan::{Change, Plan, Planned, diff};
 use super::model::{
     Config, InstanceKey, RealServer, RealServerKey, ServiceKey, VirtualServer, VrrpInstance,
@@ -71,6 +73,9 @@ static INSTANCE: &[Row<VrrpInstance>] = &[
         old.preempt_delay != new.preempt_delay
     }),
     Row::rearm("garp", |old, new| old.garp != new.garp),
+    Row::rearm("version", |old, new| old.version != new.version),
+    Row::live("strict", |old, new| old.strict != new.strict),
+    Row::live("options", |old, new| old.options != new.options),
 ];
 
 /// A service is edited in place in the kernel; its servers are compared one by one.
@@ -150,20 +155,23 @@ impl Planned for RealServer {
 pub fn plan(old: &Config, new: &Config) -> Plan {
     Plan {
         global: (old.global != new.global).then(|| new.global.clone()),
+        restart: settings::restarts(&old.global, &new.global),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
         services: diff(&old.virtual_servers, &new.virtual_servers),
     }
 }
 
+fn of<T>(object: &'static str, table: &[Row<T>]) -> Vec<(&'static str, &'static str)> {
+    table.iter().map(|row| (object, row.field)).collect()
+}
+
 /// The fields that have a row, by the object they belong to; for the test that none is missing.
 #[must_use]
 pub fn fields() -> Vec<(&'static str, &'static str)> {
-    fn of<T>(object: &'static str, table: &[Row<T>]) -> Vec<(&'static str, &'static str)> {
-        table.iter().map(|row| (object, row.field)).collect()
-    }
     let mut all = of("VrrpInstance", INSTANCE);
     all.extend(of("VirtualServer", SERVICE));
     all.extend(of("RealServer", REAL_SERVER));
+    all.extend(settings::fields());
     all
 }
 

@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::base::{Duration, Family};
-use crate::conf::model::options::Pending;
+use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
     Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
@@ -47,6 +47,9 @@ prop_compose! {
             no_preempt,
             preempt_delay: Duration::ZERO,
             garp: Garp::default(),
+            version: Version::V2,
+            strict: false,
+            options: Box::default(),
         }
     }
 }
@@ -88,13 +91,17 @@ prop_compose! {
         virtual_servers in proptest::collection::vec(service(), 0..6),
     ) -> Config {
         Config {
-            global: Global { router_id },
+            global: Global {
+                router_id,
+                ..Global::default()
+            },
             vrrp_instances,
             virtual_servers,
             server_groups: Vec::new(),
             bfd_instances: Vec::new(),
             tls: None,
-            pending: Pending::default(),
+            trackers: Trackers::default(),
+            sync_groups: Vec::new(),
             files: Vec::new(),
         }
     }

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::model::options::{InstanceOptions, Pending, Script, Version};
+use super::model::options::{InstanceOptions, SyncGroup, Trackers};
 use super::model::{
-    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, HttpProbe,
-    IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup, ServerPolicy, ServicePolicy,
-    SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, DnsProbe, FileProbe, Forwarding, GarpSettings,
+    Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler, ServerGroup,
+    ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
 use super::source::Program;
@@ -19,7 +19,8 @@ use crate::base::{Duration, Family};
 /// Everything that was said.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) global: GlobalDraft,
+    /// `script_user` and `enable_script_security` stand in `scripts` until all is read.
+    pub(super) global: Global,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) services: Vec<ServiceDraft>,
     pub(super) groups: Vec<ServerGroup>,
@@ -27,23 +28,13 @@ pub(super) struct Draft {
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
     pub(super) tls: Option<TlsClient>,
-    pub(super) pending: Pending,
+    pub(super) trackers: Trackers,
+    pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) scripts: ScriptRules,
     /// Where each of the sync groups began.
     pub(super) group_places: Vec<Place>,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
-}
-
-/// `garp_*`; `None` falls back to the global setting.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct GarpDraft {
-    pub(super) repeat: Option<u32>,
-    pub(super) delay: Option<Duration>,
-    pub(super) refresh: Option<Duration>,
-    pub(super) refresh_repeat: Option<u32>,
-    pub(super) lower_priority_repeat: Option<u32>,
-    pub(super) lower_priority_delay: Option<Duration>,
 }
 
 /// What is said of scripts as a whole, and those that are no part of another object.
@@ -53,23 +44,10 @@ pub(super) struct ScriptRules {
     pub(super) secure: bool,
     /// `script_user`
     pub(super) user: Option<String>,
-    /// `startup_script`, `shutdown_script`
-    pub(super) daemon: Vec<Script>,
+    /// Its second word.
+    pub(super) group: Option<String>,
     /// What the host says of the programs that are named.
     pub(super) programs: BTreeMap<String, Program>,
-    /// Scripts of notify FIFOs.
-    pub(super) fifo: Vec<Script>,
-}
-
-/// `global_defs`
-#[derive(Debug, Default)]
-pub(super) struct GlobalDraft {
-    pub(super) router_id: Option<String>,
-    pub(super) garp: GarpDraft,
-    /// `vrrp_version`
-    pub(super) version: Version,
-    /// `vrrp_strict`
-    pub(super) strict: bool,
 }
 
 /// `vrrp_instance`
@@ -88,8 +66,8 @@ pub(super) struct InstanceDraft {
     pub(super) addresses: Vec<VirtualAddress>,
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
-    pub(super) garp: GarpDraft,
-    pub(super) options: InstanceOptions,
+    pub(super) garp: GarpSettings,
+    pub(super) options: Box<InstanceOptions>,
 }
 
 /// `auth_type`

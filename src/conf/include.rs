@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::ast::SourceId;
 use super::diag::{Class, Consequence, Diagnostic};
 use super::reader::{Context, Frame, MAX_DEPTH, Place, Reader};
-use super::source::{FileError, Files, MAX_FILE, Source, to_bytes, to_display, to_text};
+use super::source::{FileError, Files, MAX_FILE, Source, to_display, to_path, to_text};
 
 /// The keyword of `global_defs` that sets the level for the lines that follow.
 pub(super) const CHECK_KEYWORD: &str = "include_check";
@@ -118,7 +118,7 @@ pub(super) fn find(files: &dyn Files, directory: &Path, pattern: &str) -> Found 
         lacking: false,
     };
     for alternative in &alternatives {
-        let path = directory.join(path_of(alternative));
+        let path = directory.join(to_path(alternative));
         let matched = if alternative.contains(['*', '?', '[']) {
             files.glob(&path)
         } else if files.exists(&path) {
@@ -311,12 +311,6 @@ pub(super) fn check_level(reader: &mut Reader, cx: &mut Context<'_>, place: Plac
         Checks::ALL
     };
     reader.checks = Checks((base.0 | add.0) & !remove.0);
-}
-
-/// The path that a piece of text names, byte for byte.
-fn path_of(text: &str) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt as _;
-    PathBuf::from(std::ffi::OsString::from_vec(to_bytes(text).into_owned()))
 }
 
 /// The alternatives of a pattern with `{a,b}`, from left to right, as glob(3) has them with

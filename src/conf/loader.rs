@@ -11,6 +11,7 @@ use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
+use super::outline::Outline;
 use super::reader::{self, Reader};
 use super::resolve;
 use super::source::{Files, HostFacts};
@@ -121,9 +122,14 @@ impl Loader {
 
     /// Completes what was read.
     #[must_use]
-    pub fn finish(mut self) -> Loaded {
+    pub fn finish(self) -> Loaded {
+        self.finish_with_outline().0
+    }
+
+    /// The same, with the statements if they were kept.
+    fn finish_with_outline(mut self) -> (Loaded, Outline) {
         let Some(reader) = self.reader else {
-            return Loaded::default();
+            return (Loaded::default(), Outline::default());
         };
         let sources = &reader.sources;
         if !reader.stopped() {
@@ -143,10 +149,12 @@ impl Loader {
             resolve::resolve(self.binder.draft, &mut cx)
         };
         config.files = reader.files();
-        Loaded {
+        let outline = self.binder.outline.unwrap_or_default();
+        let loaded = Loaded {
             config,
             diagnostics: self.diagnostics,
-        }
+        };
+        (loaded, outline.complete(reader.sources))
     }
 }
 
@@ -201,4 +209,18 @@ pub fn load(main: &Path, options: LoadOptions, files: &dyn Files, facts: &dyn Ho
     let mut loader = Loader::new(main, options);
     while loader.step(files, facts, 4096) == Progress::More {}
     loader.finish()
+}
+
+/// Reads a whole configuration at once and keeps where everything stands.
+#[must_use]
+pub fn inspect(
+    main: &Path,
+    options: LoadOptions,
+    files: &dyn Files,
+    facts: &dyn HostFacts,
+) -> (Loaded, Outline) {
+    let mut loader = Loader::new(main, options);
+    loader.binder.outline = Some(Outline::default());
+    while loader.step(files, facts, 4096) == Progress::More {}
+    loader.finish_with_outline()
 }

@@ -19,6 +19,7 @@ mod expand;
 mod include;
 mod loader;
 pub mod model;
+mod outline;
 mod reader;
 mod render;
 mod resolve;
@@ -30,7 +31,8 @@ mod syntax;
 mod tests;
 
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
-pub use loader::{LoadOptions, Loaded, Loader, Progress, load};
-pub use render::render;
+pub use loader::{LoadOptions, Loaded, Loader, Progress, inspect, load};
+pub use outline::{Outline, StatementId};
+pub use render::{render, render_as, shown};
 pub use schema::{KeywordInfo, keywords};
 pub use source::{FileError, Files, HostFacts, Program};

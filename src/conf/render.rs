@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, Title};
 
 use super::diag::{Class, Diagnostic, Span};
 use super::source::to_display;
@@ -15,12 +15,28 @@ use super::source::to_display;
 /// colours if `styled`.
 #[must_use]
 pub fn render(finding: &Diagnostic, styled: bool) -> String {
+    let title = level(finding.class).primary_title(finding.message.as_str());
+    under(title, finding, styled)
+}
+
+/// The same under another heading than that of its class: a word such as `ignored`, and the short
+/// name of the rule that was broken.
+#[must_use]
+pub fn render_as(finding: &Diagnostic, word: &str, rule: Option<&str>, styled: bool) -> String {
+    let level = level(finding.class).with_name(word.to_owned());
+    let mut title = level.primary_title(finding.message.as_str());
+    if let Some(rule) = rule {
+        title = title.id(rule.to_owned());
+    }
+    under(title, finding, styled)
+}
+
+fn under(title: Title<'_>, finding: &Diagnostic, styled: bool) -> String {
     let renderer = if styled {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    let title = level(finding.class).primary_title(finding.message.as_str());
     let mut group = match &finding.at {
         Some(span) => title.element(snippet(span, AnnotationKind::Primary)),
         None => Group::with_title(title),
@@ -73,6 +89,13 @@ fn snippet(span: &Span, kind: AnnotationKind) -> Snippet<'_, Annotation<'_>> {
         .line_start(usize::try_from(span.line).unwrap_or(usize::MAX))
         .path(&*span.file)
         .annotation(kind.span(columns))
+}
+
+/// The line of a span as people see it, and the byte range of what it is about within that.
+#[must_use]
+pub fn shown(span: &Span) -> (String, Range<usize>) {
+    let columns = shown_columns(&span.text, &span.columns);
+    (to_display(&span.text).into_owned(), columns)
 }
 
 /// The byte range in the text as it is shown, where mapped bytes have another length.

@@ -148,6 +148,13 @@ pub fn to_bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
+/// The path that a piece of text names, byte for byte.
+#[must_use]
+pub fn to_path(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+    PathBuf::from(std::ffi::OsString::from_vec(to_bytes(text).into_owned()))
+}
+
 /// The text for people: mapped ASCII bytes (`\#`) as themselves, other mapped bytes as a
 /// replacement character.
 #[must_use]

@@ -449,8 +449,8 @@ fn what_is_pending_changes_no_verdict_and_runs_nothing() {
         .map(|i| &i.name)
         .collect();
     assert_eq!(running, ["VI_1"]);
-    assert_eq!(loaded.config.pending.scripts.len(), 1);
-    let (_, options) = &loaded.config.pending.instances[0];
+    assert_eq!(loaded.config.trackers.scripts.len(), 1);
+    let options = &loaded.config.vrrp_instances[0].options;
     assert_eq!(options.tracking.scripts[0].weight.unwrap().value, 5);
 }
 

@@ -139,3 +139,26 @@ impl HostFacts for Facts {
             .unwrap_or(Program::Missing)
     }
 }
+
+/// What a configuration may refer to, without a look at interfaces, users and programs: all that
+/// are named are taken to be there, and in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Offline;
+
+impl HostFacts for Offline {
+    fn interface_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn node_name(&self) -> String {
+        Facts.node_name()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        Facts.environment(name)
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        Facts.working_directory()
+    }
+}

@@ -15,6 +15,7 @@ mod event_loop;
 mod exec;
 pub mod files;
 mod genl;
+mod ground;
 mod ledger;
 pub mod logger;
 mod netlink;
@@ -28,7 +29,8 @@ mod sys;
 mod worker;
 
 pub use exec::Leave;
-pub use files::{Facts, HostFiles};
+pub use files::{Facts, HostFiles, Offline};
+pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
 pub use supervisor::{Settings, run};
 pub use worker::{WorkerOptions, log_panics};

@@ -322,6 +322,13 @@ impl<'a> Worker<'a> {
         if let Err(failure) = self.pid_files(&config) {
             log::error!(target: ident::DAEMON, "{failure}");
         }
+        for (group, field) in &plan.restart {
+            log::warn!(
+                target: ident::DAEMON,
+                "Reload: the new {group} setting '{field}' holds only from the next start; restart \
+                 keepalived for it"
+            );
+        }
         self.apply(plan, config);
         let took = clock::now().saturating_since(since);
         log::info!(target: ident::DAEMON, "Reload finished in {} usec", took.as_micros());

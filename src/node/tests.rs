@@ -8,11 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use proptest::prelude::*;
 
 use super::{Node, Options};
-use crate::base::{Duration, Family, IfIndex, Instant, Mac};
+use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::diff;
 use crate::conf::model::{
-    Config, Forwarding, Garp, InitialState, Priority, Protocol, RealServer, RealServerKey,
-    Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
+    ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -55,14 +55,7 @@ fn config(priority: u8) -> Config {
     let server = SocketAddr::from(([10, 0, 0, 1], 80));
     Config {
         vrrp_instances: vec![VrrpInstance {
-            name: "VI_1".to_owned(),
-            vrid: Vrid::new(51).unwrap(),
-            family: Family::V4,
-            interface: "eth0".to_owned(),
-            initial_state: InitialState::Backup,
             priority: Priority(priority),
-            advert_interval: Duration::from_secs(1),
-            auth: None,
             addresses: vec![VirtualAddress {
                 address: IpAddr::from([192, 0, 2, 101]),
                 prefix_len: 24,
@@ -71,9 +64,7 @@ fn config(priority: u8) -> Config {
                 broadcast: None,
                 label: None,
             }],
-            no_preempt: false,
-            preempt_delay: Duration::ZERO,
-            garp: Garp::default(),
+            ..VrrpInstance::new("VI_1", Vrid::new(51).unwrap(), "eth0")
         }],
         virtual_servers: vec![VirtualServer {
             real_servers: vec![RealServer {

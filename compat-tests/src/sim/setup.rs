@@ -5,11 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use keepalived_rs::base::{Duration, Family};
+use keepalived_rs::base::Duration;
 use keepalived_rs::conf::model::{
-    AuthPass, Config, Forwarding, Garp, InitialState, Priority, Protocol, RealServer,
-    RealServerKey, Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid,
-    VrrpInstance,
+    AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
+    ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -50,18 +49,10 @@ pub fn instance(vrid: u8, priority: u8) -> VrrpInstance {
         panic!("VRID 0")
     };
     VrrpInstance {
-        name: format!("VI_{vrid}"),
-        vrid: id,
-        family: Family::V4,
-        interface: "eth0".to_owned(),
-        initial_state: InitialState::Backup,
         priority: Priority(priority),
-        advert_interval: Duration::from_secs(1),
         auth: Some(AuthPass(*b"1111\0\0\0\0")),
         addresses: vec![vip(virtual_address(vrid, 0), 32)],
-        no_preempt: false,
-        preempt_delay: Duration::ZERO,
-        garp: Garp::default(),
+        ..VrrpInstance::new(format!("VI_{vrid}"), id, "eth0")
     }
 }
 

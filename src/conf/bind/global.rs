@@ -28,17 +28,17 @@ pub(in super::super) fn router_id(draft: &mut Draft, st: &mut Statement<'_>) -> 
 
 /// `vrrp_garp_master_delay SECONDS`
 pub(in super::super) fn garp_master_delay(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    garp_delay(st, "", &mut draft.global.garp.delay)
+    garp_delay(st, "", &mut draft.global.vrrp.garp.delay)
 }
 
 /// `vrrp_garp_master_refresh SECONDS`
 pub(in super::super) fn garp_master_refresh(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    garp_refresh(st, "", &mut draft.global.garp.refresh)
+    garp_refresh(st, "", &mut draft.global.vrrp.garp.refresh)
 }
 
 /// `vrrp_garp_master_repeat COUNT`
 pub(in super::super) fn garp_master_repeat(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    garp_count(st, "", &mut draft.global.garp.repeat)
+    garp_count(st, "", &mut draft.global.vrrp.garp.repeat)
 }
 
 /// `vrrp_garp_master_refresh_repeat COUNT`
@@ -46,7 +46,7 @@ pub(in super::super) fn garp_master_refresh_repeat(
     draft: &mut Draft,
     st: &mut Statement<'_>,
 ) -> Outcome {
-    garp_count(st, "", &mut draft.global.garp.refresh_repeat)
+    garp_count(st, "", &mut draft.global.vrrp.garp.refresh_repeat)
 }
 
 /// `vrrp_garp_lower_prio_delay SECONDS`
@@ -54,7 +54,7 @@ pub(in super::super) fn garp_lower_prio_delay(
     draft: &mut Draft,
     st: &mut Statement<'_>,
 ) -> Outcome {
-    garp_delay(st, "", &mut draft.global.garp.lower_priority_delay)
+    garp_delay(st, "", &mut draft.global.vrrp.garp.lower_priority_delay)
 }
 
 /// `vrrp_garp_lower_prio_repeat COUNT`
@@ -62,5 +62,5 @@ pub(in super::super) fn garp_lower_prio_repeat(
     draft: &mut Draft,
     st: &mut Statement<'_>,
 ) -> Outcome {
-    garp_lower_count(st, "", &mut draft.global.garp.lower_priority_repeat)
+    garp_lower_count(st, "", &mut draft.global.vrrp.garp.lower_priority_repeat)
 }

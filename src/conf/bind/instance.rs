@@ -4,9 +4,8 @@
 //! (`resolve::vrrp` does). Driven by: `bind` through the schema.
 
 use super::super::diag::Class;
-use super::super::draft::{AuthKind, Draft, GarpDraft, InstanceDraft};
-use super::super::model::options::InstanceOptions;
-use super::super::model::{AuthPass, InitialState};
+use super::super::draft::{AuthKind, Draft, InstanceDraft};
+use super::super::model::{AuthPass, GarpSettings, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
 use crate::base::Duration;
@@ -45,8 +44,8 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         addresses: Vec::new(),
         no_preempt: false,
         preempt_delay: None,
-        garp: GarpDraft::default(),
-        options: InstanceOptions::default(),
+        garp: GarpSettings::default(),
+        options: Box::default(),
     });
     Ok(())
 }

@@ -21,6 +21,7 @@ pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
+mod slots;
 mod statement;
 pub(super) mod sync_group;
 pub(super) mod tracker;
@@ -34,6 +35,7 @@ use std::collections::BTreeSet;
 use super::ast::Kind;
 use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::draft::Draft;
+use super::outline::Outline;
 use super::schema::{self, Form, Level};
 
 /// Takes the line of a keyword or of a value.
@@ -96,6 +98,8 @@ pub(super) struct Binder {
     unknown: Option<Opened>,
     /// Keywords whose function is not there yet, of which it was said.
     told: BTreeSet<(Level, &'static str)>,
+    /// Where everything stands, if somebody asked for it.
+    pub(super) outline: Option<Outline>,
 }
 
 impl Binder {
@@ -113,6 +117,7 @@ impl Binder {
             stray: false,
             unknown: None,
             told: BTreeSet::new(),
+            outline: None,
         }
     }
 
@@ -174,7 +179,7 @@ impl Binder {
                 level,
                 close,
                 opened,
-            } => self.frames.push(Frame::Keywords {
+            } => self.enter(Frame::Keywords {
                 level,
                 close,
                 opened: Some(opened),
@@ -183,12 +188,12 @@ impl Binder {
                 line,
                 close,
                 opened,
-            } => self.frames.push(Frame::Values {
+            } => self.enter(Frame::Values {
                 line,
                 close,
                 opened,
             }),
-            Pending::Skip => self.frames.push(Frame::Skip { depth: 1 }),
+            Pending::Skip => self.enter(Frame::Skip { depth: 1 }),
             Pending::None => {
                 if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
                     *depth += 1;
@@ -238,7 +243,7 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Keywords {
+                self.enter(Frame::Keywords {
                     level,
                     close,
                     opened: Some(opened),
@@ -257,12 +262,26 @@ impl Binder {
                     )
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
-                self.frames.push(Frame::Values {
+                self.enter(Frame::Values {
                     line,
                     close,
                     opened,
                 });
             }
+        }
+    }
+
+    fn enter(&mut self, frame: Frame) {
+        self.frames.push(frame);
+        if let Some(outline) = &mut self.outline {
+            outline.enter();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.frames.pop();
+        if let Some(outline) = &mut self.outline {
+            outline.leave();
         }
     }
 
@@ -283,13 +302,13 @@ impl Binder {
         match self.frames.last_mut() {
             Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
             Some(Frame::Skip { .. }) => {
-                self.frames.pop();
+                self.leave();
             }
             Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
                 }
-                self.frames.pop();
+                self.leave();
             }
             Some(Frame::Values { .. } | Frame::Keywords { .. }) | None => {
                 let finding = st
@@ -301,6 +320,9 @@ impl Binder {
     }
 
     fn text(&mut self, st: &mut Statement<'_>) -> bool {
+        if let Some(outline) = &mut self.outline {
+            outline.record(st);
+        }
         let level = match self.frames.last() {
             Some(Frame::Skip { .. }) => return true,
             Some(Frame::Values { line, .. }) => {

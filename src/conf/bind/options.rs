@@ -112,13 +112,15 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
 
 fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let Draft {
-        instances, pending, ..
+        instances,
+        trackers,
+        ..
     } = draft;
     let Some(instance) = instances.last_mut() else {
         return Ok(());
     };
     let tracking = &mut instance.options.tracking;
-    let missing = line(st, &instance.name, kind, pending, tracking)?;
+    let missing = line(st, &instance.name, kind, trackers, tracking)?;
     draft.missing_interface |= missing;
     Ok(())
 }

@@ -362,7 +362,7 @@ pub(in super::super) fn close_file(draft: &mut Draft, st: &mut Statement<'_>) {
 /// `track_file NAME`, which stands above.
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let word = st.need(1)?;
-    if !draft.pending.files.iter().any(|file| file.name == word) {
+    if !draft.trackers.files.iter().any(|file| file.name == word) {
         let message = format!("track_file {} not found", to_display(word));
         st.error(Class::General, message, Some(1));
         return Ok(());

@@ -5,6 +5,7 @@
 use super::super::diag::Class;
 use super::super::draft::Draft;
 use super::super::model::options::Version;
+use super::daemon::fifo_of;
 use super::script::{NoScript, script};
 use super::{Outcome, Statement};
 
@@ -23,6 +24,7 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
     let group = st.word(2);
     if st.facts.user_exists(user) && group.is_none_or(|group| st.facts.group_exists(group)) {
         draft.scripts.user = Some(user.to_owned());
+        draft.scripts.group = group.map(str::to_owned);
     } else {
         st.error(
             Class::General,
@@ -35,13 +37,19 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
 
 /// `startup_script COMMAND`, `shutdown_script COMMAND`
 pub(in super::super) fn daemon_script(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let keyword = st.need(0)?;
     if st.word(1).is_none() {
-        let which = st.need(0)?.trim_end_matches("_script");
+        let which = keyword.trim_end_matches("_script");
         st.error(Class::General, format!("{which} script missing"), Some(0));
         return Ok(());
     }
     if let Ok(script) = script(&mut draft.scripts, st, 1) {
-        draft.scripts.daemon.push(script);
+        let scripts = &mut draft.global.scripts;
+        let field = match keyword {
+            "shutdown_script" => &mut scripts.shutdown,
+            _ => &mut scripts.startup,
+        };
+        *field = Some(script);
     }
     Ok(())
 }
@@ -54,7 +62,7 @@ pub(in super::super) fn fifo_script(draft: &mut Draft, st: &mut Statement<'_>) -
         return Ok(());
     }
     match script(&mut draft.scripts, st, 1) {
-        Ok(script) => draft.scripts.fifo.push(script),
+        Ok(script) => fifo_of(keyword, &mut draft.global.fifos).script = Some(script),
         Err(NoScript::NoUser) => {
             let message = "the user or group that the script is to run as does not exist; the \
                            script is left out";
@@ -68,22 +76,10 @@ pub(in super::super) fn fifo_script(draft: &mut Draft, st: &mut Statement<'_>) -
 /// `vrrp_version 2|3`
 pub(in super::super) fn version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     match st.number(1, 2, 3)? {
-        Some(2) => draft.global.version = Version::V2,
-        Some(_) => draft.global.version = Version::V3,
+        Some(2) => draft.global.vrrp.version = Version::V2,
+        Some(_) => draft.global.vrrp.version = Version::V3,
         None => {
             let message = "VRRP Error: Version must be either 2 or 3";
-            st.error(Class::General, message, Some(1));
-        }
-    }
-    Ok(())
-}
-
-/// `vrrp_strict [BOOLEAN]`
-pub(in super::super) fn strict(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    match st.boolean(1) {
-        Some(value) => draft.global.strict = value,
-        None => {
-            let message = "Invalid value for vrrp_strict specified";
             st.error(Class::General, message, Some(1));
         }
     }

@@ -18,13 +18,13 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         st.error(Class::General, message, Some(0));
         return Err(Stop::SkipBlock);
     };
-    if draft.pending.groups.iter().any(|group| group.name == name) {
+    if draft.sync_groups.iter().any(|group| group.name == name) {
         let message = format!("vrrp sync group {} already defined", to_display(name));
         st.error(Class::General, message, Some(1));
         return Err(Stop::SkipBlock);
     }
     draft.group_places.push(st.place());
-    draft.pending.groups.push(SyncGroup {
+    draft.sync_groups.push(SyncGroup {
         name: name.to_owned(),
         ..SyncGroup::default()
     });
@@ -32,7 +32,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 }
 
 fn current(draft: &mut Draft, f: impl FnOnce(&mut SyncGroup) -> Outcome) -> Outcome {
-    draft.pending.groups.last_mut().map_or(Ok(()), f)
+    draft.sync_groups.last_mut().map_or(Ok(()), f)
 }
 
 /// A line of `group`: names.
@@ -44,11 +44,11 @@ pub(in super::super) fn members(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
 }
 
 fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
-    let Some(mut group) = draft.pending.groups.pop() else {
+    let Some(mut group) = draft.sync_groups.pop() else {
         return Ok(());
     };
-    let outcome = line(st, &group.name, kind, &draft.pending, &mut group.tracking);
-    draft.pending.groups.push(group);
+    let outcome = line(st, &group.name, kind, &draft.trackers, &mut group.tracking);
+    draft.sync_groups.push(group);
     draft.missing_interface |= outcome?;
     Ok(())
 }
@@ -91,9 +91,11 @@ pub(super) fn slot<'n>(notify: &'n mut Notify, keyword: &str) -> Option<&'n mut 
 pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let (keyword, word) = (st.need(0)?, st.need(1)?);
     let Draft {
-        pending, scripts, ..
+        sync_groups,
+        scripts,
+        ..
     } = draft;
-    let Some(group) = pending.groups.last_mut() else {
+    let Some(group) = sync_groups.last_mut() else {
         return Ok(());
     };
     let Some(slot) = slot(&mut group.notify, keyword) else {

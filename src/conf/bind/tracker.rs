@@ -19,7 +19,7 @@ const MAX_SECONDS: u64 = 4294;
 
 /// `vrrp_script NAME {`
 pub(in super::super) fn script_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    draft.pending.scripts.push(TrackScript {
+    draft.trackers.scripts.push(TrackScript {
         name: st.need(1)?.to_owned(),
         script: Script::default(),
         interval: Duration::from_secs(1),
@@ -34,13 +34,13 @@ pub(in super::super) fn script_open(draft: &mut Draft, st: &mut Statement<'_>) -
 
 /// The end of a `vrrp_script`.
 pub(in super::super) fn script_close(draft: &mut Draft, st: &mut Statement<'_>) {
-    let Some(tracker) = draft.pending.scripts.last() else {
+    let Some(tracker) = draft.trackers.scripts.last() else {
         return;
     };
     if tracker.script.argv.is_empty() {
         let message = format!("No script set for vrrp_script {} - removing", tracker.name);
         st.error(Class::General, message, None);
-        draft.pending.scripts.pop();
+        draft.trackers.scripts.pop();
     } else if tracker.script.user.is_none()
         && matches!(
             default_user(&draft.scripts, st, 0),
@@ -52,12 +52,12 @@ pub(in super::super) fn script_close(draft: &mut Draft, st: &mut Statement<'_>) 
             tracker.name
         );
         st.error(Class::General, message, None);
-        draft.pending.scripts.pop();
+        draft.trackers.scripts.pop();
     }
 }
 
 fn script_here(draft: &mut Draft, f: impl FnOnce(&mut TrackScript) -> Outcome) -> Outcome {
-    draft.pending.scripts.last_mut().map_or(Ok(()), f)
+    draft.trackers.scripts.last_mut().map_or(Ok(()), f)
 }
 
 /// `script COMMAND`
@@ -189,7 +189,7 @@ pub(in super::super) fn init_fail(draft: &mut Draft, _: &mut Statement<'_>) -> O
 
 /// `vrrp_track_process NAME {`
 pub(in super::super) fn process_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    draft.pending.processes.push(TrackProcess {
+    draft.trackers.processes.push(TrackProcess {
         name: st.need(1)?.to_owned(),
         ..TrackProcess::default()
     });
@@ -198,7 +198,7 @@ pub(in super::super) fn process_open(draft: &mut Draft, st: &mut Statement<'_>) 
 
 /// The end of a `vrrp_track_process`.
 pub(in super::super) fn process_close(draft: &mut Draft, st: &mut Statement<'_>) {
-    let Some(tracker) = draft.pending.processes.last_mut() else {
+    let Some(tracker) = draft.trackers.processes.last_mut() else {
         return;
     };
     if tracker.process.is_none() {
@@ -207,7 +207,7 @@ pub(in super::super) fn process_close(draft: &mut Draft, st: &mut Statement<'_>)
             tracker.name
         );
         st.error(Class::General, message, None);
-        draft.pending.processes.pop();
+        draft.trackers.processes.pop();
     } else if tracker
         .quorum_max
         .is_some_and(|max| max > 0 && max < tracker.quorum.unwrap_or(1))
@@ -222,7 +222,7 @@ pub(in super::super) fn process_close(draft: &mut Draft, st: &mut Statement<'_>)
 }
 
 fn process_here(draft: &mut Draft, f: impl FnOnce(&mut TrackProcess) -> Outcome) -> Outcome {
-    draft.pending.processes.last_mut().map_or(Ok(()), f)
+    draft.trackers.processes.last_mut().map_or(Ok(()), f)
 }
 
 /// `process NAME [ARGUMENT...]`
@@ -338,7 +338,7 @@ pub(in super::super) fn full_command(draft: &mut Draft, _: &mut Statement<'_>) -
 
 /// `track_file NAME {`
 pub(in super::super) fn file_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    draft.pending.files.push(TrackFile {
+    draft.trackers.files.push(TrackFile {
         name: st.need(1)?.to_owned(),
         ..TrackFile::default()
     });
@@ -347,17 +347,17 @@ pub(in super::super) fn file_open(draft: &mut Draft, st: &mut Statement<'_>) -> 
 
 /// The end of a `track_file`.
 pub(in super::super) fn file_close(draft: &mut Draft, st: &mut Statement<'_>) {
-    if let Some(tracker) = draft.pending.files.last()
+    if let Some(tracker) = draft.trackers.files.last()
         && tracker.file.is_none()
     {
         let message = format!("No file set for track_file {} - ignoring", tracker.name);
         st.error(Class::General, message, None);
-        draft.pending.files.pop();
+        draft.trackers.files.pop();
     }
 }
 
 fn file_here(draft: &mut Draft, f: impl FnOnce(&mut TrackFile) -> Outcome) -> Outcome {
-    draft.pending.files.last_mut().map_or(Ok(()), f)
+    draft.trackers.files.last_mut().map_or(Ok(()), f)
 }
 
 /// `file PATH`

@@ -4,7 +4,7 @@
 //! `bind::sync_group`.
 
 use super::super::diag::Class;
-use super::super::model::options::{Pending, Tracked, Tracking, Weight};
+use super::super::model::options::{Tracked, Trackers, Tracking, Weight};
 use super::super::source::to_display;
 use super::{Outcome, Statement};
 
@@ -53,7 +53,7 @@ impl Kind {
     }
 
     /// The weight that the tracker has by itself; `None` if there is no such tracker.
-    fn own(self, name: &str, known: &Pending, st: &Statement<'_>) -> Option<Weight> {
+    fn own(self, name: &str, known: &Trackers, st: &Statement<'_>) -> Option<Weight> {
         match self {
             Self::Interface => st.facts.interface_exists(name).then(Weight::default),
             Self::Script => {
@@ -83,7 +83,7 @@ pub(super) fn line(
     st: &mut Statement<'_>,
     owner: &str,
     kind: Kind,
-    known: &Pending,
+    known: &Trackers,
     tracking: &mut Tracking,
 ) -> Result<bool, super::Stop> {
     let name = st.need(0)?;

@@ -21,7 +21,11 @@ pub use check::{
     Forwarding, Nth, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceAddress,
     ServiceKey, TcpCheck, TunnelChecksum, TunnelKind, VirtualServer,
 };
-pub use global::{Global, LogStyle};
+pub use global::{
+    Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
+    GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
+    ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
+};
 pub use indirect::{GroupEntry, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
@@ -47,8 +51,10 @@ pub struct Config {
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`; no check uses it yet.
     pub tls: Option<TlsClient>,
-    /// What nothing acts on yet.
-    pub pending: options::Pending,
+    /// `vrrp_script`, `vrrp_track_process`, `track_file`.
+    pub trackers: options::Trackers,
+    /// The `vrrp_sync_group` blocks.
+    pub sync_groups: Vec<options::SyncGroup>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
 }

@@ -4,7 +4,6 @@
 //! that a function that arrives finds its settings here. Never does: influence what runs; no
 //! domain looks at these. Driven by: `conf::bind` fills it, `conf::resolve` checks it.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::VirtualAddress;
@@ -265,34 +264,13 @@ pub struct Vmac {
     pub mac: Option<Vec<u8>>,
 }
 
-/// The value of a setting of the daemon as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// On or off.
-    Switch(bool),
-    /// A number, in the keyword's unit.
-    Number(i64),
-    /// A time.
-    Time(Duration),
-    /// A name, path or address.
-    Text(String),
-}
-
-/// Everything that is read and checked, and on which nothing acts yet.
+/// What instances and groups can track, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pending {
+pub struct Trackers {
     /// `vrrp_script`
     pub scripts: Vec<TrackScript>,
     /// `vrrp_track_process`
     pub processes: Vec<TrackProcess>,
     /// `track_file`
     pub files: Vec<TrackFile>,
-    /// `vrrp_sync_group`
-    pub groups: Vec<SyncGroup>,
-    /// Settings of the daemon as a whole, by keyword.
-    pub settings: BTreeMap<String, Setting>,
-    /// `notification_email`
-    pub mail_to: Vec<String>,
-    /// For each instance that has any, by name.
-    pub instances: Vec<(String, InstanceOptions)>,
 }

@@ -17,6 +17,8 @@ pub enum Change {
     Rearm,
     /// Sockets or kernel objects are made anew.
     Reopen,
+    /// The daemon has to be started anew.
+    Restart,
 }
 
 /// The verdict on one object.
@@ -86,6 +88,8 @@ pub fn diff<T: Planned>(old: &[T], new: &[T]) -> Vec<Step<T>> {
 pub struct Plan {
     /// The new global settings, if they differ.
     pub global: Option<Global>,
+    /// Those among them that hold only from the next start, as group and field of [`Global`].
+    pub restart: Vec<(&'static str, &'static str)>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
+use super::options::{InstanceOptions, Version};
 use crate::base::{Duration, Family};
 
 /// A virtual router id, 1 to 255.
@@ -168,9 +169,37 @@ pub struct VrrpInstance {
     pub preempt_delay: Duration,
     /// `garp_*`.
     pub garp: Garp,
+    /// The version of its adverts; 3 for IPv6.
+    pub version: Version,
+    /// `strict_mode`, else `vrrp_strict`.
+    pub strict: bool,
+    /// Everything else that is said of it.
+    pub options: Box<InstanceOptions>,
 }
 
 impl VrrpInstance {
+    /// An instance of which nothing else is said: keepalived's defaults.
+    #[must_use]
+    pub fn new(name: impl Into<String>, vrid: Vrid, interface: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            vrid,
+            family: Family::V4,
+            interface: interface.into(),
+            initial_state: InitialState::Backup,
+            priority: Priority::DEFAULT,
+            advert_interval: Duration::from_secs(1),
+            auth: None,
+            addresses: Vec::new(),
+            no_preempt: false,
+            preempt_delay: Duration::ZERO,
+            garp: Garp::default(),
+            version: Version::V2,
+            strict: false,
+            options: Box::default(),
+        }
+    }
+
     /// What identifies the instance across a reload.
     #[must_use]
     pub fn key(&self) -> InstanceKey {

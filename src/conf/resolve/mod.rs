@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
-use super::model::{Config, Global};
+use super::model::Config;
 use super::reader::{Place, span};
 use super::source::Source;
 
@@ -47,27 +47,36 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     }
     let names = draft.instances.iter().map(|instance| instance.name.clone());
     let names: BTreeSet<String> = names.collect();
-    let mut pending = draft.pending;
-    pending.groups = groups::groups(pending.groups, &draft.group_places, &names, cx);
+    let mut global = draft.global;
+    global.scripts.security = draft.scripts.secure;
+    global.scripts.user.clone_from(&draft.scripts.user);
+    global.scripts.group.clone_from(&draft.scripts.group);
+    let mut trackers = draft.trackers;
+    let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
-        let instances = vrrp::instances(draft.instances, &draft.global, &mut pending, cx);
-        scripts::check(&draft.scripts, &mut pending, cx);
+        let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        let found = scripts::Found {
+            global: &mut global,
+            trackers: &mut trackers,
+            groups: &mut sync_groups,
+            instances: &mut instances,
+        };
+        scripts::check(&draft.scripts, found, cx);
         instances
     };
     let virtual_servers = check::services(draft.services, &draft.groups, cx);
     Config {
-        global: Global {
-            router_id: draft.global.router_id,
-        },
+        global,
         vrrp_instances,
         virtual_servers,
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
-        pending,
+        trackers,
+        sync_groups,
         files: Vec::new(),
     }
 }

@@ -6,7 +6,8 @@
 
 use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
-use super::super::model::options::{Notify, Pending, Script};
+use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
+use super::super::model::{Global, VrrpInstance};
 use super::super::source::{Program, to_display};
 use super::Context;
 
@@ -42,10 +43,24 @@ impl Seen {
     }
 }
 
+/// Everything that names scripts.
+pub(super) struct Found<'a> {
+    pub(super) global: &'a mut Global,
+    pub(super) trackers: &'a mut Trackers,
+    pub(super) groups: &'a mut [SyncGroup],
+    pub(super) instances: &'a mut [VrrpInstance],
+}
+
 /// Looks at every script; those that cannot be run are left out.
-pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context<'_>) {
+pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>) {
+    let Found {
+        global,
+        trackers,
+        groups,
+        instances,
+    } = found;
     let mut seen = Seen::default();
-    pending.scripts.retain(|tracker| {
+    trackers.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
         let why = match program {
             Program::Missing => "since not found/accessible",
@@ -60,11 +75,10 @@ pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context
             .push(Diagnostic::new(Class::General, message));
         false
     });
-    let groups = pending.groups.iter_mut().map(|group| &mut group.notify);
-    let instances = pending
-        .instances
+    let groups = groups.iter_mut().map(|group| &mut group.notify);
+    let instances = instances
         .iter_mut()
-        .map(|(_, options)| &mut options.notify);
+        .map(|instance| &mut instance.options.notify);
     for notify in groups.chain(instances) {
         for slot in slots(notify) {
             *slot = slot.take().filter(|script| {
@@ -74,14 +88,19 @@ pub(super) fn check(rules: &ScriptRules, pending: &mut Pending, cx: &mut Context
             });
         }
     }
-    for script in &rules.fifo {
-        seen.of(look(script, rules));
+    let fifos = &global.fifos;
+    for fifo in [&fifos.all, &fifos.vrrp, &fifos.lvs] {
+        if let Some(script) = &fifo.script {
+            seen.of(look(script, rules));
+        }
     }
     let mut daemon = Seen::default();
-    for script in &rules.daemon {
-        let program = look(script, rules);
-        daemon.of(program);
-        runs(script, program, rules, cx);
+    for slot in [&mut global.scripts.startup, &mut global.scripts.shutdown] {
+        *slot = slot.take().filter(|script| {
+            let program = look(script, rules);
+            daemon.of(program);
+            runs(script, program, rules, cx)
+        });
     }
     if !rules.secure {
         daemon.violation("start/shutdown scripts", cx);

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Class, Consequence};
-use super::super::draft::{AuthKind, GarpDraft, GlobalDraft, InstanceDraft};
-use super::super::model::options::{InstanceOptions, Pending, Setting, Version};
+use super::super::draft::{AuthKind, InstanceDraft};
+use super::super::model::options::Version;
 use super::super::model::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Vrid, VrrpInstance,
+    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Vrid, VrrpDefaults,
+    VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -26,8 +27,7 @@ const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 /// The instances that can run.
 pub(super) fn instances(
     drafts: Vec<InstanceDraft>,
-    global: &GlobalDraft,
-    pending: &mut Pending,
+    global: &VrrpDefaults,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
     if stops(&drafts, cx) {
@@ -39,13 +39,8 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let options = std::mem::take(&mut draft.options);
-        let group = pending.settings.get("vrrp_mcast_group4");
-        let why_not = not_active(&draft, &options, rules.version, group);
-        if options != InstanceOptions::default() {
-            pending.instances.push((draft.name.clone(), options));
-        }
-        let Some(instance) = instance(draft, global.garp, rules.version, cx) else {
+        let why_not = not_active(&draft, rules.version, global.group4);
+        let Some(instance) = instance(draft, global.garp, rules, cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -101,7 +96,7 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
 }
 
 /// The version of an instance, and whether it is strict. IPv6 knows version 3 alone.
-fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
+fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
     let version = if draft.family == Some(Family::V6) {
         Version::V3
     } else {
@@ -115,13 +110,8 @@ fn rules(draft: &InstanceDraft, global: &GlobalDraft) -> Rules {
 
 /// What an instance needs that is not there yet. It does not run then: as anything else it would
 /// be a second master on its network.
-fn not_active(
-    draft: &InstanceDraft,
-    options: &InstanceOptions,
-    version: Version,
-    group: Option<&Setting>,
-) -> Option<&'static str> {
-    let usual = Setting::Text(VRRP_GROUP.to_string());
+fn not_active(draft: &InstanceDraft, version: Version, group: Ipv4Addr) -> Option<&'static str> {
+    let options = &draft.options;
     let elsewhere = |group: IpAddr| group != VRRP_GROUP;
     if draft.family == Some(Family::V6) {
         Some("VRRP for IPv6")
@@ -133,7 +123,7 @@ fn not_active(
         Some("auth_type AH")
     } else if options.destination.is_some_and(elsewhere) {
         Some("mcast_dst_ip")
-    } else if options.destination.is_none() && group.is_some_and(|group| *group != usual) {
+    } else if options.destination.is_none() && elsewhere(group.into()) {
         Some("vrrp_mcast_group4")
     } else {
         None
@@ -150,8 +140,8 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 
 fn instance(
     mut draft: InstanceDraft,
-    global: GarpDraft,
-    version: Version,
+    global: GarpSettings,
+    rules: Rules,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -185,7 +175,7 @@ fn instance(
         interface,
         initial_state,
         priority,
-        advert_interval: match version {
+        advert_interval: match rules.version {
             Version::V2 => whole_seconds(&draft, cx),
             Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
         },
@@ -194,6 +184,9 @@ fn instance(
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
         garp: garp(draft.garp, global),
+        version: rules.version,
+        strict: rules.strict,
+        options: draft.options,
     })
 }
 
@@ -278,7 +271,7 @@ fn preemption(
 
 /// What the instance says, else what `global_defs` says, else the default. What `global_defs` says
 /// of becoming master goes for lower-priority adverts too unless it says something of them.
-fn garp(own: GarpDraft, global: GarpDraft) -> Garp {
+fn garp(own: GarpSettings, global: GarpSettings) -> Garp {
     let default = Garp::default();
     Garp {
         repeat: own.repeat.or(global.repeat).unwrap_or(default.repeat),

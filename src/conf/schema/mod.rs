@@ -307,6 +307,19 @@ pub(super) fn doc(level: Level, name: &str) -> Option<&'static str> {
         .map(|keyword| keyword.doc)
 }
 
+/// The names of the rows that `bind::daemon::setting` handles; for the test that each has a field.
+#[cfg(test)]
+pub(super) fn settings() -> impl Iterator<Item = &'static str> {
+    let plain: Handler = super::bind::daemon::setting;
+    [Level::Root, Level::Global]
+        .into_iter()
+        .flat_map(|level| level.table().iter().chain(pending::table(level)))
+        .filter(move |row| {
+            matches!(row.form, Form::Leaf(handler) if std::ptr::fn_addr_eq(handler, plain))
+        })
+        .map(|row| row.name)
+}
+
 /// The known name nearest to `name` in a block, if any is near.
 pub(super) fn nearest(level: Level, name: &str) -> Option<&'static str> {
     if name.len() < 3 || name.len() > 64 {

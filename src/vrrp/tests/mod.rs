@@ -18,11 +18,9 @@ use std::num::NonZeroU8;
 
 use super::instance::{Input, InstanceId};
 use super::{Action, Domain, Event, InterfaceFacts, State};
-use crate::base::{Duration, Family, IfIndex, Instant, Mac};
+use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
-use crate::conf::model::{
-    Garp, InitialState, LogStyle, Priority, Scope, VirtualAddress, Vrid, VrrpInstance,
-};
+use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{AdvertV2, Header, advert_v2_len, write_advert_v2};
@@ -58,17 +56,7 @@ pub(super) fn vip(address: &str) -> VirtualAddress {
 /// VRID 51 on eth0, BACKUP, priority 100, one address, one frame a burst and no second burst.
 pub(super) fn config() -> VrrpInstance {
     VrrpInstance {
-        name: "VI_1".into(),
-        vrid: Vrid(NonZeroU8::new(51).unwrap()),
-        family: Family::V4,
-        interface: "eth0".into(),
-        initial_state: InitialState::Backup,
-        priority: Priority(100),
-        advert_interval: Duration::from_secs(1),
-        auth: None,
         addresses: vec![vip("192.0.2.101")],
-        no_preempt: false,
-        preempt_delay: Duration::ZERO,
         garp: Garp {
             repeat: 1,
             delay: Duration::ZERO,
@@ -76,6 +64,7 @@ pub(super) fn config() -> VrrpInstance {
             lower_priority_delay: Duration::ZERO,
             ..Garp::default()
         },
+        ..VrrpInstance::new("VI_1", Vrid(NonZeroU8::new(51).unwrap()), "eth0")
     }
 }
 

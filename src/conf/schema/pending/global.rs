@@ -120,11 +120,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
-    Keyword::leaf(
-        "lvs_notify_fifo",
-        daemon::setting,
-        "FIFO for checker events",
-    ),
+    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
     Keyword::leaf(
         "min_auto_priority_delay",
@@ -164,7 +160,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
-        daemon::setting,
+        daemon::fifo,
         "FIFO that receives vrrp and checker events",
     ),
     Keyword::leaf(
@@ -367,7 +363,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
-    Keyword::leaf("vrrp_notify_fifo", daemon::setting, "FIFO for vrrp events"),
+    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
     Keyword::leaf(
         "vrrp_notify_fifo_script",
         settings::fifo_script,
@@ -414,7 +410,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "vrrp waits this long before acting",
     ),
-    Keyword::leaf("vrrp_strict", settings::strict, "nothing beyond the RFC"),
+    Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
     Keyword::leaf(
         "vrrp_version",
         settings::version,
