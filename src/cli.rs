@@ -105,6 +105,10 @@ pub struct Cli {
     #[arg(short = 'n', long)]
     pub dont_fork: bool,
 
+    /// Dump the configuration data
+    #[arg(short = 'd', long)]
+    pub dump_conf: bool,
+
     /// Use specified pidfile for parent process
     #[arg(short = 'p', long, value_name = "FILE")]
     pub pid: Option<PathBuf>,
@@ -169,9 +173,6 @@ struct Inactive {
     /// Drop VIP on transition from signal
     #[arg(short = 'X', long)]
     release_vips: bool,
-    /// Dump the configuration data
-    #[arg(short = 'd', long)]
-    dump_conf: bool,
     /// Use specified pidfile for BFD child process
     #[arg(short = 'b', long = "bfd_pid", value_name = "FILE")]
     bfd_pid: Option<PathBuf>,
@@ -228,7 +229,6 @@ impl Inactive {
             (self.log_file.is_some(), "--log-file"),
             (self.flush_log_file, "--flush-log-file"),
             (self.release_vips, "--release-vips"),
-            (self.dump_conf, "--dump-conf"),
             (self.bfd_pid.is_some(), "--bfd_pid"),
             (self.genhash, "--genhash"),
             (self.address_monitoring, "--address-monitoring"),
@@ -442,7 +442,6 @@ mod tests {
         assert_eq!(
             run("-n --snmp -d stray word").remarks(),
             [
-                "option --dump-conf is not active in this version; ignored",
                 "option --snmp is not active in this version; ignored",
                 "Unexpected argument(s): stray word",
             ]

@@ -1,9 +1,9 @@
 //! keepalived-rs: VRRP and health-checked IPVS, as a library that the `keepalived` binary drives.
 //!
 //! ```text
-//! main ── cli ── host ── node ── {vrrp check ipvs iface} ── conf::model
-//!         lint ──┘ │       │                 │
-//!                  └─ ops ─┴─────────────────┴── wire ── base
+//! main ── cli ── host ── report ── node ── {vrrp check ipvs iface} ── conf::model
+//!         lint ──┘ │                 │                 │
+//!                  └────── ops ──────┴─────────────────┴── wire ── base
 //! ```
 //!
 //! The whole daemon minus system calls is one pure value, [`node::Node`]: it takes events with the
@@ -23,6 +23,7 @@ pub mod ipvs;
 pub mod lint;
 pub mod node;
 pub mod ops;
+pub mod report;
 pub mod vrrp;
 pub mod wire;
 

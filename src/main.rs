@@ -132,6 +132,8 @@ fn settings(cli: &Cli) -> Settings {
                 ipvs: cli.dont_release_ipvs,
             },
             console,
+            dump: cli.dump_conf,
+            umask: cli.umask,
         },
     }
 }

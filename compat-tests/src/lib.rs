@@ -7,5 +7,6 @@ pub mod bench;
 pub mod cases;
 pub mod corpus;
 pub mod lab;
+pub mod reports;
 pub mod routers;
 pub mod sim;

@@ -9,6 +9,7 @@
 //! favour yet. A single success brings a check up.
 
 use super::probe::Outcome;
+use super::view::CheckView;
 use crate::base::Duration;
 use crate::conf::model::TcpCheck;
 
@@ -82,6 +83,15 @@ impl Checker {
 
     pub(super) const fn is_up(&self) -> bool {
         self.up
+    }
+
+    /// What reports tell of it.
+    pub(super) const fn view(&self) -> CheckView {
+        CheckView {
+            up: self.up,
+            has_run: self.has_run,
+            retried: self.retried,
+        }
     }
 
     /// Takes the outcome of an attempt.

@@ -70,7 +70,7 @@ struct Shortage {
 
 /// The state of all services, for reports and the simulator.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a>(&'a Domain);
+pub struct View<'a>(pub(super) &'a Domain);
 
 /// The state of one real server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,10 +17,12 @@ mod reload;
 mod service;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::net::SocketAddr;
 
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
+pub use view::{CheckView, ServiceView};
 
 use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
 

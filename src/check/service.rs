@@ -124,6 +124,10 @@ impl Service {
         &self.config.key
     }
 
+    pub(super) const fn is_quorum_up(&self) -> bool {
+        self.quorum_up
+    }
+
     /// Takes the settings of `config`, not its servers.
     pub(super) fn set_config(&mut self, config: &VirtualServer) {
         self.config = without_servers(config);

@@ -218,7 +218,8 @@ fn month(time: LocalTime) -> &'static str {
     MONTHS.get(time.month).copied().unwrap_or("Jan")
 }
 
-fn asctime(time: LocalTime) -> String {
+/// As the C library's `asctime`: `Mon Nov  2 03:04:05 2026`.
+pub(super) fn asctime(time: LocalTime) -> String {
     format!(
         "{} {} {:2} {:02}:{:02}:{:02} {}",
         WEEKDAYS.get(time.weekday).copied().unwrap_or("Sun"),

@@ -21,6 +21,8 @@ pub mod logger;
 mod netlink;
 mod pidfile;
 mod raw_socket;
+mod report_facts;
+mod reports;
 mod request;
 pub mod signals;
 mod sources;

@@ -18,8 +18,17 @@ pub enum Signal {
     Stop,
     /// HUP: a new configuration.
     Reload,
-    /// Something that this version does not do yet: the name that `--signum` has for it.
-    Unsupported(&'static str),
+    /// USR1: configuration and state to files.
+    Data,
+    /// USR2: the counters of VRRP to a file; `clear`: and then back to zero.
+    Stats {
+        /// RTMAX-1.
+        clear: bool,
+    },
+    /// RTMIN+2: VRRP to a file, for programs.
+    Json,
+    /// RTMAX: keepalived dumps its threads, in debug builds alone.
+    Threads,
 }
 
 /// The functions that `--signum` knows, with the number of the signal.
@@ -54,7 +63,11 @@ pub(super) fn meaning(signal: i32) -> Option<Signal> {
     Some(match *name {
         "STOP" => Signal::Stop,
         "RELOAD" => Signal::Reload,
-        name => Signal::Unsupported(name),
+        "DATA" => Signal::Data,
+        "STATS" => Signal::Stats { clear: false },
+        "STATS_CLEAR" => Signal::Stats { clear: true },
+        "JSON" => Signal::Json,
+        _ => Signal::Threads,
     })
 }
 
@@ -76,8 +89,8 @@ impl Signals {
             match (signals.add_signal(signal), meaning(signal)) {
                 (Ok(()), _) => {}
                 // Valgrind, for one, keeps the last real-time signal (TDUMP) to itself.
-                (Err(error), Some(Signal::Unsupported(name))) => {
-                    log::debug!(target: ident::DAEMON, "no signal {signal} for {name} here: {error}");
+                (Err(error), Some(Signal::Threads)) => {
+                    log::debug!(target: ident::DAEMON, "no signal {signal} for TDUMP here: {error}");
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -127,7 +140,7 @@ mod tests {
         );
         assert_eq!(meaning(2), Some(Signal::Stop));
         assert_eq!(meaning(1), Some(Signal::Reload));
-        assert_eq!(meaning(10), Some(Signal::Unsupported("DATA")));
+        assert_eq!(meaning(10), Some(Signal::Data));
         assert_eq!(meaning(13), None);
     }
 }

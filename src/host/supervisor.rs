@@ -293,7 +293,9 @@ impl Supervisor<'_> {
                     log::info!(target: ident::DAEMON, "Reloading ...");
                     self.forward(signal);
                 }
-                Some(Signal::Unsupported(_)) => self.forward(signal),
+                Some(Signal::Data | Signal::Stats { .. } | Signal::Json | Signal::Threads) => {
+                    self.forward(signal);
+                }
                 None => {}
             }
         }

@@ -17,6 +17,7 @@ use super::exec::Leave;
 use super::files::{Facts, HostFiles};
 use super::ledger::Ledger;
 use super::pidfile::{PidFile, PidFileError};
+use super::reports::{Reports, Runs};
 use super::signals::Signal;
 use super::supervisor::{system_time, user_time};
 use super::{clock, console, logger, sys};
@@ -52,6 +53,10 @@ pub struct WorkerOptions {
     pub leave: Leave,
     /// Whether log lines go to standard error.
     pub console: bool,
+    /// `-d`: what was read is told in the log.
+    pub dump: bool,
+    /// `-u`
+    pub umask: Option<u32>,
 }
 
 /// Does the work and returns the exit status. `ready` learns of the success of the start.
@@ -68,7 +73,7 @@ pub(super) fn run(
     if orphan {
         return 1;
     }
-    let started = Worker::start(options, ledger);
+    let started = Worker::start(options, ledger, parent);
     let mut worker = match started {
         Ok(worker) => worker,
         Err(failure) => {
@@ -128,10 +133,11 @@ struct Worker<'a> {
     stop_by: Option<Instant>,
     vrrp_pid_file: Option<PidFile>,
     check_pid_file: Option<PidFile>,
+    reports: Reports,
 }
 
 impl<'a> Worker<'a> {
-    fn start(options: &'a WorkerOptions, ledger: Ledger) -> Result<Self, Failure> {
+    fn start(options: &'a WorkerOptions, ledger: Ledger, parent: Pid) -> Result<Self, Failure> {
         let mut loader = Loader::new(&options.config, options.load.clone());
         while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
         let loaded = loader.finish();
@@ -165,11 +171,15 @@ impl<'a> Worker<'a> {
             stop_by: None,
             vrrp_pid_file: None,
             check_pid_file: None,
+            reports: Reports::new(parent, options.umask),
         };
         this.pid_files(&config)?;
         let plan = diff::plan(&Config::default(), &config);
         this.apply(plan, config);
         log::info!(target: ident::DAEMON, "Startup complete");
+        if options.dump {
+            this.reports.log(this.runs());
+        }
         Ok(this)
     }
 
@@ -224,7 +234,7 @@ impl<'a> Worker<'a> {
     /// Runs until the node has ended; returns the exit status.
     fn run(&mut self) -> i32 {
         loop {
-            let patience = if self.reload.is_some() {
+            let patience = if self.reload.is_some() || self.reports.wants_turn() {
                 Some(Duration::ZERO)
             } else {
                 self.stop_by
@@ -248,6 +258,16 @@ impl<'a> Worker<'a> {
                 return 0;
             }
             self.read_on();
+            self.reports.step(&mut self.event_loop);
+        }
+    }
+
+    /// The parts of the daemon that run.
+    const fn runs(&self) -> Runs {
+        Runs {
+            vrrp: self.vrrp_pid_file.is_some(),
+            check: self.check_pid_file.is_some(),
+            bfd: false,
         }
     }
 
@@ -266,12 +286,21 @@ impl<'a> Worker<'a> {
                 self.again = true;
             }
             Signal::Reload => self.start_reload(),
-            Signal::Unsupported(name) => {
-                log::info!(
-                    target: ident::DAEMON,
-                    "signal {name} is not active in this version; ignored"
-                );
+            Signal::Data => self.reports.data(&self.event_loop.node, self.runs()),
+            Signal::Stats { clear } => {
+                if self.runs().vrrp {
+                    self.reports.stats(&self.event_loop.node, clear);
+                }
             }
+            Signal::Json => {
+                if self.runs().vrrp {
+                    self.reports.json(&self.event_loop.node);
+                }
+            }
+            Signal::Threads => log::info!(
+                target: ident::DAEMON,
+                "signal TDUMP: there are no threads to tell of; ignored"
+            ),
         }
     }
 

@@ -5,7 +5,7 @@
 //! who cares. Driven by: `node`, which hands the changes on.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::base::{IfIndex, Instant, Mac};
 use crate::ops::{AddressChange, LinkChange, LinkState};
@@ -40,10 +40,34 @@ pub struct Interface {
 #[derive(Debug, Default)]
 pub struct Domain {
     links: BTreeMap<IfIndex, Interface>,
+    /// What the kernel said last, for reports.
+    states: BTreeMap<IfIndex, LinkState>,
     addresses: BTreeMap<(IfIndex, IpAddr, u8), AddressChange>,
 }
 
 impl Domain {
+    /// The first interface whose index is not below `index`, with what the kernel said of it last.
+    #[must_use]
+    pub fn interface_from(&self, index: IfIndex) -> Option<(&Interface, LinkState)> {
+        let (_, link) = self.links.range(index..).next()?;
+        Some((link, *self.states.get(&link.index)?))
+    }
+
+    /// The interface of that name.
+    #[must_use]
+    pub fn interface_named(&self, name: &str) -> Option<&Interface> {
+        self.links.values().find(|link| link.name == name)
+    }
+
+    /// The addresses of an interface.
+    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &AddressChange> {
+        let first = (index, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let addresses = self.addresses.range(first..);
+        addresses
+            .take_while(move |((on, ..), _)| *on == index)
+            .map(|(_, address)| address)
+    }
+
     /// Takes a change of a link.
     pub fn link(&mut self, now: Instant, change: &LinkChange, out: &mut Vec<Action>) {
         let _ = now;
@@ -54,6 +78,7 @@ impl Domain {
     }
 
     fn link_is(&mut self, change: &LinkChange, state: LinkState, out: &mut Vec<Action>) {
+        self.states.insert(change.index, state);
         let interface = Interface {
             index: change.index,
             name: change.name.clone(),
@@ -81,6 +106,7 @@ impl Domain {
                 out.push(Action::Address(AddressChange { present, ..gone }));
             }
         }
+        self.states.remove(&index);
         if self.links.remove(&index).is_some() {
             out.push(Action::Gone(index));
         }

@@ -9,6 +9,7 @@
 //! append the effects to carry out, in order; `next_deadline` is when `handle_timeout` is needed
 //! next, and may change after each of the three; calling `handle_timeout` early is harmless.
 
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wiring;
@@ -37,6 +38,8 @@ pub struct Node {
     ipvs: ipvs::Domain,
     iface: iface::Domain,
     queues: wiring::Queues,
+    /// Counts the configurations.
+    generation: u64,
     stopping: bool,
 }
 
@@ -51,6 +54,7 @@ impl Node {
             ipvs: ipvs::Domain::default(),
             iface: iface::Domain::default(),
             queues: wiring::Queues::default(),
+            generation: 0,
             stopping: false,
         }
     }
@@ -76,6 +80,7 @@ impl Node {
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
+        self.generation += 1;
         self.drain(now, out);
     }
 

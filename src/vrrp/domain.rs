@@ -12,7 +12,6 @@ use super::departed::Departed;
 use super::instance::{Cx, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
-use super::view::InstanceView;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
@@ -26,13 +25,13 @@ use crate::wire::vrrp::Header;
 #[derive(Debug)]
 pub struct Domain {
     style: LogStyle,
-    instances: BTreeMap<InstanceId, Instance>,
-    by_key: BTreeMap<InstanceKey, InstanceId>,
+    pub(super) instances: BTreeMap<InstanceId, Instance>,
+    pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
     watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Who a received packet is for.
     by_vrid: BTreeMap<(IfIndex, Vrid), InstanceId>,
-    timers: TimerQueue<(InstanceId, Timer)>,
+    pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
     departed: Departed,
     sockets: Sockets,
@@ -607,23 +606,5 @@ impl Domain {
             self.departed.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
-    }
-
-    /// Every instance as it stands, in the order in which they were added.
-    #[must_use]
-    pub fn view(&self) -> Vec<InstanceView> {
-        self.instances
-            .values()
-            .map(|instance| InstanceView {
-                name: instance.config.name.clone(),
-                vrid: instance.config.vrid,
-                family: instance.config.family,
-                interface: instance.config.interface.clone(),
-                state: instance.state,
-                priority: instance.priority(),
-                wanted: instance.wanted().collect(),
-                stats: instance.stats,
-            })
-            .collect()
     }
 }

@@ -137,6 +137,8 @@ pub(super) struct Instance {
     pub(super) config: VrrpInstance,
     pub(super) state: State,
     pub(super) stats: Stats,
+    /// When it came into its state.
+    pub(super) since: Option<Instant>,
     /// The interface, while it exists, and the socket there.
     pub(super) link: Option<IfIndex>,
     pub(super) socket: Option<SocketId>,
@@ -163,10 +165,12 @@ pub(super) struct Instance {
 pub(super) const TRUCE: Duration = Duration::from_secs(60);
 
 /// What is known of other routers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Peers {
     /// The last one whose advert was accepted as a master's.
     pub(super) master: Option<Ipv4Addr>,
+    /// The priority in its last advert.
+    pub(super) master_priority: Priority,
     /// Any packet for this virtual router was heard, even one that was refused.
     pub(super) heard: bool,
     /// It was said that none was ever heard.
@@ -175,6 +179,19 @@ pub(super) struct Peers {
     pub(super) complaints: u16,
     /// A lower master that was told and goes on, and how often it has.
     rival: Option<(Ipv4Addr, u32)>,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self {
+            master: None,
+            master_priority: Priority::RESIGN,
+            heard: false,
+            missed: false,
+            complaints: 0,
+            rival: None,
+        }
+    }
 }
 
 /// After how many answers a lower master counts as deaf: by the RFC the first one ends it.
@@ -188,6 +205,7 @@ impl Instance {
             config,
             state: State::Init,
             stats: Stats::default(),
+            since: None,
             link: None,
             socket: None,
             source: None,
@@ -427,6 +445,7 @@ impl Instance {
             self.peers.master = Some(heard.from);
             self.peers.complaints = 0;
         }
+        self.peers.master_priority = heard.priority;
         let at = cx.now + self.master_down_interval();
         cx.arm(self.id, Timer::MasterDown, at);
     }
@@ -466,6 +485,7 @@ impl Instance {
         }
         self.enter(cx, State::Backup);
         self.peers.master = Some(from);
+        self.peers.master_priority = priority;
     }
 
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:
@@ -513,6 +533,7 @@ impl Instance {
 
     fn move_to(&mut self, cx: &mut Cx<'_>, to: State, init: bool) {
         let from = std::mem::replace(&mut self.state, to);
+        self.since = Some(cx.now);
         self.peers.complaints = 0;
         self.peers.rival = None;
         self.preempt_now = false;

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 pub use domain::Domain;
 pub use instance::State;
 pub use stats::Stats;
-pub use view::InstanceView;
+pub use view::{Detail, InstanceView};
 
 use crate::base::{IfIndex, Mac};
 use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId};

@@ -1,13 +1,17 @@
 //! What others may see of the VRRP domain.
 //!
-//! Owns: a copy, so that a reader keeps nothing borrowed. Never does: change anything. Driven by:
+//! Owns: a copy, so that a reader keeps nothing borrowed. Never does: change anything but counters,
+//! which operators may set to zero. Driven by:
 //! reports, and the simulator, which compares it with its shadow model.
 
-use super::instance::State;
+use std::net::IpAddr;
+
+use super::domain::Domain;
+use super::instance::{Instance, State, Timer};
 use super::stats::Stats;
-use crate::base::Family;
-use crate::conf::model::{Priority, Vrid};
-use crate::ops::AddressSpec;
+use crate::base::{Duration, Family, Instant};
+use crate::conf::model::{InstanceKey, Priority, Vrid};
+use crate::ops::{AddressSpec, SocketId};
 
 /// One virtual router as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,4 +32,89 @@ pub struct InstanceView {
     pub wanted: Vec<AddressSpec>,
     /// Counters.
     pub stats: Stats,
+    /// What reports tell beyond that.
+    pub detail: Detail,
+}
+
+/// What of an instance is told in reports alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The source of its adverts.
+    pub source: Option<IpAddr>,
+    /// The master that it follows, with the priority that was heard last.
+    pub master: Option<(IpAddr, Priority)>,
+    /// When it came into its state; `None` before its start.
+    pub since: Option<Instant>,
+    /// When it acts if nothing is heard: it takes over or advertises.
+    pub deadline: Option<Instant>,
+    /// How long it waits for a master.
+    pub master_down: Duration,
+    /// How many reasons keep it in FAULT.
+    pub faults: u32,
+    /// Its socket.
+    pub socket: Option<SocketId>,
+    /// Which addresses of the configuration are on this host, in its order.
+    pub present: Vec<bool>,
+}
+
+impl Domain {
+    /// Every instance as it stands, in the order in which they were added.
+    #[must_use]
+    pub fn view(&self) -> Vec<InstanceView> {
+        let instances = self.instances.values();
+        instances.map(|instance| self.view_of(instance)).collect()
+    }
+
+    /// One instance as it stands.
+    #[must_use]
+    pub fn instance(&self, key: &InstanceKey) -> Option<InstanceView> {
+        let id = self.by_key.get(key)?;
+        Some(self.view_of(self.instances.get(id)?))
+    }
+
+    fn view_of(&self, instance: &Instance) -> InstanceView {
+        let wanted: Vec<AddressSpec> = instance.wanted().collect();
+        InstanceView {
+            name: instance.config.name.clone(),
+            vrid: instance.config.vrid,
+            family: instance.config.family,
+            interface: instance.config.interface.clone(),
+            state: instance.state,
+            priority: instance.priority(),
+            stats: instance.stats,
+            detail: self.detail_of(instance, &wanted),
+            wanted,
+        }
+    }
+
+    fn detail_of(&self, instance: &Instance, wanted: &[AddressSpec]) -> Detail {
+        let timer = match instance.state {
+            State::Backup => Some(Timer::MasterDown),
+            State::Master => Some(Timer::Advert),
+            State::Init | State::Fault => None,
+        };
+        let addresses = instance.config.addresses.iter();
+        Detail {
+            source: instance.source.map(IpAddr::from),
+            master: instance
+                .peers
+                .master
+                .map(|master| (master.into(), instance.peers.master_priority)),
+            since: instance.since,
+            deadline: timer.and_then(|timer| self.timers.get((instance.id, timer))),
+            master_down: instance.master_down_interval(),
+            faults: u32::from(instance.state == State::Fault),
+            socket: instance.socket,
+            present: addresses
+                .map(|vip| wanted.iter().any(|spec| spec.address == vip.address))
+                .collect(),
+        }
+    }
+
+    /// Sets the counters of every instance to zero.
+    pub fn clear_stats(&mut self) {
+        for instance in self.instances.values_mut() {
+            instance.stats = Stats::default();
+        }
+    }
 }

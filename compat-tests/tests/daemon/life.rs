@@ -174,22 +174,6 @@ fn an_interrupt_from_the_terminal_is_an_orderly_end() {
     assert!(!bed.logged().iter().any(|line| line.contains("died")));
 }
 
-/// Input: signals whose work this version does not do. Output: a line each; the daemon runs on.
-#[test]
-fn a_signal_without_function_is_answered_by_a_line() {
-    if !needs_root() {
-        return;
-    }
-    let bed = Bed::new(CONFIG);
-    let mut daemon = bed.daemon();
-    bed.wait_log("Startup complete");
-    for (name, number) in [("DATA", Signal::SIGUSR1), ("STATS", Signal::SIGUSR2)] {
-        daemon.signal(number).unwrap();
-        bed.wait_log(&format!("signal {name} is not active in this version"));
-    }
-    assert!(daemon.ended().unwrap().is_none());
-}
-
 /// Input: the master's link goes and comes. Output: no address without the link, and it again.
 #[test]
 fn a_lost_link_takes_the_address_away() {

@@ -9,4 +9,5 @@ mod crash;
 mod life;
 mod pause;
 mod reload;
+mod reports;
 mod setup;

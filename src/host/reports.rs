@@ -1,0 +1,423 @@
+//! Reports on their way to files and to the log.
+//!
+//! Owns: which reports are under way, their files, and where these stand. Never does: decide what
+//! a report says (`report` does), or write more than a piece of one between two turns of the loop.
+//! Driven by: `worker`, when a signal asks for a report, and once a turn.
+//!
+//! A reader never sees half a report: it is written under another name beside its place and moved
+//! there when it is complete. What stands there already, link or file of whoever, is replaced and
+//! never written to or through. Others than the owner may read it only if the umask lets them.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Pid, getpid};
+
+use super::event_loop::EventLoop;
+use super::logger;
+use super::report_facts::HostReportFacts;
+use crate::base::ident;
+use crate::conf::model::{Config, Dumps};
+use crate::node::Node;
+use crate::report::{Kind, Page, Part, Progress, Report};
+
+/// Bytes that are written between two turns of the loop; well below a millisecond's worth.
+const PIECE: usize = 64 * 1024;
+/// Bytes of the log between two turns; a part of what the logger has room for.
+const LOG_PIECE: usize = 8 * 1024;
+/// How often a report begins anew because the configuration has changed.
+const ATTEMPTS: u32 = 5;
+/// Bits that files are made without if nothing is said: nobody but root reads them.
+pub(super) const UMASK: u32 = 0o177;
+
+/// The parts of the daemon that run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Runs {
+    pub(super) vrrp: bool,
+    pub(super) check: bool,
+    pub(super) bfd: bool,
+}
+
+/// Where a report goes.
+#[derive(Debug)]
+enum Sink {
+    /// A file that is moved to its place when it is complete.
+    File(Draft),
+    /// The log, under an ident.
+    Log(&'static str),
+}
+
+#[derive(Debug)]
+struct Job {
+    kind: Kind,
+    report: Report,
+    sink: Sink,
+    attempts: u32,
+    /// The counters go back to zero when it is written.
+    clear: bool,
+}
+
+/// All reports under way.
+#[derive(Debug)]
+pub(super) struct Reports {
+    parent: Pid,
+    /// `-u`
+    umask: Option<u32>,
+    jobs: VecDeque<Job>,
+    text: String,
+}
+
+impl Reports {
+    pub(super) const fn new(parent: Pid, umask: Option<u32>) -> Self {
+        Self {
+            parent,
+            umask,
+            jobs: VecDeque::new(),
+            text: String::new(),
+        }
+    }
+
+    /// Whether the loop should not sleep because there is something to write.
+    pub(super) fn wants_turn(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    fn umask(&self, config: &Config) -> u32 {
+        self.umask.or(config.global.process.umask).unwrap_or(UMASK)
+    }
+
+    /// USR1.
+    pub(super) fn data(&mut self, node: &Node, runs: Runs) {
+        let own = getpid();
+        for (part, runs, who, name, pid) in [
+            (Part::Parent, true, ident::DAEMON, "parent", self.parent),
+            (Part::Vrrp, runs.vrrp, ident::VRRP, "VRRP", own),
+            (Part::Check, runs.check, ident::CHECK, "checker", own),
+            (Part::Bfd, runs.bfd, ident::DAEMON, "BFD", own),
+        ] {
+            if runs {
+                log::info!(target: who, "Printing {name} data for process({pid}) on signal");
+                self.file(node.config(), Kind::Data(part), false);
+            }
+        }
+    }
+
+    /// USR2 and RTMAX-1.
+    pub(super) fn stats(&mut self, node: &Node, clear: bool) {
+        log::info!(target: ident::VRRP, "Printing VRRP stats for process({}) on signal", getpid());
+        self.file(node.config(), Kind::Stats, clear);
+    }
+
+    /// RTMIN+2.
+    pub(super) fn json(&mut self, node: &Node) {
+        log::info!(target: ident::VRRP, "Printing VRRP as json for process({}) on signal", getpid());
+        let config = node.config();
+        self.file(config, Kind::Json(config.global.dumps.json_version), false);
+    }
+
+    /// `-d`: each part to the log, as soon as the log takes it.
+    pub(super) fn log(&mut self, runs: Runs) {
+        for (part, runs, who) in [
+            (Part::Vrrp, runs.vrrp, ident::VRRP),
+            (Part::Check, runs.check, ident::CHECK),
+            (Part::Bfd, runs.bfd, ident::DAEMON),
+        ] {
+            let kind = Kind::Data(part);
+            if runs {
+                self.jobs.push_back(Job {
+                    kind,
+                    report: Report::new(kind),
+                    sink: Sink::Log(who),
+                    attempts: 0,
+                    clear: false,
+                });
+            }
+        }
+    }
+
+    /// One that is asked for while it waits is written once: it tells the time of its writing.
+    fn file(&mut self, config: &Config, kind: Kind, clear: bool) {
+        let waiting = self.jobs.iter_mut().skip(1);
+        let mut same = waiting.filter(|job| job.kind == kind && matches!(job.sink, Sink::File(_)));
+        if let Some(job) = same.next() {
+            job.clear |= clear;
+            return;
+        }
+        let path = path(&config.global.dumps, kind);
+        match Draft::create(&path, self.umask(config)) {
+            Ok(draft) => self.jobs.push_back(Job {
+                kind,
+                report: Report::new(kind),
+                sink: Sink::File(draft),
+                attempts: 0,
+                clear,
+            }),
+            Err(error) => complain(&path, &error),
+        }
+    }
+
+    /// Writes a piece of the first report.
+    pub(super) fn step(&mut self, event_loop: &mut EventLoop) {
+        let Some(job) = self.jobs.front() else {
+            return;
+        };
+        let (bytes, running) = match job.sink {
+            Sink::File(_) => (PIECE, true),
+            // What the log daemon does not take now would be lost.
+            Sink::Log(_) if logger::flush() => return,
+            Sink::Log(_) => (LOG_PIECE, false),
+        };
+        let umask = self.umask(event_loop.node.config());
+        let Some(job) = self.jobs.front_mut() else {
+            return;
+        };
+        let config = event_loop.node.config();
+        let facts = HostReportFacts::new(config, &event_loop.drivers.sockets, umask);
+        let page = Page {
+            snapshot: event_loop.node.snapshot(),
+            facts: &facts,
+            running,
+        };
+        self.text.clear();
+        let progress = job.report.step(&page, bytes, &mut self.text);
+        match job.take(&self.text, progress) {
+            Ok(false) => return,
+            Ok(true) if job.clear => event_loop.node.clear_stats(),
+            Ok(true) => {}
+            Err(error) => {
+                if let Sink::File(draft) = &job.sink {
+                    complain(&draft.path, &error);
+                }
+            }
+        }
+        self.jobs.pop_front();
+        if self.jobs.is_empty() {
+            self.text = String::new();
+        }
+    }
+}
+
+impl Job {
+    /// Hands a piece on; true if that was the last one.
+    fn take(&mut self, text: &str, progress: Progress) -> io::Result<bool> {
+        if progress == Progress::Stale {
+            self.attempts += 1;
+            if self.attempts >= ATTEMPTS {
+                let again = "the configuration changed again and again while it was written";
+                return Err(io::Error::other(again));
+            }
+            self.report = Report::new(self.kind);
+            if let Sink::File(draft) = &mut self.sink {
+                draft.begin_anew()?;
+            }
+            return Ok(false);
+        }
+        match &mut self.sink {
+            Sink::File(draft) => {
+                draft.write(text)?;
+                if progress == Progress::Done {
+                    draft.publish()?;
+                }
+            }
+            Sink::Log(ident) => {
+                for line in text.lines() {
+                    log::info!(target: ident, "{line}");
+                }
+            }
+        }
+        Ok(progress == Progress::Done)
+    }
+}
+
+fn complain(path: &Path, error: &io::Error) {
+    log::error!(
+        target: ident::DAEMON,
+        "{} is not written: {error}",
+        path.display()
+    );
+}
+
+/// A file that is not in its place yet.
+#[derive(Debug)]
+struct Draft {
+    path: PathBuf,
+    draft: PathBuf,
+    file: File,
+    empty: bool,
+    published: bool,
+}
+
+impl Draft {
+    /// A new file beside `path`.
+    fn create(path: &Path, umask: u32) -> io::Result<Self> {
+        let mode = 0o666 & !umask;
+        let name = path.file_name().unwrap_or_default();
+        let mut number = 0;
+        loop {
+            let mut own = OsString::from(".");
+            own.push(name);
+            own.push(format!(".{}.{number}", getpid()));
+            let draft = path.with_file_name(own);
+            let file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(&draft);
+            match file {
+                Ok(file) => {
+                    // The process may have a stricter umask.
+                    file.set_permissions(Permissions::from_mode(mode))?;
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        draft,
+                        file,
+                        empty: true,
+                        published: false,
+                    });
+                }
+                // Left by a process of the same number, or put there by somebody else.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
+                    number += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn begin_anew(&mut self) -> io::Result<()> {
+        use std::io::Seek;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.empty = true;
+        Ok(())
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.empty &= text.is_empty();
+        self.file.write_all(text.as_bytes())
+    }
+
+    /// Moves it to its place; one with nothing in it is none.
+    fn publish(&mut self) -> io::Result<()> {
+        if !self.empty {
+            std::fs::rename(&self.draft, &self.path)?;
+            self.published = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nobody else knows of it.
+            drop(std::fs::remove_file(&self.draft));
+        }
+    }
+}
+
+/// The directory of reports.
+fn directory() -> PathBuf {
+    let named = std::env::var_os("TMPDIR").filter(|name| !name.is_empty());
+    named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+}
+
+/// Where a report stands: as `state_dump_file` says, a directory, a name or both, with the part's
+/// suffix; else in the directory of temporary files. keepalived reads the other two keywords and
+/// leaves its statistics and JSON where they are; so the exporters look for them there.
+fn path(dumps: &Dumps, kind: Kind) -> PathBuf {
+    let (suffix, extension) = match kind {
+        Kind::Data(Part::Parent) => ("_parent", "data"),
+        Kind::Data(Part::Vrrp) => ("", "data"),
+        Kind::Data(Part::Check) => ("_check", "data"),
+        Kind::Data(Part::Bfd) => ("_bfd", "data"),
+        Kind::Stats => return directory().join("keepalived.stats"),
+        Kind::Json(_) => return directory().join("keepalived.json"),
+    };
+    let (folder, stem, extension) = match &dumps.state {
+        None => (directory(), "keepalived".to_owned(), extension.to_owned()),
+        Some(given) => split(given, extension),
+    };
+    folder.join(format!("{stem}{suffix}.{extension}"))
+}
+
+/// Directory, name and extension of what `state_dump_file` says.
+fn split(given: &Path, extension: &str) -> (PathBuf, String, String) {
+    let text = given.to_string_lossy();
+    let (folder, name) = match text.rsplit_once('/') {
+        None => (directory(), &*text),
+        Some(("", name)) => (PathBuf::from("/"), name),
+        Some((folder, name)) => (PathBuf::from(folder), name),
+    };
+    match name.rsplit_once('.') {
+        _ if name.is_empty() => (folder, "keepalived".to_owned(), extension.to_owned()),
+        Some((stem, own)) if !stem.is_empty() => (folder, stem.to_owned(), own.to_owned()),
+        Some(_) | None => (folder, name.to_owned(), extension.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    // Input: a link in the place of the report, and its target. Output: the report stands there as
+    // a file of its own, the target is untouched.
+    #[test]
+    fn a_link_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("precious");
+        std::fs::write(&target, "precious").unwrap();
+        let path = folder.path().join("keepalived.data");
+        symlink(&target, &path).unwrap();
+        let mut draft = Draft::create(&path, UMASK).unwrap();
+        draft.write("report\n").unwrap();
+        assert!(path.is_symlink(), "nothing is there before it is complete");
+        draft.publish().unwrap();
+        drop(draft);
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "report\n");
+        let found = path.symlink_metadata().unwrap();
+        assert!(found.is_file());
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_empty_or_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keepalived.json");
+        let mut draft = Draft::create(&path, 0o022).unwrap();
+        draft.publish().unwrap();
+        drop(draft);
+        let mut given_up = Draft::create(&path, 0o022).unwrap();
+        given_up.write("half").unwrap();
+        drop(given_up);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_state_dump_file_moves_directory_and_name() {
+        let at = |given: &str| {
+            let state = Some(PathBuf::from(given));
+            let dumps = Dumps {
+                state,
+                ..Dumps::default()
+            };
+            [Part::Vrrp, Part::Check].map(|part| path(&dumps, Kind::Data(part)))
+        };
+        let paths = |first: &str, second: &str| [PathBuf::from(first), PathBuf::from(second)];
+        assert_eq!(at("/a/b.txt"), paths("/a/b.txt", "/a/b_check.txt"));
+        assert_eq!(
+            at("/a/"),
+            paths("/a/keepalived.data", "/a/keepalived_check.data")
+        );
+        assert_eq!(at("/a/b"), paths("/a/b.data", "/a/b_check.data"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The node as reports see it.
+//!
+//! Owns: borrowed views of the running configuration and of what the domains know. Never does:
+//! change anything, or make text of it. Driven by: `report`, which asks for one object at a time,
+//! so that a large table is written in slices without a copy of it.
+
+use super::Node;
+use crate::base::IfIndex;
+use crate::conf::model::{Config, InstanceKey, ServiceKey};
+use crate::{check, iface, vrrp};
+
+pub use crate::check::{CheckView, ServerView, ServiceView};
+pub use crate::iface::Interface;
+pub use crate::ops::{AddressChange, LinkState, SocketId};
+pub use crate::vrrp::{Detail, InstanceView, State, Stats};
+
+/// A look at the node.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot<'a> {
+    config: &'a Config,
+    vrrp: &'a vrrp::Domain,
+    check: &'a check::Domain,
+    iface: &'a iface::Domain,
+    generation: u64,
+}
+
+impl Node {
+    /// A look at the node as it stands.
+    #[must_use]
+    pub const fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            config: &self.config,
+            vrrp: &self.vrrp,
+            check: &self.check,
+            iface: &self.iface,
+            generation: self.generation,
+        }
+    }
+
+    /// Sets the counters of VRRP to zero.
+    pub fn clear_stats(&mut self) {
+        self.vrrp.clear_stats();
+    }
+}
+
+impl<'a> Snapshot<'a> {
+    /// The configuration that runs.
+    #[must_use]
+    pub const fn config(&self) -> &'a Config {
+        self.config
+    }
+
+    /// Counts configurations: what was read of another one is out of date.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A VRRP instance.
+    #[must_use]
+    pub fn instance(&self, key: &InstanceKey) -> Option<InstanceView> {
+        self.vrrp.instance(key)
+    }
+
+    /// A virtual server.
+    #[must_use]
+    pub fn service(&self, key: &ServiceKey) -> Option<ServiceView> {
+        self.check.view().service(key)
+    }
+
+    /// A real server by its place in its service, with how many of its checks are down.
+    #[must_use]
+    pub fn server(&self, key: &ServiceKey, place: usize) -> Option<(ServerView, usize)> {
+        self.check.view().server(key, place)
+    }
+
+    /// A `TCP_CHECK` of a real server.
+    #[must_use]
+    pub fn check(&self, key: &ServiceKey, place: usize, check: usize) -> Option<CheckView> {
+        self.check.view().check(key, place, check)
+    }
+
+    /// The first interface of this host whose index is not below `index`.
+    #[must_use]
+    pub fn interface_from(&self, index: IfIndex) -> Option<(&'a Interface, LinkState)> {
+        self.iface.interface_from(index)
+    }
+
+    /// The interface of that name.
+    #[must_use]
+    pub fn interface_named(&self, name: &str) -> Option<&'a Interface> {
+        self.iface.interface_named(name)
+    }
+
+    /// The addresses of an interface.
+    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &'a AddressChange> + use<'a> {
+        self.iface.addresses(index)
+    }
+}

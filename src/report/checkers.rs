@@ -1,0 +1,359 @@
+//! `Health checkers`, `Checker track files` and `Checker track BFDs`.
+
+use std::fmt::{self, Write};
+use std::net::SocketAddr;
+
+use super::page::{command, heading, seconds, yes};
+use super::{Cursor, Page};
+use crate::conf::model::{
+    BfdAudience, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
+    MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe, TcpCheck, UdpProbe,
+};
+use crate::node::snapshot::CheckView;
+
+/// A service with its checks.
+struct Checked<'a> {
+    key: &'a ServiceKey,
+    name: String,
+    protocol: &'static str,
+    servers: &'a [RealServer],
+}
+
+fn service(config: &Config, place: usize) -> Option<Checked<'_>> {
+    let server = config.virtual_servers.get(place)?;
+    Some(Checked {
+        key: &server.key,
+        name: server.key.to_string(),
+        protocol: server.key.protocol().map_or("none", Protocol::name),
+        servers: &server.real_servers,
+    })
+}
+
+/// `Health checkers`, the checks of a real server at a time.
+pub(super) fn section(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(service) = service(page.snapshot.config(), cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 && cursor.part == 0 {
+        heading(out, "Health checkers")?;
+    }
+    let Some(server) = service.servers.get(cursor.part) else {
+        cursor.next_item();
+        return Ok(true);
+    };
+    let place = cursor.part;
+    cursor.part += 1;
+    for (number, check) in server.tcp_checks.iter().enumerate() {
+        let view = page.snapshot.check(service.key, place, number);
+        write_head(&service, server, view, out)?;
+        write_timing(check, view, out)?;
+        write_connection(check, out)?;
+        writeln!(out, "   Keepalive method = TCP_CHECK")?;
+    }
+    for probe in &server.probes {
+        write_head(&service, server, None, out)?;
+        write_probe(page, probe, out)?;
+    }
+    Ok(true)
+}
+
+fn write_head(
+    service: &Checked<'_>,
+    server: &RealServer,
+    view: Option<CheckView>,
+    out: &mut String,
+) -> fmt::Result {
+    writeln!(
+        out,
+        " {} -> [{}]:{}:{}",
+        service.name, server.key.address, service.protocol, server.key.port
+    )?;
+    writeln!(out, "   Enabled = {}", yes(view.is_some()))?;
+    let up = view.is_some_and(|view| view.up);
+    writeln!(out, "   Up = {}", yes(up))?;
+    let has_run = view.is_some_and(|view| view.has_run);
+    writeln!(out, "   Has run = {}", yes(has_run))?;
+    writeln!(out, "   Current weight = 0")
+}
+
+fn write_timing(check: &TcpCheck, view: Option<CheckView>, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Alpha = {}", yes(check.alpha))?;
+    let delay = check.delay_loop.as_micros();
+    writeln!(out, "   Delay loop = {delay} us")?;
+    writeln!(out, "   Warmup = {} us", check.warmup.as_micros())?;
+    writeln!(out, "   Retries = {}", check.retries)?;
+    let before = check.delay_before_retry.as_micros();
+    writeln!(out, "   Delay before retry = {before} us")?;
+    let retried = view.map_or(0, |view| view.retried);
+    writeln!(out, "   Retries iterations = {retried}")?;
+    let all = yes(check.log_all_failures);
+    writeln!(out, "   Log all failures = {all}")
+}
+
+fn endpoint(address: SocketAddr) -> String {
+    format!("[{}]:{}", address.ip(), address.port())
+}
+
+fn write_connection(check: &TcpCheck, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Connection")?;
+    writeln!(out, "     Dest = {}", endpoint(check.target))?;
+    if let Some(bind) = check.bind {
+        writeln!(out, "     Bind to = {}", endpoint(bind))?;
+    }
+    if let Some(interface) = &check.bind_interface {
+        writeln!(out, "     Bind i/f = {interface}")?;
+    }
+    if check.fwmark != 0 {
+        writeln!(out, "     Mark = {}", check.fwmark)?;
+    }
+    writeln!(out, "     Timeout = {}", seconds(check.connect_timeout))
+}
+
+fn write_probe(page: &Page<'_>, probe: &Probe, out: &mut String) -> fmt::Result {
+    match &probe.kind {
+        ProbeKind::File(file) => {
+            let all = yes(probe.connect.log_all_failures);
+            writeln!(out, "   Log all failures = {all}")?;
+            return write_file(file, out);
+        }
+        ProbeKind::Bfd(session) => {
+            writeln!(out, "   Keepalive method = BFD_CHECK")?;
+            let name = session.name.as_deref().unwrap_or_default();
+            writeln!(out, "   Name = {name}")?;
+            let alpha = super::page::upper_on(probe.connect.alpha);
+            return writeln!(out, "   Alpha is {alpha}");
+        }
+        ProbeKind::Http(_)
+        | ProbeKind::Smtp(_)
+        | ProbeKind::Dns(_)
+        | ProbeKind::Misc(_)
+        | ProbeKind::Udp(_)
+        | ProbeKind::Ping => write_timing(&probe.connect, None, out)?,
+    }
+    if !matches!(probe.kind, ProbeKind::Misc(_)) {
+        write_connection(&probe.connect, out)?;
+    }
+    match &probe.kind {
+        ProbeKind::Http(http) => write_http(http, out),
+        ProbeKind::Smtp(smtp) => write_smtp(smtp, out),
+        ProbeKind::Dns(dns) => write_dns(dns, out),
+        ProbeKind::Misc(misc) => write_misc(page, misc, out),
+        ProbeKind::Udp(udp) => write_udp(udp, out),
+        ProbeKind::Ping => writeln!(out, "   Keepalive method = PING_CHECK"),
+        ProbeKind::File(_) | ProbeKind::Bfd(_) => Ok(()),
+    }
+}
+
+fn set(value: bool) -> &'static str {
+    if value { "set" } else { "unset" }
+}
+
+fn write_http(http: &HttpProbe, out: &mut String) -> fmt::Result {
+    let kind = if http.secure { "SSL_GET" } else { "HTTP_GET" };
+    let protocol = match http.protocol {
+        HttpProtocol::Http10 => "1.0",
+        HttpProtocol::Http10Close => "1.0C",
+        HttpProtocol::Http11 => "1.1",
+    };
+    writeln!(
+        out,
+        "   Keepalive method = {kind}, http protocol {protocol}"
+    )?;
+    if let Some(host) = &http.virtual_host {
+        writeln!(out, "   Virtualhost = {host}")?;
+    }
+    writeln!(out, "   Enable SNI {}", set(http.sni))?;
+    if let Some(name) = &http.sni_name {
+        writeln!(out, "   SNI name = {name}")?;
+    }
+    if http.tls_compliant {
+        writeln!(out, "   TLS compliant set")?;
+    }
+    writeln!(out, "   Fast recovery {}", set(http.fast_recovery))?;
+    for url in &http.urls {
+        write_url(url, out)?;
+    }
+    Ok(())
+}
+
+fn write_url(url: &HttpUrl, out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "   Checked url = {}",
+        url.path.as_deref().unwrap_or_default()
+    )?;
+    if let Some(digest) = url.digest {
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(out, "     digest = {digest}")?;
+    }
+    writeln!(out, "     HTTP Status Code(s)")?;
+    if url.status_codes.is_empty() {
+        writeln!(out, "       200-299")?;
+    }
+    for (first, last) in &url.status_codes {
+        if first == last {
+            writeln!(out, "       {first}")?;
+        } else {
+            writeln!(out, "       {first}-{last}")?;
+        }
+    }
+    if let Some(host) = &url.virtual_host {
+        writeln!(out, "     Virtual host = {host}")?;
+    }
+    if url.tls_compliant == Some(true) {
+        writeln!(out, "     TLS compliant set")?;
+    }
+    match &url.regex {
+        Some(regex) => write_regex(regex, out),
+        None => Ok(()),
+    }
+}
+
+fn write_regex(regex: &HttpRegex, out: &mut String) -> fmt::Result {
+    let Some(pattern) = &regex.pattern else {
+        return Ok(());
+    };
+    writeln!(out, "     Regex = \"{pattern}\"")?;
+    if regex.no_match {
+        writeln!(out, "     Regex no match")?;
+    }
+    if regex.min_offset > 0 || regex.max_offset.is_some() {
+        write!(out, "     Regex min offset = {}", regex.min_offset)?;
+        match regex.max_offset {
+            Some(most) => writeln!(out, ", max_offset = {most}")?,
+            None => writeln!(out)?,
+        }
+    }
+    write!(out, "     Regex options:")?;
+    for option in &regex.options {
+        write!(out, " {option}")?;
+    }
+    writeln!(out)?;
+    if let Some((first, most)) = regex.stack {
+        writeln!(out, "     Regex stack start {first}, max {most}")?;
+    }
+    Ok(())
+}
+
+fn write_smtp(smtp: &SmtpProbe, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Keepalive method = SMTP_CHECK")?;
+    let helo = smtp.helo_name.as_deref();
+    writeln!(
+        out,
+        "   helo = {}",
+        helo.unwrap_or("smtpchecker.keepalived.org")
+    )
+}
+
+const fn dns_type(record: DnsType) -> &'static str {
+    match record {
+        DnsType::A => "A",
+        DnsType::Ns => "NS",
+        DnsType::Cname => "CNAME",
+        DnsType::Soa => "SOA",
+        DnsType::Mx => "MX",
+        DnsType::Txt => "TXT",
+        DnsType::Aaaa => "AAAA",
+        DnsType::Rrsig => "RRSIG",
+        DnsType::Dnskey => "DNSKEY",
+    }
+}
+
+fn write_dns(dns: &DnsProbe, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Keepalive method = DNS_CHECK")?;
+    writeln!(out, "   Type = {}", dns_type(dns.record))?;
+    let name = dns.name.as_deref().unwrap_or(".");
+    writeln!(out, "   Name = {name}")
+}
+
+fn write_misc(page: &Page<'_>, misc: &MiscProbe, out: &mut String) -> fmt::Result {
+    let words: Vec<String> = misc
+        .script
+        .command
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    writeln!(out, "   Keepalive method = MISC_CHECK")?;
+    writeln!(out, "   script = {}", command(&words))?;
+    writeln!(out, "   timeout = {}", misc.timeout.as_secs())?;
+    let dynamic = if misc.dynamic { "YES" } else { "NO" };
+    writeln!(out, "   dynamic = {dynamic}")?;
+    let (user, group) = page
+        .facts
+        .ids(misc.script.user.as_deref(), misc.script.group.as_deref());
+    writeln!(out, "   uid:gid = {user}:{group}")
+}
+
+fn write_udp(udp: &UdpProbe, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Keepalive method = UDP_CHECK")?;
+    if !udp.payload.is_empty() {
+        writeln!(out, "   Payload len = {}", udp.payload.len())?;
+    }
+    writeln!(out, "   Require reply = {}", yes(udp.reply.is_some()))?;
+    let Some(reply) = &udp.reply else {
+        return Ok(());
+    };
+    writeln!(out, "     Min reply length = {}", udp.min_reply)?;
+    writeln!(out, "     Max reply length = {}", udp.max_reply)?;
+    writeln!(out, "     Reply data len = {}", reply.len())?;
+    let masked = reply.iter().any(|(_, mask)| *mask != 0xff);
+    writeln!(out, "     Reply data mask = {}", yes(masked))
+}
+
+fn write_file(file: &FileProbe, out: &mut String) -> fmt::Result {
+    writeln!(out, "   Keepalive method = FILE_CHECK")?;
+    let name = file.track_file.as_deref().unwrap_or_default();
+    writeln!(out, "     Tracked file = {name}")
+}
+
+/// `Checker track files`, a file at a time.
+pub(super) fn files(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(file) = page.snapshot.config().trackers.files.get(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "Checker track files")?;
+    }
+    cursor.next_item();
+    writeln!(out, " Track file = {}", file.name)?;
+    writeln!(
+        out,
+        "   File = {}",
+        file.file.as_deref().unwrap_or_default()
+    )?;
+    writeln!(out, "   Status = {}", file.initial.unwrap_or(0))?;
+    let own = file.weight.map_or(1, |weight| weight.value);
+    writeln!(out, "   Weight = {own}")?;
+    writeln!(out, "   Tracking instances :")?;
+    Ok(true)
+}
+
+/// `Checker track BFDs`, a session at a time.
+pub(super) fn sessions(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let sessions = &page.snapshot.config().bfd_instances;
+    let mut told = sessions
+        .iter()
+        .filter(|session| session.audience != BfdAudience::Vrrp);
+    let Some(session) = told.nth(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "Checker track BFDs")?;
+    }
+    cursor.next_item();
+    writeln!(out, " Checker Track BFD = {}", session.name)?;
+    writeln!(out, "   Tracking RS :")?;
+    Ok(true)
+}

@@ -1,0 +1,72 @@
+//! `VRRP Sync groups`.
+
+use std::fmt::{self, Write};
+
+use super::instance::{write_scripts, write_tracking};
+use super::page::{heading, yes};
+use super::{Cursor, Page};
+use crate::conf::model::options::SyncGroup;
+use crate::node::snapshot::State;
+
+/// `VRRP Sync groups`, a group at a time.
+pub(super) fn section(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(group) = page.snapshot.config().sync_groups.get(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Sync groups")?;
+    }
+    cursor.next_item();
+    write_group(page, group, out)?;
+    Ok(true)
+}
+
+/// The state of a group: that of its members, where they agree.
+fn states(page: &Page<'_>, group: &SyncGroup) -> Vec<State> {
+    let instances = &page.snapshot.config().vrrp_instances;
+    group
+        .members
+        .iter()
+        .filter_map(|name| instances.iter().find(|instance| instance.name == *name))
+        .filter_map(|instance| page.snapshot.instance(&instance.key()))
+        .map(|view| view.state)
+        .collect()
+}
+
+fn write_group(page: &Page<'_>, group: &SyncGroup, out: &mut String) -> fmt::Result {
+    let states = states(page, group);
+    let count = |wanted: State| states.iter().filter(|&&state| state == wanted).count();
+    let state = if count(State::Fault) > 0 {
+        "FAULT"
+    } else if count(State::Master) == states.len() && !states.is_empty() {
+        "MASTER"
+    } else if count(State::Init) > 0 {
+        "INIT"
+    } else {
+        "BACKUP"
+    };
+    writeln!(out, " VRRP Sync Group = {}, {state}", group.name)?;
+    if page.running {
+        writeln!(
+            out,
+            "   Num member fault {}, num member init {}",
+            count(State::Fault),
+            count(State::Init)
+        )?;
+    }
+    writeln!(out, "   VRRP member instances :")?;
+    for member in &group.members {
+        writeln!(out, "     {member}")?;
+    }
+    if group.weights_apply {
+        writeln!(out, "   sync group tracking weight set")?;
+    }
+    let mail = group.notify.mail.unwrap_or(false);
+    writeln!(out, "   Using smtp notification = {}", yes(mail))?;
+    write_tracking(page, &group.tracking, out)?;
+    write_scripts(page, &group.notify, out)
+}

@@ -1,0 +1,487 @@
+//! `VRRP Topology` and `VRRP Sockpool`: the virtual routers and their sockets.
+
+use std::fmt::{self, Write};
+
+use super::page::{heading, short_seconds, yes};
+use super::trackers::{self, Kind};
+use super::{Cursor, Page, address};
+use crate::base::Family;
+use crate::conf::model::options::{
+    InstanceOptions, Notify, Peer, Tracked, Tracking, Version, Weight,
+};
+use crate::conf::model::{InitialState, VrrpInstance};
+use crate::node::snapshot::{Detail, InstanceView, SocketId, State};
+
+/// `VRRP Topology`, an instance at a time.
+pub(super) fn section(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let instances = &page.snapshot.config().vrrp_instances;
+    let Some(instance) = instances.get(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Topology")?;
+    }
+    cursor.next_item();
+    let view = page.snapshot.instance(&instance.key());
+    write_instance(page, instance, view.as_ref(), out)?;
+    Ok(true)
+}
+
+/// The name of a state in dumps.
+pub(super) const fn state(state: State) -> &'static str {
+    match state {
+        State::Init => "INIT",
+        State::Backup => "BACKUP",
+        State::Master => "MASTER",
+        State::Fault => "FAULT",
+    }
+}
+
+fn write_instance(
+    page: &Page<'_>,
+    config: &VrrpInstance,
+    view: Option<&InstanceView>,
+    out: &mut String,
+) -> fmt::Result {
+    writeln!(out, " VRRP Instance = {}", config.name)?;
+    writeln!(out, "   VRRP Version = {}", version(config.version))?;
+    if config.family == Family::V6 {
+        writeln!(out, "   Using Native IPv6")?;
+    }
+    let mut groups = page.snapshot.config().sync_groups.iter();
+    if let Some(group) = groups.find(|group| group.members.contains(&config.name)) {
+        writeln!(out, "   Sync group = {}", group.name)?;
+    }
+    let running = view.filter(|_| page.running);
+    if let Some(view) = running {
+        write_election(config, view, out)?;
+    }
+    write_flags(config, out)?;
+    let hoped = match config.initial_state {
+        InitialState::Master => "MASTER",
+        InitialState::Backup => "BACKUP",
+    };
+    let wanted = running.map_or(hoped, |view| state(view.state));
+    writeln!(out, "   Wantstate = {wanted}")?;
+    writeln!(out, "   Number of config faults = 0")?;
+    if let Some(view) = running {
+        write_timers(page, &view.detail, out)?;
+    }
+    write_interface(page, config, view, out)?;
+    write_settings(config, out)?;
+    write_priority(config, running, out)?;
+    write_addresses(config, view, out)?;
+    write_unicast(config, out)?;
+    match view.and_then(|view| view.detail.socket) {
+        Some(socket) if page.running => {
+            let fd = descriptor(page, Some(socket));
+            writeln!(out, "   fd_in {fd}, fd_out {fd}")?;
+        }
+        None if page.running => writeln!(out, "   fd_in -1, fd_out -1")?,
+        Some(_) | None => writeln!(out, "   No sockets allocated")?,
+    }
+    write_tracking(page, &config.options.tracking, out)?;
+    write_notify(page, &config.options.notify, out)
+}
+
+fn descriptor(page: &Page<'_>, socket: Option<SocketId>) -> i32 {
+    socket
+        .and_then(|socket| page.facts.descriptor(socket))
+        .unwrap_or(-1)
+}
+
+const fn version(version: Version) -> u8 {
+    match version {
+        Version::V2 => 2,
+        Version::V3 => 3,
+    }
+}
+
+/// What a backup knows of its master.
+fn write_election(config: &VrrpInstance, view: &InstanceView, out: &mut String) -> fmt::Result {
+    writeln!(out, "   State = {}", state(view.state))?;
+    if view.state != State::Backup {
+        return Ok(());
+    }
+    match view.detail.master {
+        Some((router, priority)) => {
+            writeln!(out, "   Master router = {router}")?;
+            writeln!(out, "   Master priority = {priority}")?;
+        }
+        None => {
+            let nobody = match config.family {
+                Family::V4 => "0.0.0.0",
+                Family::V6 => "::",
+            };
+            writeln!(out, "   Master router = {nobody}")?;
+            writeln!(out, "   Master priority = 0")?;
+        }
+    }
+    if config.version == Version::V3 {
+        let centis = config.advert_interval.as_millis() / 10;
+        let (whole, rest) = (centis / 100, centis % 100);
+        writeln!(out, "   Master advert int = {whole}.{rest:02} sec")?;
+    }
+    Ok(())
+}
+
+fn write_flags(config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let options = &config.options;
+    let quiet = options.skip_address_check || config.strict || options.check_source;
+    let loud = options.unicast || options.fault_without_peer;
+    if !quiet && !loud {
+        return writeln!(out, "   Flags: none");
+    }
+    writeln!(out, "   Flags:")?;
+    if options.unicast {
+        writeln!(out, "     Using unicast")?;
+    }
+    if options.fault_without_peer {
+        writeln!(out, "     If unicast go to fault state if no peers")?;
+    }
+    Ok(())
+}
+
+fn write_timers(page: &Page<'_>, detail: &Detail, out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "   Number of interface and track script faults = {}",
+        detail.faults
+    )?;
+    writeln!(out, "   Number of track scripts init = 0")?;
+    if let Some(since) = detail.since {
+        writeln!(out, "   Last transition = {}", page.facts.moment(since))?;
+    }
+    match detail.deadline {
+        Some(deadline) => writeln!(out, "   Read timeout = {}", page.facts.moment(deadline))?,
+        None => writeln!(out, "   Read timeout = DISABLED")?,
+    }
+    let micros = detail.master_down.as_micros();
+    writeln!(out, "   Master down timer = {micros} usecs")
+}
+
+fn write_interface(
+    page: &Page<'_>,
+    config: &VrrpInstance,
+    view: Option<&InstanceView>,
+    out: &mut String,
+) -> fmt::Result {
+    let options = &config.options;
+    writeln!(out, "   Interface = {}", config.interface)?;
+    if options.ignore_own_interface {
+        writeln!(out, "   VRRP interface tracking disabled")?;
+    }
+    if options.skip_address_check {
+        writeln!(out, "   Skip checking advert IP addresses")?;
+    }
+    if config.strict {
+        writeln!(out, "   Enforcing strict VRRP compliance")?;
+    }
+    match (options.source, view.and_then(|view| view.detail.source)) {
+        (Some(source), _) => writeln!(out, "   Using src_ip = {source} (from configuration)")?,
+        (None, Some(source)) => writeln!(out, "   Using src_ip = {source}")?,
+        (None, None) => writeln!(out, "   Using src_ip = (none)")?,
+    }
+    if options.unicast {
+        return Ok(());
+    }
+    let group = match (options.destination, config.family) {
+        (Some(group), _) => group.to_string(),
+        (None, Family::V4) => "224.0.0.18".to_owned(),
+        (None, Family::V6) => "ff02::12".to_owned(),
+    };
+    write!(out, "   Multicast address {group}")?;
+    if config.family == Family::V6 {
+        let interface = page.snapshot.interface_named(&config.interface);
+        let index = interface.map_or(0, |interface| interface.index.get());
+        write!(out, ", ifindex {index}")?;
+    }
+    writeln!(out)
+}
+
+fn write_settings(config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let garp = &config.garp;
+    let options = &config.options;
+    let delay = garp.delay.as_secs();
+    writeln!(out, "   Gratuitous ARP delay = {delay}")?;
+    writeln!(out, "   Gratuitous ARP repeat = {}", garp.repeat)?;
+    let refresh = garp.refresh.as_secs();
+    writeln!(out, "   Gratuitous ARP refresh = {refresh}")?;
+    writeln!(
+        out,
+        "   Gratuitous ARP refresh repeat = {}",
+        garp.refresh_repeat
+    )?;
+    let (lower_delay, lower_repeat) = if config.strict {
+        (0, 0)
+    } else {
+        let repeat = garp.lower_priority_repeat;
+        (garp.lower_priority_delay.as_secs(), repeat)
+    };
+    writeln!(
+        out,
+        "   Gratuitous ARP lower priority delay = {lower_delay}"
+    )?;
+    writeln!(
+        out,
+        "   Gratuitous ARP lower priority repeat = {lower_repeat}"
+    )?;
+    let adverts = options.down_timer_adverts.unwrap_or(3);
+    writeln!(out, "   Down timer adverts = {adverts}")?;
+    if let Some((period, _)) = options.garp_extra {
+        let period = period.as_secs();
+        writeln!(out, "   Gratuitous ARP for each secondary i/f = {period}")?;
+    }
+    let (lower, higher) = answers(config);
+    writeln!(
+        out,
+        "   Send advert after receive lower priority advert = {lower}"
+    )?;
+    writeln!(
+        out,
+        "   Send advert after receive higher priority advert = {higher}"
+    )
+}
+
+/// Whether it answers adverts of lower and of higher priority.
+pub(super) fn answers(config: &VrrpInstance) -> (bool, bool) {
+    let options = &config.options;
+    let lower = !options.lower_no_advert.unwrap_or(false) && !config.strict;
+    let higher = options.higher_send_advert.unwrap_or(false) && !config.strict;
+    (lower, higher)
+}
+
+/// Whether packets to the addresses are let in.
+pub(super) fn accepts(config: &VrrpInstance) -> bool {
+    config
+        .options
+        .accept
+        .unwrap_or(!config.strict || config.priority.is_owner())
+}
+
+fn write_priority(
+    config: &VrrpInstance,
+    running: Option<&InstanceView>,
+    out: &mut String,
+) -> fmt::Result {
+    writeln!(out, "   Virtual Router ID = {}", config.vrid.get())?;
+    writeln!(out, "   Priority = {}", config.priority)?;
+    if let Some(view) = running {
+        writeln!(out, "   Effective priority = {}", view.priority)?;
+        writeln!(out, "   Total priority = {}", view.priority)?;
+    }
+    match config.version {
+        Version::V2 => {
+            let interval = config.advert_interval.as_secs();
+            writeln!(out, "   Advert interval = {interval} sec")?;
+        }
+        Version::V3 => {
+            let interval = config.advert_interval.as_millis();
+            writeln!(out, "   Advert interval = {interval} milli-sec")?;
+            if running.is_some_and(|view| view.state == State::Backup) {
+                writeln!(out, "   Master advert interval = {interval} milli-sec")?;
+            }
+        }
+    }
+    let enabled = super::page::enabled;
+    writeln!(out, "   Accept = {}", enabled(accepts(config)))?;
+    writeln!(out, "   Preempt = {}", enabled(!config.no_preempt))?;
+    if !config.preempt_delay.is_zero() {
+        let delay = short_seconds(config.preempt_delay);
+        writeln!(out, "   Preempt delay = {delay} secs")?;
+    }
+    let promote = config.options.promote_secondaries;
+    writeln!(out, "   Promote_secondaries = {}", enabled(promote))?;
+    if config.version == Version::V2 {
+        match config.auth {
+            // Version 2.4.3 masks it, and so does everything of ours.
+            Some(_) => writeln!(
+                out,
+                "   Authentication type = SIMPLE_PASSWORD\n   Password = ********"
+            )?,
+            None => writeln!(out, "   Authentication type = none")?,
+        }
+    }
+    if let Some(bytes) = config.options.receive_buffer {
+        writeln!(out, "   Kernel rx buffer size = {bytes}")?;
+    }
+    if let Some(level) = config.options.debug {
+        writeln!(out, "   Debug level = {level}")?;
+    }
+    Ok(())
+}
+
+fn write_addresses(
+    config: &VrrpInstance,
+    view: Option<&InstanceView>,
+    out: &mut String,
+) -> fmt::Result {
+    let present = view.map_or(&[] as &[bool], |view| view.detail.present.as_slice());
+    if !config.addresses.is_empty() {
+        writeln!(out, "   Virtual IP ({}):", config.addresses.len())?;
+    }
+    for (place, vip) in config.addresses.iter().enumerate() {
+        let set = present.get(place).copied().unwrap_or(false);
+        let text = address::text(vip, &config.interface, set);
+        writeln!(out, "     {text}")?;
+    }
+    if !config.options.excluded.is_empty() {
+        writeln!(out, "   Virtual IP Excluded :")?;
+    }
+    for vip in &config.options.excluded {
+        writeln!(out, "     {}", address::text(vip, &config.interface, false))?;
+    }
+    Ok(())
+}
+
+fn write_unicast(config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let options: &InstanceOptions = &config.options;
+    if !options.unicast {
+        return Ok(());
+    }
+    writeln!(out, "   Unicast TTL = {}", options.ttl.unwrap_or(255))?;
+    writeln!(out, "   Check unicast src : {}", yes(options.check_source))?;
+    if !options.peers.is_empty() {
+        writeln!(out, "   Unicast Peer :")?;
+    }
+    for Peer {
+        address,
+        min_ttl,
+        max_ttl,
+    } in &options.peers
+    {
+        writeln!(out, "     {address} min_ttl {min_ttl} max_ttl {max_ttl}")?;
+    }
+    let compatible = match options.old_checksum_unicast {
+        None => "no",
+        Some(true) => "config",
+        Some(false) => "never",
+    };
+    writeln!(out, "   Unicast checksum compatibility = {compatible}")
+}
+
+/// A weight with its sign turned around or not.
+pub(super) fn weight(weight: Weight) -> String {
+    let reverse = if weight.reverse { " reverse" } else { "" };
+    format!("weight {}{reverse}", weight.value)
+}
+
+/// The trackers of an instance or a group.
+pub(super) fn write_tracking(
+    page: &Page<'_>,
+    tracking: &Tracking,
+    out: &mut String,
+) -> fmt::Result {
+    for (title, kind, comma) in [
+        ("interfaces", Kind::Interface, ""),
+        ("scripts", Kind::Script, ""),
+        ("files", Kind::File, ","),
+        ("processes", Kind::Process, ","),
+    ] {
+        let trackers = trackers::of(kind, tracking);
+        if !trackers.is_empty() {
+            writeln!(out, "   Tracked {title} :")?;
+        }
+        for Tracked {
+            name,
+            weight: given,
+        } in trackers
+        {
+            let own = || trackers::own_weight(page.snapshot.config(), kind, name);
+            let weight = weight(given.unwrap_or_else(own));
+            writeln!(out, "     {name}{comma} {weight}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Mails and scripts of an instance.
+fn write_notify(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Result {
+    let mail = notify.mail.unwrap_or(false);
+    writeln!(out, "   Using smtp notification = {}", yes(mail))?;
+    let deleted = if notify.deleted.is_some() {
+        "Deleted"
+    } else {
+        "Fault"
+    };
+    writeln!(out, "   Notify deleted = {deleted}")?;
+    write_scripts(page, notify, out)?;
+    let changes = notify.priority_changes.unwrap_or(false);
+    writeln!(out, "   Notify priority changes = {changes}")
+}
+
+/// The scripts of an instance or a group.
+pub(super) fn write_scripts(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Result {
+    for (script, title) in [
+        (&notify.backup, "Backup state"),
+        (&notify.master, "Master state"),
+        (&notify.fault, "Fault state"),
+        (&notify.stop, "Stop state"),
+        (&notify.deleted, "Deleted state"),
+        (&notify.any, "Generic state"),
+        (&notify.lower_priority, "Master rx lower pri state"),
+    ] {
+        if let Some(script) = script {
+            let script = page.script(script);
+            writeln!(out, "   {title} transition script = {script}")?;
+        }
+    }
+    Ok(())
+}
+
+/// `VRRP Sockpool`: one socket for each interface and family.
+pub(super) fn sockets(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let instances = &page.snapshot.config().vrrp_instances;
+    let Some(instance) = instances.get(cursor.item).filter(|_| page.running) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Sockpool")?;
+    }
+    let shares = |other: &VrrpInstance| {
+        (&other.interface, other.family, other.options.unicast)
+            == (
+                &instance.interface,
+                instance.family,
+                instance.options.unicast,
+            )
+    };
+    let told = instances.iter().take(cursor.item).any(shares);
+    cursor.next_item();
+    if told {
+        return Ok(true);
+    }
+    let view = page.snapshot.instance(&instance.key());
+    let fd = descriptor(page, view.and_then(|view| view.detail.socket));
+    writeln!(out, " fd_in {fd} fd_out = {fd}")?;
+    writeln!(out, "   Interface = {}", instance.interface)?;
+    let family = match instance.family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    writeln!(out, "   Family = {family}")?;
+    writeln!(out, "   Protocol = VRRP")?;
+    if instance.options.unicast {
+        writeln!(out, "   Type = Unicast")?;
+        if let Some(source) = instance.options.source {
+            writeln!(out, "   Address = {source}")?;
+        }
+    } else {
+        writeln!(out, "   Type = Multicast")?;
+    }
+    let buffer = instance.options.receive_buffer.unwrap_or(0);
+    writeln!(out, "   Rx buf size = {buffer}")?;
+    writeln!(out, "   VRRP instances")?;
+    for other in instances.iter().filter(|other| shares(other)) {
+        writeln!(out, "     {} vrid {}", other.name, other.vrid.get())?;
+    }
+    Ok(true)
+}

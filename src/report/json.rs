@@ -1,0 +1,380 @@
+//! `keepalived.json`: VRRP for programs, in both versions of its form.
+//!
+//! Owns: names, order and types of the fields, which are keepalived's. A number is written as the
+//! real one writes it, and so is a slash in a string.
+
+use std::fmt::{self, Write};
+
+use super::instance::{accepts, answers};
+use super::page::{command, short_seconds};
+use super::trackers::{command_line, matching};
+use super::{Cursor, Page, address};
+use crate::base::Duration;
+use crate::conf::model::VrrpInstance;
+use crate::conf::model::options::{TrackProcess, Version};
+use crate::node::snapshot::{InstanceView, State, Stats};
+
+/// An array with an object for each instance; nothing at all if there is none.
+pub(super) fn version_1(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let count = page.snapshot.config().vrrp_instances.len();
+    if cursor.item >= count {
+        return Ok(false);
+    }
+    out.push(if cursor.item == 0 { '[' } else { ',' });
+    write_instance(page, cursor.item, out)?;
+    cursor.next_item();
+    if cursor.item == count {
+        out.push_str("]\n");
+    }
+    Ok(true)
+}
+
+/// An object with that array and one of the tracked processes.
+pub(super) fn version_2(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let config = page.snapshot.config();
+    let count = config.vrrp_instances.len();
+    if cursor.item >= count {
+        return Ok(false);
+    }
+    out.push_str(if cursor.item == 0 { "{\"vrrp\":[" } else { "," });
+    write_instance(page, cursor.item, out)?;
+    cursor.next_item();
+    if cursor.item < count {
+        return Ok(true);
+    }
+    out.push(']');
+    if !config.trackers.processes.is_empty() {
+        out.push_str(",\"track_process\":[");
+        for (place, process) in config.trackers.processes.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            write_process(process, out)?;
+        }
+        out.push(']');
+    }
+    out.push_str("}\n");
+    Ok(true)
+}
+
+/// An object under way: the commas.
+struct Fields<'a> {
+    out: &'a mut String,
+    first: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn open(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out, first: true }
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(',');
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+    }
+
+    fn value(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
+        self.name(name);
+        write!(self.out, "{value}")
+    }
+
+    fn number(&mut self, name: &str, value: bool) -> fmt::Result {
+        self.value(name, u8::from(value))
+    }
+
+    fn text(&mut self, name: &str, value: &str) -> fmt::Result {
+        self.name(name);
+        quote(value, self.out)
+    }
+
+    /// Left out if it is empty.
+    fn list(&mut self, name: &str, values: &[String]) -> fmt::Result {
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.name(name);
+        for (place, value) in values.iter().enumerate() {
+            self.out.push(if place == 0 { '[' } else { ',' });
+            quote(value, self.out)?;
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn close(self) {
+        self.out.push('}');
+    }
+}
+
+/// A string with the escapes of RFC 8259 §7.
+fn quote(value: &str, out: &mut String) -> fmt::Result {
+    out.push('"');
+    for letter in value.chars() {
+        match letter {
+            '"' | '\\' | '/' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            control if control < ' ' => write!(out, "\\u{:04x}", u32::from(control))?,
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    Ok(())
+}
+
+fn write_instance(page: &Page<'_>, place: usize, out: &mut String) -> fmt::Result {
+    let config = page.snapshot.config();
+    let Some(instance) = config.vrrp_instances.get(place) else {
+        return Ok(());
+    };
+    let view = page.snapshot.instance(&instance.key());
+    out.push_str("{\"data\":");
+    let mut data = Fields::open(out);
+    write_head(page, instance, view.as_ref(), &mut data)?;
+    write_rules(instance, view.as_ref(), &mut data)?;
+    write_scripts(instance, &mut data)?;
+    write_lists(page, instance, view.as_ref(), &mut data)?;
+    let auth = instance.auth.is_some() && instance.version == Version::V2;
+    data.number("auth_type", auth)?;
+    if auth {
+        data.text("auth_data", "********")?;
+    }
+    data.close();
+    out.push_str(",\"stats\":");
+    let stats = view.map(|view| view.stats).unwrap_or_default();
+    write_stats(stats, Fields::open(out))?;
+    out.push('}');
+    Ok(())
+}
+
+fn write_head(
+    page: &Page<'_>,
+    config: &VrrpInstance,
+    view: Option<&InstanceView>,
+    data: &mut Fields<'_>,
+) -> fmt::Result {
+    let options = &config.options;
+    data.text("iname", &config.name)?;
+    data.number("dont_track_primary", options.ignore_own_interface)?;
+    data.number("skip_check_adv_addr", options.skip_address_check)?;
+    data.number("strict_mode", config.strict)?;
+    let vmac = options.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
+    data.text("vmac_ifname", vmac.unwrap_or_default())?;
+    data.text("ifp_ifname", &config.interface)?;
+    let master = view.and_then(|view| view.detail.master);
+    data.value(
+        "master_priority",
+        master.map_or(0, |(_, priority)| priority.0),
+    )?;
+    let since = view.and_then(|view| view.detail.since);
+    let since = since.map(|since| page.facts.moment(since));
+    match since {
+        Some(since) => {
+            let (seconds, micros) = (since.seconds, since.micros);
+            data.value("last_transition", format_args!("{seconds}.{micros:06}"))
+        }
+        None => data.value("last_transition", "0.000000"),
+    }
+}
+
+fn write_rules(
+    config: &VrrpInstance,
+    view: Option<&InstanceView>,
+    data: &mut Fields<'_>,
+) -> fmt::Result {
+    let garp = &config.garp;
+    let options = &config.options;
+    let (lower, higher) = answers(config);
+    let effective = view.map_or(config.priority, |view| view.priority);
+    let state = view.map_or(State::Init, |view| view.state);
+    data.value("garp_delay", number(garp.delay))?;
+    data.value("garp_refresh", garp.refresh.as_secs())?;
+    data.value("garp_rep", garp.repeat)?;
+    data.value("garp_refresh_rep", garp.refresh_repeat)?;
+    let strict = config.strict;
+    let (delay, repeat) = if strict {
+        (0, 0)
+    } else {
+        let delay = garp.lower_priority_delay.as_secs();
+        (delay, garp.lower_priority_repeat)
+    };
+    data.value("garp_lower_prio_delay", delay)?;
+    data.value("garp_lower_prio_rep", repeat)?;
+    data.number("lower_prio_no_advert", !lower)?;
+    data.number("higher_prio_send_advert", higher)?;
+    data.value("vrid", config.vrid.get())?;
+    data.value("base_priority", config.priority)?;
+    data.value("effective_priority", effective)?;
+    data.value("vipset", state == State::Master)?;
+    data.value("promote_secondaries", options.promote_secondaries)?;
+    data.value("adver_int", number(config.advert_interval))?;
+    data.value("master_adver_int", number(config.advert_interval))?;
+    data.number("accept", accepts(config))?;
+    data.value("nopreempt", config.no_preempt)?;
+    data.value("preempt_delay", config.preempt_delay.as_secs())?;
+    data.value("state", state_number(state))?;
+    data.value("wantstate", state_number(state))?;
+    let version = match config.version {
+        Version::V2 => 2,
+        Version::V3 => 3,
+    };
+    data.value("version", version)?;
+    let mail = options.notify.mail.unwrap_or(false);
+    data.value("smtp_alert", mail)?;
+    data.value("notify_deleted", options.notify.deleted.is_some())
+}
+
+/// Seconds, with a fraction if there is one.
+fn number(duration: Duration) -> String {
+    short_seconds(duration)
+}
+
+const fn state_number(state: State) -> u8 {
+    match state {
+        State::Init => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
+}
+
+fn write_scripts(config: &VrrpInstance, data: &mut Fields<'_>) -> fmt::Result {
+    let notify = &config.options.notify;
+    for (name, script) in [
+        ("script_backup", &notify.backup),
+        ("script_master", &notify.master),
+        ("script_fault", &notify.fault),
+        ("script_stop", &notify.stop),
+        ("script_deleted", &notify.deleted),
+        ("script", &notify.any),
+        ("script_master_rx_lower_pri", &notify.lower_priority),
+    ] {
+        if let Some(script) = script {
+            data.text(name, &command(&script.argv))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_lists(
+    page: &Page<'_>,
+    instance: &VrrpInstance,
+    view: Option<&InstanceView>,
+    data: &mut Fields<'_>,
+) -> fmt::Result {
+    let config = page.snapshot.config();
+    let present = view.map_or(&[] as &[bool], |view| view.detail.present.as_slice());
+    let vips = instance.addresses.iter().enumerate().map(|(place, vip)| {
+        let set = present.get(place).copied().unwrap_or(false);
+        address::text(vip, &instance.interface, set)
+    });
+    data.list("vips", &vips.collect::<Vec<_>>())?;
+    let options = &instance.options;
+    let excluded = options.excluded.iter();
+    let excluded = excluded.map(|vip| address::text(vip, &instance.interface, false));
+    data.list("evips", &excluded.collect::<Vec<_>>())?;
+    let tracking = &options.tracking;
+    let interfaces = tracking.interfaces.iter();
+    let interfaces = interfaces.map(|tracked| tracked.name.clone());
+    data.list("track_ifp", &interfaces.collect::<Vec<_>>())?;
+    let scripts = tracking.scripts.iter().filter_map(|tracked| {
+        let known = config.trackers.scripts.iter();
+        let script = known
+            .into_iter()
+            .find(|script| script.name == tracked.name)?;
+        Some(command(&script.script.argv))
+    });
+    data.list("track_script", &scripts.collect::<Vec<_>>())?;
+    let processes = tracking.processes.iter();
+    let processes = processes.map(|tracked| tracked.name.clone());
+    data.list("track_process", &processes.collect::<Vec<_>>())
+}
+
+fn write_stats(stats: Stats, mut fields: Fields<'_>) -> fmt::Result {
+    for (name, count) in [
+        ("advert_rcvd", stats.advert_rcvd),
+        ("advert_sent", stats.advert_sent),
+        ("become_master", stats.become_master),
+        ("release_master", stats.release_master),
+        ("packet_len_err", stats.packet_len_err),
+        ("advert_interval_err", stats.advert_interval_err),
+        ("ip_ttl_err", stats.ip_ttl_err),
+        ("invalid_type_rcvd", stats.invalid_type_rcvd),
+        ("addr_list_err", stats.addr_list_err),
+        ("invalid_authtype", stats.invalid_authtype),
+        ("authtype_mismatch", stats.authtype_mismatch),
+        ("auth_failure", stats.auth_failure),
+        // Of auth_hmac, which no instance runs yet.
+        ("auth_ext_missing", 0),
+        ("auth_ext_malformed", 0),
+        ("auth_ext_unknown_key", 0),
+        ("auth_ext_invalid_hmac", 0),
+        ("auth_ext_stale", 0),
+        ("auth_ext_replay", 0),
+        ("pri_zero_rcvd", stats.pri_zero_rcvd),
+        ("pri_zero_sent", stats.pri_zero_sent),
+    ] {
+        fields.value(name, count)?;
+    }
+    fields.close();
+    Ok(())
+}
+
+fn write_process(process: &TrackProcess, out: &mut String) -> fmt::Result {
+    let mut fields = Fields::open(out);
+    fields.text("process", process.process.as_deref().unwrap_or_default())?;
+    if !process.arguments.is_empty() {
+        let line = command_line(process);
+        let arguments = line.split_once(' ').map_or("", |(_, arguments)| arguments);
+        fields.text("parameters", arguments)?;
+    }
+    if let Some(way) = process.arguments_match {
+        fields.text("param_match", matching(way))?;
+    }
+    fields.value("min_processes", process.quorum.unwrap_or(1))?;
+    fields.value(
+        "max_processes",
+        process.quorum_max.map_or(u32::MAX, u32::from),
+    )?;
+    fields.value("current_processes", 0)?;
+    fields.value("have_quorum", false)?;
+    fields.value("weight", process.weight.value)?;
+    fields.value("terminate_delay", number(process.terminate_delay))?;
+    fields.value("fork_delay", number(process.fork_delay))?;
+    fields.value("fork_delay_timer_running", false)?;
+    fields.value("terminate_delay_timer_running", false)?;
+    fields.value("full_command", process.full_command)?;
+    fields.close();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped() {
+        let mut out = String::new();
+        quote("a\"b\\c/d\n\u{1}é", &mut out).unwrap();
+        assert_eq!(out, "\"a\\\"b\\\\c\\/d\\n\\u0001é\"");
+    }
+}

@@ -1,0 +1,368 @@
+//! `SSL definitions` and `LVS Topology`: groups, virtual servers and their real servers.
+
+use std::fmt::{self, Write};
+use std::net::Ipv4Addr;
+
+use super::page::{command, enabled, heading, upper_on, yes};
+use super::{Cursor, Page};
+use crate::base::Family;
+use crate::conf::model::{
+    CheckScript, Config, Forwarding, GroupEntry, Persistence, Protocol, RealServer, Scheduler,
+    ServerGroup, ServiceKey, SorryServer, TunnelChecksum, TunnelKind, VirtualServer,
+};
+
+/// `SSL definitions`.
+pub(super) fn tls(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    if cursor.item > 0 {
+        return Ok(false);
+    }
+    cursor.next_item();
+    heading(out, "SSL definitions")?;
+    let Some(tls) = &page.snapshot.config().tls else {
+        writeln!(out, " Using autogen SSL context")?;
+        return Ok(true);
+    };
+    for (what, value) in [
+        ("CA", &tls.ca),
+        ("Certificate", &tls.certificate),
+        ("Key", &tls.key),
+    ] {
+        if let Some(value) = value {
+            writeln!(out, " {what} file = {value}")?;
+        }
+    }
+    if tls.password.is_some() {
+        writeln!(out, " Password = ********")?;
+    }
+    Ok(true)
+}
+
+/// `LVS Topology`: first the groups, then a service or a real server at a time.
+pub(super) fn topology(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let config = page.snapshot.config();
+    let groups = config.server_groups.len();
+    if cursor.item == 0 && cursor.part == 0 {
+        heading(out, "LVS Topology")?;
+        writeln!(out, " System is compiled with LVS v1.2.1")?;
+    }
+    if let Some(group) = config.server_groups.get(cursor.item) {
+        if cursor.item == 0 {
+            writeln!(out, " ------< Virtual server group >------")?;
+        }
+        cursor.next_item();
+        write_group(config, group, out)?;
+        return Ok(true);
+    }
+    let Some(service) = config.virtual_servers.get(cursor.item - groups) else {
+        return Ok(false);
+    };
+    match cursor.part.checked_sub(1) {
+        None => write_service(page, service, out)?,
+        Some(place) => {
+            let Some(server) = service.real_servers.get(place) else {
+                cursor.next_item();
+                return Ok(true);
+            };
+            write_server(page, service, place, server, out)?;
+        }
+    }
+    cursor.part += 1;
+    Ok(true)
+}
+
+/// How many services of each protocol use a group.
+fn users(config: &Config, group: &ServerGroup) -> [usize; 3] {
+    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| {
+        let services = config.virtual_servers.iter();
+        services
+            .filter(|service| {
+                service.key.protocol() == Some(protocol)
+                    && matches!(&service.key, ServiceKey::Group { name, .. } if *name == group.name)
+            })
+            .count()
+    })
+}
+
+fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::Result {
+    let has = |wanted: Family| {
+        group.entries.iter().any(|entry| match entry {
+            GroupEntry::Addresses { first, .. } => Family::of(*first) == wanted,
+            GroupEntry::Fwmark { family, .. } => *family == Some(wanted),
+        })
+    };
+    writeln!(
+        out,
+        " Virtual Server Group = {}, IPv4 = {}, IPv6 = {}",
+        group.name,
+        yes(has(Family::V4)),
+        yes(has(Family::V6))
+    )?;
+    let [tcp, udp, sctp] = users(config, group);
+    let all = tcp + udp + sctp;
+    for entry in &group.entries {
+        match entry {
+            GroupEntry::Addresses { first, last, port } => {
+                if first == last {
+                    writeln!(out, "   VIP = {first}, VPORT = {port}")?;
+                } else {
+                    writeln!(out, "   VIP Range = {first}-{last}, VPORT = {port}")?;
+                }
+                writeln!(out, "     Alive: {tcp} tcp, {udp} udp, {sctp} sctp")?;
+            }
+            GroupEntry::Fwmark { mark, family } => {
+                let suffix = match family {
+                    Some(Family::V4) => " IPv4",
+                    Some(Family::V6) => " IPv6",
+                    None => "",
+                };
+                writeln!(out, "   FWMARK = {mark}{suffix}")?;
+                let (v4, v6) = match family {
+                    Some(Family::V6) => (0, all),
+                    Some(Family::V4) | None => (all, 0),
+                };
+                writeln!(out, "     Alive: {v4} IPv4, {v6} IPv6")?;
+            }
+        }
+        writeln!(out, "     reloaded = False")?;
+    }
+    Ok(())
+}
+
+fn name_of(protocol: Option<Protocol>) -> &'static str {
+    match protocol {
+        Some(Protocol::Tcp) => "TCP",
+        Some(Protocol::Udp) => "UDP",
+        Some(Protocol::Sctp) => "SCTP",
+        None => "none",
+    }
+}
+
+fn family(service: &VirtualServer) -> &'static str {
+    let given = service.policy.family;
+    let address = match &service.key {
+        ServiceKey::Address(key) => Some(key.address),
+        ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => None,
+    };
+    let server = service.real_servers.first();
+    let server = server.map(|server| server.key.address);
+    let family = address.or(server).map(Family::of);
+    match given.or(family) {
+        Some(Family::V4) => "inet",
+        Some(Family::V6) => "inet6",
+        None => "unspecified",
+    }
+}
+
+fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> fmt::Result {
+    writeln!(out, " ------< Virtual server >------")?;
+    match &service.key {
+        ServiceKey::Address(key) => {
+            writeln!(out, " VS VIP = {}, VPORT = {}", key.address, key.port)?;
+        }
+        ServiceKey::Fwmark { mark, .. } => writeln!(out, " VS FWMARK = {mark}")?,
+        key @ ServiceKey::Group { .. } => writeln!(out, " VS GROUP = {key}")?,
+    }
+    let policy = &service.policy;
+    if let Some(host) = &policy.virtual_host {
+        writeln!(out, "   VirtualHost = {host}")?;
+    }
+    writeln!(out, "   Address family = {}", family(service))?;
+    write_scheduling(service, out)?;
+    if let Some(persistence) = service.persistence {
+        write_persistence(service, persistence, out)?;
+    }
+    writeln!(out, "   protocol = {}", name_of(service.key.protocol()))?;
+    writeln!(out, "   omega is {}", upper_on(policy.omega))?;
+    let (quorum, hysteresis) = (policy.quorum, policy.hysteresis);
+    writeln!(out, "   quorum = {quorum}, hysteresis = {hysteresis}")?;
+    for (script, title) in [(&policy.quorum_up, "up"), (&policy.quorum_down, "down")] {
+        if let Some(script) = script {
+            let script = check_script(page, script);
+            writeln!(out, "   Quorum {title} notify script = {script}")?;
+        }
+    }
+    if policy.ha_suspend {
+        writeln!(out, "   Using HA suspend")?;
+    }
+    let mail = policy.smtp_alert.unwrap_or(false);
+    writeln!(out, "   Using smtp notification = {}", yes(mail))?;
+    if let Some(sorry) = &policy.sorry_server {
+        write_sorry(service, sorry, out)?;
+    }
+    if let Some(view) = page.snapshot.service(&service.key) {
+        writeln!(out, "   alive = 1")?;
+        writeln!(out, "   quorum_state_up = {}", u8::from(view.quorum_up))?;
+    }
+    Ok(())
+}
+
+fn write_scheduling(service: &VirtualServer, out: &mut String) -> fmt::Result {
+    writeln!(out, "   lvs_sched = {}", service.scheduler.name())?;
+    writeln!(out, "   Hashed = disabled")?;
+    let flags = service.policy.scheduler_flags;
+    let flag = |bit: u8| enabled(flags & (1 << bit) != 0);
+    match service.scheduler {
+        Scheduler::Sh => {
+            writeln!(out, "   sh-port = {}", flag(1))?;
+            writeln!(out, "   sh-fallback = {}", flag(0))?;
+        }
+        Scheduler::Mh => {
+            writeln!(out, "   mh-port = {}", flag(1))?;
+            writeln!(out, "   mh-fallback = {}", flag(0))?;
+        }
+        Scheduler::Rr
+        | Scheduler::Wrr
+        | Scheduler::Lc
+        | Scheduler::Wlc
+        | Scheduler::Lblc
+        | Scheduler::Lblcr
+        | Scheduler::Dh
+        | Scheduler::Sed
+        | Scheduler::Nq
+        | Scheduler::Fo
+        | Scheduler::Ovf
+        | Scheduler::Twos => {
+            for bit in 0..3 {
+                writeln!(out, "   flag-{} = {}", bit + 1, flag(bit))?;
+            }
+        }
+    }
+    let ops = service.policy.one_packet;
+    writeln!(out, "   One packet scheduling = {}", enabled(ops))
+}
+
+fn write_persistence(
+    service: &VirtualServer,
+    persistence: Persistence,
+    out: &mut String,
+) -> fmt::Result {
+    let timeout = persistence.timeout.as_secs();
+    writeln!(out, "   persistence timeout = {timeout}")?;
+    let prefix = persistence.granularity;
+    let v6 = family(service) == "inet6";
+    if v6 && prefix != 128 {
+        writeln!(out, "   persistence granularity = {prefix}")?;
+    } else if !v6 && prefix != 32 {
+        let mask = u32::MAX
+            .checked_shl(32 - u32::from(prefix.min(32)))
+            .unwrap_or(0);
+        let mask = Ipv4Addr::from(mask);
+        writeln!(out, "   persistence granularity = {mask}")?;
+    }
+    if let Some(engine) = &service.policy.persistence_engine {
+        writeln!(out, "   persistence engine = {engine}")?;
+    }
+    Ok(())
+}
+
+/// A forwarding method with the options of its tunnel.
+pub(super) fn forwarding(forwarding: Forwarding) -> String {
+    let checksum = |checksum| match checksum {
+        TunnelChecksum::None => "no checksum",
+        TunnelChecksum::Full => "checksum",
+        TunnelChecksum::Remote => "remote checksum",
+    };
+    match forwarding {
+        Forwarding::Nat => "NAT".to_owned(),
+        Forwarding::Dr => "DR".to_owned(),
+        Forwarding::Tun(TunnelKind::Ipip) => "TUN".to_owned(),
+        Forwarding::Tun(TunnelKind::Gue {
+            port,
+            checksum: sum,
+        }) => {
+            format!("TUN, type = GUE, port = {port}, {}", checksum(sum))
+        }
+        Forwarding::Tun(TunnelKind::Gre { checksum: sum }) => {
+            format!("TUN, type = GRE, {}", checksum(sum))
+        }
+    }
+}
+
+fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -> fmt::Result {
+    let port = match &service.key {
+        ServiceKey::Address(key) => key.port,
+        ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => 0,
+    };
+    let key = sorry.key(port);
+    let protocol = service.key.protocol().map_or("none", Protocol::name);
+    writeln!(
+        out,
+        "   sorry server = [{}]:{protocol}:{}",
+        key.address, key.port
+    )?;
+    if let Some(method) = sorry.forwarding {
+        writeln!(out, "     forwarding method = {}", forwarding(method))?;
+    }
+    let inhibit = upper_on(sorry.inhibit);
+    writeln!(out, "     Inhibit on failure is {inhibit}")
+}
+
+/// A script of checks with whom it runs as.
+pub(super) fn check_script(page: &Page<'_>, script: &CheckScript) -> String {
+    let words: Vec<String> = script
+        .command
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let (user, group) = page
+        .facts
+        .ids(script.user.as_deref(), script.group.as_deref());
+    format!("{}, uid:gid {user}:{group}", command(&words))
+}
+
+fn write_server(
+    page: &Page<'_>,
+    service: &VirtualServer,
+    place: usize,
+    server: &RealServer,
+    out: &mut String,
+) -> fmt::Result {
+    let view = page.snapshot.server(&service.key, place);
+    let (ip, port, weight) = (server.key.address, server.key.port, server.weight);
+    let effective = view.as_ref().map_or(weight, |(view, _)| view.weight);
+    writeln!(out, "   ------< Real server >------")?;
+    writeln!(
+        out,
+        "   RIP = {ip}, RPORT = {port}, WEIGHT = {weight} EFF WEIGHT = {effective}"
+    )?;
+    let method = forwarding(server.forwarding);
+    writeln!(out, "   forwarding method = {method}")?;
+    let policy = server.policy.as_deref();
+    let (lower, upper) = policy.map_or((0, 0), |policy| {
+        (policy.lower_threshold, policy.upper_threshold)
+    });
+    writeln!(out, "   connection limit range = {lower} -> {upper}")?;
+    let inhibit = policy.is_some_and(|policy| policy.inhibit_on_failure);
+    writeln!(out, "   Inhibit on failure is {}", upper_on(inhibit))?;
+    if let Some(policy) = policy {
+        for (script, title) in [(&policy.notify_up, "up"), (&policy.notify_down, "down")] {
+            if let Some(script) = script {
+                let script = check_script(page, script);
+                writeln!(out, "     RS {title} notify script = {script}")?;
+            }
+        }
+        if let Some(host) = &policy.virtual_host {
+            writeln!(out, "    VirtualHost = '{host}'")?;
+        }
+    }
+    let mail = policy.and_then(|policy| policy.smtp_alert);
+    let mail = mail.or(service.policy.smtp_alert).unwrap_or(true);
+    writeln!(out, "   Using smtp notification = {}", yes(mail))?;
+    writeln!(out, "   initial weight = {weight}")?;
+    writeln!(out, "   effective weight = {effective}")?;
+    if let Some((view, failing)) = view {
+        let alive = u8::from(view.alive);
+        writeln!(out, "   alive = {alive}")?;
+        writeln!(out, "   num failed checkers = {failing}")?;
+        writeln!(out, "   RS set = {alive}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! `VRRP Track files`, `VRRP Track processes` and `VRRP Track BFDs`.
+
+use std::fmt::{self, Write};
+
+use super::instance::weight;
+use super::page::{heading, seconds};
+use super::{Cursor, Page};
+use crate::conf::model::options::{
+    ArgumentMatch, TrackFile, TrackProcess, Tracked, Tracking, Weight,
+};
+use crate::conf::model::{BfdAudience, Config};
+
+/// What is tracked by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `track_interface`
+    Interface,
+    /// `track_script`
+    Script,
+    /// `track_file`
+    File,
+    /// `track_process`
+    Process,
+}
+
+/// The uses of trackers of that kind.
+pub(super) fn of(kind: Kind, tracking: &Tracking) -> &[Tracked] {
+    match kind {
+        Kind::Interface => &tracking.interfaces,
+        Kind::Script => &tracking.scripts,
+        Kind::File => &tracking.files,
+        Kind::Process => &tracking.processes,
+    }
+}
+
+/// The weight that a tracker has where its use gives none.
+pub(super) fn own_weight(config: &Config, kind: Kind, name: &str) -> Weight {
+    let trackers = &config.trackers;
+    match kind {
+        Kind::Interface => None,
+        Kind::Script => {
+            let mut scripts = trackers.scripts.iter();
+            let script = scripts.find(|script| script.name == name);
+            script.map(|script| script.weight)
+        }
+        Kind::File => {
+            let mut files = trackers.files.iter();
+            files.find(|file| file.name == name).map(file_weight)
+        }
+        Kind::Process => {
+            let mut processes = trackers.processes.iter();
+            let process = processes.find(|process| process.name == name);
+            process.map(|process| process.weight)
+        }
+    }
+    .unwrap_or_default()
+}
+
+/// What a file's value is multiplied with: 1 if nothing is said.
+fn file_weight(file: &TrackFile) -> Weight {
+    file.weight.unwrap_or(Weight {
+        value: 1,
+        reverse: false,
+    })
+}
+
+/// The instances that track something, themselves or through their group, with the weight there.
+pub(super) fn write_users(
+    page: &Page<'_>,
+    kind: Kind,
+    name: &str,
+    own: Weight,
+    out: &mut String,
+) -> fmt::Result {
+    writeln!(out, "   Tracking instances :")?;
+    let config = page.snapshot.config();
+    for instance in &config.vrrp_instances {
+        let group = config
+            .sync_groups
+            .iter()
+            .find(|group| group.members.contains(&instance.name));
+        let trackings = group
+            .map(|group| &group.tracking)
+            .into_iter()
+            .chain([&instance.options.tracking]);
+        let found = trackings
+            .flat_map(|tracking| of(kind, tracking))
+            .find(|tracked| tracked.name == name);
+        if let Some(tracked) = found {
+            let weight = weight(tracked.weight.unwrap_or(own));
+            writeln!(out, "     {}, {weight}", instance.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// `VRRP Track files`, a file at a time.
+pub(super) fn files(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(file) = page.snapshot.config().trackers.files.get(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Track files")?;
+    }
+    cursor.next_item();
+    writeln!(out, " Track file = {}", file.name)?;
+    writeln!(
+        out,
+        "   File = {}",
+        file.file.as_deref().unwrap_or_default()
+    )?;
+    writeln!(out, "   Status = {}", file.initial.unwrap_or(0))?;
+    let own = file_weight(file);
+    writeln!(out, "   {}", weight(own).replacen("weight", "Weight =", 1))?;
+    write_users(page, Kind::File, &file.name, own, out)?;
+    Ok(true)
+}
+
+/// `VRRP Track processes`, a process at a time.
+pub(super) fn processes(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let Some(process) = page.snapshot.config().trackers.processes.get(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Track processes")?;
+    }
+    cursor.next_item();
+    write_process(page, process, out)?;
+    Ok(true)
+}
+
+/// The program with its arguments.
+pub(super) fn command_line(process: &TrackProcess) -> String {
+    let mut line = process.process.clone().unwrap_or_default();
+    for argument in &process.arguments {
+        line.push(' ');
+        line.push_str(argument);
+    }
+    line
+}
+
+/// The name of a way to compare arguments.
+pub(super) const fn matching(way: ArgumentMatch) -> &'static str {
+    match way {
+        ArgumentMatch::Exact => "exact",
+        ArgumentMatch::Partial => "partial",
+        ArgumentMatch::Initial => "initial",
+    }
+}
+
+fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> fmt::Result {
+    writeln!(out, " VRRP Track process = {}", process.name)?;
+    writeln!(out, "   Process = {}", command_line(process))?;
+    if let Some(way) = process.arguments_match {
+        writeln!(out, "   Param match = {}", matching(way))?;
+    }
+    writeln!(out, "   Min processes = {}", process.quorum.unwrap_or(1))?;
+    if let Some(most) = process.quorum_max {
+        writeln!(out, "   Max processes = {most}")?;
+    }
+    writeln!(out, "   Current processes = 0")?;
+    writeln!(out, "   Have quorum = false")?;
+    writeln!(
+        out,
+        "   {}",
+        weight(process.weight).replacen("weight", "Weight =", 1)
+    )?;
+    writeln!(
+        out,
+        "   Terminate delay = {}s",
+        seconds(process.terminate_delay)
+    )?;
+    writeln!(out, "   Fork delay = {}s", seconds(process.fork_delay))?;
+    writeln!(out, "   Fork delay timer not running")?;
+    writeln!(out, "   Terminate delay timer not running")?;
+    writeln!(out, "   Full command = {}", process.full_command)?;
+    write_users(page, Kind::Process, &process.name, process.weight, out)
+}
+
+/// `VRRP Track BFDs`, a session at a time.
+pub(super) fn sessions(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    let sessions = &page.snapshot.config().bfd_instances;
+    let mut told = sessions
+        .iter()
+        .filter(|session| session.audience != BfdAudience::Checker);
+    let Some(session) = told.nth(cursor.item) else {
+        return Ok(false);
+    };
+    if cursor.item == 0 {
+        heading(out, "VRRP Track BFDs")?;
+    }
+    cursor.next_item();
+    let reverse = if session.reverse { " reverse" } else { "" };
+    writeln!(out, " VRRP Track BFD = {}", session.name)?;
+    writeln!(out, "   Weight = {}{reverse}", session.weight)?;
+    writeln!(out, "   Bfd is down")?;
+    writeln!(out, "   Tracking VRRP instances :")?;
+    Ok(true)
+}
