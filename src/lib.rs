@@ -22,6 +22,7 @@ pub mod iface;
 pub mod ipvs;
 pub mod lint;
 pub mod node;
+pub mod notify;
 pub mod ops;
 pub mod report;
 pub mod vrrp;

@@ -6,14 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use keepalived_rs::cli::check::{Check, Format};
+use keepalived_rs::cli::check::{Check, Format, Target};
 use keepalived_rs::cli::{self, Cli, Command};
 use keepalived_rs::conf::{self, LoadOptions};
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
     self, Facts, HostFiles, Leave, Offline, Settings, ThisHost, WorkerOptions, signals,
 };
-use keepalived_rs::lint::{self, Nowhere, Request};
+use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
 fn main() -> ExitCode {
     let status = match cli::parse(std::env::args_os()) {
@@ -157,8 +157,29 @@ fn colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// `keepalived check --explain`.
+fn explain(name: &str, format: Format) -> i32 {
+    let text = match format {
+        Format::Human => explain::human(name),
+        Format::Json => explain::json(name),
+    };
+    match text {
+        Some(text) => {
+            print(&text);
+            0
+        }
+        None => {
+            say(&explain::unknown(name));
+            1
+        }
+    }
+}
+
 /// `keepalived check`.
 fn check_files(check: Check) -> i32 {
+    if let Some(name) = &check.explain {
+        return explain(name, check.format);
+    }
     let request = Request {
         files: check.files,
         options: LoadOptions {
@@ -166,6 +187,7 @@ fn check_files(check: Check) -> i32 {
             strict_includes: check.all_config,
             seed: seed(),
         },
+        porting: check.target == Some(Target::Keepalived243),
     };
     let report = if check.offline {
         lint::check(&request, &HostFiles, &Offline, &Nowhere)

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 800;
 
 /// The domains: each a value of its own, none knows of another.
-const DOMAINS: [&str; 4] = ["vrrp", "check", "ipvs", "iface"];
+const DOMAINS: [&str; 5] = ["vrrp", "check", "ipvs", "iface", "notify"];
 
 /// What each layer may import, as path prefixes below `crate::`. A layer may always import itself.
 fn allowed(layer: &str) -> Option<&'static [&'static str]> {
@@ -22,7 +22,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
         "base" => &[],
         "wire" | "conf" => &["base"],
         "ops" => &["base", "wire"],
-        "vrrp" | "check" | "ipvs" | "iface" => &["base", "wire", "ops", "conf::model"],
+        "vrrp" | "check" | "ipvs" | "iface" | "notify" => &["base", "wire", "ops", "conf::model"],
         "node" => &[
             "base",
             "ops",
@@ -32,6 +32,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "check",
             "ipvs",
             "iface",
+            "notify",
         ],
         "report" => &["base", "conf::model", "node::snapshot"],
         "lint" => &["base", "conf"],

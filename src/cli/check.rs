@@ -18,6 +18,14 @@ pub enum Format {
     Json,
 }
 
+/// A release that a configuration shall go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The release that this daemon follows.
+    #[value(name = "keepalived-2.4.3")]
+    Keepalived243,
+}
+
 /// Check configurations, each that of one router, and against each other
 ///
 /// Ends with 0 if there is nothing to say, 1 if there is only advice or something deprecated, 2 if
@@ -33,6 +41,14 @@ pub struct Check {
     /// Form of the report
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+
+    /// Also tell which lines this release of keepalived would not read in the same way
+    #[arg(long = "for", value_enum, value_name = "RELEASE")]
+    pub target: Option<Target>,
+
+    /// Tell what a keyword means, in which blocks, with its range and default, and end
+    #[arg(long, value_name = "KEYWORD")]
+    pub explain: Option<String>,
 
     /// Do not look at the interfaces, users, scripts and settings of this host
     #[arg(long)]

@@ -174,6 +174,16 @@ impl Diagnostics {
         self.found.iter()
     }
 
+    /// The findings from the one at `index` on.
+    pub(super) fn since(&mut self, index: usize) -> &mut [Diagnostic] {
+        self.found.get_mut(index..).unwrap_or_default()
+    }
+
+    /// How many findings there are.
+    pub(super) const fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// Findings that were left out because there were too many.
     #[must_use]
     pub const fn dropped(&self) -> usize {

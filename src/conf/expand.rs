@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::reader::Place;
 use super::source::HostFacts;
 use super::syntax::{self, Reference};
 use crate::base::Rng;
@@ -17,6 +18,7 @@ const MAX_REPEAT: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Definitions {
     values: HashMap<String, String>,
+    places: HashMap<String, Place>,
     rng: Rng,
 }
 
@@ -32,8 +34,20 @@ impl Definitions {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             values: HashMap::new(),
+            places: HashMap::new(),
             rng: Rng::new(seed),
         }
+    }
+
+    /// Defines `name` by the line at `place`.
+    pub(super) fn define(&mut self, name: &str, value: String, place: Place) {
+        self.set(name, value);
+        self.places.insert(name.to_owned(), place);
+    }
+
+    /// Where `name` was last defined.
+    pub(super) fn place(&self, name: &str) -> Option<Place> {
+        self.places.get(name).copied()
     }
 
     /// Defines `name`, also again.

@@ -196,6 +196,7 @@ pub(super) fn open(
         name,
         path,
         text: Arc::new(text),
+        included: place,
         binary,
     });
     reader.stack.push(Frame {

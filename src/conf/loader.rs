@@ -11,6 +11,7 @@ use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
+use super::origin;
 use super::outline::Outline;
 use super::reader::{self, Reader};
 use super::resolve;
@@ -100,8 +101,9 @@ impl Loader {
         let mut findings = cx.findings.into_iter().peekable();
         for (index, &line) in self.slice.lines.iter().enumerate() {
             while let Some((_, finding)) = findings.next_if(|(at, _)| *at <= index) {
-                self.diagnostics.push(finding);
+                self.diagnostics.push(origin::explained(finding, reader));
             }
+            let before = self.diagnostics.count();
             let mut statement = Statement {
                 slice: &self.slice,
                 sources: &reader.sources,
@@ -109,13 +111,17 @@ impl Loader {
                 diagnostics: &mut self.diagnostics,
                 line,
             };
-            if !self.binder.line(&mut statement) {
+            let more = self.binder.line(&mut statement);
+            for finding in self.diagnostics.since(before) {
+                origin::explain(finding, reader);
+            }
+            if !more {
                 reader.stop();
                 return Progress::Done;
             }
         }
         for (_, finding) in findings {
-            self.diagnostics.push(finding);
+            self.diagnostics.push(origin::explained(finding, reader));
         }
         if more { Progress::More } else { Progress::Done }
     }

@@ -287,6 +287,7 @@ impl Reader {
         place: Place,
         end: usize,
     ) -> usize {
+        let began = place;
         let mut value = value.to_owned();
         let mut end = end;
         let mut place = place;
@@ -312,7 +313,7 @@ impl Reader {
             value.push_str(&self.strip(cx, &rest[..length], place));
             end += 1 + length;
         }
-        self.definitions.set(name, value);
+        self.definitions.define(name, value, began);
         end
     }
 
@@ -338,7 +339,9 @@ impl Reader {
                     self.logical(cx, rest, place, mode);
                 }
             }
-            Directive::Definition { name, value } => self.definitions.set(name, value.to_owned()),
+            Directive::Definition { name, value } => {
+                self.definitions.define(name, value.to_owned(), place);
+            }
             Directive::Sequence {
                 hex,
                 arguments,

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::reader::Place;
+
 /// Files above this size are refused: a configuration is not a log or a disk image.
 pub const MAX_FILE: usize = 256 << 20;
 
@@ -174,6 +176,8 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// Its text; shared with whoever is cutting it.
     pub(super) text: Arc<String>,
+    /// Where it was included; the main file was not.
+    pub(super) included: Option<Place>,
     /// There is a NUL byte in it somewhere, maybe in a comment: its lines are taken one by one.
     pub(super) binary: bool,
 }

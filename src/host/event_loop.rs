@@ -26,7 +26,7 @@ use super::sources::Source;
 use super::sys::BATCH;
 use crate::base::{Instant, ident};
 use crate::node::{Node, Options};
-use crate::ops::{Effect, Event, ProbeId, ProbeIo, RxMeta, SocketId};
+use crate::ops::{ChildId, Effect, Event, ProbeId, ProbeIo, RxMeta, SocketId};
 
 /// Events that one wait may bring. Were it less than there are, timers could get ahead of an
 /// advert that was not among them.
@@ -121,7 +121,7 @@ impl EventLoop {
         let mut drivers = Drivers::new(poll.registry().try_clone()?, ledger)?;
         let timer = Timer::new()?;
         let monitor = Monitor::open()?;
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::new(drivers.programs.children.need_signals())?;
         let register = |drivers: &mut Drivers, fd, source| {
             let token = drivers.sources.insert(source);
             drivers
@@ -279,7 +279,12 @@ impl EventLoop {
 
     fn ready(&mut self, source: Source, readiness: Readiness, turn: &mut Turn) -> io::Result<()> {
         match source {
-            Source::Signals => turn.signals.extend(self.signals.pending()),
+            Source::Signals => {
+                turn.signals.extend(self.signals.pending());
+                for id in self.drivers.programs.children.without_handle() {
+                    self.child(id);
+                }
+            }
             Source::Monitor => {
                 let drained = self
                     .monitor
@@ -291,6 +296,18 @@ impl EventLoop {
             }
             Source::Vrrp(id) => self.receive(id, readiness),
             Source::Probe(id) => self.probe(id, readiness),
+            Source::Child(id) => self.child(id),
+            Source::Files => {
+                for (id, content) in self.drivers.changed_files() {
+                    let content = content.as_deref();
+                    self.handle(Event::File { id, content });
+                }
+            }
+            Source::Fifo(id) => {
+                if let Some(what) = self.drivers.fifo_ready(id) {
+                    self.handle(Event::Fifo { id, what });
+                }
+            }
             Source::Timer => {}
         }
         Ok(())
@@ -362,6 +379,12 @@ impl EventLoop {
             self.drivers.end_probe(id);
         }
         self.handle(Event::Probe { id, what });
+    }
+
+    fn child(&mut self, id: ChildId) {
+        if let Some(end) = self.drivers.child_end(id) {
+            self.handle(Event::Child { id, end });
+        }
     }
 
     /// Carries out what the node asked for, and what it asks for in answer to the outcome.

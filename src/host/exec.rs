@@ -12,12 +12,13 @@ use super::conn::{Probes, Started};
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::netlink::{AddressOp, Addresses};
+use super::programs::Programs;
 use super::raw_socket::RawSocket;
 use super::sources::{Source, Sources};
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, Effect, Event, Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeId,
-    ProbeIo, SocketId, SocketSpec,
+    AddressSpec, ChildEnd, ChildId, Effect, Event, FifoId, FifoIo, Frame, IpvsOp, IpvsService,
+    KernelOp, OpTag, ProbeCmd, ProbeId, ProbeIo, SocketId, SocketSpec, WatchId,
 };
 use std::collections::BTreeMap;
 
@@ -32,6 +33,12 @@ pub(super) enum Answer {
     Probe(ProbeId, ProbeIo),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// [`Event::Child`].
+    Child(ChildId, ChildEnd),
+    /// [`Event::File`].
+    File(WatchId, Option<Vec<u8>>),
+    /// [`Event::Fifo`].
+    Fifo(FifoId, FifoIo),
 }
 
 impl Answer {
@@ -51,6 +58,15 @@ impl Answer {
                 what: *what,
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+            Self::Child(id, end) => Event::Child { id: *id, end: *end },
+            Self::File(id, content) => Event::File {
+                id: *id,
+                content: content.as_deref(),
+            },
+            Self::Fifo(id, what) => Event::Fifo {
+                id: *id,
+                what: *what,
+            },
         }
     }
 }
@@ -71,6 +87,7 @@ pub(super) struct Drivers {
     pub(super) sources: Sources,
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
     pub(super) probes: Probes,
+    pub(super) programs: Programs,
     addresses: Addresses,
     ipvs: Ipvs,
     ledger: Ledger,
@@ -121,8 +138,11 @@ fn frame_to(effect: &Effect, socket: SocketId) -> Option<&Frame> {
 impl Drivers {
     /// Drivers without a socket or probe.
     pub(super) fn new(registry: Registry, ledger: Ledger) -> io::Result<Self> {
+        // Before the probes raise the limit of descriptors.
+        let programs = Programs::new();
         Ok(Self {
             registry,
+            programs,
             sources: Sources::default(),
             sockets: BTreeMap::new(),
             probes: Probes::new(),
@@ -162,6 +182,16 @@ impl Drivers {
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
+                Effect::Spawn(id, command) => self.spawn(*id, command, answers),
+                Effect::Kill(id, signal) => self.kill(*id, *signal),
+                Effect::Watch(id, path) => self.watch(*id, path, answers),
+                Effect::Unwatch(id) => self.unwatch(*id),
+                Effect::InitFile {
+                    path,
+                    value,
+                    overwrite,
+                } => Self::init_file(path, *value, *overwrite),
+                Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),
             }
             effects.rest = effects.rest.get(1..).unwrap_or_default();

@@ -8,11 +8,13 @@
 //!              └── ledger ──────────────────────┘
 //! ```
 
+mod child;
 mod clock;
 mod conn;
 mod console;
 mod event_loop;
 mod exec;
+mod fifo;
 pub mod files;
 mod genl;
 mod ground;
@@ -20,6 +22,7 @@ mod ledger;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod programs;
 mod raw_socket;
 mod report_facts;
 mod reports;
@@ -28,6 +31,7 @@ pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod watch;
 mod worker;
 
 pub use exec::Leave;

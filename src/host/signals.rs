@@ -81,8 +81,8 @@ impl std::fmt::Debug for Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Listens from now on, also for the end of children if nothing else announces it.
+    pub(super) fn new(children: bool) -> io::Result<Self> {
         let none: [i32; 0] = [];
         let signals = signal_hook_mio::v1_0::Signals::new(none)?;
         for signal in all() {
@@ -94,6 +94,9 @@ impl Signals {
                 }
                 (Err(error), _) => return Err(error),
             }
+        }
+        if children {
+            signals.add_signal(Unix::SIGCHLD as i32)?;
         }
         Ok(Self(signals))
     }

@@ -9,7 +9,7 @@
 use mio::Token;
 use slab::Slab;
 
-use crate::ops::{ProbeId, SocketId};
+use crate::ops::{ChildId, FifoId, ProbeId, SocketId};
 
 /// What can become ready. The order is that of handling within a turn: a signal first, then what
 /// changes the ground (links), then adverts, then checks.
@@ -23,6 +23,12 @@ pub(super) enum Source {
     Vrrp(SocketId),
     /// A probe's connection.
     Probe(ProbeId),
+    /// The end of a child.
+    Child(ChildId),
+    /// Changes of watched files.
+    Files,
+    /// Room in a FIFO.
+    Fifo(FifoId),
     /// The timer; it only wakes the loop.
     Timer,
 }

@@ -10,12 +10,16 @@ use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::resource::rlim_t;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
+use super::child::Identity;
 use crate::base::IfIndex;
 
 /// Packets handed over by one [`receive_batch`] or [`send_batch`] at most.
@@ -105,6 +109,77 @@ pub(super) fn default_crashes() {
         // SAFETY: as above.
         let _before =
             unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
+    }
+}
+
+/// A descriptor that becomes readable when the process ends. `ENOSYS` before Linux 5.3.
+pub(super) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers; the descriptor that it returns is new and nobody
+    // else's. It is closed on exec.
+    unsafe {
+        let descriptor = libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0);
+        match i32::try_from(descriptor) {
+            Ok(descriptor) if descriptor >= 0 => Ok(OwnedFd::from_raw_fd(descriptor)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Lets the child of `command` begin as a program expects to: no signal ignored or blocked, no
+/// descriptor of ours, no real-time priority, the limit of descriptors as it was, and, with an
+/// identity, as somebody else.
+pub(super) fn prepare_child(
+    command: &mut Command,
+    identity: Option<Identity>,
+    descriptors: Option<(rlim_t, rlim_t)>,
+) {
+    let identity = identity.map(|identity| {
+        let groups: Vec<libc::gid_t> = identity.groups.iter().map(|gid| gid.as_raw()).collect();
+        (identity.uid.as_raw(), identity.gid.as_raw(), groups)
+    });
+    let last = libc::SIGRTMAX();
+    let begin = move || {
+        // SAFETY: these run in the child between fork and exec. All of them are async-signal-safe
+        // system calls that touch no memory but the locals and the list made above; none
+        // allocates.
+        unsafe {
+            for signal in 1..=last {
+                // KILL, STOP and the C library's own refuse, and need it not.
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+            libc::sigemptyset(none.as_mut_ptr());
+            libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+            // Ours are closed on exec already; this is for what a launcher left open. ENOSYS
+            // before Linux 5.11.
+            libc::syscall(
+                libc::SYS_close_range,
+                3,
+                libc::c_uint::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
+            let normal = libc::sched_param { sched_priority: 0 };
+            libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const normal);
+            if let Some((soft, hard)) = descriptors {
+                let limit = libc::rlimit {
+                    rlim_cur: soft,
+                    rlim_max: hard,
+                };
+                libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+            }
+            if let Some((uid, gid, groups)) = &identity
+                && (libc::setgroups(groups.len(), groups.as_ptr()) != 0
+                    || libc::setgid(*gid) != 0
+                    || libc::setuid(*uid) != 0)
+            {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: see inside: the closure does only what a child may between fork and exec.
+    unsafe {
+        command.pre_exec(begin);
     }
 }
 

@@ -185,6 +185,7 @@ impl<'a> Worker<'a> {
 
     fn apply(&mut self, plan: Plan, config: Config) {
         let now = self.event_loop.refresh();
+        self.event_loop.drivers.programs.children.forget_names();
         self.event_loop
             .node
             .apply(now, plan, config, &mut self.event_loop.effects);

@@ -9,8 +9,10 @@
 //! diagnostics are those of the daemon. Never does: look at the host itself; facts come through
 //! [`Ground`]. Driven by: `main` for the command `check`.
 
+pub mod explain;
 mod ground;
 mod peers;
+mod porting;
 mod report;
 mod scripts;
 mod subject;
@@ -151,6 +153,8 @@ pub struct Request {
     pub files: Vec<PathBuf>,
     /// How to read them.
     pub options: LoadOptions,
+    /// Tell what keepalived 2.4.3 would not read in the same way.
+    pub porting: bool,
 }
 
 /// What was found.
@@ -174,6 +178,16 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Reports something that has its place already.
+    fn add(&mut self, rule: &'static str, diagnostic: Diagnostic) {
+        self.found.push(Finding {
+            severity: Severity::Advice,
+            rule: Some(rule),
+            file: self.file,
+            diagnostic,
+        });
+    }
+
     /// Reports something about the word at `word` of a statement.
     fn advise(
         &mut self,
@@ -184,12 +198,7 @@ impl Sink<'_> {
     ) {
         let mut diagnostic = Diagnostic::new(Class::Advice, message);
         diagnostic.at = self.outline.span(at, word);
-        self.found.push(Finding {
-            severity: Severity::Advice,
-            rule: Some(rule),
-            file: self.file,
-            diagnostic: complete(diagnostic),
-        });
+        self.add(rule, complete(diagnostic));
     }
 
     /// A rule that explains what the language has complained of without a place: its finding takes
@@ -253,6 +262,9 @@ pub fn check(
         vrrp::check(router, &mut sink);
         scripts::check(router, &mut sink);
         ground::check(router, ground, &mut sink);
+        if request.porting {
+            porting::check(router, &mut sink);
+        }
     }
     peers::check(&routers, &report.files, &mut report.findings);
     report.findings.sort_by_key(|finding| finding.file);

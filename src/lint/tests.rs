@@ -393,3 +393,24 @@ fn ipv6_has_to_be_on() {
     assert_eq!(rules_on_host(&v6), [("ipv6-switched-off", 6)]);
     assert_eq!(rules(&[&v6]), []);
 }
+
+// Input: what this daemon reads and keepalived 2.4.3 does not. Output: each line, when asked for.
+#[test]
+fn what_does_not_port_back_is_told_when_asked() {
+    let long = format!("# {}", "x".repeat(1100));
+    let text = format!("nat_mask 255.255.255.0\nrouter_id\u{a0}x\n{long}\n");
+    let text = format!("virtual_server 192.0.2.1 80 {{\n{text}}}\n");
+    let files = BTreeMap::from([(PathBuf::from("a.conf"), text)]);
+    let mut request = Request {
+        files: vec![PathBuf::from("a.conf")],
+        porting: true,
+        ..Request::default()
+    };
+    let files = Memory(files);
+    let report = check(&request, &files, &Anywhere, &Nowhere);
+    let mut lines: Vec<u32> = broken(&report).into_iter().map(|(_, line)| line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [2, 3, 4], "{}", report.human(false));
+    request.porting = false;
+    assert_eq!(broken(&check(&request, &files, &Anywhere, &Nowhere)), []);
+}

@@ -18,7 +18,7 @@ use crate::base::Instant;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle};
 use crate::ops::{Effect, Event};
-use crate::{check, iface, ipvs, vrrp};
+use crate::{check, iface, ipvs, notify, vrrp};
 
 /// What the node has to know before it starts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +37,7 @@ pub struct Node {
     check: check::Domain,
     ipvs: ipvs::Domain,
     iface: iface::Domain,
+    notify: notify::Domain,
     queues: wiring::Queues,
     /// Counts the configurations.
     generation: u64,
@@ -53,6 +54,7 @@ impl Node {
             check: check::Domain::new(options.log_style, options.seed),
             ipvs: ipvs::Domain::default(),
             iface: iface::Domain::default(),
+            notify: notify::Domain::default(),
             queues: wiring::Queues::default(),
             generation: 0,
             stopping: false,
@@ -77,6 +79,7 @@ impl Node {
         if self.stopping {
             return;
         }
+        self.notify.apply(&config.global, &mut self.queues.notify);
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
@@ -95,6 +98,7 @@ impl Node {
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
         self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
+        self.notify.handle_timeout(now, &mut self.queues.notify);
         self.drain(now, out);
     }
 
@@ -105,6 +109,7 @@ impl Node {
             self.vrrp.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),
+            self.notify.next_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -143,6 +143,10 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Send(_, Frame::Ip { .. }) => "advertise",
         Effect::Send(_, Frame::Link { .. }) => "announce",
         Effect::Probe(..) => "probe",
+        Effect::Spawn(..) => "spawn",
+        Effect::Kill(..) => "kill",
+        Effect::Watch(..) | Effect::Unwatch(_) | Effect::InitFile { .. } => "file",
+        Effect::Fifo(..) => "fifo",
         Effect::Exit(_) => "exit",
     }
 }
@@ -374,7 +378,13 @@ proptest! {
                     Effect::ReadIpvs
                     | Effect::Open(..)
                     | Effect::Close(_)
-                    | Effect::Send(..) => {}
+                    | Effect::Send(..)
+                    | Effect::Spawn(..)
+                    | Effect::Kill(..)
+                    | Effect::Watch(..)
+                    | Effect::Unwatch(_)
+                    | Effect::InitFile { .. }
+                    | Effect::Fifo(..) => {}
                 }
             }
         }

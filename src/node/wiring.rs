@@ -4,8 +4,8 @@
 
 use super::Node;
 use crate::base::Instant;
-use crate::ops::{Effect, Event, OpOwner};
-use crate::{check, iface, ipvs, vrrp};
+use crate::ops::{Asker, Command, Effect, Event, OpOwner};
+use crate::{check, iface, ipvs, notify, vrrp};
 
 /// How many actions a queue keeps room for.
 const KEPT: usize = 256;
@@ -17,6 +17,7 @@ pub(super) struct Queues {
     pub(super) check: Vec<check::Action>,
     pub(super) ipvs: Vec<ipvs::Action>,
     pub(super) iface: Vec<iface::Action>,
+    pub(super) notify: Vec<notify::Action>,
 }
 
 impl Node {
@@ -61,6 +62,20 @@ impl Node {
                 self.ipvs
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
             }
+            Event::Child { id, end } => match id.asker {
+                Asker::Notify => {
+                    let event = notify::Event::Child(id.number, end);
+                    self.notify.handle(now, event, &mut self.queues.notify);
+                }
+            },
+            Event::File { id, content: _ } => match id.asker {
+                // It watches none.
+                Asker::Notify => {}
+            },
+            Event::Fifo { id, what } => {
+                let event = notify::Event::Fifo(id, what);
+                self.notify.handle(now, event, &mut self.queues.notify);
+            }
             Event::Stop => self.stop(now, out),
         }
     }
@@ -72,13 +87,26 @@ impl Node {
             return;
         }
         self.stopping = true;
+        self.notify
+            .handle(now, notify::Event::Stopping, &mut self.queues.notify);
         self.vrrp
             .handle(now, vrrp::Event::Stop, &mut self.queues.vrrp);
         self.drain(now, out);
         self.check
             .handle(now, check::Event::Stop, &mut self.queues.check);
         self.drain(now, out);
-        out.push(Effect::Exit(0));
+        self.notify
+            .handle(now, notify::Event::Stop, &mut self.queues.notify);
+        self.drain(now, out);
+    }
+
+    /// A script that names nobody runs as the script user of the configuration.
+    fn as_script_user(&self, mut command: Command) -> Command {
+        if command.user.is_none() {
+            command.user.clone_from(&self.config.global.scripts.user);
+            command.group.clone_from(&self.config.global.scripts.group);
+        }
+        command
     }
 
     /// Hands actions on until none is left.
@@ -117,11 +145,24 @@ impl Node {
         for action in self.queues.vrrp.drain(..) {
             match action {
                 vrrp::Action::World(effect) => out.push(effect),
+                vrrp::Action::Notice(notice) => {
+                    let event = notify::Event::Notice(notice);
+                    self.notify.handle(now, event, &mut self.queues.notify);
+                }
             }
         }
         for action in self.queues.ipvs.drain(..) {
             match action {
                 ipvs::Action::World(effect) => out.push(effect),
+            }
+        }
+        for action in std::mem::take(&mut self.queues.notify) {
+            match action {
+                notify::Action::World(Effect::Spawn(id, command)) => {
+                    out.push(Effect::Spawn(id, self.as_script_user(command)));
+                }
+                notify::Action::World(effect) => out.push(effect),
+                notify::Action::Done => out.push(Effect::Exit(0)),
             }
         }
         // A start with many services fills these with more than they ever hold again.

@@ -6,11 +6,17 @@
 
 mod ipvs;
 pub mod kernel;
+mod notice;
+pub mod process;
 pub mod world;
 
 pub use kernel::{
     AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
     ServiceName, ServiceSpec,
+};
+pub use notice::{Lasting, Line, Notice, Speaker};
+pub use process::{
+    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, WatchId,
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,

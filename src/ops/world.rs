@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::kernel::{IpvsService, KernelOp, OpTag};
+use super::process::{ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, WatchId};
 use crate::base::{Duration, Family, IfIndex, Mac};
 
 /// What the world tells the node. Events borrow: the host hands out its receive buffer.
@@ -46,6 +47,28 @@ pub enum Event<'a> {
     },
     /// The answer to [`Effect::ReadIpvs`]: the whole table, or why it cannot be had.
     IpvsTable(Result<&'a [IpvsService], i32>),
+    /// A child ended, or could not be started.
+    Child {
+        /// The child.
+        id: ChildId,
+        /// How.
+        end: ChildEnd,
+    },
+    /// A watched file as it is now; told once when the watch begins and at every change.
+    File {
+        /// The watch.
+        id: WatchId,
+        /// Its beginning ([`WATCHED_BYTES`](super::process::WATCHED_BYTES)); `None`: there is no
+        /// such file, or it cannot be read.
+        content: Option<&'a [u8]>,
+    },
+    /// Something happened to a FIFO.
+    Fifo {
+        /// The FIFO.
+        id: FifoId,
+        /// What.
+        what: FifoIo,
+    },
     /// The daemon has to end: resign, take everything away, then [`Effect::Exit`].
     Stop,
 }
@@ -201,6 +224,25 @@ pub enum Effect {
     Send(SocketId, Frame),
     /// Drive a probe.
     Probe(ProbeId, ProbeCmd),
+    /// Run a program; answered by one [`Event::Child`], also if it cannot be started.
+    Spawn(ChildId, Command),
+    /// Signal a child and its whole process group.
+    Kill(ChildId, ChildSignal),
+    /// Watch a file, by path, whether it exists or not; answered by [`Event::File`] at once.
+    Watch(WatchId, String),
+    /// No longer watch it.
+    Unwatch(WatchId),
+    /// Write a value into a file that is to be watched: if it is not there, or in any case.
+    InitFile {
+        /// Its path.
+        path: String,
+        /// The value.
+        value: i64,
+        /// Whether one that is there is written too.
+        overwrite: bool,
+    },
+    /// Drive a FIFO.
+    Fifo(FifoId, FifoCmd),
     /// The daemon may end with this exit status; everything is taken away.
     Exit(i32),
 }

@@ -27,7 +27,7 @@ pub use stats::Stats;
 pub use view::{Detail, InstanceView};
 
 use crate::base::{IfIndex, Mac};
-use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, Notice, OpTag, RxMeta, SocketId};
 
 /// What the VRRP domain is told.
 #[derive(Debug, Clone)]
@@ -77,4 +77,6 @@ pub struct InterfaceFacts {
 pub enum Action {
     /// Of the world.
     World(Effect),
+    /// Something to tell people and programs outside.
+    Notice(Notice),
 }

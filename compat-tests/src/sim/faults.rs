@@ -102,6 +102,7 @@ impl World {
             self.shadow.fault_ends();
         }
         host.process = None;
+        host.outside.forget_process();
         host.paused = false;
         host.suspended = false;
         host.inbox.clear();

@@ -11,12 +11,13 @@ use keepalived_rs::base::{Duration, Family, IfIndex, Instant};
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
-    ConnectSpec, Effect, Event, IpvsService, KernelOp, OpTag, ProbeId, ProbeIo, RxMeta, SocketId,
-    SocketSpec,
+    ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp, OpTag,
+    ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, WatchId,
 };
 
 use super::kernel::{Kernel, News};
 use super::monitor::Monitor;
+use super::outside::Outside;
 use super::wire;
 
 /// What reaches a daemon from outside.
@@ -34,17 +35,29 @@ pub enum Arrival {
     Refused(OpTag, i32),
     /// The IPVS table as it was asked for.
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// A child ended.
+    Child(ChildId, ChildEnd),
+    /// A watched file as it is.
+    File(WatchId, Option<Vec<u8>>),
+    /// Something happened to a FIFO.
+    Fifo(FifoId, FifoIo),
 }
 
 impl Arrival {
+    /// Whether it is lost if the whole machine sleeps: it came by the network.
+    #[must_use]
+    pub const fn is_lost_asleep(&self) -> bool {
+        matches!(self, Self::Packet(..) | Self::Probe(..))
+    }
+
     /// In which order the daemon's loop looks at what is ready at the same time.
     #[must_use]
     pub const fn loop_order(&self) -> u8 {
         match self {
-            Self::Refused(..) | Self::IpvsTable(_) | Self::SocketFailed(..) => 0,
+            Self::Refused(..) | Self::IpvsTable(_) | Self::SocketFailed(..) | Self::Fifo(..) => 0,
             Self::News(_) => 1,
             Self::Packet(..) => 2,
-            Self::Probe(..) => 3,
+            Self::Probe(..) | Self::Child(..) | Self::File(..) => 3,
         }
     }
 }
@@ -99,6 +112,8 @@ pub struct Host {
     pub original: Config,
     /// Given to the node at its start.
     pub options: Options,
+    /// Its programs, files and FIFOs.
+    pub outside: Outside,
     /// The daemon, if it runs.
     pub process: Option<Process>,
     /// Counts the starts; what was meant for an earlier process is not delivered to a later one.
@@ -149,6 +164,18 @@ impl Host {
                     node.handle(now, Event::Probe { id, what }, out);
                 }
             }
+            Arrival::Child(id, end) => {
+                if self.outside.take_child(id) {
+                    node.handle(now, Event::Child { id, end }, out);
+                }
+            }
+            Arrival::File(id, content) => {
+                if self.outside.is_watched(id) {
+                    let content = content.as_deref();
+                    node.handle(now, Event::File { id, content }, out);
+                }
+            }
+            Arrival::Fifo(id, what) => node.handle(now, Event::Fifo { id, what }, out),
             Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
             Arrival::IpvsTable(Ok(table)) => {
                 node.handle(now, Event::IpvsTable(Ok(&table)), out);

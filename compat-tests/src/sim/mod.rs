@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod monitor;
 pub mod network;
 pub mod noise;
+pub mod outside;
 pub mod random;
 pub mod scenario;
 pub mod schedule;

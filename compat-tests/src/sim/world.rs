@@ -21,6 +21,7 @@ use super::host::{Arrival, Host, Process};
 use super::kernel::{Kernel, Link, News, Traits, errno};
 use super::monitor::Monitor;
 use super::network::{Place, Segment};
+use super::outside::Outside;
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
 use super::{text, trace, wire};
@@ -193,6 +194,7 @@ impl World {
                 seed: self.rng.next_u64(),
                 ..Options::default()
             },
+            outside: Outside::default(),
             process: None,
             epoch: 0,
             ledger_lost: false,
@@ -274,7 +276,7 @@ impl World {
         }
         let machine = &mut self.hosts[host];
         if machine.paused {
-            if !machine.suspended || arrival.loop_order() < 2 {
+            if !machine.suspended || !arrival.is_lost_asleep() {
                 machine.inbox.push(arrival);
             }
             return;
@@ -283,9 +285,11 @@ impl World {
             Arrival::News(_) => Cause::News,
             Arrival::Packet(..) => Cause::Packet,
             Arrival::Probe(..) => Cause::Probe,
-            Arrival::SocketFailed(..) | Arrival::Refused(..) | Arrival::IpvsTable(_) => {
-                Cause::Kernel
-            }
+            Arrival::SocketFailed(..)
+            | Arrival::Refused(..)
+            | Arrival::IpvsTable(_)
+            | Arrival::Fifo(..) => Cause::Kernel,
+            Arrival::Child(..) | Arrival::File(..) => Cause::News,
         };
         if let Arrival::News(news) = &arrival {
             trace::at(self.now, &self.hosts[host].name);
@@ -462,9 +466,20 @@ impl World {
                     process.probes.remove(&id);
                 }
             }
+            effect @ (Effect::Spawn(..)
+            | Effect::Kill(..)
+            | Effect::Watch(..)
+            | Effect::Unwatch(_)
+            | Effect::InitFile { .. }
+            | Effect::Fifo(..)) => {
+                for (delay, arrival) in self.hosts[host].outside.execute(effect) {
+                    self.answer(host, delay, arrival);
+                }
+            }
             Effect::Exit(status) => {
                 trace::line(format_args!("exit {status}"));
                 self.hosts[host].process = None;
+                self.hosts[host].outside.forget_process();
                 self.hosts[host].epoch += 1;
                 self.shadow.exited(host, status);
             }

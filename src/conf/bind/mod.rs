@@ -64,6 +64,38 @@ enum Frame {
     Skip { depth: usize },
 }
 
+/// Tells with the first complaint about a line what would have been right.
+fn expected(level: Level, name: &str, before: usize, st: &mut Statement<'_>) {
+    if st.diagnostics.count() == before || st.diagnostics.crowded() {
+        return;
+    }
+    let complaint = |finding: &&mut Diagnostic| {
+        let class = finding.class;
+        let values = [
+            Class::InvalidNumber,
+            Class::General,
+            Class::MissingParameter,
+        ];
+        values.contains(&class) && finding.help.is_none()
+    };
+    if let Some(finding) = st.diagnostics.since(before).iter_mut().find(complaint)
+        && let Some(facts) = schema::facts::of(level, name).filter(|facts| !facts.words.is_empty())
+    {
+        finding.help = Some(facts.expected());
+    }
+}
+
+/// A block that the `}` of an unknown block ended.
+struct Early {
+    /// The block, and how many were open with it.
+    name: String,
+    depth: usize,
+    /// The unknown keyword.
+    cause: Mark,
+    /// Where it ended.
+    end: Option<Mark>,
+}
+
 /// Where a block was opened.
 #[derive(Debug, Clone)]
 struct Opened {
@@ -96,6 +128,8 @@ pub(super) struct Binder {
     stray: bool,
     /// The last line that named an unknown keyword: its brace gets a note.
     unknown: Option<Opened>,
+    /// Explains what is unknown behind such an end.
+    early: Option<Early>,
     /// Keywords whose function is not there yet, of which it was said.
     told: BTreeSet<(Level, &'static str)>,
     /// Where everything stands, if somebody asked for it.
@@ -116,6 +150,7 @@ impl Binder {
             braces: 0,
             stray: false,
             unknown: None,
+            early: None,
             told: BTreeSet::new(),
             outline: None,
         }
@@ -204,6 +239,12 @@ impl Binder {
                     .consequence(Consequence::KeepRunning);
                 if let Some(unknown) = self.unknown.take() {
                     let outcome = if self.frames.len() > 1 {
+                        self.early = Some(Early {
+                            name: self.innermost(),
+                            depth: self.frames.len(),
+                            cause: unknown.mark,
+                            end: None,
+                        });
                         format!("{0} and its `}}` ends {0}", self.innermost())
                     } else {
                         "the top level".to_owned()
@@ -272,6 +313,8 @@ impl Binder {
     }
 
     fn enter(&mut self, frame: Frame) {
+        // Something was understood again.
+        self.early.take_if(|early| early.end.is_some());
         self.frames.push(frame);
         if let Some(outline) = &mut self.outline {
             outline.enter();
@@ -294,6 +337,7 @@ impl Binder {
         let finding = st
             .finding(Class::UnexpectedClose, "Extra '}' found", Some(0))
             .consequence(Consequence::KeepRunning);
+        let finding = self.ended_early(finding, st);
         st.diagnostics.push(finding);
     }
 
@@ -308,12 +352,19 @@ impl Binder {
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
                 }
+                let depth = self.frames.len();
+                if let Some(early) = &mut self.early
+                    && early.depth == depth
+                {
+                    early.end = Some(st.mark(0));
+                }
                 self.leave();
             }
             Some(Frame::Values { .. } | Frame::Keywords { .. }) | None => {
                 let finding = st
                     .finding(Class::UnknownKeyword, "Unknown keyword '}'", Some(0))
                     .consequence(Consequence::KeepRunning);
+                let finding = self.ended_early(finding, st);
                 st.diagnostics.push(finding);
             }
         }
@@ -340,7 +391,12 @@ impl Binder {
             st.pending(keyword.name);
         }
         match schema::find(level, name) {
-            Some(Form::Leaf(handler)) => self.outcome(handler, st, Pending::None),
+            Some(Form::Leaf(handler)) => {
+                let before = st.diagnostics.count();
+                let more = self.outcome(handler, st, Pending::None);
+                expected(level, name, before, st);
+                more
+            }
             Some(Form::Block { open, inner, close }) => {
                 let opened = Opened {
                     name: st.whole(),
@@ -434,11 +490,30 @@ impl Binder {
                 None,
             );
         }
+        let finding = self.ended_early(finding, st);
         st.diagnostics.push(finding);
         self.unknown = Some(Opened {
             name: shown,
             mark: st.mark(0),
         });
+    }
+
+    /// Tells that a block ended before its time, which is why something is unknown here.
+    fn ended_early(&self, finding: Diagnostic, st: &Statement<'_>) -> Diagnostic {
+        match &self.early {
+            Some(Early {
+                name,
+                depth,
+                cause,
+                end: Some(end),
+            }) if self.frames.len() < *depth => {
+                let ended = format!("{name} ended here, with the `}}` of an unknown block");
+                finding
+                    .note(ended, Some(st.span_at(*end)))
+                    .note("which began here", Some(st.span_at(*cause)))
+            }
+            Some(_) | None => finding,
+        }
     }
 
     /// The innermost block as an operator calls it.

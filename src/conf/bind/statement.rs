@@ -134,7 +134,7 @@ impl<'s> Statement<'s> {
             Err(NotANumber::Negative) => format!("negative number '{}'", to_display(word)),
             Err(NotANumber::Invalid) => format!("invalid number '{}'", to_display(word)),
         };
-        self.error(Class::InvalidNumber, problem, Some(index));
+        self.unusable(problem, index);
         None
     }
 
@@ -160,7 +160,7 @@ impl<'s> Statement<'s> {
                 Err(_) => format!("number '{shown}' outside integer range"),
             }
         };
-        self.error(Class::InvalidNumber, problem, Some(index));
+        self.unusable(problem, index);
         Ok(None)
     }
 
@@ -192,7 +192,7 @@ impl<'s> Statement<'s> {
             }
             Seconds::Negative => {
                 let message = format!("negative number '{shown}'");
-                self.error(Class::InvalidNumber, message, Some(index));
+                self.unusable(message, index);
                 return Ok(None);
             }
             Seconds::Huge => Duration::MAX,
@@ -205,7 +205,7 @@ impl<'s> Statement<'s> {
             decimal(min),
             decimal(max)
         );
-        self.error(Class::InvalidNumber, message, Some(index));
+        self.unusable(message, index);
         Ok(None)
     }
 
@@ -232,7 +232,7 @@ impl<'s> Statement<'s> {
             Seconds::Junk(value) => (value, Some(format!("invalid number '{shown}'"))),
             Seconds::Negative => {
                 let message = format!("negative number '{shown}'");
-                self.error(Class::InvalidNumber, message, Some(index));
+                self.unusable(message, index);
                 return Ok(None);
             }
             Seconds::Huge => (Duration::MAX, None),
@@ -248,7 +248,7 @@ impl<'s> Statement<'s> {
         }
         if !reported {
             let message = format!("number '{shown}' outside range [{min}.000, {max}.000]");
-            self.error(Class::InvalidNumber, message, Some(index));
+            self.unusable(message, index);
         }
         Ok(None)
     }
@@ -278,6 +278,14 @@ impl<'s> Statement<'s> {
         index: Option<usize>,
     ) {
         let finding = self.finding(class, message, index);
+        self.diagnostics.push(finding);
+    }
+
+    /// Reports a number with which nothing can be done.
+    fn unusable(&mut self, message: String, index: usize) {
+        let finding = self
+            .finding(Class::InvalidNumber, message, Some(index))
+            .note("the value is not used", None);
         self.diagnostics.push(finding);
     }
 

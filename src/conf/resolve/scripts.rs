@@ -88,11 +88,13 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
             });
         }
     }
-    let fifos = &global.fifos;
-    for fifo in [&fifos.all, &fifos.vrrp, &fifos.lvs] {
-        if let Some(script) = &fifo.script {
-            seen.of(look(script, rules));
-        }
+    let fifos = &mut global.fifos;
+    for fifo in [&mut fifos.all, &mut fifos.vrrp, &mut fifos.lvs] {
+        fifo.script = fifo.script.take().filter(|script| {
+            let program = look(script, rules);
+            seen.of(program);
+            runs(script, program, rules, cx)
+        });
     }
     let mut daemon = Seen::default();
     for slot in [&mut global.scripts.startup, &mut global.scripts.shutdown] {

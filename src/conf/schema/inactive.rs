@@ -5,7 +5,7 @@
 //! `schema::find`.
 
 use super::Form::{self, InactiveBlock as Block, InactiveLeaf as Leaf};
-use super::Level::{self, Global, Instance, Root};
+use super::Level::{self, Global, Instance, Root, SyncGroup};
 
 /// Level, name and form, sorted by level and name.
 pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
@@ -46,4 +46,5 @@ pub(super) static INACTIVE: &[(Level, &str, Form)] = &[
     (Instance, "track_bfd", Block),
     (Instance, "virtual_routes", Block),
     (Instance, "virtual_rules", Block),
+    (SyncGroup, "track_bfd", Block),
 ];

@@ -5,6 +5,7 @@
 //! Driven by: `bind`.
 
 mod check;
+pub(super) mod facts;
 mod global;
 mod inactive;
 mod pending;

@@ -167,8 +167,8 @@ impl Bench {
         let ids: Vec<u16> = self
             .out
             .drain(..)
-            .filter_map(|Action::World(effect)| match effect {
-                Effect::Send(_, Frame::Ip { bytes, .. }) => {
+            .filter_map(|action| match action {
+                Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => {
                     Some(parse_ipv4(&bytes).unwrap().0.identification)
                 }
                 _ => None,
@@ -245,7 +245,10 @@ pub(super) fn advert(
 }
 
 fn text(action: &Action) -> String {
-    let Action::World(effect) = action;
+    let effect = match action {
+        Action::World(effect) => effect,
+        Action::Notice(notice) => return format!("notice {notice:?}"),
+    };
     match effect {
         Effect::Kernel(KernelOp::AddressAdd(spec), _) => {
             format!("+{}/{}", spec.address, spec.prefix_len)
