@@ -33,7 +33,7 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 35] = [
+const VALUES: [&str; 36] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
@@ -52,6 +52,7 @@ const VALUES: [&str; 35] = [
     "InstanceKey",
     "LvsTimeouts",
     "MiscProbe",
+    "OwnLink",
     "Persistence",
     "Priority",
     "Probe",

@@ -45,7 +45,7 @@ impl Definitions {
         self.places.entry(name.to_owned()).or_default().push(place);
     }
 
-    /// Where `name` was defined, each time.
+    /// Where `name` was defined, in the order of reading.
     pub(super) fn places(&self, name: &str) -> &[Place] {
         self.places.get(name).map_or(&[], Vec::as_slice)
     }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::SourceId;
 use super::diag::Diagnostic;
 use super::reader::{Place, Reader, span};
 
@@ -24,18 +23,8 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
     let Some(at) = &finding.at else {
         return;
     };
-    let Some(here) = reader
-        .sources
-        .iter()
-        .position(|source| source.name == at.file)
-    else {
-        return;
-    };
-    let way = way(
-        SourceId(u32::try_from(here).unwrap_or(u32::MAX)),
-        at.line,
-        reader,
-    );
+    let source = reader.sources.iter().position(|s| s.name == at.file);
+    let here = source.map(|source| route(source, at.line, reader));
     let mut notes = Vec::new();
     let mut told = BTreeSet::new();
     let mut texts = vec![at.text.to_string()];
@@ -44,55 +33,49 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
             if told.len() >= MOST {
                 break;
             }
-            // A slice may have been read further than to this line.
-            let places = reader.definitions.places(name).iter().rev();
-            let mut before = places.filter(|place| precedes(**place, &way, reader));
-            if let Some(place) = before.next()
+            let earlier = |place: &&Place| {
+                let source = place.source.0 as usize;
+                here.as_ref()
+                    .is_some_and(|here| route(source, place.number, reader) < *here)
+            };
+            let places = reader.definitions.places(name);
+            if let Some(&place) = places.iter().rev().find(earlier)
                 && told.insert(name.to_owned())
             {
-                let span = reader.span(*place, None);
+                let span = reader.span(place, None);
                 texts.push(span.text.to_string());
                 notes.push((format!("`${name}` is defined here"), Some(span)));
             }
         }
     }
-    let mut source = reader.sources.get(here);
+    let mut source = reader.sources.iter().find(|source| source.name == at.file);
     while let Some(place) = source.and_then(|source| source.included) {
         if notes.len() >= 2 * MOST {
             break;
         }
         let text = "the file was included here".to_owned();
         notes.push((text, Some(span(&reader.sources, place, None))));
-        source = reader.sources.get(place.source.0 as usize);
+        source = file_of(place, reader);
     }
     finding.notes.append(&mut notes);
 }
 
-/// A line, and the lines whose includes led to it.
-fn way(source: SourceId, line: u32, reader: &Reader) -> Vec<(SourceId, u32)> {
-    let mut way = vec![(source, line)];
-    let mut source = source;
-    while let Some(place) = reader
-        .sources
-        .get(source.0 as usize)
-        .and_then(|s| s.included)
-    {
-        // Files within files are limited in depth, and none includes itself.
-        source = place.source;
-        way.push((source, place.number));
+/// The way to a line from the main file on: the line of each include, then its own. The order of
+/// these is the order of reading, which tells what was defined when the line was read: several
+/// lines are read before the first of them is looked at.
+fn route(source: usize, number: u32, reader: &Reader) -> Vec<u32> {
+    let mut lines = vec![number];
+    let mut inner = reader.sources.get(source);
+    while let Some(place) = inner.and_then(|source| source.included) {
+        lines.push(place.number);
+        inner = file_of(place, reader);
     }
-    way
+    lines.reverse();
+    lines
 }
 
-/// Whether a place was read before the line at the end of a way.
-fn precedes(place: Place, line: &[(SourceId, u32)], reader: &Reader) -> bool {
-    way(place.source, place.number, reader)
-        .into_iter()
-        .find_map(|(source, number)| {
-            let (_, other) = line.iter().find(|(other, _)| *other == source)?;
-            Some(number < *other)
-        })
-        .unwrap_or(false)
+fn file_of(place: Place, reader: &Reader) -> Option<&super::source::Source> {
+    reader.sources.get(place.source.0 as usize)
 }
 
 /// The names behind `$` and `${`.

@@ -12,6 +12,7 @@ use super::departed::Departed;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
+use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts};
@@ -38,6 +39,8 @@ pub struct Domain {
     links: Links,
     departed: Departed,
     sockets: Sockets,
+    /// Not started yet.
+    waiting: Waiting,
     next_instance: u32,
     stopped: bool,
 }
@@ -56,6 +59,7 @@ impl Domain {
             links: Links::default(),
             departed: Departed::default(),
             sockets: Sockets::new(),
+            waiting: Waiting::new(),
             next_instance: 0,
             stopped: false,
         }
@@ -79,11 +83,26 @@ impl Domain {
             }
         }
         for &id in &new {
-            self.step(now, id, Input::Start, out);
+            self.start(now, id, out);
         }
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
+    }
+
+    /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
+    fn start(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+        let instance = self.instances.get(&id);
+        match instance.map(Instance::own_link_state) {
+            Some(OwnLinkState::Coming) => {
+                self.waiting.insert(id);
+            }
+            Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
+                self.waiting.remove(&id);
+                self.step(now, id, Input::Start, out);
+            }
+            None => {}
+        }
     }
 
     /// Whoever reloads has often just removed the cause of a fight over addresses: instances that
@@ -160,7 +179,9 @@ impl Domain {
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.depart(&mut cx);
+            instance.give_own_link_up(&mut cx);
         }
+        self.waiting.remove(&id);
         if let Some(instance) = self.instances.get_mut(&id) {
             let channel = instance.channel;
             self.sockets.detach(instance, channel, out);
@@ -241,6 +262,7 @@ impl Domain {
             return;
         };
         let before = instance.channel;
+        instance.settle_own_link(&mut cx);
         instance.place_addresses(&mut cx);
         let mut fault = instance.look_up(&cx);
         if before != instance.channel {
@@ -261,6 +283,9 @@ impl Domain {
         }
         instance.settle(&mut cx);
         instance.check_invariants(cx.timers);
+        if self.waiting.contains(&id) {
+            self.start(now, id, out);
+        }
     }
 
     /// Leaves the socket of `before` for that of the channel that the instance has now.
@@ -270,10 +295,8 @@ impl Domain {
         };
         self.sockets.detach(instance, before, out);
         let new = self.sockets.attach(instance, out);
-        if let (true, Some(on), Some(source)) = (new, instance.link, instance.source)
-            && let Some(facts) = self.links.by_index(on)
-        {
-            assigned(source, &facts.name);
+        if let (true, Some(source)) = (new, instance.source) {
+            assigned(source, &instance.config.interface);
         }
     }
 
@@ -423,11 +446,18 @@ impl Domain {
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
         match self.split(now, id, out) {
+            Some((instance, mut cx)) if slot == LINK_SLOT => {
+                instance.own_link_refused(&mut cx, kind, errno);
+                if self.waiting.contains(&id) {
+                    self.start(now, id, out);
+                }
+            }
+            Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
             }
             // An addition that was refused needs no more, now that the address is not wanted.
-            Some(_) | None if kind == Kind::Add => {}
+            Some(_) | None if kind == Kind::Add || slot == LINK_SLOT => {}
             Some(_) | None => {
                 let links = &mut self.links;
                 self.departed
@@ -443,6 +473,13 @@ impl Domain {
             self.step(now, id, Input::Stop, out);
         }
         self.departed.retry(now, &mut self.links, out);
+        // Last, as keepalived does it: removing a link takes a while in the kernel.
+        let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in ids {
+            if let Some((instance, mut cx)) = self.split(now, id, out) {
+                instance.give_own_link_up(&mut cx);
+            }
+        }
         self.sockets.timers = TimerQueue::default();
     }
 

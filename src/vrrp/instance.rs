@@ -13,6 +13,7 @@ use super::clash::Clash;
 use super::departed::Departed;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
+use super::own_link::Own;
 use super::seal::Seals;
 use super::stats::Stats;
 use super::transport::Channel;
@@ -57,6 +58,10 @@ pub(super) enum FaultReason {
     Socket(i32),
     /// Something else on this host keeps removing an address.
     Contested,
+    /// The link of its own is not there.
+    NoOwnLink,
+    /// It is down, or switched off.
+    OwnLinkDown,
 }
 
 /// The timers of an instance.
@@ -169,6 +174,8 @@ pub(super) struct Instance {
     pub(super) fight: Fight,
     /// The error of the socket, while it is broken.
     pub(super) socket_error: Option<i32>,
+    /// The link that it brings with it, and what the firewall does for it.
+    pub(super) own: Own,
     /// The preempt delay has run out, so that lower adverts no longer count.
     preempt_now: bool,
 }
@@ -235,6 +242,7 @@ impl Instance {
             clash: Clash::default(),
             fight: Fight::default(),
             socket_error: None,
+            own: Own::default(),
             preempt_now: false,
         }
     }
@@ -605,6 +613,7 @@ impl Instance {
         }
         self.last_sent = None;
         self.remove_addresses(cx);
+        self.settle_firewall(cx, false);
     }
 
     /// The advert goes first: it is what stops a rival; then each address with its announcement.
@@ -613,6 +622,7 @@ impl Instance {
         self.master_interval = self.config.advert_interval;
         self.peers.master = None;
         self.advertise(cx, cx.now);
+        self.settle_firewall(cx, true);
         if !self.vips.is_empty() {
             say(cx.style, &self.config.name, Line::SettingVips);
         }
@@ -631,7 +641,8 @@ impl Instance {
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         let carriers = self.config.addresses.iter();
         let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
-        carriers.chain([self.config.interface.as_str()])
+        let own = self.config.own_link.iter().map(|own| own.name.as_str());
+        carriers.chain([self.config.interface.as_str()]).chain(own)
     }
 
     /// Where the address stands in the list.

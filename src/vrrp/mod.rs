@@ -12,6 +12,7 @@ mod garp;
 mod instance;
 mod links;
 mod messages;
+mod own_link;
 mod receive;
 mod reconfigure;
 mod seal;

@@ -8,6 +8,7 @@ mod anything;
 mod clash;
 mod election;
 mod machine;
+mod own_link;
 mod receive;
 mod reload;
 mod sockets;
@@ -22,7 +23,7 @@ use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
@@ -301,6 +302,14 @@ fn text(action: &Action) -> String {
             let how = if announced.is_ipv4() { "garp" } else { "na" };
             format!("{how} {announced}")
         }
+        Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
+        Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::Firewall(op), _) => match op {
+            FirewallOp::Block(blocked) => format!("block {}", blocked.address),
+            FirewallOp::Unblock(blocked) => format!("unblock {}", blocked.address),
+            FirewallOp::ReportsBelow { vmac, .. } => format!("reports below {}", vmac.get()),
+            FirewallOp::ForgetVmac { vmac, .. } => format!("forget {}", vmac.get()),
+        },
         Effect::Open(..) => "open".into(),
         Effect::Close(..) => "close".into(),
         other => format!("{other:?}"),
