@@ -17,7 +17,7 @@ use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
-use crate::base::{Instant, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
@@ -39,6 +39,10 @@ pub struct Domain {
     links: Links,
     departed: Departed,
     sockets: Sockets,
+    /// Until then no instance starts.
+    held_until: Option<Instant>,
+    /// For each interface, VRIDs of others that were told of; `None`: none is.
+    unknown: Option<BTreeSet<(IfIndex, u8)>>,
     /// Not started yet.
     waiting: Waiting,
     next_instance: u32,
@@ -59,9 +63,62 @@ impl Domain {
             links: Links::default(),
             departed: Departed::default(),
             sockets: Sockets::new(),
+            held_until: None,
+            unknown: None,
             waiting: Waiting::new(),
             next_instance: 0,
             stopped: false,
+        }
+    }
+
+    /// `vrrp_startup_delay`, `vrrp_delay_after_boot`: before the first start, keeps every instance
+    /// from taking part until both times are over; the clock counts from the boot of the machine.
+    pub fn hold(&mut self, now: Instant, after_start: Duration, after_boot: Duration) {
+        let until = (now + after_start).max(Instant::ZERO + after_boot);
+        if until > now {
+            let seconds = until.saturating_since(now).as_secs_f64();
+            log::info!(target: VRRP, "Delaying startup for {seconds} seconds");
+            self.held_until = Some(until);
+        }
+    }
+
+    /// The time of waiting is over.
+    fn release(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.held_until = None;
+        log::info!(target: VRRP, "Delayed start completed");
+        let waiting = self.instances.values();
+        let waiting = waiting.filter(|instance| instance.state == State::Init);
+        let waiting: Vec<InstanceId> = waiting.map(|instance| instance.id).collect();
+        for id in waiting {
+            self.start(now, id, out);
+        }
+    }
+
+    /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
+    pub fn log_unknown_vrids(&mut self, wanted: bool) {
+        if wanted {
+            self.unknown.get_or_insert_default();
+        } else {
+            self.unknown = None;
+        }
+    }
+
+    /// Somebody speaks for a VRID that no instance has on this socket.
+    fn stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
+        // One that an instance has by another way (unicast beside multicast) is none.
+        if self.sockets.serves(on, vrid) {
+            return;
+        }
+        self.links.set_stranger(on, vrid, from);
+        if let Some(unknown) = &mut self.unknown
+            && let Some(facts) = self.links.by_index(on)
+            && unknown.insert((on, vrid))
+        {
+            log::info!(
+                target: VRRP,
+                "Unknown VRID({vrid}) received on interface({}) from {from}. ignoring...",
+                facts.name
+            );
         }
     }
 
@@ -92,6 +149,9 @@ impl Domain {
 
     /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
     fn start(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+        if self.held_until.is_some() {
+            return;
+        }
         let instance = self.instances.get(&id);
         match instance.map(Instance::own_link_state) {
             Some(OwnLinkState::Coming) => {
@@ -390,8 +450,7 @@ impl Domain {
         };
         let id = Vrid::new(advert.vrid).and_then(|vrid| shared.by_vrid.get(&vrid).copied());
         let Some(id) = id else {
-            self.links
-                .set_stranger(meta.interface, advert.vrid, packet.source);
+            self.stranger(meta.interface, advert.vrid, packet.source);
             return;
         };
         let Some((instance, mut cx)) = self.split(now, id, out) else {
@@ -481,6 +540,7 @@ impl Domain {
             }
         }
         self.sockets.timers = TimerQueue::default();
+        self.held_until = None;
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
@@ -489,6 +549,9 @@ impl Domain {
             if let Some(channel) = self.sockets.timer(now, timer, out) {
                 self.tell_users(now, channel, out);
             }
+        }
+        if self.held_until.is_some_and(|until| until <= now) {
+            self.release(now, out);
         }
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
@@ -512,6 +575,7 @@ impl Domain {
             self.timers.next_deadline(),
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
+            self.held_until,
         ];
         deadlines.into_iter().flatten().min()
     }

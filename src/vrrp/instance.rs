@@ -200,6 +200,13 @@ pub(super) struct Peers {
     rival: Option<(IpAddr, u32)>,
 }
 
+impl Peers {
+    /// A master that does not hear this one, and how often it was answered.
+    pub(super) fn rival(&self) -> Option<(IpAddr, u32)> {
+        self.rival.filter(|&(_, told)| told >= DEAF_AFTER)
+    }
+}
+
 impl Default for Peers {
     fn default() -> Self {
         Self {
