@@ -33,11 +33,12 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 36] = [
+const VALUES: [&str; 37] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
     "Buffer",
+    "CheckRef",
     "CheckScript",
     "Config",
     "DnsProbe",

@@ -4,14 +4,13 @@
 //! Driven by: `domain`, which schedules the next attempt as told.
 //!
 //! A check that fails is tried again `retry` times, `delay_before_retry` apart; it is down when all
-//! of them failed. One that is down goes on in the same rhythm, which finds a server that comes
-//! back sooner. The first attempt after the start has no retries: nothing is known in the server's
-//! favour yet. A single success brings a check up.
+//! of them failed. A single success brings a check up. The kinds differ, as keepalived's do, in what
+//! comes before the first success and while they are down: see [`Rhythm`].
 
 use super::probe::Outcome;
 use super::view::CheckView;
 use crate::base::Duration;
-use crate::conf::model::TcpCheck;
+use crate::conf::model::{CheckRef, ProbeKind};
 
 /// What a check knows of its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +29,52 @@ pub(super) struct Policy {
     pub(super) retries: u32,
     pub(super) delay_before_retry: Duration,
     pub(super) delay_loop: Duration,
+    pub(super) rhythm: Rhythm,
 }
 
-impl From<&TcpCheck> for Policy {
-    fn from(check: &TcpCheck) -> Self {
+/// How a kind of check goes about failures; as runs of keepalived 2.2.7 show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rhythm {
+    /// The first attempt after the start has retries too. Without, it decides alone: nothing is
+    /// known in the server's favour yet.
+    pub(super) first_retries: bool,
+    /// A check that is down goes on in rounds of retries, which finds a server that comes back
+    /// sooner. Without, it is made every `delay_loop`.
+    pub(super) down_retries: bool,
+    /// The log tells the number of retries that is configured, not that which were made.
+    pub(super) tells_configured: bool,
+}
+
+impl Rhythm {
+    /// That of a kind of check; `None` is `TCP_CHECK`.
+    pub(super) const fn of(kind: Option<&ProbeKind>) -> Self {
+        let (first_retries, down_retries, tells_configured) = match kind {
+            None => (false, true, false),
+            Some(ProbeKind::Http(_) | ProbeKind::Misc(_)) => (false, false, true),
+            Some(ProbeKind::Smtp(_)) => (true, true, true),
+            Some(
+                ProbeKind::Dns(_)
+                | ProbeKind::Udp(_)
+                | ProbeKind::Ping
+                | ProbeKind::File(_)
+                | ProbeKind::Bfd(_),
+            ) => (false, false, false),
+        };
         Self {
-            retries: check.retries,
-            delay_before_retry: check.delay_before_retry,
-            delay_loop: check.delay_loop,
+            first_retries,
+            down_retries,
+            tells_configured,
+        }
+    }
+}
+
+impl From<CheckRef<'_>> for Policy {
+    fn from(check: CheckRef<'_>) -> Self {
+        Self {
+            retries: check.connect.retries,
+            delay_before_retry: check.connect.delay_before_retry,
+            delay_loop: check.connect.delay_loop,
+            rhythm: Rhythm::of(check.kind),
         }
     }
 }
@@ -68,7 +105,10 @@ pub(super) enum News {
         retries: u32,
     },
     /// The first attempt failed; the check was down anyway.
-    StaysDown,
+    StaysDown {
+        /// Retries that were made.
+        retries: u32,
+    },
 }
 
 impl Checker {
@@ -116,17 +156,25 @@ impl Checker {
                 };
                 (policy.delay_loop, news)
             }
-            Outcome::Failure | Outcome::Timeout if !first && self.retried < policy.retries => {
+            Outcome::Failure | Outcome::Timeout if self.tries_again(policy) => {
                 self.retried += 1;
                 let news = if was_up { News::Wavers } else { News::Nothing };
-                (policy.delay_before_retry, news)
+                return Settled {
+                    after: policy.delay_before_retry,
+                    news,
+                };
             }
             Outcome::Failure | Outcome::Timeout => {
                 self.up = false;
-                let retries = std::mem::take(&mut self.retried);
+                let made = std::mem::take(&mut self.retried);
+                let retries = if policy.rhythm.tells_configured {
+                    policy.retries
+                } else {
+                    made
+                };
                 let news = match (was_up, first) {
                     (true, true | false) => News::Down { retries },
-                    (false, true) => News::StaysDown,
+                    (false, true) => News::StaysDown { retries },
                     (false, false) => News::Nothing,
                 };
                 (policy.delay_loop, news)
@@ -134,6 +182,32 @@ impl Checker {
         };
         self.has_run = true;
         Settled { after, news }
+    }
+
+    /// A failure now is followed by another try before it counts.
+    const fn tries_again(&self, policy: Policy) -> bool {
+        let Rhythm {
+            first_retries,
+            down_retries,
+            tells_configured: _,
+        } = policy.rhythm;
+        let may = if !self.has_run && !first_retries {
+            false
+        } else {
+            // Before the first verdict a check that starts down has its retries as well.
+            self.up || down_retries || (first_retries && !self.has_run)
+        };
+        may && self.retried < policy.retries
+    }
+
+    /// Whether an attempt has led to a verdict since the start.
+    pub(super) const fn has_run(&self) -> bool {
+        self.has_run
+    }
+
+    /// A part of a check with several has succeeded; the rest decides.
+    pub(super) const fn forgive(&mut self) {
+        self.retried = 0;
     }
 }
 
@@ -149,6 +223,7 @@ mod tests {
             retries,
             delay_before_retry: RETRY,
             delay_loop: LOOP,
+            rhythm: Rhythm::of(None),
         }
     }
 
@@ -230,7 +305,11 @@ mod tests {
         assert!(!checker.is_up());
         assert_eq!(
             run(&mut checker, 3, &[Timeout, Failure, Success]),
-            [(LOOP, StaysDown), (RETRY, Nothing), (LOOP, Up)]
+            [
+                (LOOP, StaysDown { retries: 0 }),
+                (RETRY, Nothing),
+                (LOOP, Up)
+            ]
         );
     }
 

@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use slab::Slab;
 
 use super::checker::{Checker, News, Policy};
-use super::messages::{self, Subject};
-use super::probe::{Outcome, TcpProbe};
+use super::course::{Course, Passed};
+use super::messages::{self, Asked, Subject};
+use super::probe::{Attempt, Outcome, Setting, Verdict, http_of};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
 use crate::base::{Duration, Instant, Rng, TimerQueue};
-use crate::conf::model::{LogStyle, RealServerKey, ServiceKey, TcpCheck};
+use crate::conf::model::{CheckRef, LogStyle, RealServerKey, ServiceKey, TcpCheck};
 use crate::ops::{ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
 /// How many attempts are started before the loop gets its turn.
@@ -47,6 +48,8 @@ pub struct Domain {
     /// More attempts are due, but not before this.
     not_before: Option<Instant>,
     shortage: Shortage,
+    /// Commands of an attempt on their way out; kept to reuse the memory.
+    commands: Vec<ProbeCmd>,
 }
 
 /// A checker and where it belongs.
@@ -58,7 +61,9 @@ pub(super) struct Entry {
     /// Place of the check in the server.
     pub(super) check: usize,
     pub(super) checker: Checker,
-    running: Option<(ProbeId, TcpProbe)>,
+    /// Where it is among the resources of its check.
+    course: Course,
+    running: Option<(ProbeId, Attempt)>,
 }
 
 /// Keeps the log from being filled by what lies in this host.
@@ -100,11 +105,12 @@ impl Domain {
             probes_started: 0,
             not_before: None,
             shortage: Shortage::default(),
+            commands: Vec::new(),
         }
     }
 
     /// Takes an event.
-    pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
             Event::Stop => self.stop(out),
@@ -120,10 +126,12 @@ impl Domain {
         let mut started = 0;
         while let Some((index, _)) = self.timers.pop_due(now) {
             let running = self.checkers.get_mut(index).and_then(|e| e.running.take());
-            if let Some((id, probe)) = running {
-                let (outcome, command) = probe.deadline();
-                out.push(Action::Probe(id, command));
-                self.settle(now, index, outcome, out);
+            if let Some((id, attempt)) = running {
+                out.push(Action::Probe(id, ProbeCmd::Close));
+                if let Some((_, check, _)) = self.checker_and_check(index) {
+                    let verdict = attempt.deadline(check);
+                    self.settle(now, index, verdict, out);
+                }
                 continue;
             }
             self.start(now, index, out);
@@ -153,16 +161,17 @@ impl Domain {
         &mut self,
         now: Instant,
         service: ServiceIndex,
-        check: &TcpCheck,
+        check: CheckRef<'_>,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
             service,
             server: 0,
             check: 0,
-            checker: Checker::new(check.alpha),
+            checker: Checker::new(check.connect.alpha),
+            course: Course::default(),
             running: None,
         });
-        self.schedule_first(now, index, check);
+        self.schedule_first(now, index, check.connect);
         index
     }
 
@@ -171,6 +180,13 @@ impl Domain {
         let first = now + FIRST_AFTER + self.rng.duration_below(check.warmup);
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
         self.timers.set(index, at);
+    }
+
+    /// A check with other options begins with the first of its resources.
+    pub(super) fn restart(&mut self, index: CheckerIndex) {
+        if let Some(entry) = self.checkers.get_mut(index) {
+            entry.course.restart();
+        }
     }
 
     /// Takes a checker out of the table.
@@ -193,41 +209,66 @@ impl Domain {
     fn start(&mut self, now: Instant, index: CheckerIndex, out: &mut Vec<Action>) {
         self.probes_started += 1;
         let id = probe_id(self.probes_started, index);
-        let Some((entry, check)) = self.checker_and_check(index) else {
+        let nonce = self.rng.next_u64();
+        let mut commands = std::mem::take(&mut self.commands);
+        let Some((entry, check, virtual_host)) = self.checker_and_check(index) else {
             return;
         };
-        let (probe, command) = TcpProbe::start(check);
-        let deadline = now + check.connect_timeout;
-        entry.running = Some((id, probe));
+        let setting = Setting {
+            virtual_host,
+            place: entry.course.place(),
+            nonce,
+        };
+        let attempt = Attempt::start(check, setting, &mut commands);
+        let deadline = now + check.connect.connect_timeout;
+        entry.running = Some((id, attempt));
         self.timers.set(index, deadline);
-        out.push(Action::Probe(id, command));
+        out.extend(commands.drain(..).map(|command| Action::Probe(id, command)));
+        self.commands = commands;
     }
 
-    /// A checker with its configuration.
-    fn checker_and_check(&mut self, index: CheckerIndex) -> Option<(&mut Entry, &TcpCheck)> {
+    /// A checker with its configuration, and the name of the host that its server stands for.
+    fn checker_and_check(
+        &mut self,
+        index: CheckerIndex,
+    ) -> Option<(&mut Entry, CheckRef<'_>, Option<&str>)> {
         let entry = self.checkers.get_mut(index)?;
         let service = self.services.get(entry.service)?;
         let server = service.servers.get(entry.server)?;
-        let check = server.config.tcp_checks.get(entry.check)?;
-        Some((entry, check))
+        let check = server.config.check(entry.check)?;
+        let own = server.config.policy.as_deref();
+        let host = own.and_then(|policy| policy.virtual_host.as_deref());
+        Some((entry, check, host.or_else(|| service.virtual_host())))
     }
 
-    fn probe_io(&mut self, now: Instant, id: ProbeId, what: ProbeIo, out: &mut Vec<Action>) {
+    fn probe_io(&mut self, now: Instant, id: ProbeId, what: ProbeIo<'_>, out: &mut Vec<Action>) {
         let Some(index) = index_of(id) else {
             return;
         };
-        let Some(entry) = self.checkers.get_mut(index) else {
+        let mut commands = std::mem::take(&mut self.commands);
+        let Some((entry, check, _)) = self.checker_and_check(index) else {
             return;
         };
         // What comes late is of an attempt that was given up.
-        let Some((_, probe)) = entry.running.take_if(|(running, _)| *running == id) else {
+        let Some((_, attempt)) = entry.running.as_mut().filter(|(running, _)| *running == id)
+        else {
             return;
         };
-        let (outcome, command) = probe.on(what);
-        if let Some(command) = command {
-            out.push(Action::Probe(id, command));
+        let verdict = attempt.on(check, what, &mut commands);
+        // Each step may take the time anew, as with keepalived.
+        let deadline = now + check.connect.connect_timeout;
+        if verdict.is_some() {
+            entry.running = None;
+            if !matches!(what, ProbeIo::Failed(_)) {
+                commands.push(ProbeCmd::Close);
+            }
         }
-        self.settle(now, index, outcome, out);
+        out.extend(commands.drain(..).map(|command| Action::Probe(id, command)));
+        self.commands = commands;
+        match verdict {
+            Some(verdict) => self.settle(now, index, verdict, out),
+            None => self.timers.set(index, deadline),
+        }
     }
 
     /// Takes the outcome of an attempt: schedules the next and passes the news on.
@@ -235,17 +276,74 @@ impl Domain {
         &mut self,
         now: Instant,
         index: CheckerIndex,
-        outcome: Outcome,
+        verdict: Verdict,
         out: &mut Vec<Action>,
     ) {
         let style = self.style;
-        let Some((entry, check)) = self.checker_and_check(index) else {
+        let Some((entry, check, _)) = self.checker_and_check(index) else {
             return;
         };
-        let log_all = check.log_all_failures;
-        let settled = entry.checker.settle(outcome, Policy::from(check));
         let (service, place) = (entry.service, entry.server);
-        self.timers.set(index, now + settled.after);
+        let outcome = verdict.outcome;
+        let asked = Asked {
+            place: entry.course.place(),
+            was_up: entry.checker.is_up(),
+            has_run: entry.checker.has_run(),
+        };
+        let passed = match (http_of(check), outcome) {
+            (Some(http), Outcome::Success) => {
+                entry.course.passed(http, asked.was_up, asked.has_run)
+            }
+            (Some(_), Outcome::Failure | Outcome::Timeout) => {
+                entry.course.failed();
+                Passed::Whole
+            }
+            (Some(_), Outcome::Unknown(_)) | (None, _) => Passed::Whole,
+        };
+        let (settled, at_once) = match passed {
+            Passed::Whole => (
+                Some(entry.checker.settle(outcome, Policy::from(check))),
+                false,
+            ),
+            Passed::Part { at_once } => {
+                entry.checker.forgive();
+                (None, at_once)
+            }
+        };
+        let after = settled.map_or(check.connect.delay_loop, |settled| settled.after);
+        let after = if at_once { Duration::ZERO } else { after };
+        let news = settled.map_or(News::Nothing, |settled| settled.news);
+        let Some(owner) = self.services.get(service) else {
+            return;
+        };
+        let Some(server) = owner.servers.get(place) else {
+            return;
+        };
+        let subject = Subject {
+            style,
+            service: owner.key(),
+            server: server.key(),
+        };
+        let number = self.checkers.get(index).map(|entry| entry.check);
+        if let Some(check) = number.and_then(|number| server.config.check(number)) {
+            messages::attempt(subject, check, &verdict, asked, news);
+        }
+        self.timers.set(index, now + after);
+        if let Outcome::Unknown(errno) = outcome {
+            self.shortage.say(now, subject, errno);
+            return;
+        }
+        self.pass_on(news, (service, place), out);
+    }
+
+    /// What the news of a check mean for its server and service.
+    fn pass_on(
+        &mut self,
+        news: News,
+        (service, place): (ServiceIndex, usize),
+        out: &mut Vec<Action>,
+    ) {
+        let style = self.style;
         let Some(service) = self.services.get_mut(service) else {
             return;
         };
@@ -257,34 +355,15 @@ impl Domain {
             service: &service.config.key,
             server: server.key(),
         };
-        if let Outcome::Unknown(errno) = outcome {
-            self.shortage.say(now, subject, errno);
-            return;
-        }
-        match settled.news {
-            News::Nothing => return,
-            News::Confirmed => {
-                messages::tcp_success(subject);
-                return;
-            }
-            News::StaysDown => {
-                messages::check_failed(subject, 0);
-                return;
-            }
-            News::Wavers => {
-                messages::tcp_failure(subject, outcome, log_all);
-                return;
-            }
+        match news {
+            News::Nothing | News::Confirmed | News::StaysDown { .. } | News::Wavers => return,
             News::Up => {
-                messages::tcp_success(subject);
                 server.failing = server.failing.saturating_sub(1);
                 if !server.is_alive() {
                     return;
                 }
             }
-            News::Down { retries } => {
-                messages::tcp_failure(subject, outcome, log_all);
-                messages::check_failed(subject, retries);
+            News::Down { .. } => {
                 server.failing += 1;
                 if server.failing > 1 {
                     return;
@@ -329,7 +408,7 @@ impl Domain {
         let mut seen = 0;
         for (own, service) in &self.services {
             for (place, server) in service.servers.iter().enumerate() {
-                debug_assert_eq!(server.checkers.len(), server.config.tcp_checks.len());
+                debug_assert_eq!(server.checkers.len(), server.config.checks().count());
                 let mut failing = 0;
                 for (check, &index) in server.checkers.iter().enumerate() {
                     let Some(entry) = self.checkers.get(index) else {
@@ -381,7 +460,7 @@ impl View<'_> {
         self.0
             .checkers
             .iter()
-            .filter_map(|(_, entry)| entry.running.map(|(id, _)| id))
+            .filter_map(|(_, entry)| entry.running.as_ref().map(|(id, _)| *id))
     }
 }
 

@@ -5,11 +5,15 @@
 //!
 //! The 2.x texts are those that a run of the daemon prints; all of them come without `-D` as well.
 
+mod attempt;
+
 use std::fmt;
 
 use super::probe::Outcome;
 use super::service::{Quorum, Service};
 use crate::base::ident::CHECK;
+pub(super) use attempt::{Asked, attempt};
+
 use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
 use crate::ops::ServiceName;
 
@@ -85,12 +89,12 @@ pub(super) fn activating(subject: Subject<'_>) {
 }
 
 /// A connection came about after none did, or for the first time.
-pub(super) fn tcp_success(subject: Subject<'_>) {
+fn tcp_success(subject: Subject<'_>) {
     log::info!(target: CHECK, "TCP connection to {} success.", subject.real());
 }
 
 /// A connection did not come about. 1.3.5 says so each time, 2.x with `log_all_failures`.
-pub(super) fn tcp_failure(subject: Subject<'_>, outcome: Outcome, log_all_failures: bool) {
+fn tcp_failure(subject: Subject<'_>, outcome: Outcome, log_all_failures: bool) {
     if !log_all_failures && subject.style == LogStyle::Current {
         return;
     }
@@ -101,16 +105,16 @@ pub(super) fn tcp_failure(subject: Subject<'_>, outcome: Outcome, log_all_failur
     log::info!(target: CHECK, "TCP connection to {} {what}.", subject.real());
 }
 
-/// A check is down, after so many retries.
-pub(super) fn check_failed(subject: Subject<'_>, retries: u32) {
+/// A check of this kind is down, after so many retries.
+fn check_failed(subject: Subject<'_>, kind: &str, retries: u32) {
     let real = subject.real();
     match (subject.style, retries) {
         (LogStyle::Current, 0) => {
-            log::info!(target: CHECK, "TCP_CHECK on service {real} failed.");
+            log::info!(target: CHECK, "{kind} on service {real} failed.");
         }
         (LogStyle::Current, _) => log::info!(
             target: CHECK,
-            "TCP_CHECK on service {real} failed after {retries} retries."
+            "{kind} on service {real} failed after {retries} retries."
         ),
         // 1.3.5 has said "TCP connection … failed." already.
         (LogStyle::V1_3, 0) => {}
@@ -323,7 +327,7 @@ pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
     };
     log::warn!(
         target: CHECK,
-        "TCP_CHECK of {} could not be made: this host lacks descriptors, ports or memory (error \
+        "a check of {} could not be made: this host lacks descriptors, ports or memory (error \
          {errno}){others}. The servers keep their state; trying again",
         subject.real()
     );

@@ -4,11 +4,12 @@
 //! look like in IPVS. Never does: connect (a probe's connection is an effect), speak to IPVS, know
 //! of VRRP. Driven by: `node`.
 //!
-//! `probe` is one attempt, `checker` makes results of attempts into up and down, `service` makes
-//! checkers' states into servers and the quorum, `pool` says what that means for the others,
-//! `domain` schedules and routes, `reload` compares.
+//! `probe` is one attempt, `course` makes several attempts into one, `checker` makes their results
+//! into up and down, `service` makes checkers' states into servers and the quorum, `pool` says what
+//! that means for the others, `domain` schedules and routes, `reload` compares.
 
 mod checker;
+mod course;
 mod domain;
 mod messages;
 mod pool;
@@ -28,9 +29,9 @@ use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName, Servi
 
 /// What the check domain is told.
 #[derive(Debug, Clone, Copy)]
-pub enum Event {
+pub enum Event<'a> {
     /// Something happened to a probe.
-    Probe(ProbeId, ProbeIo),
+    Probe(ProbeId, ProbeIo<'a>),
     /// End all checks and want no service any more.
     Stop,
 }

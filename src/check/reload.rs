@@ -15,7 +15,7 @@ use super::messages::{self, Subject};
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
-use crate::conf::model::{RealServer, RealServerKey, ServiceKey, TcpCheck, VirtualServer};
+use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, VirtualServer};
 use crate::ops::ServiceName;
 
 impl Domain {
@@ -236,8 +236,7 @@ impl Domain {
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
         let checkers: Vec<CheckerIndex> = config
-            .tcp_checks
-            .iter()
+            .checks()
             .map(|check| {
                 activated.push(config.key);
                 self.add_checker(now, service, check)
@@ -277,23 +276,21 @@ impl Domain {
             messages::changing_weight(subject, server.weight, new.weight, was_alive);
             server.weight = new.weight;
         }
-        if server.config.tcp_checks != new.tcp_checks {
-            let before: Vec<(TcpCheck, CheckerIndex)> = server
-                .config
-                .tcp_checks
-                .drain(..)
-                .zip(server.checkers.drain(..))
-                .collect();
-            let (matched, gone) = match_checks(before, &new.tcp_checks);
+        if !server.config.checks().eq(new.checks()) {
+            let checkers = std::mem::take(&mut server.checkers);
+            let before = server.config.checks().zip(checkers).collect();
+            let wanted: Vec<CheckRef<'_>> = new.checks().collect();
+            let (matched, gone) = match_checks(before, &wanted);
             for index in gone {
                 self.remove_checker(index, out);
             }
-            for (check, found) in new.tcp_checks.iter().zip(matched) {
+            for (&check, found) in wanted.iter().zip(matched) {
                 let index = match found {
                     Match::Same(index) => index,
                     Match::Changed(index) => {
                         self.give_up(index, out);
-                        self.schedule_first(now, index, check);
+                        self.restart(index);
+                        self.schedule_first(now, index, check.connect);
                         activated.push(new.key);
                         index
                     }
@@ -345,12 +342,13 @@ enum Match {
 
 /// Finds a running checker for each check of `new`; those that are left over are gone.
 fn match_checks(
-    before: Vec<(TcpCheck, CheckerIndex)>,
-    new: &[TcpCheck],
+    before: Vec<(CheckRef<'_>, CheckerIndex)>,
+    new: &[CheckRef<'_>],
 ) -> (Vec<Match>, Vec<CheckerIndex>) {
-    let mut left: Vec<Option<(TcpCheck, CheckerIndex)>> = before.into_iter().map(Some).collect();
+    let mut left: Vec<Option<(CheckRef<'_>, CheckerIndex)>> =
+        before.into_iter().map(Some).collect();
     let mut matched = vec![Match::None; new.len()];
-    let mut pass = |fits: &dyn Fn(&TcpCheck, &TcpCheck) -> bool,
+    let mut pass = |fits: &dyn Fn(CheckRef<'_>, CheckRef<'_>) -> bool,
                     found: fn(CheckerIndex) -> Match| {
         for (check, slot) in new.iter().zip(&mut matched) {
             if *slot != Match::None {
@@ -358,15 +356,18 @@ fn match_checks(
             }
             let taken = left
                 .iter_mut()
-                .find_map(|old| old.take_if(|(old, _)| fits(old, check)));
+                .find_map(|old| old.take_if(|(old, _)| fits(*old, *check)));
             if let Some((_, index)) = taken {
                 *slot = found(index);
             }
         }
     };
     pass(&|old, check| old == check, Match::Same);
-    pass(&|old, check| old.target == check.target, Match::Changed);
-    pass(&|_, _| true, Match::Changed);
+    pass(
+        &|old, check| old.is_alike(check) && old.connect.target == check.connect.target,
+        Match::Changed,
+    );
+    pass(&|old, check| old.is_alike(check), Match::Changed);
     let gone = left.into_iter().flatten().map(|(_, index)| index).collect();
     (matched, gone)
 }

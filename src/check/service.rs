@@ -124,6 +124,11 @@ impl Service {
         &self.config.key
     }
 
+    /// `virtualhost` of checks that set none.
+    pub(super) fn virtual_host(&self) -> Option<&str> {
+        self.config.policy.virtual_host.as_deref()
+    }
+
     pub(super) const fn is_quorum_up(&self) -> bool {
         self.quorum_up
     }

@@ -1,18 +1,24 @@
-//! TCP connections of health checks.
+//! Connections of health checks.
 //!
-//! Owns: the sockets of running probes. Never does: judge a server; it tells "connected", "the
-//! peer or the network says no", or "this host is short of something", and the last says nothing
-//! about the server. Driven by: `exec` (commands) and `event_loop` (readiness).
+//! Owns: the sockets of running probes, whatever speaks over them: `tls` is a layer. Never does: judge a server; it
+//! tells what happened to the connection, and whether "the peer or the network says no" or "this
+//! host is short of something": the last says nothing about the server. Driven by: `exec`
+//! (commands) and `event_loop` (readiness).
 
 use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 
+use mio::Interest;
 use mio::event::Event as Ready;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use openssl::ssl::SslContext;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::ops::{ConnectSpec, ProbeFailure, ProbeId, ProbeIo};
+use super::ping;
+use super::tls::{self, Session, Step};
+use crate::base::ident;
+use crate::ops::{ConnectSpec, ProbeFailure, ProbeId, Transport};
 
 /// Descriptors that probes leave alone, for adverts, netlink and logs.
 const RESERVE: u64 = 64;
@@ -23,13 +29,42 @@ pub(super) struct Probes {
     open: BTreeMap<ProbeId, Probe>,
     /// How many may be open at once.
     limit: usize,
+    /// Made when the first connection needs it.
+    tls: Option<SslContext>,
 }
 
 #[derive(Debug)]
 struct Probe {
-    socket: Socket,
+    stream: Stream,
     /// What the loop knows it by.
     token: usize,
+    /// Only whether the connection comes about matters.
+    handshake_only: bool,
+    phase: Phase,
+    /// What the socket did not take yet.
+    unsent: Vec<u8>,
+}
+
+/// What bytes go through.
+#[derive(Debug)]
+enum Stream {
+    Plain(Socket),
+    Tls(Box<Session>),
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not decided yet.
+    Connecting,
+    /// It stands, but TLS does not yet.
+    Securing,
+    /// It stands; more may come.
+    Open,
+    /// It stood, and has failed with this error number, which nobody has heard of yet.
+    Broken(i32),
+    /// All that there was to read has been read; the next readiness tells of more.
+    Drained,
 }
 
 /// What became of an attempt to connect.
@@ -37,8 +72,25 @@ struct Probe {
 pub(super) enum Started {
     /// It is under way; the socket becomes writable when it is decided.
     UnderWay(Socket),
-    /// It is decided already.
-    Decided(ProbeIo),
+    /// It has failed already.
+    Failed(ProbeFailure),
+}
+
+/// What the readiness of a probe's socket comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing more for now.
+    Nothing,
+    /// The connection stands.
+    Connected,
+    /// So many bytes were read into the room.
+    Bytes(usize),
+    /// The peer has closed.
+    Closed,
+    /// The peer has closed without ending TLS first.
+    CutOff,
+    /// The connection is of no use any more.
+    Failed(ProbeFailure),
 }
 
 impl Probes {
@@ -54,69 +106,280 @@ impl Probes {
         Self {
             open: BTreeMap::new(),
             limit: usize::try_from(limit.saturating_sub(RESERVE)).unwrap_or(usize::MAX),
+            tls: None,
         }
     }
 
     /// Starts to connect.
     pub(super) fn connect(&self, spec: &ConnectSpec) -> Started {
         if self.open.len() >= self.limit {
-            return Started::Decided(ProbeIo::Failed(ProbeFailure::Local(libc::EMFILE)));
+            return Started::Failed(ProbeFailure::Local(libc::EMFILE));
         }
         match prepare(spec) {
-            Err(error) => Started::Decided(ProbeIo::Failed(ProbeFailure::Local(errno(&error)))),
-            Ok(socket) => match socket.connect(&spec.to.into()) {
+            Err(error) => Started::Failed(ProbeFailure::Local(errno(&error))),
+            Ok(socket) => match socket.connect(&peer(spec).into()) {
                 Ok(()) => Started::UnderWay(socket),
                 Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
                     Started::UnderWay(socket)
                 }
-                Err(error) => Started::Decided(ProbeIo::Failed(failure(errno(&error)))),
+                Err(error) => Started::Failed(failure(errno(&error))),
             },
         }
     }
 
     /// Keeps a socket that is under way.
-    pub(super) fn insert(&mut self, id: ProbeId, socket: Socket, token: usize) {
-        self.open.insert(id, Probe { socket, token });
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(super) fn insert(
+        &mut self,
+        id: ProbeId,
+        socket: Socket,
+        token: usize,
+        transport: &Transport,
+    ) -> Result<(), ProbeFailure> {
+        let stream = match transport {
+            Transport::Tls { name } => Stream::Tls(Box::new(self.secure(socket, name.as_deref())?)),
+            Transport::Handshake | Transport::Stream | Transport::Datagram | Transport::Echo => {
+                Stream::Plain(socket)
+            }
+        };
+        let phase = match transport {
+            Transport::Handshake | Transport::Stream | Transport::Tls { .. } => Phase::Connecting,
+            Transport::Datagram | Transport::Echo => Phase::Open,
+        };
+        let probe = Probe {
+            stream,
+            token,
+            handshake_only: *transport == Transport::Handshake,
+            phase,
+            unsent: Vec::new(),
+        };
+        self.open.insert(id, probe);
+        Ok(())
     }
 
-    /// What the readiness of a probe's socket means; `None`: nothing yet.
-    pub(super) fn ready(&self, id: ProbeId, ready: &Readiness) -> Option<ProbeIo> {
-        let probe = self.open.get(&id)?;
-        if ready.error || ready.closed {
-            let errno = match probe.socket.take_error() {
-                Ok(Some(error)) => errno(&error),
-                // The peer has connected and gone.
-                Ok(None) => libc::ECONNRESET,
-                Err(error) => errno(&error),
-            };
-            return Some(ProbeIo::Failed(failure(errno)));
+    fn secure(&mut self, socket: Socket, name: Option<&str>) -> Result<Session, ProbeFailure> {
+        let failed = |error: openssl::error::ErrorStack| {
+            log::warn!(target: ident::CHECK, "TLS cannot be set up: {error}");
+            ProbeFailure::Local(libc::ENOMEM)
+        };
+        let context = match self.tls.take() {
+            Some(context) => context,
+            None => tls::context().map_err(failed)?,
+        };
+        let session = tls::session(&context, socket, name).map_err(failed);
+        self.tls = Some(context);
+        session
+    }
+
+    /// Sends what can be sent at once and keeps the rest.
+    ///
+    /// # Errors
+    /// Why the connection is of no use any more.
+    pub(super) fn write(&mut self, id: ProbeId, bytes: &[u8]) -> Result<(), ProbeFailure> {
+        let Some(probe) = self.open.get_mut(&id) else {
+            return Ok(());
+        };
+        probe.unsent.extend_from_slice(bytes);
+        probe.flush()
+    }
+
+    /// What the readiness of a probe's socket means; to be asked until there is nothing more. What
+    /// is read goes into `room`.
+    pub(super) fn advance(&mut self, id: ProbeId, ready: Readiness, room: &mut [u8]) -> Progress {
+        let Some(probe) = self.open.get_mut(&id) else {
+            return Progress::Nothing;
+        };
+        match probe.phase {
+            Phase::Connecting => probe.decide(ready),
+            Phase::Securing => probe.secure(),
+            Phase::Open => probe.read(ready, room),
+            Phase::Broken(errno) => Progress::Failed(failure(errno)),
+            Phase::Drained => {
+                probe.phase = Phase::Open;
+                Progress::Nothing
+            }
         }
-        ready.writable.then_some(ProbeIo::Connected)
     }
 
     /// Ends a probe and returns its token. Closing the only descriptor of a socket takes it out of
     /// epoll as well, which saves a system call for each check.
     pub(super) fn close(&mut self, id: ProbeId) -> Option<usize> {
-        self.open.remove(&id).map(|probe| probe.token)
+        self.open.remove(&id).map(|mut probe| {
+            if let (Stream::Tls(session), Phase::Open) = (&mut probe.stream, probe.phase) {
+                tls::end(session);
+            }
+            probe.token
+        })
+    }
+}
+
+impl Probe {
+    fn socket(&self) -> &Socket {
+        match &self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(session) => tls::socket(session),
+        }
+    }
+
+    /// Whether the connection has come about.
+    fn decide(&mut self, ready: Readiness) -> Progress {
+        if ready.error || ready.closed {
+            let errno = match self.socket().take_error() {
+                Ok(Some(error)) => errno(&error),
+                // The peer has connected and gone.
+                Ok(None) => libc::ECONNRESET,
+                Err(error) => errno(&error),
+            };
+            // A refusal has another number; one that spoke first has to be heard.
+            let stood = errno == libc::ECONNRESET || errno == libc::EPIPE;
+            if stood && !self.handshake_only && matches!(self.stream, Stream::Plain(_)) {
+                self.phase = Phase::Broken(errno);
+                return Progress::Connected;
+            }
+            return Progress::Failed(failure(errno));
+        }
+        if !ready.writable {
+            return Progress::Nothing;
+        }
+        match self.stream {
+            Stream::Plain(_) => {
+                self.phase = Phase::Open;
+                Progress::Connected
+            }
+            Stream::Tls(_) => {
+                self.phase = Phase::Securing;
+                self.secure()
+            }
+        }
+    }
+
+    fn secure(&mut self) -> Progress {
+        let Stream::Tls(session) = &mut self.stream else {
+            return Progress::Nothing;
+        };
+        match tls::shake(session) {
+            Step::Done(_) => {
+                self.phase = Phase::Open;
+                Progress::Connected
+            }
+            Step::Wait => Progress::Nothing,
+            Step::Closed | Step::CutOff => Progress::Failed(ProbeFailure::Remote(libc::EPROTO)),
+            Step::Failed(errno) => Progress::Failed(failure(errno)),
+        }
+    }
+
+    fn read(&mut self, ready: Readiness, room: &mut [u8]) -> Progress {
+        if !self.unsent.is_empty()
+            && ready.writable
+            && let Err(failure) = self.flush()
+        {
+            return Progress::Failed(failure);
+        }
+        if !ready.readable && !ready.read_closed && !ready.error {
+            return Progress::Nothing;
+        }
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(session) => {
+                return match tls::read(session, room) {
+                    Step::Done(count) => Progress::Bytes(count),
+                    Step::Wait => Progress::Nothing,
+                    Step::Closed => Progress::Closed,
+                    Step::CutOff => Progress::CutOff,
+                    Step::Failed(errno) => Progress::Failed(failure(errno)),
+                };
+            }
+        };
+        loop {
+            return match socket.read(room) {
+                Ok(0) => Progress::Closed,
+                Ok(count) => {
+                    // Edge-triggered: after a short read nothing is left, unless it is the end.
+                    if count < room.len() && !ready.read_closed && !ready.error {
+                        self.phase = Phase::Drained;
+                    }
+                    Progress::Bytes(count)
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => Progress::Nothing,
+                    io::ErrorKind::Interrupted => continue,
+                    _ => Progress::Failed(failure(errno(&error))),
+                },
+            };
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), ProbeFailure> {
+        while !self.unsent.is_empty() {
+            let step = match &mut self.stream {
+                Stream::Plain(socket) => match socket.write(&self.unsent) {
+                    Ok(count) => Step::Done(count),
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock => Step::Wait,
+                        io::ErrorKind::Interrupted => continue,
+                        _ => Step::Failed(errno(&error)),
+                    },
+                },
+                Stream::Tls(session) => tls::write(session, &self.unsent),
+            };
+            match step {
+                Step::Done(count) => drop(self.unsent.drain(..count)),
+                Step::Wait => return Ok(()),
+                Step::Closed | Step::CutOff => return Err(failure(libc::EPIPE)),
+                Step::Failed(errno) => return Err(failure(errno)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the loop has to hear of a connection. Read and write interest at once costs nothing and
+/// saves changing it; one that is only to come about needs no more than that.
+pub(super) fn interest(transport: &Transport) -> Interest {
+    match transport {
+        Transport::Handshake => Interest::WRITABLE,
+        Transport::Stream | Transport::Tls { .. } => Interest::WRITABLE | Interest::READABLE,
+        Transport::Datagram | Transport::Echo => Interest::READABLE,
     }
 }
 
 /// What epoll says of a socket, to be kept while the turn handles other events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Readiness {
+    /// `EPOLLIN`.
+    pub(super) readable: bool,
     /// `EPOLLOUT`.
     pub(super) writable: bool,
     /// `EPOLLERR`.
     pub(super) error: bool,
+    /// `EPOLLRDHUP`: the peer sends no more.
+    pub(super) read_closed: bool,
     /// `EPOLLHUP`: both directions.
     pub(super) closed: bool,
+}
+
+impl Readiness {
+    /// What either says.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            readable: self.readable || other.readable,
+            writable: self.writable || other.writable,
+            error: self.error || other.error,
+            read_closed: self.read_closed || other.read_closed,
+            closed: self.closed || other.closed,
+        }
+    }
 }
 
 impl From<&Ready> for Readiness {
     fn from(event: &Ready) -> Self {
         Self {
+            readable: event.is_readable(),
             writable: event.is_writable(),
             error: event.is_error(),
+            read_closed: event.is_read_closed(),
             closed: event.is_read_closed() && event.is_write_closed(),
         }
     }
@@ -124,7 +387,25 @@ impl From<&Ready> for Readiness {
 
 fn prepare(spec: &ConnectSpec) -> io::Result<Socket> {
     let domain = Domain::for_address(spec.to);
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let (kind, protocol) = match (&spec.transport, spec.to) {
+        (Transport::Handshake | Transport::Stream | Transport::Tls { .. }, _) => {
+            (Type::STREAM, Protocol::TCP)
+        }
+        (Transport::Datagram, _) => (Type::DGRAM, Protocol::UDP),
+        (Transport::Echo, SocketAddr::V4(_)) => (Type::DGRAM, Protocol::ICMPV4),
+        (Transport::Echo, SocketAddr::V6(_)) => (Type::DGRAM, Protocol::ICMPV6),
+    };
+    let open = || Socket::new(domain, kind.nonblocking(), Some(protocol));
+    let socket = match open() {
+        Err(error)
+            if spec.transport == Transport::Echo
+                && error.raw_os_error() == Some(libc::EACCES)
+                && ping::allow() =>
+        {
+            open()?
+        }
+        other => other?,
+    };
     if let Some(interface) = &spec.interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
@@ -137,6 +418,15 @@ fn prepare(spec: &ConnectSpec) -> io::Result<Socket> {
         socket.bind(&from.into())?;
     }
     Ok(socket)
+}
+
+/// A ping socket takes its own number from the port.
+const fn peer(spec: &ConnectSpec) -> SocketAddr {
+    let mut to = spec.to;
+    if matches!(spec.transport, Transport::Echo) {
+        to.set_port(0);
+    }
+    to
 }
 
 fn errno(error: &io::Error) -> i32 {
@@ -154,16 +444,6 @@ const fn failure(errno: i32) -> ProbeFailure {
         | libc::EADDRINUSE
         | libc::EAGAIN => ProbeFailure::Local(errno),
         _ => ProbeFailure::Remote(errno),
-    }
-}
-
-impl Started {
-    /// The descriptor to register, where there is one.
-    pub(super) fn descriptor(&self) -> Option<RawFd> {
-        match self {
-            Self::UnderWay(socket) => Some(socket.as_raw_fd()),
-            Self::Decided(_) => None,
-        }
     }
 }
 
@@ -194,20 +474,18 @@ mod tests {
             from: None,
             interface: Some("no-such-link".to_owned()),
             mark: 0,
+            transport: Transport::Handshake,
         };
         let probes = Probes {
             open: BTreeMap::new(),
             limit: 1,
+            tls: None,
         };
         let started = probes.connect(&spec);
         assert!(
-            matches!(
-                started,
-                Started::Decided(ProbeIo::Failed(ProbeFailure::Local(_)))
-            ),
+            matches!(started, Started::Failed(ProbeFailure::Local(_))),
             "{started:?}"
         );
-        assert_eq!(started.descriptor(), None);
     }
 
     #[test]
@@ -217,14 +495,16 @@ mod tests {
             from: None,
             interface: None,
             mark: 0,
+            transport: Transport::Handshake,
         };
         let probes = Probes {
             open: BTreeMap::new(),
             limit: 0,
+            tls: None,
         };
         assert!(matches!(
             probes.connect(&spec),
-            Started::Decided(ProbeIo::Failed(ProbeFailure::Local(libc::EMFILE)))
+            Started::Failed(ProbeFailure::Local(libc::EMFILE))
         ));
     }
 }

@@ -15,7 +15,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::clock::{self, Timer};
-use super::conn::Readiness;
+use super::conn::{Progress, Readiness};
 use super::exec::{Answer, Drivers};
 use super::ledger::Ledger;
 use super::logger;
@@ -52,6 +52,10 @@ const WORTH_A_LINE: Duration = Duration::from_secs(1);
 
 /// Shares of [`BATCH`] packets that a socket gets when we are late.
 const SHARES: usize = 64;
+
+/// What a probe's connection may say in a turn: so many parts of so many bytes.
+const READS: usize = 8;
+const READ: usize = 16 * 1024;
 
 /// A source with what epoll says of it.
 type Ready = (Source, Readiness);
@@ -273,7 +277,14 @@ impl EventLoop {
         }));
         if self.ready.len() > 1 {
             self.ready.sort_by_key(|&(source, _)| source);
-            self.ready.dedup_by_key(|&mut (source, _)| source);
+            // What is left of the last turn and what is new of the same source: both hold.
+            self.ready.dedup_by(|next, kept| {
+                let same = next.0 == kept.0;
+                if same {
+                    kept.1 = kept.1.and(next.1);
+                }
+                same
+            });
         }
     }
 
@@ -368,14 +379,30 @@ impl EventLoop {
         }
     }
 
+    /// Hands on what a probe's connection has to say, a bounded part of it in one turn.
     fn probe(&mut self, id: ProbeId, readiness: Readiness) {
-        let Some(what) = self.drivers.probes.ready(id, &readiness) else {
-            return;
-        };
-        if matches!(what, ProbeIo::Failed(_)) {
-            self.drivers.end_probe(id);
+        for _ in 0..READS {
+            let room = &mut self.drivers.buffer[..READ];
+            let what = match self.drivers.probes.advance(id, readiness, room) {
+                Progress::Nothing => return,
+                Progress::Connected => ProbeIo::Connected,
+                Progress::Bytes(count) => ProbeIo::Bytes(&room[..count]),
+                Progress::Closed => ProbeIo::Closed,
+                Progress::CutOff => ProbeIo::CutOff,
+                Progress::Failed(failure) => ProbeIo::Failed(failure),
+            };
+            let ended = matches!(what, ProbeIo::Failed(_));
+            let event = Event::Probe { id, what };
+            self.node.handle(self.now, event, &mut self.effects);
+            if ended {
+                self.drivers.end_probe(id);
+            }
+            self.exec();
+            if ended {
+                return;
+            }
         }
-        self.handle(Event::Probe { id, what });
+        self.still.push((Source::Probe(id), readiness));
     }
 
     fn child(&mut self, id: ChildId) {

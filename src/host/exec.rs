@@ -4,11 +4,12 @@
 //! change their order: what follows a kernel operation happens after it. Driven by: `event_loop`.
 
 use std::io;
+use std::os::fd::AsRawFd;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
-use super::conn::{Probes, Started};
+use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
@@ -20,8 +21,9 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, Effect, Event, FifoId, FifoIo, FirewallOp, Frame, IpvsOp,
-    IpvsService, KernelOp, OpTag, ProbeCmd, ProbeId, ProbeIo, SocketId, SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
+    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, SocketId,
+    SocketSpec, WatchId,
 };
 use std::collections::BTreeMap;
 
@@ -32,8 +34,8 @@ pub(super) enum Answer {
     SocketFailed(SocketId, i32),
     /// [`Event::Refused`].
     Refused(OpTag, i32),
-    /// [`Event::Probe`].
-    Probe(ProbeId, ProbeIo),
+    /// [`Event::Probe`] with [`ProbeIo::Failed`].
+    ProbeFailed(ProbeId, ProbeFailure),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
     /// [`Event::Child`].
@@ -56,9 +58,9 @@ impl Answer {
                 tag: *tag,
                 errno: *errno,
             },
-            Self::Probe(id, what) => Event::Probe {
+            Self::ProbeFailed(id, failure) => Event::Probe {
                 id: *id,
-                what: *what,
+                what: ProbeIo::Failed(*failure),
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
@@ -334,7 +336,6 @@ impl Drivers {
     }
 
     fn try_open(&mut self, id: SocketId, spec: &SocketSpec) -> io::Result<RawSocket> {
-        use std::os::fd::AsRawFd;
         let socket = RawSocket::open(spec)?;
         if socket.receives_on().is_some() {
             let token = self.sources.insert(Source::Vrrp(id));
@@ -362,32 +363,36 @@ impl Drivers {
     fn probe(&mut self, id: ProbeId, command: &ProbeCmd, answers: &mut Vec<Answer>) {
         match command {
             ProbeCmd::Connect(spec) => {
-                let started = self.probes.connect(spec);
-                let (Some(descriptor), Started::UnderWay(_)) = (started.descriptor(), &started)
-                else {
-                    if let Started::Decided(what) = started {
-                        answers.push(Answer::Probe(id, what));
-                    }
-                    return;
-                };
-                let token = self.sources.insert(Source::Probe(id));
-                let registered =
-                    self.registry
-                        .register(&mut SourceFd(&descriptor), token, Interest::WRITABLE);
-                match (registered, started) {
-                    (Ok(()), Started::UnderWay(socket)) => {
-                        self.probes.insert(id, socket, token.0);
-                    }
-                    (Ok(()), Started::Decided(_)) => {}
-                    (Err(error), _) => {
-                        self.sources.remove(token.0);
-                        let what = ProbeIo::Failed(crate::ops::ProbeFailure::Local(errno(&error)));
-                        answers.push(Answer::Probe(id, what));
-                    }
+                if let Err(failure) = self.connect(id, spec) {
+                    answers.push(Answer::ProbeFailed(id, failure));
+                }
+            }
+            ProbeCmd::Write(bytes) => {
+                if let Err(failure) = self.probes.write(id, bytes) {
+                    self.end_probe(id);
+                    answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
             ProbeCmd::Close => self.end_probe(id),
         }
+    }
+
+    fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {
+        let socket = match self.probes.connect(spec) {
+            Started::UnderWay(socket) => socket,
+            Started::Failed(failure) => return Err(failure),
+        };
+        let token = self.sources.insert(Source::Probe(id));
+        let interest = conn::interest(&spec.transport);
+        let descriptor = socket.as_raw_fd();
+        let registered = self
+            .registry
+            .register(&mut SourceFd(&descriptor), token, interest);
+        match registered {
+            Ok(()) => self.probes.insert(id, socket, token.0, &spec.transport),
+            Err(error) => Err(ProbeFailure::Local(errno(&error))),
+        }
+        .inspect_err(|_| self.sources.remove(token.0))
     }
 
     /// Ends a probe, whoever wants it.

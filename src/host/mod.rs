@@ -24,6 +24,7 @@ mod links;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod ping;
 mod programs;
 mod raw_socket;
 mod report_facts;
@@ -33,6 +34,7 @@ pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod tls;
 mod watch;
 mod worker;
 

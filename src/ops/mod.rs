@@ -20,5 +20,5 @@ pub use process::{
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,
-    ProbeFailure, ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec,
+    ProbeFailure, ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, Transport,
 };

@@ -34,7 +34,7 @@ pub enum Event<'a> {
         /// The probe.
         id: ProbeId,
         /// What.
-        what: ProbeIo,
+        what: ProbeIo<'a>,
     },
     /// The kernel refused an operation.
     Refused {
@@ -172,14 +172,17 @@ pub struct ProbeId(pub u64);
 /// What a check asks of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeCmd {
-    /// Starts to connect; answered by one [`ProbeIo`]. Deadlines are the check's own business.
+    /// Starts to connect. A stream answers with [`ProbeIo::Connected`] or [`ProbeIo::Failed`];
+    /// datagrams can be written at once. Deadlines are the check's own business.
     Connect(ConnectSpec),
+    /// Sends bytes, or one datagram; nothing answers it but a failure. Only once connected.
+    Write(Vec<u8>),
     /// Gives the connection up; nothing more is heard of it. Not needed after
     /// [`ProbeIo::Failed`], which ends it.
     Close,
 }
 
-/// A TCP connection that a check wants.
+/// A connection that a check wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectSpec {
     /// Where to.
@@ -190,14 +193,42 @@ pub struct ConnectSpec {
     pub interface: Option<String>,
     /// `SO_MARK`; 0 is none.
     pub mark: u32,
+    /// What speaks over it.
+    pub transport: Transport,
+}
+
+/// What kind of connection a check wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, and only whether it comes about matters: what the peer says is not read.
+    Handshake,
+    /// TCP.
+    Stream,
+    /// TLS over TCP; connected means that its handshake is done. Whose certificate the peer shows
+    /// does not matter.
+    Tls {
+        /// The name to ask for (SNI), if any.
+        name: Option<String>,
+    },
+    /// UDP. What is written and read is one datagram each.
+    Datagram,
+    /// ICMP or ICMPv6 echoes, from the ICMP header on; the kernel passes only replies to own
+    /// echoes on.
+    Echo,
 }
 
 /// What happened to a probe's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProbeIo {
+pub enum ProbeIo<'a> {
     /// The connection stands.
     Connected,
-    /// It does not, or no longer.
+    /// The next bytes of a stream; how they are cut means nothing.
+    Bytes(&'a [u8]),
+    /// The peer will send no more.
+    Closed,
+    /// The peer has closed the connection below TLS without ending that first.
+    CutOff,
+    /// The connection did not come about, or is no more.
     Failed(ProbeFailure),
 }
 

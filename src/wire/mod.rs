@@ -6,6 +6,7 @@
 pub mod ah;
 pub mod arp;
 pub mod checksum;
+pub mod icmp;
 pub mod ip;
 pub mod ipvs;
 pub mod ndisc;

@@ -30,7 +30,7 @@ pub enum Arrival {
     /// A socket failed.
     SocketFailed(SocketId, i32),
     /// Something happened to a probe.
-    Probe(ProbeId, ProbeIo),
+    Probe(ProbeId, ProbeIo<'static>),
     /// The kernel refused an operation.
     Refused(OpTag, i32),
     /// The IPVS table as it was asked for.

@@ -461,6 +461,14 @@ impl World {
                 self.schedule
                     .push(at, Rank::Arrival, Item::Syn(host, epoch, id, 0));
             }
+            Effect::Probe(id, ProbeCmd::Write(bytes)) => {
+                trace::line(format_args!("probe {} write {}", id.0, bytes.len()));
+                // Servers of this world say yes to whatever they are asked, and hang up.
+                let back = Duration::from_micros(200);
+                let page = ProbeIo::Bytes(b"HTTP/1.0 200 OK\r\n\r\n");
+                self.answer(host, back, Arrival::Probe(id, page));
+                self.answer(host, back, Arrival::Probe(id, ProbeIo::Closed));
+            }
             Effect::Probe(id, ProbeCmd::Close) => {
                 trace::line(format_args!("probe {} close", id.0));
                 if let Some(process) = &mut self.hosts[host].process {

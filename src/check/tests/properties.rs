@@ -39,6 +39,8 @@ impl World {
             match action {
                 Action::Probe(id, ProbeCmd::Connect(spec)) => self.probes.push((id, spec.to)),
                 Action::Probe(id, ProbeCmd::Close) => self.probes.retain(|(open, _)| *open != id),
+                // A bare connection says nothing.
+                Action::Probe(_, ProbeCmd::Write(_)) => panic!("TCP_CHECK writes"),
                 Action::Want(wanted) => {
                     self.wanted.insert(wanted.spec.name, wanted);
                 }

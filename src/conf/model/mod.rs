@@ -29,8 +29,8 @@ pub use global::{
 pub use indirect::{GroupEntry, IndirectTarget, ServerGroup};
 pub use policy::{ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
-    BfdProbe, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex,
-    HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
+    BfdProbe, CheckRef, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
+    HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use vrrp::{
     AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority, Scope, Transport,

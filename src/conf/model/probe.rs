@@ -1,12 +1,11 @@
 //! The health checks beyond `TCP_CHECK`.
 //!
 //! Owns: what each of them sends and expects; every value has its unit in its type. Never does:
-//! check anything: these are read and validated, no domain carries them out yet. Driven by:
-//! `conf::resolve` fills it.
+//! check anything. Driven by: `conf::resolve` fills it, `check` carries it out.
 
 use crate::base::Duration;
 
-use super::TcpCheck;
+use super::{RealServer, TcpCheck};
 
 /// A script that a check or a change of state runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +26,61 @@ pub struct Probe {
     pub connect: TcpCheck,
     /// What it asks for.
     pub kind: ProbeKind,
+}
+
+/// One check of a server, of whatever kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckRef<'a> {
+    /// Where it connects to, and when.
+    pub connect: &'a TcpCheck,
+    /// What it asks for; `None`: nothing, a connection is enough (`TCP_CHECK`).
+    pub kind: Option<&'a ProbeKind>,
+}
+
+impl CheckRef<'_> {
+    /// Both are of one kind, whatever their options.
+    #[must_use]
+    pub fn is_alike(self, other: CheckRef<'_>) -> bool {
+        self.kind.map(std::mem::discriminant) == other.kind.map(std::mem::discriminant)
+    }
+}
+
+impl RealServer {
+    /// The checks that are carried out: those of TCP first, then the others in their order.
+    pub fn checks(&self) -> impl Iterator<Item = CheckRef<'_>> {
+        let tcp = self.tcp_checks.iter().map(|connect| CheckRef {
+            connect,
+            kind: None,
+        });
+        let others = self.probes.iter().filter(|probe| probe.kind.is_active());
+        tcp.chain(others.map(|probe| CheckRef {
+            connect: &probe.connect,
+            kind: Some(&probe.kind),
+        }))
+    }
+
+    /// The `index`th of [`RealServer::checks`].
+    #[must_use]
+    pub fn check(&self, index: usize) -> Option<CheckRef<'_>> {
+        match self.tcp_checks.get(index) {
+            Some(connect) => Some(CheckRef {
+                connect,
+                kind: None,
+            }),
+            None => self.checks().nth(index),
+        }
+    }
+}
+
+impl ProbeKind {
+    /// Whether this version carries such a check out.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        match self {
+            Self::Http(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping => true,
+            Self::Misc(_) | Self::File(_) | Self::Bfd(_) => false,
+        }
+    }
 }
 
 /// What a check asks for.

@@ -199,7 +199,7 @@ pub(super) fn quorum(
 pub(super) fn unchecked(label: &str, servers: &[RealServer], place: Place, cx: &mut Context<'_>) {
     let count = servers
         .iter()
-        .filter(|server| server.tcp_checks.is_empty() && !server.probes.is_empty())
+        .filter(|server| server.checks().next().is_none() && !server.probes.is_empty())
         .count();
     if count > 0 {
         let message = format!(

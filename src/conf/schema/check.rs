@@ -3,7 +3,8 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    probes, real_server as rs, server_policy as srv, service_policy as sp, virtual_server as vs,
+    http as h, other_probes as o, probes, real_server as rs, server_policy as srv,
+    service_policy as sp, virtual_server as vs,
 };
 use super::{Form, Keyword, Level};
 
@@ -127,6 +128,11 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         sp::sorry_server_lvs_method,
         "NAT, DR or TUN",
     ),
+    Keyword::leaf(
+        "virtualhost",
+        sp::virtualhost,
+        "host that checks ask for",
+    ),
     Keyword {
         name: "warmup",
         form: Form::Leaf(vs::warmup),
@@ -140,6 +146,41 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
 ];
 
 pub(super) static REAL_SERVER: &[Keyword] = &[
+    Keyword::block(
+        "DNS_CHECK",
+        o::dns_check,
+        Level::DnsCheck,
+        None,
+        "asks by DNS",
+    ),
+    Keyword::block(
+        "HTTP_GET",
+        h::http_get,
+        Level::HttpGet,
+        Some(h::close),
+        "asks by HTTP",
+    ),
+    Keyword::block(
+        "PING_CHECK",
+        o::ping_check,
+        Level::PingCheck,
+        None,
+        "sends an ICMP echo",
+    ),
+    Keyword::block(
+        "SMTP_CHECK",
+        o::smtp_check,
+        Level::SmtpCheck,
+        None,
+        "greets by SMTP",
+    ),
+    Keyword::block(
+        "SSL_GET",
+        h::ssl_get,
+        Level::SslGet,
+        Some(h::close),
+        "asks by HTTPS",
+    ),
     Keyword {
         name: "TCP_CHECK",
         form: Form::Block {
@@ -149,6 +190,13 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         },
         doc: "connects by TCP",
     },
+    Keyword::block(
+        "UDP_CHECK",
+        o::udp_check,
+        Level::UdpCheck,
+        Some(o::close_udp),
+        "sends a datagram",
+    ),
     Keyword {
         name: "alpha",
         form: Form::Leaf(rs::alpha),
@@ -193,6 +241,11 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         "uthreshold",
         srv::uthreshold,
         "connections beyond which it gets none",
+    ),
+    Keyword::leaf(
+        "virtualhost",
+        srv::virtualhost,
+        "host that checks ask for",
     ),
     Keyword {
         name: "warmup",

@@ -9,6 +9,7 @@ pub(super) mod facts;
 mod global;
 mod inactive;
 mod pending;
+mod probes;
 mod vrrp;
 
 use super::bind::{Close, Handler};
@@ -112,21 +113,21 @@ impl Level {
             | Self::Authentication
             | Self::VirtualServer
             | Self::RealServer
-            | Self::TcpCheck => false,
-            Self::SyncGroup
-            | Self::TrackScript
-            | Self::TrackProcess
-            | Self::TrackFile
+            | Self::TcpCheck
             | Self::HttpGet
-            | Self::SslGet
             | Self::Url
+            | Self::SslGet
             | Self::SslUrl
             | Self::SmtpCheck
             | Self::SmtpHost
             | Self::DnsCheck
-            | Self::MiscCheck
             | Self::UdpCheck
-            | Self::PingCheck
+            | Self::PingCheck => false,
+            Self::SyncGroup
+            | Self::TrackScript
+            | Self::TrackProcess
+            | Self::TrackFile
+            | Self::MiscCheck
             | Self::FileCheck
             | Self::BfdCheck
             | Self::BfdInstance
@@ -145,20 +146,18 @@ impl Level {
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
-            Self::HttpGet
-            | Self::SslGet
-            | Self::Url
-            | Self::SslUrl
-            | Self::SmtpCheck
-            | Self::SmtpHost
-            | Self::DnsCheck
-            | Self::MiscCheck
-            | Self::UdpCheck
-            | Self::PingCheck
-            | Self::FileCheck
-            | Self::BfdCheck
-            | Self::BfdInstance
-            | Self::Ssl => &[],
+            Self::HttpGet => probes::HTTP_GET,
+            Self::Url => probes::URL,
+            Self::SslGet => probes::SSL_GET,
+            Self::SslUrl => probes::SSL_URL,
+            Self::SmtpCheck => probes::SMTP_CHECK,
+            Self::SmtpHost => probes::SMTP_HOST,
+            Self::DnsCheck => probes::DNS_CHECK,
+            Self::UdpCheck => probes::UDP_CHECK,
+            Self::PingCheck => probes::PING_CHECK,
+            Self::MiscCheck | Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
+                &[]
+            }
         }
     }
 }

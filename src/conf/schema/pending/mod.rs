@@ -25,17 +25,16 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::TrackFile => vrrp::TRACK_FILE,
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
-        Level::TcpCheck => &[],
-        Level::HttpGet => probes::HTTP_GET,
-        Level::SslGet => probes::SSL_GET,
-        Level::Url => probes::URL,
-        Level::SslUrl => probes::SSL_URL,
-        Level::SmtpCheck => probes::SMTP_CHECK,
-        Level::SmtpHost => probes::SMTP_HOST,
-        Level::DnsCheck => probes::DNS_CHECK,
+        Level::TcpCheck
+        | Level::HttpGet
+        | Level::SslGet
+        | Level::SmtpCheck
+        | Level::SmtpHost
+        | Level::DnsCheck
+        | Level::UdpCheck
+        | Level::PingCheck => &[],
+        Level::Url | Level::SslUrl => probes::URL,
         Level::MiscCheck => probes::MISC_CHECK,
-        Level::UdpCheck => probes::UDP_CHECK,
-        Level::PingCheck => probes::PING_CHECK,
         Level::FileCheck => probes::FILE_CHECK,
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,

@@ -1,0 +1,247 @@
+//! What the log says of single attempts, by the kind of the check.
+//!
+//! Owns: keepalived's texts for them and when they are said: a failure that does not count yet only
+//! with `log_all_failures`, a success only when it is news. Driven by: `domain`.
+
+use super::super::checker::News;
+use super::super::probe::{Detail, DnsFault, HttpFault, Outcome, SmtpFault, Verdict};
+use super::{Subject, check_failed, tcp_failure, tcp_success};
+use crate::base::ident::CHECK;
+use crate::conf::model::{CheckRef, HttpProbe, LogStyle, ProbeKind};
+
+/// The circumstances of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Asked {
+    /// Which resource of a check with several was asked for.
+    pub(in super::super) place: usize,
+    /// The check was up before.
+    pub(in super::super) was_up: bool,
+    /// The check has come to a verdict before.
+    pub(in super::super) has_run: bool,
+}
+
+/// An attempt has ended, and this is what it changes.
+pub(in super::super) fn attempt(
+    subject: Subject<'_>,
+    check: CheckRef<'_>,
+    verdict: &Verdict,
+    asked: Asked,
+    news: News,
+) {
+    match check.kind {
+        Some(ProbeKind::Http(probe)) => http(subject, (check, probe), verdict, asked, news),
+        Some(ProbeKind::Smtp(_)) => smtp(subject, check, verdict, asked, news),
+        Some(ProbeKind::Dns(_)) => dns(subject, check, verdict, news),
+        Some(ProbeKind::Udp(_)) => udp(subject, check, verdict, news),
+        Some(ProbeKind::Ping) => ping(subject, check, verdict, news),
+        Some(ProbeKind::Misc(_) | ProbeKind::File(_) | ProbeKind::Bfd(_)) | None => {
+            tcp(subject, check, verdict, news);
+        }
+    }
+}
+
+fn tcp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+    let log_all = check.connect.log_all_failures;
+    match news {
+        News::Nothing => {}
+        News::Confirmed | News::Up => tcp_success(subject),
+        News::StaysDown { retries } => check_failed(subject, "TCP_CHECK", retries),
+        News::Wavers => tcp_failure(subject, verdict.outcome, log_all),
+        News::Down { retries } => {
+            tcp_failure(subject, verdict.outcome, log_all);
+            check_failed(subject, "TCP_CHECK", retries);
+        }
+    }
+}
+
+fn http(
+    subject: Subject<'_>,
+    (check, probe): (CheckRef<'_>, &HttpProbe),
+    verdict: &Verdict,
+    asked: Asked,
+    news: News,
+) {
+    let name = subject.real();
+    let url = probe.urls.get(asked.place);
+    let path = url.and_then(|url| url.path.as_deref()).unwrap_or_default();
+    match verdict.detail {
+        Detail::Http(fault) => {
+            let heard = asked.was_up || !asked.has_run;
+            if heard && (check.connect.log_all_failures || subject.style == LogStyle::V1_3) {
+                let text = http_fault(fault, probe.secure);
+                log::info!(target: CHECK, "{text} server {name}.");
+            }
+        }
+        Detail::HttpLength {
+            announced,
+            received,
+        } if !asked.has_run || !asked.was_up => log::info!(
+            target: CHECK,
+            "http_check for RS {name} VS {} url {path}: content_length ({announced}) does not \
+             match received bytes ({received})",
+            subject.vs()
+        ),
+        Detail::HttpLength { .. }
+        | Detail::None
+        | Detail::Smtp(_)
+        | Detail::Dns(_)
+        | Detail::UdpMismatch
+        | Detail::PingSend => {}
+    }
+    let succeeded = verdict.outcome == Outcome::Success;
+    if succeeded && !asked.was_up {
+        let what = match url {
+            Some(url) if url.digest.is_some() => "MD5 digest",
+            Some(_) | None => "HTTP status code",
+        };
+        log::info!(target: CHECK, "{what} success to {name} url({path})");
+    }
+    match news {
+        News::Nothing | News::Wavers | News::StaysDown { .. } => {}
+        News::Confirmed | News::Up => {
+            log::info!(target: CHECK, "Remote Web server {name} succeed on service.");
+        }
+        News::Down { retries } => {
+            let kind = if probe.secure {
+                "SSL_CHECK"
+            } else {
+                "HTTP_CHECK"
+            };
+            check_failed(subject, kind, retries);
+        }
+    }
+}
+
+/// The text up to "server …".
+const fn http_fault(fault: HttpFault, secure: bool) -> &'static str {
+    match (fault, secure) {
+        (HttpFault::Connect, _) => "Connection failed",
+        (HttpFault::ConnectTimeout, _) => "Timeout connecting",
+        (HttpFault::ResponseTimeout, false) => "Timeout WEB read",
+        (HttpFault::ReadTimeout, false) => "Timeout HTTP read",
+        (HttpFault::ResponseTimeout | HttpFault::ReadTimeout, true) => "Timeout SSL read",
+        (HttpFault::Read, false) => "Read error with",
+        (HttpFault::Read, true) => "SSL read error from",
+        // Two blanks, as keepalived has it.
+        (HttpFault::NoData, _) => "Read, no data received from ",
+        (HttpFault::Status, _) => "HTTP status code error to",
+        (HttpFault::Digest, _) => "MD5 digest error to",
+    }
+}
+
+fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
+    let counts = matches!(news, News::Down { .. } | News::StaysDown { .. });
+    let heard = check.connect.log_all_failures && (asked.was_up || !asked.has_run);
+    if let Detail::Smtp(fault) = verdict.detail
+        && (counts || heard)
+    {
+        let text = match fault {
+            SmtpFault::Connect => "Could not connect to",
+            SmtpFault::ConnectTimeout => "Connection timeout to",
+            SmtpFault::Read => "Read failure from",
+            SmtpFault::ReadTimeout => "Read timeout from",
+            SmtpFault::Banner => "Bad greeting banner from",
+            SmtpFault::Helo => "Bad HELO response from",
+        };
+        let target = check.connect.target;
+        log::info!(
+            target: CHECK,
+            "SMTP_CHECK {text} server [{}]:{}",
+            target.ip(),
+            target.port()
+        );
+    }
+    if matches!(news, News::Confirmed | News::Up) {
+        log::info!(
+            target: CHECK,
+            "Remote SMTP server {} succeed on service.",
+            subject.real()
+        );
+    }
+}
+
+/// A success of this one is not told, as with keepalived.
+fn dns(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+    let retries = match news {
+        News::Nothing | News::Confirmed | News::Up => return,
+        News::Wavers if !check.connect.log_all_failures => return,
+        News::Wavers => 0,
+        News::Down { retries } | News::StaysDown { retries } => retries,
+    };
+    let after = match retries {
+        0 => String::new(),
+        _ => format!(" after {retries} retries"),
+    };
+    let what = match verdict.detail {
+        Detail::Dns(DnsFault::Rcode(rcode)) => format!("read error occurred. (rcode = {rcode})"),
+        Detail::Dns(DnsFault::Socket(errno)) => {
+            format!("failed to read socket; errno {errno}{}", errno_name(errno))
+        }
+        _ => "read timeout from socket".to_owned(),
+    };
+    log::info!(target: CHECK, "DNS_CHECK ({}) {what}{after}", subject.real());
+}
+
+fn udp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+    let name = subject.real();
+    let counts = match news {
+        News::Nothing => return,
+        News::Confirmed | News::Up => {
+            log::info!(target: CHECK, "UDP connection to {name} success.");
+            return;
+        }
+        News::StaysDown { retries } => {
+            check_failed(subject, "UDP_CHECK", retries);
+            return;
+        }
+        News::Wavers => None,
+        News::Down { retries } => Some(retries),
+    };
+    if check.connect.log_all_failures {
+        if verdict.detail == Detail::UdpMismatch {
+            log::info!(target: CHECK, "UDP check to {name} reply data mismatch.");
+        } else {
+            log::info!(target: CHECK, "UDP connection to {name} failed.");
+        }
+    }
+    if let Some(retries) = counts {
+        check_failed(subject, "UDP_CHECK", retries);
+    }
+}
+
+fn ping(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+    let name = subject.real();
+    if verdict.detail == Detail::PingSend {
+        // keepalived names nobody here, and says so at every attempt.
+        log::info!(target: CHECK, "send ICMP packet fail");
+    }
+    let counts = match news {
+        News::Nothing => return,
+        News::Confirmed | News::Up => {
+            log::info!(target: CHECK, "ICMP connection to {name} success.");
+            return;
+        }
+        News::StaysDown { retries } => {
+            check_failed(subject, "ICMP CHECK", retries);
+            return;
+        }
+        News::Wavers => None,
+        News::Down { retries } => Some(retries),
+    };
+    if check.connect.log_all_failures && verdict.outcome == Outcome::Timeout {
+        log::info!(target: CHECK, "ICMP connection to address {name} timeout.");
+    }
+    if let Some(retries) = counts {
+        check_failed(subject, "ICMP CHECK", retries);
+    }
+}
+
+/// The system's words for what a datagram can come back with.
+const fn errno_name(errno: i32) -> &'static str {
+    match errno {
+        111 => " (Connection refused)",
+        113 => " (No route to host)",
+        101 => " (Network is unreachable)",
+        _ => "",
+    }
+}
