@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keepalived_rs::conf::model::{
-    AuthPass, Config, Forwarding, InitialState, Priority, Protocol, Scheduler,
+    AuthPass, Config, Forwarding, InitialState, Priority, Protocol, Scheduler, ServiceKey,
 };
 use keepalived_rs::conf::{Class, Files, HostFacts, LoadOptions, Loaded, load};
 use keepalived_rs::host::files::HostFiles;
@@ -67,10 +67,8 @@ fn expect_document(config: &Config, router_id: &str, state: InitialState, priori
     let [service] = &config.virtual_servers[..] else {
         panic!("one service expected: {config:?}");
     };
-    assert_eq!(
-        (service.key.address, service.key.port, service.key.protocol),
-        (vip, 3306, Protocol::Tcp)
-    );
+    let key = ServiceKey::address(vip, 3306, Protocol::Tcp);
+    assert_eq!(service.key, key);
     assert_eq!(service.scheduler, Scheduler::Wrr);
     let persistence = service.persistence.unwrap();
     assert_eq!(persistence.timeout, Duration::from_secs(50));

@@ -8,7 +8,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use compat_tests::sim::ipvs::ServiceId;
 use compat_tests::sim::kernel::Traits;
 use compat_tests::sim::network::Place;
 use compat_tests::sim::scenario::{
@@ -18,9 +17,14 @@ use compat_tests::sim::setup::{config, host, instance, real_server, service};
 use compat_tests::sim::trace;
 use compat_tests::sim::world::{HostSetup, Server, World};
 use keepalived_rs::conf::model::Config;
+use keepalived_rs::ops::ServiceName;
 
 const VIRTUAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-const SERVICE: ServiceId = (IpAddr::V4(VIRTUAL), 3306, 6);
+const SERVICE: ServiceName = ServiceName::Address {
+    address: IpAddr::V4(VIRTUAL),
+    port: 3306,
+    protocol: 6,
+};
 
 fn server(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, number)

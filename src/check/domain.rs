@@ -15,11 +15,11 @@ use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of};
-use super::service::{CheckerIndex, Service};
+use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
 use crate::base::{Duration, Instant, Rng, TimerQueue};
 use crate::conf::model::{CheckRef, LogStyle, RealServerKey, ServiceKey, TcpCheck};
-use crate::ops::{ProbeCmd, ProbeId, ProbeIo};
+use crate::ops::{ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
 /// How many attempts are started before the loop gets its turn.
 pub const STARTS_PER_TURN: u32 = 64;
@@ -37,7 +37,11 @@ const INDEX_BITS: u32 = 24;
 pub struct Domain {
     pub(super) style: LogStyle,
     rng: Rng,
-    pub(super) services: BTreeMap<ServiceKey, Service>,
+    pub(super) services: Slab<Service>,
+    /// Where each service is.
+    pub(super) places: BTreeMap<ServiceKey, ServiceIndex>,
+    /// Which service has a name in the kernel.
+    pub(super) owners: BTreeMap<ServiceName, ServiceIndex>,
     pub(super) checkers: Slab<Entry>,
     timers: TimerQueue<CheckerIndex>,
     probes_started: u64,
@@ -51,7 +55,7 @@ pub struct Domain {
 /// A checker and where it belongs.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) service: ServiceKey,
+    pub(super) service: ServiceIndex,
     /// Place of the server in the service.
     pub(super) server: usize,
     /// Place of the check in the server.
@@ -74,7 +78,7 @@ struct Shortage {
 pub struct View<'a>(pub(super) &'a Domain);
 
 /// The state of one real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerView {
     /// Its service.
     pub service: ServiceKey,
@@ -93,7 +97,9 @@ impl Domain {
         Self {
             style,
             rng: Rng::new(seed),
-            services: BTreeMap::new(),
+            services: Slab::new(),
+            places: BTreeMap::new(),
+            owners: BTreeMap::new(),
             checkers: Slab::new(),
             timers: TimerQueue::default(),
             probes_started: 0,
@@ -154,7 +160,7 @@ impl Domain {
     pub(super) fn add_checker(
         &mut self,
         now: Instant,
-        service: ServiceKey,
+        service: ServiceIndex,
         check: CheckRef<'_>,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
@@ -227,7 +233,7 @@ impl Domain {
         index: CheckerIndex,
     ) -> Option<(&mut Entry, CheckRef<'_>, Option<&str>)> {
         let entry = self.checkers.get_mut(index)?;
-        let service = self.services.get(&entry.service)?;
+        let service = self.services.get(entry.service)?;
         let server = service.servers.get(entry.server)?;
         let check = server.config.check(entry.check)?;
         let own = server.config.policy.as_deref();
@@ -278,11 +284,6 @@ impl Domain {
             return;
         };
         let (service, place) = (entry.service, entry.server);
-        let subject = |server| Subject {
-            style,
-            service,
-            server,
-        };
         let outcome = verdict.outcome;
         let asked = Asked {
             place: entry.course.place(),
@@ -312,15 +313,19 @@ impl Domain {
         let after = settled.map_or(check.connect.delay_loop, |settled| settled.after);
         let after = if at_once { Duration::ZERO } else { after };
         let news = settled.map_or(News::Nothing, |settled| settled.news);
-        let Some(key) = self
-            .services
-            .get(&service)
-            .and_then(|s| Some(s.servers.get(place)?.key()))
-        else {
+        let Some(owner) = self.services.get(service) else {
             return;
         };
-        let subject = subject(key);
-        if let Some((_, check, _)) = self.checker_and_check(index) {
+        let Some(server) = owner.servers.get(place) else {
+            return;
+        };
+        let subject = Subject {
+            style,
+            service: owner.key(),
+            server: server.key(),
+        };
+        let number = self.checkers.get(index).map(|entry| entry.check);
+        if let Some(check) = number.and_then(|number| server.config.check(number)) {
             messages::attempt(subject, check, &verdict, asked, news);
         }
         self.timers.set(index, now + after);
@@ -332,18 +337,18 @@ impl Domain {
     }
 
     /// What the news of a check mean for its server and service.
-    fn pass_on(&mut self, news: News, (key, place): (ServiceKey, usize), out: &mut Vec<Action>) {
+    fn pass_on(
+        &mut self,
+        news: News,
+        (service, place): (ServiceIndex, usize),
+        out: &mut Vec<Action>,
+    ) {
         let style = self.style;
-        let Some(service) = self.services.get_mut(&key) else {
+        let Some(service) = self.services.get_mut(service) else {
             return;
         };
         let Some(server) = service.servers.get_mut(place) else {
             return;
-        };
-        let subject = Subject {
-            style,
-            service: key,
-            server: server.key(),
         };
         match news {
             News::Nothing | News::Confirmed | News::StaysDown { .. } | News::Wavers => return,
@@ -352,22 +357,15 @@ impl Domain {
                 if !server.is_alive() {
                     return;
                 }
-                messages::adding(subject);
             }
             News::Down { .. } => {
                 server.failing += 1;
                 if server.failing > 1 {
                     return;
                 }
-                messages::removing(subject);
             }
         }
-        let alive = server.is_alive();
-        let (weight, address) = (server.config.weight, server.address());
-        let wanted = alive.then(|| server.destination());
-        let quorum = service.weigh(weight, alive);
-        messages::quorum(style, key, quorum);
-        out.push(Action::WantDestination(key, address, wanted));
+        service.turned(style, place, out);
     }
 
     fn stop(&mut self, out: &mut Vec<Action>) {
@@ -379,7 +377,9 @@ impl Domain {
         self.timers = TimerQueue::default();
         self.not_before = None;
         let services = std::mem::take(&mut self.services);
-        let mut in_order: Vec<&Service> = services.values().collect();
+        self.places.clear();
+        self.owners.clear();
+        let mut in_order: Vec<&Service> = services.iter().map(|(_, service)| service).collect();
         in_order.sort_by_key(|service| service.place);
         for service in in_order {
             for server in &service.servers {
@@ -388,9 +388,10 @@ impl Domain {
                     service: service.key(),
                     server: server.key(),
                 };
-                messages::shutting_down(subject, server.is_alive());
+                let alive = server.is_alive();
+                messages::shutting_down(subject, alive, !alive && server.is_inhibited());
             }
-            out.push(Action::Want(service.key(), None));
+            out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }
     }
 
@@ -400,7 +401,7 @@ impl Domain {
             return;
         }
         let mut seen = 0;
-        for (key, service) in &self.services {
+        for (own, service) in &self.services {
             for (place, server) in service.servers.iter().enumerate() {
                 debug_assert_eq!(server.checkers.len(), server.config.checks().count());
                 let mut failing = 0;
@@ -411,7 +412,7 @@ impl Domain {
                     };
                     debug_assert_eq!(
                         (entry.service, entry.server, entry.check),
-                        (*key, place, check)
+                        (own, place, check)
                     );
                     debug_assert!(self.timers.get(index).is_some(), "a checker that sleeps");
                     failing += usize::from(!entry.checker.is_up());
@@ -426,7 +427,7 @@ impl Domain {
 }
 
 impl Shortage {
-    fn say(&mut self, now: Instant, subject: Subject, errno: i32) {
+    fn say(&mut self, now: Instant, subject: Subject<'_>, errno: i32) {
         if self.silent_until.is_some_and(|until| now < until) {
             self.skipped += 1;
             return;
@@ -439,12 +440,12 @@ impl Shortage {
 impl View<'_> {
     /// Every real server, service by service.
     pub fn servers(self) -> impl Iterator<Item = ServerView> {
-        self.0.services.values().flat_map(|service| {
+        self.0.services.iter().flat_map(|(_, service)| {
             service.servers.iter().map(|server| ServerView {
-                service: service.key(),
+                service: service.key().clone(),
                 server: server.key(),
                 alive: server.is_alive(),
-                weight: server.config.weight,
+                weight: server.weight,
             })
         })
     }

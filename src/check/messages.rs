@@ -10,64 +10,69 @@ mod attempt;
 use std::fmt;
 
 use super::probe::Outcome;
-use super::service::Quorum;
+use super::service::{Quorum, Service};
 use crate::base::ident::CHECK;
 pub(super) use attempt::{Asked, attempt};
 
-use crate::conf::model::{LogStyle, RealServerKey, ServiceKey};
+use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
+use crate::ops::ServiceName;
 
 /// Which server of which service, in which style.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject {
+pub(super) struct Subject<'a> {
     pub(super) style: LogStyle,
-    pub(super) service: ServiceKey,
+    pub(super) service: &'a ServiceKey,
     pub(super) server: RealServerKey,
 }
 
 /// A service as a log line names it: `[192.0.2.1]:tcp:80`, in 1.3.5 `[192.0.2.1]:80`.
-struct VirtualName(LogStyle, ServiceKey);
+struct VirtualName<'a>(LogStyle, &'a ServiceKey);
 
 /// A server as a log line names it; it takes the protocol of its service.
-struct RealName(Subject);
+struct RealName<'a>(Subject<'a>);
 
-impl fmt::Display for VirtualName {
+impl fmt::Display for VirtualName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(style, key) = self;
-        match style {
-            LogStyle::Current => write!(f, "{key}"),
-            LogStyle::V1_3 => write!(f, "[{}]:{}", key.address, key.port),
+        match (style, key) {
+            (LogStyle::V1_3, ServiceKey::Address(key)) => {
+                write!(f, "[{}]:{}", key.address, key.port)
+            }
+            (LogStyle::Current | LogStyle::V1_3, _) => write!(f, "{key}"),
         }
     }
 }
 
-impl fmt::Display for RealName {
+impl fmt::Display for RealName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(Subject {
             style,
             service,
             server,
         }) = self;
-        let named = ServiceKey {
-            address: server.address,
-            port: server.port,
-            protocol: service.protocol,
-        };
-        VirtualName(*style, named).fmt(f)
+        let RealServerKey { address, port } = server;
+        match style {
+            LogStyle::Current => {
+                let protocol = service.protocol().map_or("none", Protocol::name);
+                write!(f, "[{address}]:{protocol}:{port}")
+            }
+            LogStyle::V1_3 => write!(f, "[{address}]:{port}"),
+        }
     }
 }
 
-impl Subject {
-    const fn real(self) -> RealName {
+impl<'a> Subject<'a> {
+    const fn real(self) -> RealName<'a> {
         RealName(self)
     }
 
-    const fn vs(self) -> VirtualName {
+    const fn vs(self) -> VirtualName<'a> {
         VirtualName(self.style, self.service)
     }
 }
 
 /// A checker was started.
-pub(super) fn activating(subject: Subject) {
+pub(super) fn activating(subject: Subject<'_>) {
     match subject.style {
         LogStyle::Current => log::info!(
             target: CHECK,
@@ -84,12 +89,12 @@ pub(super) fn activating(subject: Subject) {
 }
 
 /// A connection came about after none did, or for the first time.
-fn tcp_success(subject: Subject) {
+fn tcp_success(subject: Subject<'_>) {
     log::info!(target: CHECK, "TCP connection to {} success.", subject.real());
 }
 
 /// A connection did not come about. 1.3.5 says so each time, 2.x with `log_all_failures`.
-fn tcp_failure(subject: Subject, outcome: Outcome, log_all_failures: bool) {
+fn tcp_failure(subject: Subject<'_>, outcome: Outcome, log_all_failures: bool) {
     if !log_all_failures && subject.style == LogStyle::Current {
         return;
     }
@@ -101,7 +106,7 @@ fn tcp_failure(subject: Subject, outcome: Outcome, log_all_failures: bool) {
 }
 
 /// A check of this kind is down, after so many retries.
-fn check_failed(subject: Subject, kind: &str, retries: u32) {
+fn check_failed(subject: Subject<'_>, kind: &str, retries: u32) {
     let real = subject.real();
     match (subject.style, retries) {
         (LogStyle::Current, 0) => {
@@ -121,7 +126,7 @@ fn check_failed(subject: Subject, kind: &str, retries: u32) {
 }
 
 /// A server comes into its service.
-pub(super) fn adding(subject: Subject) {
+pub(super) fn adding(subject: Subject<'_>) {
     log::info!(
         target: CHECK,
         "Adding service {} to VS {}",
@@ -131,7 +136,7 @@ pub(super) fn adding(subject: Subject) {
 }
 
 /// A server is taken out of its service.
-pub(super) fn removing(subject: Subject) {
+pub(super) fn removing(subject: Subject<'_>) {
     log::info!(
         target: CHECK,
         "Removing service {} from VS {}",
@@ -140,12 +145,62 @@ pub(super) fn removing(subject: Subject) {
     );
 }
 
+/// A server of an `inhibit_on_failure` takes part again.
+pub(super) fn enabling(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Enabling service {} of VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// A server of an `inhibit_on_failure` gets weight 0.
+pub(super) fn disabling(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Disabling service {} of VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// The sorry server, which is the subject's server, stands in, or does so no longer. `inhibit`: it
+/// is in the table all the time.
+pub(super) fn sorry(subject: Subject<'_>, quorum_up: bool, inhibit: bool) {
+    let what = match (quorum_up, inhibit) {
+        (false, false) => "Adding",
+        (false, true) => "Enabling",
+        (true, false) => "Removing",
+        (true, true) => "Disabling",
+    };
+    let preposition = if quorum_up { "from" } else { "to" };
+    log::info!(
+        target: CHECK,
+        "{what} sorry server {} {preposition} VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// All servers that are alive take part again, or do so no longer.
+pub(super) fn alive_servers(subject: Subject<'_>, quorum_up: bool) {
+    let what = if quorum_up {
+        "Adding alive servers to"
+    } else {
+        "Removing alive servers from"
+    };
+    log::info!(target: CHECK, "{what} the pool for VS {}", subject.vs());
+}
+
 /// A server goes because the daemon ends. 2.x names all servers, 1.3.5 those in the table.
-pub(super) fn shutting_down(subject: Subject, alive: bool) {
+/// `inhibited`: it is in the table with weight 0, because it has failed.
+pub(super) fn shutting_down(subject: Subject<'_>, alive: bool, inhibited: bool) {
     match subject.style {
         LogStyle::Current => log::info!(
             target: CHECK,
-            "Shutting down service {} from VS {}",
+            "Shutting down {}service {} from VS {}",
+            if inhibited { "(inhibited) " } else { "" },
             subject.real(),
             subject.vs()
         ),
@@ -155,12 +210,12 @@ pub(super) fn shutting_down(subject: Subject, alive: bool) {
 }
 
 /// A server is not in the new configuration.
-pub(super) fn no_longer_exists(subject: Subject) {
+pub(super) fn no_longer_exists(subject: Subject<'_>) {
     log::info!(target: CHECK, "service {} no longer exist", subject.real());
 }
 
 /// A service is not in the new configuration.
-pub(super) fn removing_service(style: LogStyle, service: ServiceKey) {
+pub(super) fn removing_service(style: LogStyle, service: &ServiceKey) {
     log::info!(
         target: CHECK,
         "Removing Virtual Server {}",
@@ -169,7 +224,7 @@ pub(super) fn removing_service(style: LogStyle, service: ServiceKey) {
 }
 
 /// A weight is edited in place.
-pub(super) fn changing_weight(subject: Subject, from: u32, to: u32, alive: bool) {
+pub(super) fn changing_weight(subject: Subject<'_>, from: u32, to: u32, alive: bool) {
     let state = if alive { "active" } else { "inactive" };
     log::info!(
         target: CHECK,
@@ -179,22 +234,93 @@ pub(super) fn changing_weight(subject: Subject, from: u32, to: u32, alive: bool)
     );
 }
 
-/// What became of the quorum: needed plus hysteresis against what is alive.
-pub(super) fn quorum(style: LogStyle, service: ServiceKey, quorum: Quorum) {
-    let vs = VirtualName(style, service);
+/// What became of the quorum: needed plus or minus hysteresis against what is alive.
+pub(super) fn quorum(style: LogStyle, service: &Service, quorum: Quorum) {
+    let vs = VirtualName(style, service.key());
+    let policy = &service.config.policy;
+    let (needed, margin, alive) = (policy.quorum, policy.hysteresis, service.alive_weight);
     match quorum {
-        Quorum::Same => {}
-        Quorum::Gained(alive) => {
-            log::info!(target: CHECK, "Gained quorum 1+0=1 <= {alive} for VS {vs}");
-        }
-        Quorum::Lost(alive) => {
-            log::info!(target: CHECK, "Lost quorum 1-0=1 > {alive} for VS {vs}");
+        // Where no quorum is asked for there is none to gain.
+        Quorum::Gained if needed > 0 => log::info!(
+            target: CHECK,
+            "Gained quorum {needed}+{margin}={} <= {alive} for VS {vs}",
+            service.to_gain()
+        ),
+        Quorum::Lost => log::info!(
+            target: CHECK,
+            "Lost quorum {needed}-{margin}={} > {alive} for VS {vs}",
+            service.to_keep()
+        ),
+        Quorum::Gained | Quorum::Same => {}
+    }
+}
+
+/// A service with a sorry server starts without quorum.
+pub(super) fn starts_without_quorum(style: LogStyle, service: &Service) {
+    let policy = &service.config.policy;
+    log::info!(
+        target: CHECK,
+        "Starting with quorum down {}-{}={} > {} for VS {}",
+        policy.quorum,
+        policy.hysteresis,
+        service.to_gain(),
+        service.alive_weight,
+        VirtualName(style, service.key())
+    );
+}
+
+/// An entry of a group as a log line names it.
+struct EntryName(Option<Protocol>, GroupEntry);
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(protocol, entry) = self;
+        match entry {
+            GroupEntry::Addresses { first, last, port } => {
+                let protocol = protocol.map_or("none", Protocol::name);
+                write!(f, "[{first}]:{protocol}:{port}")?;
+                if first == last {
+                    return Ok(());
+                }
+                write!(f, "-{last}")
+            }
+            GroupEntry::Fwmark { mark, .. } => write!(f, "FWM {mark}"),
         }
     }
 }
 
+/// An entry came into the group of a service.
+pub(super) fn group_entry_added(service: &ServiceKey, entry: GroupEntry) {
+    if let ServiceKey::Group { name, protocol, .. } = service {
+        let entry = EntryName(*protocol, entry);
+        log::info!(target: CHECK, "VS [{entry}] added into group {name}");
+    }
+}
+
+/// An entry of the group of a service is not in the new configuration.
+pub(super) fn group_entry_gone(service: &ServiceKey, entry: GroupEntry) {
+    if let ServiceKey::Group { name, protocol, .. } = service {
+        let entry = EntryName(*protocol, entry);
+        // keepalived says of a mark no more than its number here.
+        let entry = entry.to_string();
+        let entry = entry.trim_start_matches("FWM ");
+        log::info!(target: CHECK, "VS [{entry}] in group {name} no longer exists");
+    }
+}
+
+/// Two services ask for the same packets.
+pub(super) fn taken(style: LogStyle, service: &ServiceKey, name: ServiceName, owner: &ServiceKey) {
+    log::warn!(
+        target: CHECK,
+        "VS {} leaves {name} to VS {}, which has it already: the kernel balances the same packets \
+         once. Remove it from one of the two",
+        VirtualName(style, service),
+        VirtualName(style, owner)
+    );
+}
+
 /// Checks could not be made for a reason that lies in this host; said at most once a minute.
-pub(super) fn local_failure(subject: Subject, errno: i32, skipped: u64) {
+pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
     let others = match skipped {
         0 => String::new(),
         _ => format!(" (and {skipped} more checks in the last minute)"),

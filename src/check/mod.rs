@@ -4,14 +4,15 @@
 //! look like in IPVS. Never does: connect (a probe's connection is an effect), speak to IPVS, know
 //! of VRRP. Driven by: `node`.
 //!
-//! `probe` is one attempt, `course` makes several
-//! attempts into one, `checker` makes their results into up and down, `service` makes
-//! checkers' states into servers and the quorum, `domain` schedules and routes, `reload` compares.
+//! `probe` is one attempt, `course` makes several attempts into one, `checker` makes their results
+//! into up and down, `service` makes checkers' states into servers and the quorum, `pool` says what
+//! that means for the others, `domain` schedules and routes, `reload` compares.
 
 mod checker;
 mod course;
 mod domain;
 mod messages;
+mod pool;
 mod probe;
 mod reload;
 mod service;
@@ -24,8 +25,7 @@ use std::net::SocketAddr;
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
 pub use view::{CheckView, ServiceView};
 
-use crate::conf::model::ServiceKey;
-use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceSpec};
+use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
 
 /// What the check domain is told.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +41,12 @@ pub enum Event<'a> {
 pub enum Action {
     /// Drive a probe.
     Probe(ProbeId, ProbeCmd),
-    /// A service should look like this in IPVS from now on; `None`: it should not be there.
-    Want(ServiceKey, Option<WantedService>),
+    /// A service should look like this in IPVS from now on.
+    Want(WantedService),
+    /// A service should not be in IPVS any more.
+    Unwant(ServiceName),
     /// One destination of a wanted service should look like this; `None`: it should not be there.
-    WantDestination(ServiceKey, SocketAddr, Option<DestinationSpec>),
+    WantDestination(ServiceName, SocketAddr, Option<DestinationSpec>),
 }
 
 /// A service as it should be in IPVS.

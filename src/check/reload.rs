@@ -7,23 +7,30 @@
 //! Servers are matched by address and port, their checks by equality, then by target, then in
 //! order; a check whose options changed keeps its verdict. New servers start as at the first start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Action;
 use super::domain::Domain;
 use super::messages::{self, Subject};
-use super::service::{CheckerIndex, Server, Service};
+use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
 use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, VirtualServer};
+use crate::ops::ServiceName;
 
 impl Domain {
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
     pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
+        // What is given up may be taken by a service that stands before.
+        for step in &plan {
+            if let Step::Update(config, _) = step {
+                self.release(config, out);
+            }
+        }
         for (place, step) in plan.into_iter().enumerate() {
             let key = match step {
                 Step::Remove(config) => {
-                    self.remove_service(config.key, out);
+                    self.remove_service(&config.key, out);
                     continue;
                 }
                 Step::Keep(config) => config.key,
@@ -32,15 +39,19 @@ impl Domain {
                     config.key
                 }
             };
-            if let Some(service) = self.services.get_mut(&key) {
+            if let Some(index) = self.places.get(&key)
+                && let Some(service) = self.services.get_mut(*index)
+            {
                 service.place = place;
             }
         }
+        self.serve_the_denied(out);
         self.check_invariants();
     }
 
-    fn remove_service(&mut self, key: ServiceKey, out: &mut Vec<Action>) {
-        let Some(service) = self.services.remove(&key) else {
+    fn remove_service(&mut self, key: &ServiceKey, out: &mut Vec<Action>) {
+        let index = self.places.remove(key);
+        let Some(service) = index.and_then(|index| self.services.try_remove(index)) else {
             return;
         };
         messages::removing_service(self.style, key);
@@ -52,19 +63,139 @@ impl Domain {
                 self.remove_checker(index, out);
             }
         }
-        out.push(Action::Want(key, None));
+        for name in service.names {
+            self.owners.remove(&name);
+            out.push(Action::Unwant(name));
+        }
+    }
+
+    /// Gives up what a service is called no longer.
+    fn release(&mut self, config: &VirtualServer, out: &mut Vec<Action>) {
+        let index = self.places.get(&config.key);
+        let Some(service) = index.and_then(|index| self.services.get_mut(*index)) else {
+            return;
+        };
+        if service.config.entries == config.entries && service.config.family == config.family {
+            return;
+        }
+        let gone = service.config.entries.iter().copied();
+        for entry in gone.filter(|entry| !config.entries.contains(entry)) {
+            messages::group_entry_gone(&config.key, entry);
+        }
+        let kept: BTreeSet<ServiceName> = names(config).into_iter().collect();
+        service.denied.clear();
+        for name in std::mem::take(&mut service.names) {
+            if kept.contains(&name) {
+                service.names.push(name);
+            } else {
+                self.owners.remove(&name);
+                out.push(Action::Unwant(name));
+            }
+        }
+    }
+
+    /// Gives a service its names in the kernel, but for those that another has.
+    fn claim(&mut self, index: ServiceIndex, service: &mut Service) {
+        service.names.clear();
+        let denied = std::mem::take(&mut service.denied);
+        for name in names(&service.config) {
+            let owner = *self.owners.entry(name).or_insert(index);
+            if owner == index {
+                service.names.push(name);
+                continue;
+            }
+            if !denied.contains(&name)
+                && let Some(owner) = self.services.get(owner)
+            {
+                messages::taken(self.style, service.key(), name, owner.key());
+            }
+            service.denied.push(name);
+        }
+    }
+
+    /// Lets services have the names that have become free.
+    fn serve_the_denied(&mut self, out: &mut Vec<Action>) {
+        let mut denied: Vec<(usize, ServiceIndex)> = self
+            .services
+            .iter()
+            .filter(|(_, service)| !service.denied.is_empty())
+            .map(|(index, service)| (service.place, index))
+            .collect();
+        denied.sort_unstable();
+        for (_, index) in denied {
+            let Some(service) = self.services.get_mut(index) else {
+                continue;
+            };
+            for name in std::mem::take(&mut service.denied) {
+                if *self.owners.entry(name).or_insert(index) == index {
+                    service.names.push(name);
+                    out.push(Action::Want(service.wanted(name)));
+                } else {
+                    service.denied.push(name);
+                }
+            }
+        }
     }
 
     /// Makes a service as configured, from nothing or from what it was.
     fn set_service(&mut self, now: Instant, config: &VirtualServer, out: &mut Vec<Action>) {
-        let key = config.key;
-        let mut service = match self.services.remove(&key) {
-            Some(mut service) => {
-                service.set_config(config);
-                service
+        let index = match self.places.get(&config.key) {
+            Some(index) => *index,
+            None => {
+                let index = self.services.insert(Service::new(config));
+                self.places.insert(config.key.clone(), index);
+                index
             }
-            None => Service::new(config),
         };
+        let Some(slot) = self.services.get_mut(index) else {
+            return;
+        };
+        // Out of the table while its checkers are made.
+        let mut service = std::mem::replace(slot, Service::new(config));
+        let first_time = service.names.is_empty() && service.servers.is_empty();
+        if !first_time {
+            let before = std::mem::take(&mut service.config.entries);
+            for entry in config.entries.iter().filter(|e| !before.contains(e)) {
+                messages::group_entry_added(&config.key, *entry);
+            }
+        }
+        service.set_config(config);
+        let activated = self.set_servers(now, index, &mut service, config, out);
+        self.claim(index, &mut service);
+        match (service.recount(), first_time) {
+            (Quorum::Same, true) if service.sorry().is_some() => {
+                messages::starts_without_quorum(self.style, &service);
+                service.say_sorry(self.style);
+            }
+            (Quorum::Gained, true) => messages::quorum(self.style, &service, Quorum::Gained),
+            (Quorum::Same, true | false) => {}
+            (quorum @ (Quorum::Gained | Quorum::Lost), _) => {
+                messages::quorum(self.style, &service, quorum);
+                service.say_sorry(self.style);
+            }
+        }
+        for server in activated {
+            messages::activating(self.subject(&config.key, server));
+        }
+        for name in &service.names {
+            out.push(Action::Want(service.wanted(*name)));
+        }
+        if let Some(slot) = self.services.get_mut(index) {
+            *slot = service;
+        }
+    }
+
+    /// Makes the servers of a service as configured; returns those that have new checkers, once
+    /// for each.
+    fn set_servers(
+        &mut self,
+        now: Instant,
+        index: ServiceIndex,
+        service: &mut Service,
+        config: &VirtualServer,
+        out: &mut Vec<Action>,
+    ) -> Vec<RealServerKey> {
+        let key = &config.key;
         let servers = std::mem::take(&mut service.servers);
         let running: Vec<RealServer> = servers.iter().map(|s| s.config.clone()).collect();
         let mut before: BTreeMap<RealServerKey, Server> =
@@ -79,10 +210,10 @@ impl Domain {
                     continue;
                 }
                 Step::Keep(same) => before.remove(&same.key),
-                Step::Add(new) => Some(self.new_server(now, key, new, &mut activated)),
-                Step::Update(new, _) => before
-                    .remove(&new.key)
-                    .map(|server| self.edit_server(now, key, (server, new), &mut activated, out)),
+                Step::Add(new) => Some(self.new_server(now, index, new, &mut activated)),
+                Step::Update(new, _) => before.remove(&new.key).map(|server| {
+                    self.edit_server(now, (index, key), (server, new), &mut activated, out)
+                }),
             };
             service.servers.extend(server);
         }
@@ -94,19 +225,13 @@ impl Domain {
                 }
             }
         }
-        let quorum = service.recount();
-        messages::quorum(self.style, key, quorum);
-        for server in activated {
-            messages::activating(self.subject(key, server));
-        }
-        out.push(Action::Want(key, Some(service.wanted())));
-        self.services.insert(key, service);
+        activated
     }
 
     fn new_server(
         &mut self,
         now: Instant,
-        service: ServiceKey,
+        service: ServiceIndex,
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
@@ -119,12 +244,13 @@ impl Domain {
             .collect();
         Server {
             failing: self.failing(&checkers),
+            weight: config.weight,
             config,
             checkers,
         }
     }
 
-    fn drop_server(&mut self, service: ServiceKey, server: Server, out: &mut Vec<Action>) {
+    fn drop_server(&mut self, service: &ServiceKey, server: Server, out: &mut Vec<Action>) {
         let subject = self.subject(service, server.key());
         messages::no_longer_exists(subject);
         if server.is_alive() {
@@ -139,7 +265,7 @@ impl Domain {
     fn edit_server(
         &mut self,
         now: Instant,
-        service: ServiceKey,
+        (index, service): (ServiceIndex, &ServiceKey),
         (mut server, new): (Server, RealServer),
         activated: &mut Vec<RealServerKey>,
         out: &mut Vec<Action>,
@@ -147,7 +273,8 @@ impl Domain {
         let subject = self.subject(service, new.key);
         let was_alive = server.is_alive();
         if server.config.weight != new.weight {
-            messages::changing_weight(subject, server.config.weight, new.weight, was_alive);
+            messages::changing_weight(subject, server.weight, new.weight, was_alive);
+            server.weight = new.weight;
         }
         if !server.config.checks().eq(new.checks()) {
             let checkers = std::mem::take(&mut server.checkers);
@@ -169,7 +296,7 @@ impl Domain {
                     }
                     Match::None => {
                         activated.push(new.key);
-                        self.add_checker(now, service, check)
+                        self.add_checker(now, index, check)
                     }
                 };
                 server.checkers.push(index);
@@ -193,7 +320,7 @@ impl Domain {
             .count()
     }
 
-    const fn subject(&self, service: ServiceKey, server: RealServerKey) -> Subject {
+    const fn subject<'a>(&self, service: &'a ServiceKey, server: RealServerKey) -> Subject<'a> {
         Subject {
             style: self.style,
             service,

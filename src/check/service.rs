@@ -1,34 +1,46 @@
 //! A virtual service with its real servers.
 //!
-//! Owns: which servers are alive (every check of theirs is up), the quorum, and how the service
-//! should look in IPVS. Never does: schedule or log. Driven by: `domain` and `reload`.
+//! Owns: which servers are alive (every check of theirs is up), their weights, the quorum, whether
+//! the sorry server stands in, and with it how the service should look in IPVS. Never does:
+//! schedule or log. Driven by: `pool`, `domain` and `reload`.
+//!
+//! A service has one name in the kernel or, if it is for a group, one for each of its addresses
+//! and marks; all of them look alike.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::WantedService;
+use crate::base::Family;
 use crate::conf::model::{
-    Forwarding, RealServer, RealServerKey, ServiceKey, TunnelChecksum, TunnelKind, VirtualServer,
+    Forwarding, GroupEntry, Protocol, RealServer, RealServerKey, ServiceAddress, ServiceKey,
+    SorryServer, TunnelChecksum, TunnelKind, VirtualServer,
 };
-use crate::ops::{DestinationSpec, ForwardMethod, ServiceSpec};
+use crate::ops::{DestinationSpec, ForwardMethod, ServiceName, ServiceSpec};
+use crate::wire::ipvs::{SERVICE_ONE_PACKET, SERVICE_SCHEDULER_1};
 
 /// The place of a checker in the domain's table.
 pub(super) type CheckerIndex = usize;
+
+/// The place of a service in the domain's table.
+pub(super) type ServiceIndex = usize;
 
 /// A virtual service.
 #[derive(Debug)]
 pub(super) struct Service {
     /// As configured, without its servers: those are in `servers`.
-    config: VirtualServer,
+    pub(super) config: VirtualServer,
     /// Its place in the configuration.
     pub(super) place: usize,
     /// In the order of the configuration.
     pub(super) servers: Vec<Server>,
+    /// What it is called in the kernel.
+    pub(super) names: Vec<ServiceName>,
+    /// Names that another service had first.
+    pub(super) denied: Vec<ServiceName>,
     /// Sum of the weights of the servers that are alive.
-    alive_weight: u64,
-    /// Sum of all weights.
-    total_weight: u64,
+    pub(super) alive_weight: u64,
     /// Enough servers are alive.
-    quorum_up: bool,
+    pub(super) quorum_up: bool,
 }
 
 /// A real server.
@@ -36,6 +48,8 @@ pub(super) struct Service {
 pub(super) struct Server {
     /// As configured.
     pub(super) config: RealServer,
+    /// Its weight while it is alive: the configured one, or what a check or an operator has set.
+    pub(super) weight: u32,
     /// Its checkers, in the order of the configuration.
     pub(super) checkers: Vec<CheckerIndex>,
     /// How many of them are down.
@@ -47,10 +61,10 @@ pub(super) struct Server {
 pub(super) enum Quorum {
     /// It is as it was.
     Same,
-    /// Enough servers are alive now; the sum of their weights.
-    Gained(u64),
-    /// Too few are; the sum of their weights.
-    Lost(u64),
+    /// Enough servers are alive now.
+    Gained,
+    /// Too few are.
+    Lost,
 }
 
 impl Server {
@@ -62,19 +76,33 @@ impl Server {
         self.config.key
     }
 
-    /// The destination in IPVS.
-    pub(super) fn destination(&self) -> DestinationSpec {
-        DestinationSpec {
-            address: self.address(),
-            weight: self.config.weight,
-            method: method(self.config.forwarding),
-            upper_threshold: 0,
-            lower_threshold: 0,
-        }
+    /// `inhibit_on_failure`: it stays in the table with weight 0 when it fails.
+    pub(super) fn is_inhibited(&self) -> bool {
+        let policy = self.config.policy.as_ref();
+        policy.is_some_and(|policy| policy.inhibit_on_failure)
     }
 
     pub(super) const fn address(&self) -> SocketAddr {
         SocketAddr::new(self.config.key.address, self.config.key.port)
+    }
+
+    /// The destination in IPVS, if it should be there; `open`: servers that are alive take part.
+    fn destination(&self, open: bool) -> Option<DestinationSpec> {
+        let weight = if open && self.is_alive() {
+            self.weight
+        } else if self.is_inhibited() {
+            0
+        } else {
+            return None;
+        };
+        let policy = self.config.policy.as_ref();
+        Some(DestinationSpec {
+            address: self.address(),
+            weight,
+            method: method(self.config.forwarding),
+            upper_threshold: policy.map_or(0, |policy| policy.upper_threshold),
+            lower_threshold: policy.map_or(0, |policy| policy.lower_threshold),
+        })
     }
 }
 
@@ -85,14 +113,15 @@ impl Service {
             config: without_servers(config),
             place: 0,
             servers: Vec::with_capacity(config.real_servers.len()),
+            names: Vec::new(),
+            denied: Vec::new(),
             alive_weight: 0,
-            total_weight: 0,
             quorum_up: false,
         }
     }
 
-    pub(super) const fn key(&self) -> ServiceKey {
-        self.config.key
+    pub(super) const fn key(&self) -> &ServiceKey {
+        &self.config.key
     }
 
     /// `virtualhost` of checks that set none.
@@ -109,83 +138,232 @@ impl Service {
         self.config = without_servers(config);
     }
 
-    /// One server came or went.
-    pub(super) fn weigh(&mut self, weight: u32, alive: bool) -> Quorum {
-        if alive {
-            self.alive_weight += u64::from(weight);
-        } else {
-            self.alive_weight = self.alive_weight.saturating_sub(u64::from(weight));
-        }
-        self.judge()
-    }
-
-    /// Sums the weights up after servers were exchanged or edited.
+    /// Sums the weights of the servers up that are alive.
     pub(super) fn recount(&mut self) -> Quorum {
-        let weight = |server: &Server| u64::from(server.config.weight);
-        self.total_weight = self.servers.iter().map(weight).sum();
-        self.alive_weight = self
-            .servers
-            .iter()
-            .filter(|server| server.is_alive())
-            .map(weight)
-            .sum();
+        let alive = self.servers.iter().filter(|server| server.is_alive());
+        self.alive_weight = alive.map(|server| u64::from(server.weight)).sum();
         self.judge()
     }
 
-    /// The weight that has to be alive: 1, the default of `quorum`, or nothing where no weight
-    /// can be had.
-    fn quorum(&self) -> u64 {
-        self.total_weight.min(1)
+    /// One server came with this weight, or went.
+    pub(super) fn weigh(&mut self, weight: u32, came: bool) -> Quorum {
+        let weight = u64::from(weight);
+        self.alive_weight = if came {
+            self.alive_weight + weight
+        } else {
+            self.alive_weight.saturating_sub(weight)
+        };
+        self.judge()
+    }
+
+    /// The weight that has to be alive for the quorum to be gained.
+    pub(super) fn to_gain(&self) -> u64 {
+        let policy = &self.config.policy;
+        u64::from(policy.quorum) + u64::from(policy.hysteresis)
+    }
+
+    /// The weight below which it is lost.
+    pub(super) fn to_keep(&self) -> u64 {
+        let policy = &self.config.policy;
+        u64::from(policy.quorum.saturating_sub(policy.hysteresis))
     }
 
     fn judge(&mut self) -> Quorum {
-        debug_assert!(self.alive_weight <= self.total_weight);
-        // Where no quorum is asked for there is none to gain or lose.
-        let up = self.alive_weight >= self.quorum() && self.quorum() > 0;
+        let enough = if self.quorum_up {
+            self.to_keep()
+        } else {
+            self.to_gain()
+        };
+        let up = self.alive_weight >= enough;
         if up == self.quorum_up {
             return Quorum::Same;
         }
         self.quorum_up = up;
-        if up {
-            Quorum::Gained(self.alive_weight)
-        } else if self.quorum() == 0 {
-            Quorum::Same
-        } else {
-            Quorum::Lost(self.alive_weight)
+        if up { Quorum::Gained } else { Quorum::Lost }
+    }
+
+    /// Its sorry server, if it has one.
+    pub(super) const fn sorry(&self) -> Option<&SorryServer> {
+        self.config.policy.sorry_server.as_ref()
+    }
+
+    /// What identifies its sorry server, if it has one.
+    pub(super) fn sorry_key(&self) -> Option<RealServerKey> {
+        let sorry = self.sorry()?;
+        Some(sorry.key(match &self.config.key {
+            ServiceKey::Address(address) => address.port,
+            ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => 0,
+        }))
+    }
+
+    /// Whether servers that are alive take part: without quorum the sorry server alone does.
+    pub(super) const fn is_open(&self) -> bool {
+        self.quorum_up || self.sorry().is_none()
+    }
+
+    /// How the server at `place` should look in IPVS; `None`: not be there.
+    pub(super) fn destination(&self, place: usize) -> Option<DestinationSpec> {
+        self.servers.get(place)?.destination(self.is_open())
+    }
+
+    /// Hands what one destination should look like under each name to `each`.
+    pub(super) fn under_each_name(
+        &self,
+        (address, wanted): (SocketAddr, Option<DestinationSpec>),
+        forwarding: Forwarding,
+        mut each: impl FnMut(ServiceName, SocketAddr, Option<DestinationSpec>),
+    ) {
+        for &name in &self.names {
+            let address = self.address_under(name, address, forwarding);
+            let wanted = wanted.map(|wanted| DestinationSpec { address, ..wanted });
+            each(name, address, wanted);
         }
     }
 
-    /// The service in IPVS.
-    pub(super) fn spec(&self) -> ServiceSpec {
-        ServiceSpec {
-            address: self.config.key.address,
-            port: self.config.key.port,
-            protocol: self.config.key.protocol.number(),
-            scheduler: self.config.scheduler.name(),
-            persistence: self
-                .config
-                .persistence
-                .map(|persistence| (persistence.timeout, persistence.granularity)),
+    /// Only NAT rewrites the port: a group's other servers have that of the entry.
+    fn address_under(
+        &self,
+        name: ServiceName,
+        mut address: SocketAddr,
+        forwarding: Forwarding,
+    ) -> SocketAddr {
+        if matches!(self.config.key, ServiceKey::Group { .. }) && forwarding != Forwarding::Nat {
+            address.set_port(match name {
+                ServiceName::Address { port, .. } => port,
+                ServiceName::Mark { .. } => 0,
+            });
         }
+        address
     }
 
-    /// The service in IPVS with every server that is alive.
-    pub(super) fn wanted(&self) -> WantedService {
+    /// How packets get to the sorry server.
+    pub(super) fn sorry_forwarding(&self) -> Forwarding {
+        let own = self.sorry().and_then(|sorry| sorry.forwarding);
+        own.unwrap_or(self.config.forwarding)
+    }
+
+    /// How the sorry server should look in IPVS; `None`: not be there.
+    pub(super) fn sorry_destination(&self) -> Option<DestinationSpec> {
+        let (sorry, key) = (self.sorry()?, self.sorry_key()?);
+        let weight = match (self.quorum_up, sorry.inhibit) {
+            (false, true | false) => 1,
+            (true, true) => 0,
+            (true, false) => return None,
+        };
+        Some(DestinationSpec {
+            address: SocketAddr::new(key.address, key.port),
+            weight,
+            method: method(self.sorry_forwarding()),
+            upper_threshold: 0,
+            lower_threshold: 0,
+        })
+    }
+
+    /// The service in IPVS under one of its names, with every destination.
+    pub(super) fn wanted(&self, name: ServiceName) -> WantedService {
+        let open = self.is_open();
+        let under = |wanted: DestinationSpec, forwarding| DestinationSpec {
+            address: self.address_under(name, wanted.address, forwarding),
+            ..wanted
+        };
+        let servers = self.servers.iter().filter_map(|server| {
+            let wanted = server.destination(open)?;
+            Some(under(wanted, server.config.forwarding))
+        });
+        let mut destinations: Vec<DestinationSpec> = servers.collect();
+        if let Some(sorry) = self.sorry_destination() {
+            let sorry = under(sorry, self.sorry_forwarding());
+            // One that is one of the servers as well has the sorry server's weight.
+            destinations.retain(|server| server.address != sorry.address);
+            destinations.push(sorry);
+        }
         WantedService {
-            spec: self.spec(),
-            destinations: self
-                .servers
-                .iter()
-                .filter(|server| server.is_alive())
-                .map(Server::destination)
-                .collect(),
+            spec: self.spec(name),
+            destinations,
+        }
+    }
+
+    fn spec(&self, name: ServiceName) -> ServiceSpec {
+        let policy = &self.config.policy;
+        let one_packet = if policy.one_packet {
+            SERVICE_ONE_PACKET
+        } else {
+            0
+        };
+        ServiceSpec {
+            name,
+            scheduler: self.config.scheduler.name(),
+            persistence: self.config.persistence.map(|persistence| {
+                let bits = name.family().bits();
+                // A single client is one in either family.
+                let whole = persistence.granularity >= self.config.family.bits();
+                let prefix = if whole { bits } else { persistence.granularity };
+                (persistence.timeout, prefix.min(bits))
+            }),
+            flags: one_packet | (u32::from(policy.scheduler_flags) * SERVICE_SCHEDULER_1),
+            engine: policy.persistence_engine.clone(),
         }
     }
 }
 
+/// What a service is called in the kernel.
+pub(super) fn names(config: &VirtualServer) -> Vec<ServiceName> {
+    match &config.key {
+        ServiceKey::Address(ServiceAddress {
+            address,
+            port,
+            protocol,
+        }) => vec![ServiceName::Address {
+            address: *address,
+            port: *port,
+            protocol: protocol.number(),
+        }],
+        ServiceKey::Fwmark { mark, family } => vec![ServiceName::Mark {
+            mark: *mark,
+            family: *family,
+        }],
+        ServiceKey::Group { protocol, .. } => {
+            let mut names = Vec::new();
+            for entry in &config.entries {
+                match *entry {
+                    GroupEntry::Addresses { first, last, port } => {
+                        let protocol = protocol.unwrap_or(Protocol::Udp).number();
+                        names.extend(addresses(first, last).map(|address| ServiceName::Address {
+                            address,
+                            port,
+                            protocol,
+                        }));
+                    }
+                    GroupEntry::Fwmark { mark, family } => names.push(ServiceName::Mark {
+                        mark,
+                        family: family.unwrap_or(config.family),
+                    }),
+                }
+            }
+            names
+        }
+    }
+}
+
+/// All addresses from the first to the last, which are of one family.
+fn addresses(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let number = |address| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    };
+    let family = Family::of(first);
+    (number(first)..=number(last)).map(move |number| match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX))),
+        Family::V6 => IpAddr::V6(Ipv6Addr::from(number)),
+    })
+}
+
 fn without_servers(config: &VirtualServer) -> VirtualServer {
     VirtualServer {
-        key: config.key,
+        key: config.key.clone(),
+        entries: config.entries.clone(),
+        family: config.family,
+        forwarding: config.forwarding,
         scheduler: config.scheduler,
         persistence: config.persistence,
         real_servers: Vec::new(),

@@ -3,6 +3,7 @@
 //! Owns: small copies of their state. Never does: change anything. Driven by: reports.
 
 use super::domain::{ServerView, View};
+use super::service::Service;
 use crate::conf::model::ServiceKey;
 
 /// The state of one service.
@@ -23,11 +24,15 @@ pub struct CheckView {
     pub retried: u32,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn found(self, key: &ServiceKey) -> Option<&'a Service> {
+        self.0.services.get(*self.0.places.get(key)?)
+    }
+
     /// One service.
     #[must_use]
-    pub fn service(self, key: ServiceKey) -> Option<ServiceView> {
-        let service = self.0.services.get(&key)?;
+    pub fn service(self, key: &ServiceKey) -> Option<ServiceView> {
+        let service = self.found(key)?;
         Some(ServiceView {
             quorum_up: service.is_quorum_up(),
         })
@@ -35,21 +40,21 @@ impl View<'_> {
 
     /// The real server at a place of a service's list, with how many of its checks are down.
     #[must_use]
-    pub fn server(self, key: ServiceKey, place: usize) -> Option<(ServerView, usize)> {
-        let server = self.0.services.get(&key)?.servers.get(place)?;
+    pub fn server(self, key: &ServiceKey, place: usize) -> Option<(ServerView, usize)> {
+        let server = self.found(key)?.servers.get(place)?;
         let view = ServerView {
-            service: key,
+            service: key.clone(),
             server: server.key(),
             alive: server.is_alive(),
-            weight: server.config.weight,
+            weight: server.weight,
         };
         Some((view, server.failing))
     }
 
     /// A `TCP_CHECK` of that real server.
     #[must_use]
-    pub fn check(self, key: ServiceKey, place: usize, check: usize) -> Option<CheckView> {
-        let server = self.0.services.get(&key)?.servers.get(place)?;
+    pub fn check(self, key: &ServiceKey, place: usize, check: usize) -> Option<CheckView> {
+        let server = self.found(key)?.servers.get(place)?;
         let entry = self.0.checkers.get(*server.checkers.get(check)?)?;
         Some(entry.checker.view())
     }

@@ -92,6 +92,9 @@ static INSTANCE: &[Row<VrrpInstance>] = &[
 /// A service is edited in place in the kernel; its servers are compared one by one.
 static SERVICE: &[Row<VirtualServer>] = &[
     Row::identity("key"),
+    Row::live("entries", |old, new| old.entries != new.entries),
+    Row::live("family", |old, new| old.family != new.family),
+    Row::live("forwarding", |old, new| old.forwarding != new.forwarding),
     Row::live("scheduler", |old, new| old.scheduler != new.scheduler),
     Row::live("persistence", |old, new| old.persistence != new.persistence),
     Row::live("real_servers", |old, new| {
@@ -138,7 +141,7 @@ impl Planned for VirtualServer {
     type Key = ServiceKey;
 
     fn plan_key(&self) -> ServiceKey {
-        self.key
+        self.key.clone()
     }
 
     fn change(&self, new: &Self) -> Change {

@@ -8,7 +8,6 @@ use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::base::{Duration, Family};
-use crate::conf::model::ServicePolicy;
 use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
@@ -67,14 +66,6 @@ prop_compose! {
         servers in proptest::collection::vec((1u8..4, 1u32..3), 0..3),
     ) -> VirtualServer {
         VirtualServer {
-            key: ServiceKey {
-                address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)),
-                port,
-                protocol: Protocol::Tcp,
-            },
-            scheduler: if wrr { Scheduler::Wrr } else { Scheduler::Rr },
-            persistence: None,
-            policy: ServicePolicy::new(),
             real_servers: servers
                 .into_iter()
                 .map(|(last, weight)| RealServer {
@@ -89,6 +80,10 @@ prop_compose! {
                     policy: None,
                 })
                 .collect(),
+            ..VirtualServer::new(
+                ServiceKey::address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port, Protocol::Tcp),
+                if wrr { Scheduler::Wrr } else { Scheduler::Rr },
+            )
         }
     }
 }
@@ -106,7 +101,6 @@ prop_compose! {
             },
             vrrp_instances,
             virtual_servers,
-            indirect_services: Vec::new(),
             server_groups: Vec::new(),
             bfd_instances: Vec::new(),
             tls: None,

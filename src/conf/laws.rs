@@ -292,7 +292,7 @@ fn in_range(config: &Config) -> Law {
         if quorum == 0 && weights.sum::<u64>() > 0 || hysteresis > 0 && hysteresis >= quorum {
             return wrong("quorum", &service.policy);
         }
-        let bits = service.key.family().bits();
+        let bits = service.family.bits();
         if service
             .persistence
             .is_some_and(|p| p.granularity > bits || p.timeout.is_zero())
@@ -357,9 +357,6 @@ fn meaning(config: &Config) -> Config {
         instance.options.rules.clear();
     }
     for one in &mut config.virtual_servers {
-        service(&mut one.policy, &mut one.real_servers);
-    }
-    for one in &mut config.indirect_services {
         service(&mut one.policy, &mut one.real_servers);
     }
     config

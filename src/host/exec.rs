@@ -11,7 +11,7 @@ use mio::{Interest, Registry};
 
 use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
-use super::genl::{self, Ipvs};
+use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
 use super::netlink::{AddressOp, Addresses};
@@ -418,13 +418,8 @@ fn entry_of(spec: &AddressSpec) -> Entry {
     }
 }
 
-fn service_entry(op: &IpvsOp) -> Entry {
-    let (address, port, protocol) = genl::service_name(op);
-    Entry::Service {
-        address,
-        port,
-        protocol,
-    }
+const fn service_entry(op: &IpvsOp) -> Entry {
+    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

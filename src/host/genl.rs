@@ -8,7 +8,6 @@
 //! failed; `modprobe` is called once.
 
 use std::io;
-use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, ParseableParametrized};
@@ -20,7 +19,7 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use super::request::{self, Raw, Requester};
 use crate::base::ident;
 use crate::ops::{DestinationSpec, IpvsOp, IpvsService};
-use crate::wire::ipvs::{self, Reply, Request, ServiceId};
+use crate::wire::ipvs::{self, Reply, Request, ServiceName};
 
 /// `GENL_ID_CTRL`: the family that knows the others.
 const CONTROL: u16 = 16;
@@ -53,17 +52,8 @@ impl Ipvs {
     }
 
     /// Removes a service with its destinations; returns the error number.
-    pub(super) fn remove(
-        &mut self,
-        (address, port, protocol): (IpAddr, u16, u8),
-        buffer: &mut [u8],
-    ) -> i32 {
-        let id = ServiceId {
-            address,
-            port,
-            protocol,
-        };
-        self.requests(&[Request::DelService(id)], buffer)
+    pub(super) fn remove(&mut self, service: ServiceName, buffer: &mut [u8]) -> i32 {
+        self.requests(&[Request::DelService(service)], buffer)
             .first()
             .copied()
             .unwrap_or(libc::EIO)
@@ -80,7 +70,7 @@ impl Ipvs {
             })
     }
 
-    /// Reads the whole table. Services that firewall marks name are left out: they are not ours.
+    /// Reads the whole table.
     ///
     /// # Errors
     /// What the kernel says; `ENOENT` where it has no IPVS.
@@ -100,7 +90,7 @@ impl Ipvs {
                 .into_iter()
                 .filter_map(|reply| match reply {
                     Reply::Destination(found) => Some(DestinationSpec::from(found)),
-                    Reply::Service(_) | Reply::MarkService(_) => None,
+                    Reply::Service(_) => None,
                 })
                 .collect();
             table.push(IpvsService::from_dump(service, destinations));
@@ -201,32 +191,15 @@ fn load_module() {
     }
 }
 
-/// The service that an operation concerns, as the ledger names it.
-pub(super) fn service_name(op: &IpvsOp) -> (IpAddr, u16, u8) {
-    let (IpvsOp::ServiceAdd(service)
-    | IpvsOp::ServiceSet(service)
-    | IpvsOp::ServiceDel(service)
-    | IpvsOp::DestAdd(service, _)
-    | IpvsOp::DestSet(service, _)
-    | IpvsOp::DestDel(service, _)) = op;
-    (service.address, service.port, service.protocol)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Duration;
-    use crate::ops::ServiceSpec;
+    use crate::base::Family;
 
-    fn service() -> ServiceSpec {
-        ServiceSpec {
-            address: "192.0.2.1".parse().unwrap(),
-            port: 3306,
-            protocol: 6,
-            scheduler: "wrr",
-            persistence: Some((Duration::from_secs(50), 32)),
-        }
-    }
+    const SERVICE: ServiceName = ServiceName::Mark {
+        mark: 7,
+        family: Family::V4,
+    };
 
     // The control family is there on every kernel and answers in the same way for all families.
     #[test]
@@ -238,17 +211,9 @@ mod tests {
             Ok(family) => assert!(family > CONTROL),
             Err(error) => {
                 assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
-                let op = IpvsOp::ServiceDel(service());
+                let op = IpvsOp::ServiceDel(SERVICE);
                 assert_eq!(ipvs.carry_out(&[&op], &mut buffer), [libc::ENOENT]);
             }
         }
-    }
-
-    #[test]
-    fn operations_name_their_service_for_the_ledger() {
-        assert_eq!(
-            service_name(&IpvsOp::ServiceSet(service())),
-            ("192.0.2.1".parse().unwrap(), 3306, 6)
-        );
     }
 }

@@ -18,6 +18,7 @@ use std::path::Path;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::base::{Family, IfIndex, ident};
+use crate::ops::ServiceName;
 
 /// Something that exists in the kernel because of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,14 +33,7 @@ pub(super) enum Entry {
         prefix_len: u8,
     },
     /// An IPVS service; its destinations go with it.
-    Service {
-        /// Virtual address.
-        address: IpAddr,
-        /// Virtual port.
-        port: u16,
-        /// IP protocol number.
-        protocol: u8,
-    },
+    Service(ServiceName),
     /// A link of our own, by its name, padded with zeros.
     Link([u8; NAME]),
     /// The firewall's table of a family.
@@ -66,6 +60,7 @@ const MAGIC: &[u8; 8] = b"KALEDGR1";
 const FREE: u8 = 0;
 const ADDRESS: u8 = 1;
 const SERVICE: u8 = 2;
+const MARK: u8 = 3;
 const LINK: u8 = 5;
 const FIREWALL: u8 = 6;
 
@@ -176,7 +171,7 @@ impl Ledger {
             .copied()
             .filter(|entry| match entry {
                 Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => addresses,
-                Entry::Service { .. } => services,
+                Entry::Service(_) => services,
             })
             .collect();
         for entry in gone {
@@ -212,7 +207,7 @@ fn header() -> [u8; HEADER] {
     header
 }
 
-// Slot: kind, prefix length or protocol, 4 or 6, 0, interface (4), port (2), 0 0, 0..., address (16)
+// Slot: kind, prefix length or protocol, 4 or 6, 0, interface or mark (4), port (2), 0..., address (16)
 fn encode(entry: Entry) -> [u8; SLOT] {
     let mut slot = [0; SLOT];
     let address = match entry {
@@ -226,11 +221,19 @@ fn encode(entry: Entry) -> [u8; SLOT] {
             slot[4..8].copy_from_slice(&interface.get().to_ne_bytes());
             address
         }
-        Entry::Service {
+        Entry::Service(ServiceName::Mark { mark, family }) => {
+            slot[0] = MARK;
+            slot[4..8].copy_from_slice(&mark.to_ne_bytes());
+            match family {
+                Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            }
+        }
+        Entry::Service(ServiceName::Address {
             address,
             port,
             protocol,
-        } => {
+        }) => {
             slot[0] = SERVICE;
             slot[1] = protocol;
             slot[8..10].copy_from_slice(&port.to_ne_bytes());
@@ -280,11 +283,15 @@ fn decode(slot: &[u8]) -> Option<Entry> {
             address,
             prefix_len: slot[1],
         }),
-        SERVICE => Some(Entry::Service {
+        SERVICE => Some(Entry::Service(ServiceName::Address {
             address,
             port: u16::from_ne_bytes(*slot[8..].first_chunk()?),
             protocol: slot[1],
-        }),
+        })),
+        MARK => Some(Entry::Service(ServiceName::Mark {
+            mark: u32::from_ne_bytes(*slot[4..].first_chunk()?),
+            family: Family::of(address),
+        })),
         FIREWALL => Some(Entry::Firewall(Family::of(address))),
         _ => None,
     }
@@ -294,7 +301,7 @@ fn decode(slot: &[u8]) -> Option<Entry> {
 mod tests {
     use super::*;
 
-    fn entries() -> [Entry; 3] {
+    fn entries() -> [Entry; 4] {
         [
             Entry::Address {
                 interface: IfIndex::new(2).unwrap(),
@@ -306,11 +313,15 @@ mod tests {
                 address: "2001:db8::1".parse().unwrap(),
                 prefix_len: 64,
             },
-            Entry::Service {
+            Entry::Service(ServiceName::Address {
                 address: "192.0.2.1".parse().unwrap(),
                 port: 3306,
                 protocol: 6,
-            },
+            }),
+            Entry::Service(ServiceName::Mark {
+                mark: 70_000,
+                family: Family::V6,
+            }),
         ]
     }
 
@@ -321,18 +332,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
         let mut ledger = Ledger::open(&path).unwrap();
-        let [a, b, c] = entries();
-        for entry in [a, b, c, a] {
+        let [a, b, c, d] = entries();
+        for entry in [a, b, c, d, a] {
             ledger.add(entry);
         }
         let mut other = Ledger::open(&path).unwrap();
-        assert_eq!(other.entries().unwrap(), [a, b, c]);
+        assert_eq!(other.entries().unwrap(), [a, b, c, d]);
         ledger.remove(b);
         ledger.remove(b);
-        assert_eq!(other.entries().unwrap(), [a, c]);
+        assert_eq!(other.entries().unwrap(), [a, c, d]);
         let length = std::fs::metadata(&path).unwrap().len();
         ledger.add(b);
-        assert_eq!(other.entries().unwrap(), [a, b, c]);
+        assert_eq!(other.entries().unwrap(), [a, b, c, d]);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
         other.clear().unwrap();
         assert_eq!(ledger.entries().unwrap(), []);

@@ -487,7 +487,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                 broadcast: None,
                 label: None,
             }),
-            Entry::Service { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
+            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
         })
         .collect();
     let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
@@ -506,11 +506,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
     }
     remove_links_and_tables(entries, buffer)?;
     let mut services = entries.iter().filter_map(|entry| match *entry {
-        Entry::Service {
-            address,
-            port,
-            protocol,
-        } => Some((address, port, protocol)),
+        Entry::Service(name) => Some(name),
         Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
     });
     if let Some(first) = services.next() {
@@ -521,9 +517,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
             if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT) {
                 log::error!(
                     target: ident::DAEMON,
-                    "IPVS service [{}]:{} cannot be removed: {}",
-                    service.0,
-                    service.1,
+                    "IPVS service {service} cannot be removed: {}",
                     sys::error_text(errno)
                 );
             }

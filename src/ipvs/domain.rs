@@ -8,15 +8,15 @@
 //! else changes the table: it is read again and the difference sent once more. What is refused
 //! after that is an error; it is tried again with patience, never in a loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::table::{Entry, Settings, Slot};
 use super::{Action, Event, messages, plan};
 use crate::base::{Duration, Instant};
-use crate::conf::model::ServiceKey;
 use crate::ops::{
-    DestinationSpec, Effect, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag, ServiceSpec,
+    DestinationSpec, Effect, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag, ServiceName,
+    ServiceSpec,
 };
 
 /// Pause between attempts while the kernel has no IPVS or refuses a service.
@@ -53,7 +53,7 @@ enum Purpose {
 /// Wanted and installed services.
 #[derive(Debug)]
 pub struct Domain {
-    entries: BTreeMap<ServiceKey, Entry>,
+    entries: BTreeMap<ServiceName, Entry>,
     phase: Phase,
     purpose: Purpose,
     /// When to try again.
@@ -69,11 +69,11 @@ pub struct Domain {
     /// the last: refusals of these are final.
     repair: (Vec<Repaired>, u64),
     /// The operations since the table was last read that added a service, by serial.
-    adds: Vec<(u64, ServiceKey)>,
+    adds: Vec<(u64, ServiceName)>,
     /// Deletions of services that may still be refused, by serial.
-    deletions: BTreeMap<u64, (ServiceKey, ServiceSpec)>,
+    deletions: BTreeMap<u64, ServiceName>,
     /// Services that nobody wants any more and that the kernel refused to delete.
-    stuck: BTreeMap<ServiceKey, ServiceSpec>,
+    stuck: BTreeSet<ServiceName>,
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
 }
@@ -81,7 +81,7 @@ pub struct Domain {
 /// A service that a repair sent operations for.
 #[derive(Debug, Clone, Copy)]
 struct Repaired {
-    key: ServiceKey,
+    key: ServiceName,
     /// Serial of its first operation.
     first: u64,
     /// That operation is about the service itself, not about a destination.
@@ -105,7 +105,7 @@ impl Default for Domain {
             repair: (Vec::new(), 0),
             adds: Vec::new(),
             deletions: BTreeMap::new(),
-            stuck: BTreeMap::new(),
+            stuck: BTreeSet::new(),
             ops: Vec::new(),
         }
     }
@@ -115,10 +115,8 @@ impl Domain {
     /// Takes an event.
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
-            Event::Want(key, Some((spec, destinations))) => {
-                self.want(key, spec, &destinations, out);
-            }
-            Event::Want(key, None) => self.unwant(key, out),
+            Event::Want(spec, destinations) => self.want(spec, &destinations, out),
+            Event::Unwant(name) => self.unwant(name, out),
             Event::WantDestination(key, address, wanted) => {
                 // A refusal follows its operation before anything else happens.
                 self.deletions.clear();
@@ -134,8 +132,8 @@ impl Domain {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
-            for (key, spec) in std::mem::take(&mut self.stuck) {
-                self.delete(key, spec, out);
+            for name in std::mem::take(&mut self.stuck) {
+                self.delete(name, out);
             }
             if !self.entries.is_empty() {
                 self.read(Purpose::Retry, out);
@@ -155,13 +153,8 @@ impl Domain {
         View(self)
     }
 
-    fn want(
-        &mut self,
-        key: ServiceKey,
-        spec: ServiceSpec,
-        destinations: &[DestinationSpec],
-        out: &mut Vec<Action>,
-    ) {
+    fn want(&mut self, spec: ServiceSpec, destinations: &[DestinationSpec], out: &mut Vec<Action>) {
+        let key = spec.name;
         self.stuck.remove(&key);
         let entry = self
             .entries
@@ -184,7 +177,7 @@ impl Domain {
 
     /// A service that goes is deleted at once if it is ours, whatever is being read: at a stop
     /// there is no later.
-    fn unwant(&mut self, key: ServiceKey, out: &mut Vec<Action>) {
+    fn unwant(&mut self, key: ServiceName, out: &mut Vec<Action>) {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -201,7 +194,7 @@ impl Domain {
 
     fn want_destination(
         &mut self,
-        key: ServiceKey,
+        key: ServiceName,
         address: SocketAddr,
         wanted: Option<DestinationSpec>,
         out: &mut Vec<Action>,
@@ -263,7 +256,7 @@ impl Domain {
         let mut repaired = std::mem::take(&mut self.repair.0);
         repaired.clear();
         let mut to_verify = false;
-        let keys: Vec<ServiceKey> = self.entries.keys().copied().collect();
+        let keys: Vec<ServiceName> = self.entries.keys().copied().collect();
         for key in keys {
             let (first, begin) = (self.serial, out.len());
             self.reconcile(key, out);
@@ -286,7 +279,7 @@ impl Domain {
 
     /// Says what a reading of the table has shown of a service; whether it has to be looked at
     /// again. `changed`: it was not as wanted, and operations were sent.
-    fn judge(&mut self, key: ServiceKey, changed: bool, repairing: bool) -> bool {
+    fn judge(&mut self, key: ServiceName, changed: bool, repairing: bool) -> bool {
         let Some(entry) = self.entries.get_mut(&key) else {
             return false;
         };
@@ -307,17 +300,16 @@ impl Domain {
     fn adopt(&mut self, table: &[IpvsService]) {
         let found: BTreeMap<_, _> = table
             .iter()
-            .map(|service| ((service.address, service.port, service.protocol), service))
+            .map(|service| (service.name, service))
             .collect();
         for entry in self.entries.values_mut() {
-            let name = (entry.spec.address, entry.spec.port, entry.spec.protocol);
-            entry.found(found.get(&name).copied());
+            entry.found(found.get(&entry.spec.name).copied());
         }
     }
 
     fn refused(&mut self, now: Instant, serial: u64, errno: i32, out: &mut Vec<Action>) {
-        if let Some((key, spec)) = self.deletions.remove(&serial) {
-            self.not_deleted(now, key, spec, errno);
+        if let Some(name) = self.deletions.remove(&serial) {
+            self.not_deleted(now, name, errno);
             return;
         }
         if serial < self.read_serial || self.entries.is_empty() {
@@ -360,7 +352,7 @@ impl Domain {
     }
 
     /// Sends the operations that `key` needs.
-    fn reconcile(&mut self, key: ServiceKey, out: &mut Vec<Action>) {
+    fn reconcile(&mut self, key: ServiceName, out: &mut Vec<Action>) {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -372,7 +364,7 @@ impl Domain {
         }
         for op in ops.drain(..) {
             match op {
-                IpvsOp::ServiceDel(spec) => self.delete(key, spec, out),
+                IpvsOp::ServiceDel(name) => self.delete(name, out),
                 IpvsOp::ServiceAdd(_) => {
                     self.note_add(key);
                     self.send(op, out);
@@ -387,25 +379,25 @@ impl Domain {
     }
 
     /// Deletes a service that nobody wants any more.
-    fn delete(&mut self, key: ServiceKey, spec: ServiceSpec, out: &mut Vec<Action>) {
-        self.deletions.insert(self.serial, (key, spec.clone()));
-        self.send(IpvsOp::ServiceDel(spec), out);
+    fn delete(&mut self, name: ServiceName, out: &mut Vec<Action>) {
+        self.deletions.insert(self.serial, name);
+        self.send(IpvsOp::ServiceDel(name), out);
     }
 
     /// The kernel did not delete a service. Unless that is gone anyway it is asked again: what is
     /// left behind would go on taking the clients of whoever has the address.
-    fn not_deleted(&mut self, now: Instant, key: ServiceKey, spec: ServiceSpec, errno: i32) {
-        if matches!(errno, ENOENT | ESRCH) || self.entries.contains_key(&key) {
+    fn not_deleted(&mut self, now: Instant, name: ServiceName, errno: i32) {
+        if matches!(errno, ENOENT | ESRCH) || self.entries.contains_key(&name) {
             return;
         }
-        messages::refused(key, None, errno, RETRY_AFTER.as_secs());
-        self.stuck.insert(key, spec);
+        messages::refused(name, None, errno, RETRY_AFTER.as_secs());
+        self.stuck.insert(name);
         self.retry_at.get_or_insert(now + RETRY_AFTER);
     }
 
     /// Remembers which operation adds a service. What is refused is refused soon, so that only as
     /// many are kept as there are services.
-    fn note_add(&mut self, key: ServiceKey) {
+    fn note_add(&mut self, key: ServiceName) {
         if self.adds.len() > 2 * self.entries.len() {
             self.adds.drain(..self.entries.len());
         }

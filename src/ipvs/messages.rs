@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::base::ident::CHECK;
-use crate::conf::model::ServiceKey;
+use crate::ops::ServiceName;
 
 /// `ENOENT`, what the kernel says to a scheduler that it does not have.
 pub(super) const ENOENT: i32 = 2;
@@ -65,7 +65,7 @@ pub(super) fn available() {
 
 /// The kernel refuses a service even after its table was read anew. `scheduler` is given where it
 /// was the service itself that was refused, not a destination.
-pub(super) fn refused(key: ServiceKey, scheduler: Option<&str>, errno: i32, retry_seconds: u64) {
+pub(super) fn refused(key: ServiceName, scheduler: Option<&str>, errno: i32, retry_seconds: u64) {
     match scheduler {
         Some(scheduler) if errno == ENOENT => log::error!(
             target: CHECK,
@@ -82,11 +82,11 @@ pub(super) fn refused(key: ServiceKey, scheduler: Option<&str>, errno: i32, retr
 }
 
 /// The kernel takes a service that it refused before.
-pub(super) fn accepted(key: ServiceKey) {
+pub(super) fn accepted(key: ServiceName) {
     log::info!(target: CHECK, "IPVS: the kernel takes VS {key} now");
 }
 
 /// A service of ours is not as it was set up; it is being repaired.
-pub(super) fn differs(key: ServiceKey) {
+pub(super) fn differs(key: ServiceName) {
     log::info!(target: CHECK, "IPVS: VS {key} in the kernel is not as wanted, setting it anew");
 }

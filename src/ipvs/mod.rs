@@ -14,16 +14,17 @@ use std::net::SocketAddr;
 
 pub use domain::{Domain, RETRY_AFTER, View};
 
-use crate::conf::model::ServiceKey;
-use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceSpec};
+use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceName, ServiceSpec};
 
 /// What the IPVS domain is told.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// A service should look like this; `None`: it should not be there.
-    Want(ServiceKey, Option<(ServiceSpec, Vec<DestinationSpec>)>),
+    /// A service should look like this.
+    Want(ServiceSpec, Vec<DestinationSpec>),
+    /// A service should not be there.
+    Unwant(ServiceName),
     /// One destination of a wanted service should look like this; `None`: it should not be there.
-    WantDestination(ServiceKey, SocketAddr, Option<DestinationSpec>),
+    WantDestination(ServiceName, SocketAddr, Option<DestinationSpec>),
     /// The kernel's table, or the error number why there is none.
     Table(Result<&'a [IpvsService], i32>),
     /// The kernel refused an operation of ours.

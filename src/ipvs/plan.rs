@@ -17,7 +17,7 @@ pub(super) fn service(entry: &Entry, out: &mut Vec<IpvsOp>) {
     match (entry.wanted, entry.installed) {
         (false, Settings::Absent) => return,
         (false, Settings::AsWanted | Settings::Other) => {
-            out.push(IpvsOp::ServiceDel(entry.spec.clone()));
+            out.push(IpvsOp::ServiceDel(entry.spec.name));
             return;
         }
         (true, Settings::Absent) => out.push(IpvsOp::ServiceAdd(entry.spec.clone())),
@@ -25,35 +25,35 @@ pub(super) fn service(entry: &Entry, out: &mut Vec<IpvsOp>) {
         (true, Settings::AsWanted) => {}
     }
     let mut missing: Vec<(u32, DestinationSpec)> = Vec::new();
-    let mut surplus: Vec<DestinationSpec> = Vec::new();
+    let mut surplus: Vec<SocketAddr> = Vec::new();
     for slot in entry.slots() {
         match difference(slot) {
             None => {}
             Some(Difference::Missing(wanted)) => missing.push((slot.place, wanted)),
             Some(Difference::Differs(wanted)) => {
-                out.push(IpvsOp::DestSet(entry.spec.clone(), wanted));
+                out.push(IpvsOp::DestSet(entry.spec.name, wanted));
             }
-            Some(Difference::Surplus(there)) => surplus.push(there),
+            Some(Difference::Surplus) => surplus.push(slot.address),
         }
     }
     missing.sort_by_key(|&(place, _)| place);
     let adds = missing
         .into_iter()
-        .map(|(_, wanted)| IpvsOp::DestAdd(entry.spec.clone(), wanted));
+        .map(|(_, wanted)| IpvsOp::DestAdd(entry.spec.name, wanted));
     out.extend(adds);
     let dels = surplus
         .into_iter()
-        .map(|there| IpvsOp::DestDel(entry.spec.clone(), there));
+        .map(|there| IpvsOp::DestDel(entry.spec.name, there));
     out.extend(dels);
 }
 
 /// The operation, if any, that makes one destination of an installed service as wanted.
 pub(super) fn destination(entry: &Entry, address: SocketAddr) -> Option<IpvsOp> {
-    let spec = entry.spec.clone();
+    let name = entry.spec.name;
     difference(entry.slot(address)?).map(|difference| match difference {
-        Difference::Missing(wanted) => IpvsOp::DestAdd(spec, wanted),
-        Difference::Differs(wanted) => IpvsOp::DestSet(spec, wanted),
-        Difference::Surplus(there) => IpvsOp::DestDel(spec, there),
+        Difference::Missing(wanted) => IpvsOp::DestAdd(name, wanted),
+        Difference::Differs(wanted) => IpvsOp::DestSet(name, wanted),
+        Difference::Surplus => IpvsOp::DestDel(name, address),
     })
 }
 
@@ -61,14 +61,14 @@ pub(super) fn destination(entry: &Entry, address: SocketAddr) -> Option<IpvsOp> 
 enum Difference {
     Missing(DestinationSpec),
     Differs(DestinationSpec),
-    Surplus(DestinationSpec),
+    Surplus,
 }
 
 fn difference(slot: &Slot) -> Option<Difference> {
     match (slot.wanted(), slot.installed()) {
         (None, None) => None,
         (Some(wanted), None) => Some(Difference::Missing(wanted)),
-        (None, Some(there)) => Some(Difference::Surplus(there)),
+        (None, Some(_)) => Some(Difference::Surplus),
         (Some(wanted), Some(there)) => (wanted != there).then_some(Difference::Differs(wanted)),
     }
 }

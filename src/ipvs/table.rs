@@ -40,7 +40,7 @@ pub(super) enum Settings {
 /// A destination that is wanted, installed, or both.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Its place in the configuration: the kernel's schedulers start from its order of
     /// destinations, so they are added in this one.
     pub(super) place: u32,
@@ -207,7 +207,8 @@ impl Entry {
             Some(found)
                 if found.scheduler == self.spec.scheduler
                     && found.persistence == self.spec.persistence
-                    && found.other_flags == 0 =>
+                    && found.flags == self.spec.flags
+                    && found.engine == self.spec.engine =>
             {
                 Settings::AsWanted
             }

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Duration, Instant};
-use crate::conf::model::Protocol;
 use crate::ops::{ForwardMethod, IpvsOp, KernelOp};
 use crate::tests::logged;
 
@@ -19,7 +18,7 @@ const ENOMEM: i32 = 12;
 /// The kernel's table and its answers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Kernel {
-    services: BTreeMap<(IpAddr, u16, u8), IpvsService>,
+    services: BTreeMap<ServiceName, IpvsService>,
     /// Services with this scheduler are refused.
     without_scheduler: Option<&'static str>,
     /// Services are not deleted.
@@ -32,31 +31,31 @@ impl Kernel {
         self.ops.push(op.clone());
         match op {
             IpvsOp::ServiceAdd(spec) => {
-                if self.services.contains_key(&name(spec)) {
+                if self.services.contains_key(&spec.name) {
                     return Err(EEXIST);
                 }
                 self.put(spec, Vec::new())
             }
             IpvsOp::ServiceSet(spec) => {
-                let old = self.services.get(&name(spec)).ok_or(ESRCH)?;
+                let old = self.services.get(&spec.name).ok_or(ESRCH)?;
                 let destinations = old.destinations.clone();
                 self.put(spec, destinations)
             }
             IpvsOp::ServiceDel(_) if self.stubborn => Err(ENOMEM),
-            IpvsOp::ServiceDel(spec) => {
-                self.services.remove(&name(spec)).ok_or(ESRCH)?;
+            IpvsOp::ServiceDel(name) => {
+                self.services.remove(name).ok_or(ESRCH)?;
                 Ok(())
             }
-            IpvsOp::DestAdd(spec, destination) => {
-                let service = self.services.get_mut(&name(spec)).ok_or(ESRCH)?;
+            IpvsOp::DestAdd(name, destination) => {
+                let service = self.services.get_mut(name).ok_or(ESRCH)?;
                 if service.destination(destination.address).is_some() {
                     return Err(EEXIST);
                 }
                 service.destinations.push(*destination);
                 Ok(())
             }
-            IpvsOp::DestSet(spec, destination) => {
-                let service = self.services.get_mut(&name(spec)).ok_or(ESRCH)?;
+            IpvsOp::DestSet(name, destination) => {
+                let service = self.services.get_mut(name).ok_or(ESRCH)?;
                 let slot = service
                     .destinations
                     .iter_mut()
@@ -65,12 +64,12 @@ impl Kernel {
                 *slot = *destination;
                 Ok(())
             }
-            IpvsOp::DestDel(spec, destination) => {
-                let service = self.services.get_mut(&name(spec)).ok_or(ESRCH)?;
+            IpvsOp::DestDel(name, address) => {
+                let service = self.services.get_mut(name).ok_or(ESRCH)?;
                 let before = service.destinations.len();
                 service
                     .destinations
-                    .retain(|found| found.address != destination.address);
+                    .retain(|found| found.address != *address);
                 if service.destinations.len() == before {
                     return Err(ENOENT);
                 }
@@ -84,21 +83,16 @@ impl Kernel {
             return Err(ENOENT);
         }
         let service = IpvsService {
-            address: spec.address,
-            port: spec.port,
-            protocol: spec.protocol,
+            name: spec.name,
             scheduler: spec.scheduler.to_owned(),
             persistence: spec.persistence,
-            other_flags: 0,
+            flags: spec.flags,
+            engine: spec.engine.clone(),
             destinations,
         };
-        self.services.insert(name(spec), service);
+        self.services.insert(spec.name, service);
         Ok(())
     }
-}
-
-fn name(spec: &ServiceSpec) -> (IpAddr, u16, u8) {
-    (spec.address, spec.port, spec.protocol)
 }
 
 /// A domain, its kernel and the time.
@@ -164,19 +158,23 @@ impl Bench {
     }
 }
 
-const KEY: ServiceKey = ServiceKey {
-    address: IpAddr::V4(std::net::Ipv4Addr::new(182, 148, 15, 239)),
-    port: 3306,
-    protocol: Protocol::Tcp,
-};
+const KEY: ServiceName = at(3306);
+
+const fn at(port: u16) -> ServiceName {
+    ServiceName::Address {
+        address: IpAddr::V4(std::net::Ipv4Addr::new(182, 148, 15, 239)),
+        port,
+        protocol: 6,
+    }
+}
 
 fn spec(scheduler: &'static str) -> ServiceSpec {
     ServiceSpec {
-        address: KEY.address,
-        port: KEY.port,
-        protocol: KEY.protocol.number(),
+        name: KEY,
         scheduler,
         persistence: Some((Duration::from_secs(50), 32)),
+        flags: 0,
+        engine: None,
     }
 }
 
@@ -191,7 +189,7 @@ fn server(last: u8, weight: u32) -> DestinationSpec {
 }
 
 fn want(scheduler: &'static str, servers: &[DestinationSpec]) -> Event<'static> {
-    Event::Want(KEY, Some((spec(scheduler), servers.to_vec())))
+    Event::Want(spec(scheduler), servers.to_vec())
 }
 
 // Input: the document's service, on an empty table. Output: the table is read first, then the
@@ -204,14 +202,14 @@ fn a_service_is_added_after_a_look_at_the_table_and_deleted_whole() {
         bench.ops(),
         [
             IpvsOp::ServiceAdd(spec("wrr")),
-            IpvsOp::DestAdd(spec("wrr"), server(238, 3)),
-            IpvsOp::DestAdd(spec("wrr"), server(233, 3)),
+            IpvsOp::DestAdd(KEY, server(238, 3)),
+            IpvsOp::DestAdd(KEY, server(233, 3)),
         ]
     );
     assert_eq!(bench.reads, 1);
     assert!(bench.domain.view().settled());
-    bench.tell(Event::Want(KEY, None));
-    assert_eq!(bench.ops(), [IpvsOp::ServiceDel(spec("wrr"))]);
+    bench.tell(Event::Unwant(KEY));
+    assert_eq!(bench.ops(), [IpvsOp::ServiceDel(KEY)]);
     assert_eq!(bench.kernel.services.len(), 0);
     assert_eq!(bench.domain.next_deadline(), None);
 }
@@ -223,7 +221,7 @@ fn a_service_that_the_kernel_does_not_delete_is_deleted_later() {
     let mut bench = Bench::default();
     bench.tell(want("wrr", &[server(233, 3)]));
     bench.kernel.stubborn = true;
-    bench.tell(Event::Want(KEY, None));
+    bench.tell(Event::Unwant(KEY));
     bench.wait(RETRY_AFTER);
     assert_eq!(bench.kernel.services.len(), 1);
     bench.kernel.stubborn = false;
@@ -233,11 +231,11 @@ fn a_service_that_the_kernel_does_not_delete_is_deleted_later() {
 
     bench.tell(want("wrr", &[server(233, 3)]));
     bench.kernel.stubborn = true;
-    bench.tell(Event::Want(KEY, None));
+    bench.tell(Event::Unwant(KEY));
     bench.tell(want("wrr", &[server(233, 7)]));
     bench.kernel.stubborn = false;
     bench.wait(RETRY_AFTER);
-    let service = &bench.kernel.services[&name(&spec("wrr"))];
+    let service = &bench.kernel.services[&KEY];
     assert_eq!(service.destinations, [server(233, 7)]);
 }
 
@@ -248,11 +246,11 @@ fn a_destination_goes_and_comes_with_one_operation_each() {
     bench.ops();
     let address = server(238, 3).address;
     bench.tell(Event::WantDestination(KEY, address, None));
-    assert_eq!(bench.ops(), [IpvsOp::DestDel(spec("wrr"), server(238, 3))]);
+    assert_eq!(bench.ops(), [IpvsOp::DestDel(KEY, server(238, 0).address)]);
     bench.tell(Event::WantDestination(KEY, address, Some(server(238, 3))));
-    assert_eq!(bench.ops(), [IpvsOp::DestAdd(spec("wrr"), server(238, 3))]);
+    assert_eq!(bench.ops(), [IpvsOp::DestAdd(KEY, server(238, 3))]);
     bench.tell(want("wrr", &[server(233, 3), server(238, 7)]));
-    assert_eq!(bench.ops(), [IpvsOp::DestSet(spec("wrr"), server(238, 7))]);
+    assert_eq!(bench.ops(), [IpvsOp::DestSet(KEY, server(238, 7))]);
     bench.tell(want("wrr", &[server(233, 3), server(238, 7)]));
     assert_eq!(bench.ops(), []);
     assert_eq!(bench.reads, 1);
@@ -289,13 +287,13 @@ fn what_is_there_is_adopted_and_foreign_services_are_left_alone() {
         ..spec("wrr")
     };
     let other = ServiceSpec {
-        port: 80,
+        name: at(80),
         ..spec("rr")
     };
     let left = [server(233, 1), server(234, 3), server(238, 3)];
     bench.kernel.put(&old, left.to_vec()).unwrap();
     bench.kernel.put(&other, vec![server(1, 1)]).unwrap();
-    let foreign = bench.kernel.services[&name(&other)].clone();
+    let foreign = bench.kernel.services[&other.name].clone();
     bench.tell(want(
         "wrr",
         &[server(233, 3), server(238, 3), server(240, 3)],
@@ -304,14 +302,14 @@ fn what_is_there_is_adopted_and_foreign_services_are_left_alone() {
         bench.ops(),
         [
             IpvsOp::ServiceSet(spec("wrr")),
-            IpvsOp::DestSet(spec("wrr"), server(233, 3)),
-            IpvsOp::DestAdd(spec("wrr"), server(240, 3)),
-            IpvsOp::DestDel(spec("wrr"), server(234, 3)),
+            IpvsOp::DestSet(KEY, server(233, 3)),
+            IpvsOp::DestAdd(KEY, server(240, 3)),
+            IpvsOp::DestDel(KEY, server(234, 0).address),
         ]
     );
-    bench.tell(Event::Want(KEY, None));
+    bench.tell(Event::Unwant(KEY));
     assert_eq!(bench.kernel.services.len(), 1);
-    assert_eq!(bench.kernel.services[&name(&other)], foreign);
+    assert_eq!(bench.kernel.services[&other.name], foreign);
 }
 
 // Input: somebody deletes our service, then a server of ours fails. Output: the refusal is answered
@@ -327,9 +325,9 @@ fn a_refusal_is_answered_by_one_repair() {
     assert_eq!(
         bench.ops(),
         [
-            IpvsOp::DestDel(spec("wrr"), server(238, 3)),
+            IpvsOp::DestDel(KEY, server(238, 0).address),
             IpvsOp::ServiceAdd(spec("wrr")),
-            IpvsOp::DestAdd(spec("wrr"), server(233, 3)),
+            IpvsOp::DestAdd(KEY, server(233, 3)),
         ]
     );
     assert_eq!(bench.reads, 2);
@@ -343,20 +341,19 @@ fn a_refusal_is_answered_by_one_repair() {
 fn a_service_that_somebody_was_quicker_to_add_is_adopted() {
     let mut bench = Bench::default();
     bench.tell(want("wrr", &[server(233, 3)]));
-    let key = ServiceKey { port: 80, ..KEY };
     let new = ServiceSpec {
-        port: 80,
+        name: at(80),
         ..spec("rr")
     };
     bench.kernel.put(&new, vec![server(233, 1)]).unwrap();
     bench.ops();
-    bench.tell(Event::Want(key, Some((new.clone(), vec![server(233, 3)]))));
+    bench.tell(Event::Want(new.clone(), vec![server(233, 3)]));
     assert_eq!(
         bench.ops(),
         [
             IpvsOp::ServiceAdd(new.clone()),
-            IpvsOp::DestAdd(new.clone(), server(233, 3)),
-            IpvsOp::DestSet(new, server(233, 3)),
+            IpvsOp::DestAdd(new.name, server(233, 3)),
+            IpvsOp::DestSet(new.name, server(233, 3)),
         ]
     );
     assert!(bench.domain.view().settled());
@@ -399,7 +396,7 @@ fn a_missing_ipvs_is_one_clear_error() {
         bench.tell(want("wrr", &[server(233, 3)]));
         bench.tell(want("rr", &[server(233, 3)]));
         bench.wait(RETRY_AFTER);
-        bench.tell(Event::Want(KEY, None));
+        bench.tell(Event::Unwant(KEY));
     });
     assert_eq!(log.len(), 2, "{log:?}");
     assert!(log[0].ends_with("Initializing ipvs"), "{log:?}");
@@ -422,14 +419,14 @@ fn what_differs_in_flags_or_thresholds_only_is_edited() {
     let left = vec![limited, server(238, 3)];
     bench.kernel.put(&spec("wrr"), left).unwrap();
     for service in bench.kernel.services.values_mut() {
-        service.other_flags = 4;
+        service.flags = 4;
     }
     bench.tell(want("wrr", &[server(233, 3), server(238, 3)]));
     assert_eq!(
         bench.ops(),
         [
             IpvsOp::ServiceSet(spec("wrr")),
-            IpvsOp::DestSet(spec("wrr"), server(233, 3)),
+            IpvsOp::DestSet(KEY, server(233, 3)),
         ]
     );
 }
@@ -452,7 +449,7 @@ fn any_wishes() -> impl Strategy<Value = Vec<Wish>> {
             .filter(|(port, ..)| seen.insert(*port))
             .map(|(port, scheduler, persistence, servers)| {
                 let spec = ServiceSpec {
-                    port,
+                    name: at(port),
                     persistence,
                     ..spec(scheduler)
                 };
@@ -472,7 +469,7 @@ fn any_wishes() -> impl Strategy<Value = Vec<Wish>> {
 type Wish = (ServiceSpec, Vec<DestinationSpec>);
 
 /// The table that wishes describe, with destinations in the order of their addresses.
-fn table_of(wishes: &[Wish]) -> BTreeMap<(IpAddr, u16, u8), IpvsService> {
+fn table_of(wishes: &[Wish]) -> BTreeMap<ServiceName, IpvsService> {
     let mut kernel = Kernel::default();
     for (spec, servers) in wishes {
         kernel.put(spec, servers.clone()).unwrap();
@@ -480,9 +477,7 @@ fn table_of(wishes: &[Wish]) -> BTreeMap<(IpAddr, u16, u8), IpvsService> {
     sorted(kernel.services)
 }
 
-fn sorted(
-    mut table: BTreeMap<(IpAddr, u16, u8), IpvsService>,
-) -> BTreeMap<(IpAddr, u16, u8), IpvsService> {
+fn sorted(mut table: BTreeMap<ServiceName, IpvsService>) -> BTreeMap<ServiceName, IpvsService> {
     for service in table.values_mut() {
         service.destinations.sort_by_key(|found| found.address);
     }
@@ -513,20 +508,12 @@ fn least(old: &[Wish], new: &[Wish]) -> usize {
 
 fn tell_all(bench: &mut Bench, old: &[Wish], new: &[Wish]) {
     for (spec, _) in old {
-        if new.iter().all(|(other, _)| other.port != spec.port) {
-            let key = ServiceKey {
-                port: spec.port,
-                ..KEY
-            };
-            bench.tell(Event::Want(key, None));
+        if new.iter().all(|(other, _)| other.name != spec.name) {
+            bench.tell(Event::Unwant(spec.name));
         }
     }
     for (spec, servers) in new {
-        let key = ServiceKey {
-            port: spec.port,
-            ..KEY
-        };
-        bench.tell(Event::Want(key, Some((spec.clone(), servers.clone()))));
+        bench.tell(Event::Want(spec.clone(), servers.clone()));
     }
 }
 
@@ -564,35 +551,34 @@ proptest! {
             bench.kernel.put(spec, servers.clone()).unwrap();
         }
         for service in bench.kernel.services.values_mut() {
-            service.other_flags = flags;
+            service.flags = flags;
             for server in &mut service.destinations {
                 server.upper_threshold = upper_threshold;
             }
         }
         let foreign = bench.kernel.services.clone();
         tell_all(&mut bench, &[], &wanted);
-        let is_ours = |port: u16| wanted.iter().any(|(spec, _)| spec.port == port);
+        let is_ours = |name: &ServiceName| wanted.iter().any(|(spec, _)| spec.name == *name);
         let mut expected = table_of(&wanted);
-        expected.extend(sorted(foreign).into_iter().filter(|(key, _)| !is_ours(key.1)));
+        expected.extend(sorted(foreign).into_iter().filter(|(key, _)| !is_ours(key)));
         prop_assert_eq!(sorted(bench.kernel.services.clone()), expected);
         // Somebody puts a whole other table there; our next change finds out.
         bench.kernel.services = table_of(&meddled);
         for (spec, _) in &wanted {
-            let key = ServiceKey { port: spec.port, ..KEY };
             let change = server(9, 77); // one that nobody has
-            bench.tell(Event::WantDestination(key, change.address, Some(change)));
-            bench.tell(Event::WantDestination(key, change.address, None));
+            bench.tell(Event::WantDestination(spec.name, change.address, Some(change)));
+            bench.tell(Event::WantDestination(spec.name, change.address, None));
         }
         prop_assert!(bench.reads <= 1 + 2 * wanted.len());
         prop_assert_eq!(bench.domain.next_deadline(), None);
-        for key in table_of(&meddled).keys().filter(|key| !is_ours(key.1)) {
+        for key in table_of(&meddled).keys().filter(|key| !is_ours(key)) {
             prop_assert!(bench.kernel.services.contains_key(key));
         }
         // A look at the table repairs all of it.
         let table: Vec<_> = bench.kernel.services.values().cloned().collect();
         bench.tell(Event::Table(Ok(&table)));
         let mut ours = sorted(bench.kernel.services.clone());
-        ours.retain(|key, _| is_ours(key.1));
+        ours.retain(|key, _| is_ours(key));
         prop_assert_eq!(ours, table_of(&wanted));
     }
 }

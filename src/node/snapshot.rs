@@ -64,19 +64,19 @@ impl<'a> Snapshot<'a> {
 
     /// A virtual server.
     #[must_use]
-    pub fn service(&self, key: ServiceKey) -> Option<ServiceView> {
+    pub fn service(&self, key: &ServiceKey) -> Option<ServiceView> {
         self.check.view().service(key)
     }
 
     /// A real server by its place in its service, with how many of its checks are down.
     #[must_use]
-    pub fn server(&self, key: ServiceKey, place: usize) -> Option<(ServerView, usize)> {
+    pub fn server(&self, key: &ServiceKey, place: usize) -> Option<(ServerView, usize)> {
         self.check.view().server(key, place)
     }
 
     /// A `TCP_CHECK` of a real server.
     #[must_use]
-    pub fn check(&self, key: ServiceKey, place: usize, check: usize) -> Option<CheckView> {
+    pub fn check(&self, key: &ServiceKey, place: usize, check: usize) -> Option<CheckView> {
         self.check.view().check(key, place, check)
     }
 

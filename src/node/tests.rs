@@ -12,7 +12,7 @@ use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::diff;
 use crate::conf::model::{
     AddressOptions, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler,
-    Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -69,14 +69,6 @@ fn config(priority: u8) -> Config {
             ..VrrpInstance::new("VI_1", Vrid::new(51).unwrap(), "eth0")
         }],
         virtual_servers: vec![VirtualServer {
-            key: ServiceKey {
-                address: IpAddr::from([192, 0, 2, 101]),
-                port: 80,
-                protocol: Protocol::Tcp,
-            },
-            scheduler: Scheduler::Rr,
-            persistence: None,
-            policy: ServicePolicy::new(),
             real_servers: vec![RealServer {
                 key: RealServerKey {
                     address: server.ip(),
@@ -100,6 +92,10 @@ fn config(priority: u8) -> Config {
                     log_all_failures: false,
                 }],
             }],
+            ..VirtualServer::new(
+                ServiceKey::address(IpAddr::from([192, 0, 2, 101]), 80, Protocol::Tcp),
+                Scheduler::Rr,
+            )
         }],
         ..Config::default()
     }

@@ -127,10 +127,13 @@ impl Node {
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
-                check::Action::Want(key, wanted) => {
-                    let wanted = wanted.map(|service| (service.spec, service.destinations));
+                check::Action::Want(wanted) => {
+                    let event = ipvs::Event::Want(wanted.spec, wanted.destinations);
+                    self.ipvs.handle(now, event, &mut self.queues.ipvs);
+                }
+                check::Action::Unwant(name) => {
                     self.ipvs
-                        .handle(now, ipvs::Event::Want(key, wanted), &mut self.queues.ipvs);
+                        .handle(now, ipvs::Event::Unwant(name), &mut self.queues.ipvs);
                 }
                 check::Action::WantDestination(key, address, wanted) => {
                     let event = ipvs::Event::WantDestination(key, address, wanted);

@@ -9,7 +9,7 @@ use super::kernel::{DestinationSpec, ForwardMethod, IpvsOp, IpvsService, Service
 use crate::base::Duration;
 use crate::wire::ipvs::{
     Destination, FORWARD_BYPASS, FORWARD_DIRECT, FORWARD_LOCAL, FORWARD_MASQUERADE, FORWARD_TUNNEL,
-    Request, SERVICE_HASHED, SERVICE_PERSISTENT, Service, ServiceId, Tunnel,
+    Request, SERVICE_HASHED, SERVICE_PERSISTENT, Service, Tunnel,
 };
 
 impl IpvsOp {
@@ -19,35 +19,26 @@ impl IpvsOp {
         match self {
             Self::ServiceAdd(spec) => Request::NewService(spec.to_wire()),
             Self::ServiceSet(spec) => Request::SetService(spec.to_wire()),
-            Self::ServiceDel(spec) => Request::DelService(spec.id()),
-            Self::DestAdd(spec, server) => Request::NewDestination(spec.id(), server.to_wire()),
-            Self::DestSet(spec, server) => Request::SetDestination(spec.id(), server.to_wire()),
-            Self::DestDel(spec, server) => Request::DelDestination(spec.id(), server.address),
+            Self::ServiceDel(name) => Request::DelService(*name),
+            Self::DestAdd(name, server) => Request::NewDestination(*name, server.to_wire()),
+            Self::DestSet(name, server) => Request::SetDestination(*name, server.to_wire()),
+            Self::DestDel(name, server) => Request::DelDestination(*name, *server),
         }
     }
 }
 
 impl ServiceSpec {
-    /// What names the service in a request.
-    #[must_use]
-    pub const fn id(&self) -> ServiceId {
-        ServiceId {
-            address: self.address,
-            port: self.port,
-            protocol: self.protocol,
-        }
-    }
-
     fn to_wire(&self) -> Service {
         // As ipvsadm does, a service without persistence gets the mask of a single client.
         let (flags, timeout, client_prefix) = match self.persistence {
-            None => (0, 0, self.family().bits()),
+            None => (0, 0, self.name.family().bits()),
             Some((timeout, prefix)) => (SERVICE_PERSISTENT, seconds(timeout), prefix),
         };
         Service {
-            id: self.id(),
+            id: self.name,
             scheduler: self.scheduler.to_owned(),
-            flags,
+            engine: self.engine.clone(),
+            flags: flags | self.flags,
             timeout,
             client_prefix,
         }
@@ -107,23 +98,12 @@ impl IpvsService {
             )
         });
         Self {
-            address: found.id.address,
-            port: found.id.port,
-            protocol: found.id.protocol,
+            name: found.id,
             scheduler: found.scheduler,
             persistence,
-            other_flags: found.flags & !(SERVICE_PERSISTENT | SERVICE_HASHED),
+            flags: found.flags & !(SERVICE_PERSISTENT | SERVICE_HASHED),
+            engine: found.engine,
             destinations,
-        }
-    }
-
-    /// What names the service in a request.
-    #[must_use]
-    pub const fn id(&self) -> ServiceId {
-        ServiceId {
-            address: self.address,
-            port: self.port,
-            protocol: self.protocol,
         }
     }
 
@@ -144,17 +124,24 @@ fn seconds(duration: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Family;
+    use crate::ops::ServiceName;
+    use crate::wire::ipvs::SERVICE_ONE_PACKET;
 
     // Input: a service with and without persistence, and a server behind each kind of forwarding.
     // Output: what a dump of the same says.
     #[test]
     fn what_is_asked_for_is_what_is_found() {
         let plain = ServiceSpec {
-            address: "2001:db8::1".parse().unwrap(),
-            port: 3306,
-            protocol: 6,
+            name: ServiceName::Address {
+                address: "2001:db8::1".parse().unwrap(),
+                port: 3306,
+                protocol: 6,
+            },
             scheduler: "wrr",
             persistence: None,
+            flags: 0,
+            engine: None,
         };
         let persistent = ServiceSpec {
             persistence: Some((Duration::from_secs(50), 64)),
@@ -165,9 +152,19 @@ mod tests {
             port: 4754,
             flags: 1,
         };
-        for spec in [plain, persistent] {
+        let marked = ServiceSpec {
+            name: ServiceName::Mark {
+                mark: 7,
+                family: Family::V6,
+            },
+            flags: SERVICE_ONE_PACKET,
+            engine: Some("sip".to_owned()),
+            ..plain.clone()
+        };
+        for spec in [plain, persistent, marked] {
             let table = IpvsService::from_dump(spec.to_wire(), Vec::new());
-            assert_eq!(table.id(), spec.id());
+            assert_eq!(table.name, spec.name);
+            assert_eq!((table.flags, &table.engine), (spec.flags, &spec.engine));
             assert_eq!(table.scheduler, spec.scheduler);
             assert_eq!(table.persistence, spec.persistence);
         }
@@ -191,19 +188,22 @@ mod tests {
     #[test]
     fn flags_that_nobody_asked_for_are_seen() {
         let spec = ServiceSpec {
-            address: "192.0.2.1".parse().unwrap(),
-            port: 53,
-            protocol: 17,
+            name: ServiceName::Mark {
+                mark: 7,
+                family: Family::V4,
+            },
             scheduler: "sh",
             persistence: None,
+            flags: 0,
+            engine: None,
         };
-        for (flags, other_flags) in [(SERVICE_HASHED, 0), (SERVICE_HASHED | 4, 4)] {
+        for (flags, seen) in [(SERVICE_HASHED, 0), (SERVICE_HASHED | 4, 4)] {
             let found = Service {
                 flags,
                 ..spec.to_wire()
             };
             let table = IpvsService::from_dump(found, Vec::new());
-            assert_eq!(table.other_flags, other_flags);
+            assert_eq!(table.flags, seen);
         }
     }
 }

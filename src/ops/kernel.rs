@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::base::{Duration, Family, IfIndex, Mac};
+pub use crate::wire::ipvs::ServiceName;
 
 /// Who asked for a kernel operation, to hand a refusal back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,16 +129,16 @@ pub struct AddressSpec {
 /// A virtual service as IPVS keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceSpec {
-    /// Virtual address.
-    pub address: IpAddr,
-    /// Virtual port.
-    pub port: u16,
-    /// IP protocol number.
-    pub protocol: u8,
+    /// What it is called.
+    pub name: ServiceName,
     /// Name of the scheduler.
     pub scheduler: &'static str,
     /// Persistence: timeout in whole seconds, and the prefix length that makes one client.
     pub persistence: Option<(Duration, u8)>,
+    /// One-packet scheduling and the scheduler's own flags (`IP_VS_SVC_F_*`).
+    pub flags: u32,
+    /// Name of the persistence engine.
+    pub engine: Option<String>,
 }
 
 /// A destination of a virtual service as IPVS keeps it.
@@ -174,8 +175,7 @@ pub enum ForwardMethod {
     },
 }
 
-/// A change of the IPVS table. A service is named by address, port and protocol; the other fields
-/// of the specification are its new values.
+/// A change of the IPVS table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IpvsOp {
     /// `IPVS_CMD_NEW_SERVICE`.
@@ -183,39 +183,42 @@ pub enum IpvsOp {
     /// `IPVS_CMD_SET_SERVICE`.
     ServiceSet(ServiceSpec),
     /// `IPVS_CMD_DEL_SERVICE`; takes the destinations along.
-    ServiceDel(ServiceSpec),
+    ServiceDel(ServiceName),
     /// `IPVS_CMD_NEW_DEST`.
-    DestAdd(ServiceSpec, DestinationSpec),
+    DestAdd(ServiceName, DestinationSpec),
     /// `IPVS_CMD_SET_DEST`.
-    DestSet(ServiceSpec, DestinationSpec),
+    DestSet(ServiceName, DestinationSpec),
     /// `IPVS_CMD_DEL_DEST`.
-    DestDel(ServiceSpec, DestinationSpec),
+    DestDel(ServiceName, SocketAddr),
+}
+
+impl IpvsOp {
+    /// The service that it concerns.
+    #[must_use]
+    pub const fn service(&self) -> ServiceName {
+        match self {
+            Self::ServiceAdd(spec) | Self::ServiceSet(spec) => spec.name,
+            Self::ServiceDel(name)
+            | Self::DestAdd(name, _)
+            | Self::DestSet(name, _)
+            | Self::DestDel(name, _) => *name,
+        }
+    }
 }
 
 /// A service found in the kernel with its destinations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IpvsService {
-    /// Address, port, protocol.
-    pub address: IpAddr,
-    /// Virtual port.
-    pub port: u16,
-    /// IP protocol number.
-    pub protocol: u8,
+    /// What it is called.
+    pub name: ServiceName,
     /// Name of the scheduler; the kernel may run one that we do not know.
     pub scheduler: String,
     /// Persistence, as in [`ServiceSpec`].
     pub persistence: Option<(Duration, u8)>,
-    /// `IP_VS_SVC_F_*` beyond persistence: one-packet scheduling and the scheduler's own. Nothing
-    /// here asks for any yet, so that a service with one is not as wanted.
-    pub other_flags: u32,
+    /// As in [`ServiceSpec`].
+    pub flags: u32,
+    /// As in [`ServiceSpec`].
+    pub engine: Option<String>,
     /// Its destinations.
     pub destinations: Vec<DestinationSpec>,
-}
-
-impl ServiceSpec {
-    /// Family of the virtual address.
-    #[must_use]
-    pub const fn family(&self) -> Family {
-        Family::of(self.address)
-    }
 }

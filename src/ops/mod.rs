@@ -12,7 +12,7 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
-    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceSpec,
+    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{

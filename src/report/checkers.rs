@@ -7,39 +7,25 @@ use super::page::{command, heading, seconds, yes};
 use super::{Cursor, Page};
 use crate::conf::model::{
     BfdAudience, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
-    IndirectTarget, MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe,
-    TcpCheck, UdpProbe,
+    MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe, TcpCheck, UdpProbe,
 };
 use crate::node::snapshot::CheckView;
 
 /// A service with its checks.
 struct Checked<'a> {
-    key: Option<ServiceKey>,
+    key: &'a ServiceKey,
     name: String,
     protocol: &'static str,
     servers: &'a [RealServer],
 }
 
 fn service(config: &Config, place: usize) -> Option<Checked<'_>> {
-    let name = |protocol: Option<Protocol>| protocol.map_or("none", Protocol::name);
-    if let Some(server) = config.virtual_servers.get(place) {
-        return Some(Checked {
-            key: Some(server.key),
-            name: server.key.to_string(),
-            protocol: server.key.protocol.name(),
-            servers: &server.real_servers,
-        });
-    }
-    let place = place - config.virtual_servers.len();
-    let service = config.indirect_services.get(place)?;
+    let server = config.virtual_servers.get(place)?;
     Some(Checked {
-        key: None,
-        name: match &service.target {
-            IndirectTarget::Fwmark(mark) => format!("FWM {mark}"),
-            IndirectTarget::Group(group) => format!("[{group}]:0"),
-        },
-        protocol: name(service.protocol),
-        servers: &service.real_servers,
+        key: &server.key,
+        name: server.key.to_string(),
+        protocol: server.key.protocol().map_or("none", Protocol::name),
+        servers: &server.real_servers,
     })
 }
 
@@ -62,9 +48,7 @@ pub(super) fn section(
     let place = cursor.part;
     cursor.part += 1;
     for (number, check) in server.tcp_checks.iter().enumerate() {
-        let view = service
-            .key
-            .and_then(|key| page.snapshot.check(key, place, number));
+        let view = page.snapshot.check(service.key, place, number);
         write_head(&service, server, view, out)?;
         write_timing(check, view, out)?;
         write_connection(check, out)?;
@@ -108,7 +92,7 @@ fn write_users(
     out: &mut String,
     text: impl Fn(&Probe, &str, &str) -> Option<String>,
 ) -> fmt::Result {
-    let count = config.virtual_servers.len() + config.indirect_services.len();
+    let count = config.virtual_servers.len();
     for service in (0..count).filter_map(|place| service(config, place)) {
         for server in service.servers {
             let (ip, port) = (server.key.address, server.key.port);

@@ -7,9 +7,9 @@ use super::page::{command, enabled, heading, seconds, upper_on, yes};
 use super::{Cursor, Page};
 use crate::base::{Duration, Family};
 use crate::conf::model::{
-    CheckDefaults, CheckScript, Config, Forwarding, GroupEntry, IndirectService, IndirectTarget,
-    Persistence, ProbeKind, Protocol, RealServer, Scheduler, ServerGroup, ServiceKey,
-    ServicePolicy, SorryServer, TunnelChecksum, TunnelKind, VirtualServer,
+    CheckDefaults, CheckScript, Config, Forwarding, GroupEntry, Persistence, ProbeKind, Protocol,
+    RealServer, Scheduler, ServerGroup, ServiceKey, SorryServer, TunnelChecksum, TunnelKind,
+    VirtualServer,
 };
 
 /// `SSL definitions`.
@@ -42,56 +42,6 @@ pub(super) fn tls(
     Ok(true)
 }
 
-/// A service, whatever names it.
-struct Service<'a> {
-    key: Option<ServiceKey>,
-    target: Option<&'a IndirectTarget>,
-    protocol: Option<Protocol>,
-    scheduler: Scheduler,
-    persistence: Option<Persistence>,
-    policy: &'a ServicePolicy,
-    servers: &'a [RealServer],
-}
-
-impl<'a> From<&'a VirtualServer> for Service<'a> {
-    fn from(server: &'a VirtualServer) -> Self {
-        Self {
-            key: Some(server.key),
-            target: None,
-            protocol: Some(server.key.protocol),
-            scheduler: server.scheduler,
-            persistence: server.persistence,
-            policy: &server.policy,
-            servers: &server.real_servers,
-        }
-    }
-}
-
-impl<'a> From<&'a IndirectService> for Service<'a> {
-    fn from(service: &'a IndirectService) -> Self {
-        Self {
-            key: None,
-            target: Some(&service.target),
-            protocol: service.protocol,
-            scheduler: service.scheduler,
-            persistence: service.persistence,
-            policy: &service.policy,
-            servers: &service.real_servers,
-        }
-    }
-}
-
-fn service(config: &Config, place: usize) -> Option<Service<'_>> {
-    let direct = &config.virtual_servers;
-    match direct.get(place) {
-        Some(server) => Some(server.into()),
-        None => config
-            .indirect_services
-            .get(place - direct.len())
-            .map(Service::from),
-    }
-}
-
 /// `LVS Topology`: first the groups, then a service or a real server at a time.
 pub(super) fn topology(
     page: &Page<'_>,
@@ -112,17 +62,17 @@ pub(super) fn topology(
         write_group(config, group, out)?;
         return Ok(true);
     }
-    let Some(service) = service(config, cursor.item - groups) else {
+    let Some(service) = config.virtual_servers.get(cursor.item - groups) else {
         return Ok(false);
     };
     match cursor.part.checked_sub(1) {
-        None => write_service(page, &service, out)?,
+        None => write_service(page, service, out)?,
         Some(place) => {
-            let Some(server) = service.servers.get(place) else {
+            let Some(server) = service.real_servers.get(place) else {
                 cursor.next_item();
                 return Ok(true);
             };
-            write_server(page, &service, place, server, out)?;
+            write_server(page, service, place, server, out)?;
         }
     }
     cursor.part += 1;
@@ -132,11 +82,11 @@ pub(super) fn topology(
 /// How many services of each protocol use a group.
 fn users(config: &Config, group: &ServerGroup) -> [usize; 3] {
     [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| {
-        let services = config.indirect_services.iter();
+        let services = config.virtual_servers.iter();
         services
             .filter(|service| {
-                service.protocol == Some(protocol)
-                    && matches!(&service.target, IndirectTarget::Group(name) if *name == group.name)
+                service.key.protocol() == Some(protocol)
+                    && matches!(&service.key, ServiceKey::Group { name, .. } if *name == group.name)
             })
             .count()
     })
@@ -199,10 +149,14 @@ fn name_of(protocol: Option<Protocol>) -> &'static str {
     }
 }
 
-fn family(service: &Service<'_>) -> &'static str {
+fn family(service: &VirtualServer) -> &'static str {
     let given = service.policy.family;
-    let address = service.key.map(|key| key.address);
-    let server = service.servers.first().map(|server| server.key.address);
+    let address = match &service.key {
+        ServiceKey::Address(key) => Some(key.address),
+        ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => None,
+    };
+    let server = service.real_servers.first();
+    let server = server.map(|server| server.key.address);
     let family = address.or(server).map(Family::of);
     match given.or(family) {
         Some(Family::V4) => "inet",
@@ -211,15 +165,16 @@ fn family(service: &Service<'_>) -> &'static str {
     }
 }
 
-fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fmt::Result {
+fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> fmt::Result {
     writeln!(out, " ------< Virtual server >------")?;
-    match (service.key, service.target) {
-        (Some(key), _) => writeln!(out, " VS VIP = {}, VPORT = {}", key.address, key.port)?,
-        (None, Some(IndirectTarget::Fwmark(mark))) => writeln!(out, " VS FWMARK = {mark}")?,
-        (None, Some(IndirectTarget::Group(name))) => writeln!(out, " VS GROUP = [{name}]:0")?,
-        (None, None) => {}
+    match &service.key {
+        ServiceKey::Address(key) => {
+            writeln!(out, " VS VIP = {}, VPORT = {}", key.address, key.port)?;
+        }
+        ServiceKey::Fwmark { mark, .. } => writeln!(out, " VS FWMARK = {mark}")?,
+        key @ ServiceKey::Group { .. } => writeln!(out, " VS GROUP = {key}")?,
     }
-    let policy = service.policy;
+    let policy = &service.policy;
     if let Some(host) = &policy.virtual_host {
         writeln!(out, "   VirtualHost = {host}")?;
     }
@@ -231,7 +186,7 @@ fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fm
     if let Some(persistence) = service.persistence {
         write_persistence(service, persistence, out)?;
     }
-    writeln!(out, "   protocol = {}", name_of(service.protocol))?;
+    writeln!(out, "   protocol = {}", name_of(service.key.protocol()))?;
     let alpha = checks.alpha.unwrap_or(false);
     writeln!(out, "   alpha is {}", upper_on(alpha))?;
     writeln!(out, "   omega is {}", upper_on(policy.omega))?;
@@ -260,10 +215,7 @@ fn write_service(page: &Page<'_>, service: &Service<'_>, out: &mut String) -> fm
     if let Some(sorry) = &policy.sorry_server {
         write_sorry(service, sorry, out)?;
     }
-    let Some(key) = service.key else {
-        return Ok(());
-    };
-    if let Some(view) = page.snapshot.service(key) {
+    if let Some(view) = page.snapshot.service(&service.key) {
         writeln!(out, "   alive = 1")?;
         writeln!(out, "   quorum_state_up = {}", u8::from(view.quorum_up))?;
         writeln!(out, "   reloaded = 0")?;
@@ -296,7 +248,7 @@ fn write_retries(checks: CheckDefaults, out: &mut String) -> fmt::Result {
 }
 
 /// What a server's checks inherit from it, or from its service.
-fn inherited(service: &Service<'_>, server: &RealServer) -> CheckDefaults {
+fn inherited(service: &VirtualServer, server: &RealServer) -> CheckDefaults {
     let above = service.policy.checks;
     let own = server.policy.as_ref().map(|policy| policy.checks);
     let own = own.unwrap_or_default();
@@ -310,7 +262,7 @@ fn inherited(service: &Service<'_>, server: &RealServer) -> CheckDefaults {
     }
 }
 
-fn write_scheduling(service: &Service<'_>, out: &mut String) -> fmt::Result {
+fn write_scheduling(service: &VirtualServer, out: &mut String) -> fmt::Result {
     writeln!(out, "   lvs_sched = {}", service.scheduler.name())?;
     writeln!(out, "   Hashed = disabled")?;
     let flags = service.policy.scheduler_flags;
@@ -346,7 +298,7 @@ fn write_scheduling(service: &Service<'_>, out: &mut String) -> fmt::Result {
 }
 
 fn write_persistence(
-    service: &Service<'_>,
+    service: &VirtualServer,
     persistence: Persistence,
     out: &mut String,
 ) -> fmt::Result {
@@ -392,10 +344,13 @@ pub(super) fn forwarding(forwarding: Forwarding) -> String {
     }
 }
 
-fn write_sorry(service: &Service<'_>, sorry: &SorryServer, out: &mut String) -> fmt::Result {
-    let port = service.key.map_or(0, |key| key.port);
+fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -> fmt::Result {
+    let port = match &service.key {
+        ServiceKey::Address(key) => key.port,
+        ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => 0,
+    };
     let key = sorry.key(port);
-    let protocol = service.protocol.map_or("none", Protocol::name);
+    let protocol = service.key.protocol().map_or("none", Protocol::name);
     writeln!(
         out,
         "   sorry server = [{}]:{protocol}:{}",
@@ -422,17 +377,18 @@ pub(super) fn check_script(page: &Page<'_>, script: &CheckScript) -> String {
 
 fn write_server(
     page: &Page<'_>,
-    service: &Service<'_>,
+    service: &VirtualServer,
     place: usize,
     server: &RealServer,
     out: &mut String,
 ) -> fmt::Result {
-    let view = service.key.and_then(|key| page.snapshot.server(key, place));
+    let view = page.snapshot.server(&service.key, place);
     let (ip, port, weight) = (server.key.address, server.key.port, server.weight);
+    let effective = view.as_ref().map_or(weight, |(view, _)| view.weight);
     writeln!(out, "   ------< Real server >------")?;
     writeln!(
         out,
-        "   RIP = {ip}, RPORT = {port}, WEIGHT = {weight} EFF WEIGHT = {weight}"
+        "   RIP = {ip}, RPORT = {port}, WEIGHT = {weight} EFF WEIGHT = {effective}"
     )?;
     let method = forwarding(server.forwarding);
     writeln!(out, "   forwarding method = {method}")?;
@@ -464,7 +420,7 @@ fn write_server(
     let mail = mail.or(service.policy.smtp_alert).unwrap_or(true);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     writeln!(out, "   initial weight = {weight}")?;
-    writeln!(out, "   effective weight = {weight}")?;
+    writeln!(out, "   effective weight = {effective}")?;
     writeln!(out, "   previous effective_weight = 0")?;
     if let Some((view, failing)) = view {
         let alive = u8::from(view.alive);

@@ -6,10 +6,11 @@
 
 use keepalived_rs::base::{Duration, Rng};
 use keepalived_rs::conf::model::{
-    Config, Forwarding, Persistence, Priority, Scheduler, VirtualServer, VrrpInstance,
+    Config, Forwarding, GroupEntry, Persistence, Priority, Scheduler, ServiceKey, VirtualServer,
+    VrrpInstance,
 };
 
-use super::random::{pick, random_server, seconds, small};
+use super::random::{group_entries, groups, pick, policy, random_server, seconds, small};
 use super::setup;
 
 /// Changes a few things; sometimes it is all put back to `original`.
@@ -30,6 +31,7 @@ pub fn config(config: &mut Config, original: &Config, rng: &mut Rng) {
     for service in &mut config.virtual_servers {
         ipvs(service, rng);
     }
+    config.server_groups = groups(&config.virtual_servers);
 }
 
 fn vrrp(instance: &mut VrrpInstance, rng: &mut Rng) {
@@ -83,6 +85,23 @@ fn ipvs(service: &mut VirtualServer, rng: &mut Rng) {
         if service.real_servers.iter().all(|s| s.key != added.key) {
             service.real_servers.push(added);
         }
+    }
+    if rng.below(4) == 0 {
+        policy(rng, service);
+    }
+    if let [GroupEntry::Addresses { first, .. }, ..] = service.entries.as_slice()
+        && rng.below(3) == 0
+        && let std::net::IpAddr::V4(first) = first
+    {
+        let first = first.octets()[3];
+        service.entries = group_entries(rng, first);
+    }
+    // Without translation a mark's servers have no port.
+    if matches!(service.key, ServiceKey::Fwmark { .. }) {
+        for server in &mut service.real_servers {
+            server.forwarding = Forwarding::Nat;
+        }
+        return;
     }
     let method = (rng.below(8) == 0).then(|| pick(rng, &[Forwarding::Nat, Forwarding::Dr]));
     let method = method.or_else(|| service.real_servers.first().map(|s| s.forwarding));

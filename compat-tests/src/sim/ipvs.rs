@@ -4,14 +4,11 @@
 //! anything. Driven by: `kernel`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use keepalived_rs::ops::{DestinationSpec, IpvsOp, IpvsService, ServiceSpec};
+use keepalived_rs::ops::{DestinationSpec, IpvsOp, IpvsService, ServiceName, ServiceSpec};
 
 use super::kernel::errno;
-
-/// Address, port, protocol.
-pub type ServiceId = (IpAddr, u16, u8);
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +24,8 @@ pub struct Service {
 /// All services.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
-    services: BTreeMap<ServiceId, Service>,
+    services: BTreeMap<ServiceName, Service>,
     births: u64,
-}
-
-/// What names a service.
-#[must_use]
-pub const fn id(spec: &ServiceSpec) -> ServiceId {
-    (spec.address, spec.port, spec.protocol)
 }
 
 impl Table {
@@ -45,7 +36,7 @@ impl Table {
     pub fn execute(&mut self, op: &IpvsOp) -> Result<(), i32> {
         match op {
             IpvsOp::ServiceAdd(spec) => {
-                if self.services.contains_key(&id(spec)) {
+                if self.services.contains_key(&spec.name) {
                     return Err(errno::EEXIST);
                 }
                 self.births += 1;
@@ -54,46 +45,44 @@ impl Table {
                     destinations: BTreeMap::new(),
                     born: self.births,
                 };
-                self.services.insert(id(spec), service);
+                self.services.insert(spec.name, service);
             }
-            IpvsOp::ServiceSet(spec) => self.service(spec)?.spec = spec.clone(),
-            IpvsOp::ServiceDel(spec) => {
-                self.services.remove(&id(spec)).ok_or(errno::ESRCH)?;
+            IpvsOp::ServiceSet(spec) => self.service(spec.name)?.spec = spec.clone(),
+            IpvsOp::ServiceDel(name) => {
+                self.services.remove(name).ok_or(errno::ESRCH)?;
             }
-            IpvsOp::DestAdd(spec, destination) => {
-                let destinations = &mut self.service(spec)?.destinations;
+            IpvsOp::DestAdd(name, destination) => {
+                let destinations = &mut self.service(*name)?.destinations;
                 if destinations.contains_key(&destination.address) {
                     return Err(errno::EEXIST);
                 }
                 destinations.insert(destination.address, *destination);
             }
-            IpvsOp::DestSet(spec, destination) => {
-                let destinations = &mut self.service(spec)?.destinations;
+            IpvsOp::DestSet(name, destination) => {
+                let destinations = &mut self.service(*name)?.destinations;
                 let present = destinations.get_mut(&destination.address);
                 *present.ok_or(errno::ENOENT)? = *destination;
             }
-            IpvsOp::DestDel(spec, destination) => {
-                let destinations = &mut self.service(spec)?.destinations;
-                destinations
-                    .remove(&destination.address)
-                    .ok_or(errno::ENOENT)?;
+            IpvsOp::DestDel(name, address) => {
+                let destinations = &mut self.service(*name)?.destinations;
+                destinations.remove(address).ok_or(errno::ENOENT)?;
             }
         }
         Ok(())
     }
 
-    fn service(&mut self, spec: &ServiceSpec) -> Result<&mut Service, i32> {
-        self.services.get_mut(&id(spec)).ok_or(errno::ESRCH)
+    fn service(&mut self, name: ServiceName) -> Result<&mut Service, i32> {
+        self.services.get_mut(&name).ok_or(errno::ESRCH)
     }
 
     /// All services by their names.
     #[must_use]
-    pub const fn services(&self) -> &BTreeMap<ServiceId, Service> {
+    pub const fn services(&self) -> &BTreeMap<ServiceName, Service> {
         &self.services
     }
 
     /// Takes a service away without asking whose it is, as `ipvsadm -D` does.
-    pub fn remove(&mut self, service: ServiceId) {
+    pub fn remove(&mut self, service: ServiceName) {
         self.services.remove(&service);
     }
 
@@ -103,12 +92,11 @@ impl Table {
         self.services
             .values()
             .map(|service| IpvsService {
-                address: service.spec.address,
-                port: service.spec.port,
-                protocol: service.spec.protocol,
+                name: service.spec.name,
                 scheduler: service.spec.scheduler.to_owned(),
                 persistence: service.spec.persistence,
-                other_flags: 0,
+                flags: service.spec.flags,
+                engine: service.spec.engine.clone(),
                 destinations: service.destinations.values().copied().collect(),
             })
             .collect()
@@ -119,17 +107,23 @@ impl Table {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use keepalived_rs::base::Family;
     use keepalived_rs::ops::ForwardMethod;
 
     use super::*;
 
+    const NAME: ServiceName = ServiceName::Mark {
+        mark: 7,
+        family: Family::V4,
+    };
+
     fn spec() -> ServiceSpec {
         ServiceSpec {
-            address: "192.0.2.1".parse().unwrap(),
-            port: 80,
-            protocol: 6,
+            name: NAME,
             scheduler: "rr",
             persistence: None,
+            flags: 0,
+            engine: None,
         }
     }
 
@@ -146,24 +140,21 @@ mod tests {
     #[test]
     fn errors_are_the_kernel_s() {
         let mut table = Table::default();
-        let add = IpvsOp::DestAdd(spec(), destination(1));
+        let add = IpvsOp::DestAdd(NAME, destination(1));
         assert_eq!(table.execute(&add), Err(errno::ESRCH));
         assert_eq!(table.execute(&IpvsOp::ServiceAdd(spec())), Ok(()));
         assert_eq!(
             table.execute(&IpvsOp::ServiceAdd(spec())),
             Err(errno::EEXIST)
         );
-        let set = IpvsOp::DestSet(spec(), destination(2));
+        let set = IpvsOp::DestSet(NAME, destination(2));
         assert_eq!(table.execute(&set), Err(errno::ENOENT));
         assert_eq!(table.execute(&add), Ok(()));
         assert_eq!(table.execute(&add), Err(errno::EEXIST));
         assert_eq!(table.execute(&set), Ok(()));
         assert_eq!(table.dump()[0].destinations, [destination(2)]);
-        assert_eq!(table.execute(&IpvsOp::ServiceDel(spec())), Ok(()));
-        assert_eq!(
-            table.execute(&IpvsOp::ServiceDel(spec())),
-            Err(errno::ESRCH)
-        );
+        assert_eq!(table.execute(&IpvsOp::ServiceDel(NAME)), Ok(()));
+        assert_eq!(table.execute(&IpvsOp::ServiceDel(NAME)), Err(errno::ESRCH));
         assert!(table.dump().is_empty());
     }
 }

@@ -11,9 +11,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use keepalived_rs::base::{Duration, Instant, Rng};
+use keepalived_rs::base::{Duration, Family, Instant, Rng};
 use keepalived_rs::conf::model::{
-    Config, Garp, InitialState, Priority, RealServer, VirtualServer, VrrpInstance,
+    Config, Forwarding, Garp, GroupEntry, InitialState, Nth, Priority, Protocol, RealServer,
+    Scheduler, ServerGroup, ServerPolicy, ServiceKey, SorryServer, VirtualServer, VrrpInstance,
 };
 
 use super::host::Refusal;
@@ -205,6 +206,7 @@ pub(super) fn build(seed: u64) -> World {
         let config = Config {
             vrrp_instances: instances.collect(),
             virtual_servers: services.clone(),
+            server_groups: groups(&services),
             ..Config::default()
         };
         let traits = Traits {
@@ -285,7 +287,7 @@ fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Optio
 fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
     (0..small(rng, 3))
         .map(|n| {
-            let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1 + n), 3306);
+            let mut service = random_service(rng, n);
             service.real_servers = (0..=small(rng, 3))
                 .map(|server| {
                     let server = random_server(rng, 10 * n + server);
@@ -295,9 +297,85 @@ fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
                     server
                 })
                 .collect();
+            policy(rng, &mut service);
+            if matches!(service.key, ServiceKey::Fwmark { .. }) {
+                // Without translation a mark's servers have no port.
+                for server in &mut service.real_servers {
+                    server.forwarding = Forwarding::Nat;
+                }
+            }
             service
         })
         .collect()
+}
+
+/// By address, by mark or by group.
+fn random_service(rng: &mut Rng, n: u8) -> VirtualServer {
+    let address = Ipv4Addr::new(203, 0, 113, 1 + n);
+    let key = match rng.below(6) {
+        0 => ServiceKey::Fwmark {
+            mark: u32::from(n) + 1,
+            family: Family::V4,
+        },
+        1 => ServiceKey::Group {
+            name: format!("g{n}"),
+            nth: Nth(0),
+            protocol: Some(Protocol::Tcp),
+        },
+        _ => return setup::service(address, 3306),
+    };
+    let mut service = VirtualServer::new(key, Scheduler::Wrr);
+    if matches!(service.key, ServiceKey::Group { .. }) {
+        service.entries = group_entries(rng, 30 + 10 * n);
+    }
+    service
+}
+
+/// Entries of a group around the address 203.0.113.`first`.
+pub(super) fn group_entries(rng: &mut Rng, first: u8) -> Vec<GroupEntry> {
+    let address = |last| Ipv4Addr::new(203, 0, 113, last).into();
+    let mut entries = vec![GroupEntry::Addresses {
+        first: address(first),
+        last: address(first + small(rng, 3)),
+        port: 3306,
+    }];
+    if rng.below(2) == 0 {
+        let mark = 100 + u32::from(first);
+        entries.push(GroupEntry::Fwmark { mark, family: None });
+    }
+    entries
+}
+
+/// Gives a service a quorum, a sorry server, servers that stay and limits, or none of these.
+pub(super) fn policy(rng: &mut Rng, service: &mut VirtualServer) {
+    service.policy.quorum = pick(rng, &[1, 1, 1, 2, 4]);
+    service.policy.sorry_server = (rng.below(3) == 0).then(|| SorryServer {
+        address: Ipv4Addr::new(10, 0, 0, 250).into(),
+        port: matches!(service.key, ServiceKey::Address(_)).then_some(3306),
+        forwarding: None,
+        inhibit: rng.below(2) == 0,
+    });
+    for server in &mut service.real_servers {
+        server.policy = (rng.below(4) == 0).then(|| {
+            Box::new(ServerPolicy {
+                inhibit_on_failure: rng.below(2) == 0,
+                upper_threshold: pick(rng, &[0, 100]),
+                ..ServerPolicy::default()
+            })
+        });
+    }
+}
+
+/// The groups that services name, as the file has them.
+pub(super) fn groups(services: &[VirtualServer]) -> Vec<ServerGroup> {
+    let of = |service: &VirtualServer| match &service.key {
+        ServiceKey::Group { name, .. } => Some(ServerGroup {
+            name: name.clone(),
+            entries: service.entries.clone(),
+        }),
+        ServiceKey::Address(_) | ServiceKey::Fwmark { .. } => None,
+    };
+    services.iter().filter_map(of).collect()
 }
 
 pub(super) fn random_server(rng: &mut Rng, number: u8) -> RealServer {

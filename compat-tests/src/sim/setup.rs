@@ -8,8 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use keepalived_rs::base::Duration;
 use keepalived_rs::conf::model::{
     AddressOptions, AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey,
-    Scheduler, Scope, ServiceKey, ServicePolicy, TcpCheck, VirtualAddress, VirtualServer, Vrid,
-    VrrpInstance,
+    Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -61,17 +60,8 @@ pub fn instance(vrid: u8, priority: u8) -> VrrpInstance {
 /// A TCP service without servers.
 #[must_use]
 pub const fn service(address: Ipv4Addr, port: u16) -> VirtualServer {
-    VirtualServer {
-        key: ServiceKey {
-            address: IpAddr::V4(address),
-            port,
-            protocol: Protocol::Tcp,
-        },
-        scheduler: Scheduler::Wrr,
-        persistence: None,
-        real_servers: Vec::new(),
-        policy: ServicePolicy::new(),
-    }
+    let key = ServiceKey::address(IpAddr::V4(address), port, Protocol::Tcp);
+    VirtualServer::new(key, Scheduler::Wrr)
 }
 
 /// A server with one TCP check each 6 s, as the document has them.

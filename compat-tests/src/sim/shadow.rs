@@ -14,11 +14,11 @@ use keepalived_rs::conf::model::{Config, VirtualAddress, VrrpInstance};
 use keepalived_rs::ops::{IpvsOp, KernelOp};
 
 use super::host::{Arrival, Host};
-use super::ipvs::ServiceId;
 use super::kernel::{Link, errno};
 use super::wire::{Advert, Announcement};
 use super::world::{Cause, World};
 use super::{balance, trace, wire};
+use keepalived_rs::ops::ServiceName;
 
 /// A virtual router on a segment.
 pub type Router = (usize, u8);
@@ -59,7 +59,7 @@ pub struct Shadow {
     /// Until when a daemon may wait before it asks its kernel again after a refusal.
     patience: BTreeMap<usize, Instant>,
     /// Services that are not ours, by host, as they have to stay.
-    pub(super) foreign: BTreeMap<usize, BTreeMap<ServiceId, super::ipvs::Service>>,
+    pub(super) foreign: BTreeMap<usize, BTreeMap<ServiceName, super::ipvs::Service>>,
     /// Effects of the last turn of a host.
     effects: usize,
     exited: BTreeMap<usize, i32>,
@@ -505,7 +505,7 @@ impl World {
         let foreign = machine.refusal.is_some() || self.shadow.tolerant.contains(&host);
         // A service that somebody else has is reported by `check_services` if it is changed.
         let taken = matches!(op, KernelOp::Ipvs(IpvsOp::ServiceAdd(spec))
-            if self.shadow.foreign.get(&host).is_some_and(|f| f.contains_key(&super::ipvs::id(spec))));
+            if self.shadow.foreign.get(&host).is_some_and(|f| f.contains_key(&spec.name)));
         assert!(
             rightly || foreign || taken,
             "{}: {op:?} fails with {error}",

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use keepalived_rs::conf::model::{
-    Config, Forwarding, InitialState, RealServer, TcpCheck, VirtualServer, VrrpInstance,
+    Config, Forwarding, GroupEntry, InitialState, RealServer, ServerGroup, ServiceKey, TcpCheck,
+    VirtualServer, VrrpInstance,
 };
 use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, load};
 
@@ -72,17 +73,23 @@ pub fn through(config: &Config) -> Config {
     let mut wanted = config.clone();
     let mut weightless = 0;
     for service in &mut wanted.virtual_servers {
-        let none = service.real_servers.iter().all(|server| server.weight == 0);
-        weightless += usize::from(none);
+        let total = service
+            .real_servers
+            .iter()
+            .map(|server| server.weight)
+            .sum();
         // What an earlier reading made of the quorum is not in the text.
-        service.policy.quorum = u32::from(!none);
+        let written = service.policy.quorum.max(1);
+        weightless += usize::from(written > total);
+        service.policy.quorum = written.min(total);
+        service.forwarding = forwarding(service);
     }
     // The one thing to complain of: servers that together cannot weigh what a service needs.
     let (quorums, findings): (Vec<_>, Vec<_>) = loaded
         .diagnostics
         .iter()
         .map(|finding| &finding.message)
-        .partition(|message| message.contains("exceeds total weight of real servers 0"));
+        .partition(|message| message.contains("exceeds total weight of real servers"));
     assert!(findings.is_empty(), "{findings:?} in\n{text}");
     assert_eq!(quorums.len(), weightless, "{quorums:?} in\n{text}");
     wanted.files.clone_from(&loaded.config.files);
@@ -102,6 +109,9 @@ fn write(config: &Config) -> String {
     }
     for instance in &config.vrrp_instances {
         vrrp_instance(&mut text, instance);
+    }
+    for group in &config.server_groups {
+        server_group(&mut text, group);
     }
     for service in &config.virtual_servers {
         virtual_server(&mut text, service);
@@ -172,28 +182,67 @@ const fn kind(forwarding: Forwarding) -> &'static str {
     }
 }
 
-fn virtual_server(text: &mut String, service: &VirtualServer) {
-    let key = service.key;
+/// `lb_kind`: that of the first server.
+fn forwarding(service: &VirtualServer) -> Forwarding {
+    let first = service.real_servers.first();
+    first.map_or(Forwarding::Nat, |server| server.forwarding)
+}
+
+fn server_group(text: &mut String, group: &ServerGroup) {
     line(
         text,
         0,
-        format_args!("virtual_server {} {} {{", key.address, key.port),
+        format_args!("virtual_server_group {} {{", group.name),
     );
+    for entry in &group.entries {
+        match entry {
+            GroupEntry::Addresses { first, last, port } if first == last => {
+                line(text, 1, format_args!("{first} {port}"));
+            }
+            GroupEntry::Addresses { first, last, port } => {
+                line(text, 1, format_args!("{first}-{last} {port}"));
+            }
+            GroupEntry::Fwmark { mark, .. } => line(text, 1, format_args!("fwmark {mark}")),
+        }
+    }
+    line(text, 0, format_args!("}}"));
+}
+
+fn virtual_server(text: &mut String, service: &VirtualServer) {
+    let target = match &service.key {
+        ServiceKey::Address(key) => format!("{} {}", key.address, key.port),
+        ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
+        ServiceKey::Group { name, .. } => format!("group {name}"),
+    };
+    line(text, 0, format_args!("virtual_server {target} {{"));
     line(
         text,
         1,
         format_args!("lb_algo {}", service.scheduler.name()),
     );
-    let forwarding = service
-        .real_servers
-        .first()
-        .map_or(Forwarding::Nat, |s| s.forwarding);
-    line(text, 1, format_args!("lb_kind {}", kind(forwarding)));
     line(
         text,
         1,
-        format_args!("protocol {}", key.protocol.name().to_uppercase()),
+        format_args!("lb_kind {}", kind(forwarding(service))),
     );
+    if let Some(protocol) = service.key.protocol() {
+        let protocol = protocol.name().to_uppercase();
+        line(text, 1, format_args!("protocol {protocol}"));
+    }
+    let policy = &service.policy;
+    line(text, 1, format_args!("quorum {}", policy.quorum.max(1)));
+    line(text, 1, format_args!("hysteresis {}", policy.hysteresis));
+    if let Some(sorry) = &policy.sorry_server {
+        let port = sorry.port.unwrap_or(0);
+        line(
+            text,
+            1,
+            format_args!("sorry_server {} {port}", sorry.address),
+        );
+        if sorry.inhibit {
+            line(text, 1, format_args!("sorry_server_inhibit"));
+        }
+    }
     if let Some(persistence) = service.persistence {
         let timeout = persistence.timeout.as_secs();
         line(text, 1, format_args!("persistence_timeout {timeout}"));
@@ -212,6 +261,17 @@ fn real_server(text: &mut String, server: &RealServer) {
         format_args!("real_server {} {} {{", key.address, key.port),
     );
     line(text, 2, format_args!("weight {}", server.weight));
+    if let Some(policy) = &server.policy {
+        if policy.inhibit_on_failure {
+            line(text, 2, format_args!("inhibit_on_failure"));
+        }
+        for (name, limit) in [
+            ("uthreshold", policy.upper_threshold),
+            ("lthreshold", policy.lower_threshold),
+        ] {
+            line(text, 2, format_args!("{name} {limit}"));
+        }
+    }
     for check in &server.tcp_checks {
         tcp_check(text, check);
     }

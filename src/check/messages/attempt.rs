@@ -22,7 +22,7 @@ pub(in super::super) struct Asked {
 
 /// An attempt has ended, and this is what it changes.
 pub(in super::super) fn attempt(
-    subject: Subject,
+    subject: Subject<'_>,
     check: CheckRef<'_>,
     verdict: &Verdict,
     asked: Asked,
@@ -40,7 +40,7 @@ pub(in super::super) fn attempt(
     }
 }
 
-fn tcp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn tcp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     let log_all = check.connect.log_all_failures;
     match news {
         News::Nothing => {}
@@ -55,7 +55,7 @@ fn tcp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
 }
 
 fn http(
-    subject: Subject,
+    subject: Subject<'_>,
     (check, probe): (CheckRef<'_>, &HttpProbe),
     verdict: &Verdict,
     asked: Asked,
@@ -129,7 +129,7 @@ const fn http_fault(fault: HttpFault, secure: bool) -> &'static str {
     }
 }
 
-fn smtp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
+fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let counts = matches!(news, News::Down { .. } | News::StaysDown { .. });
     let heard = check.connect.log_all_failures && (asked.was_up || !asked.has_run);
     if let Detail::Smtp(fault) = verdict.detail
@@ -161,7 +161,7 @@ fn smtp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, 
 }
 
 /// A success of this one is not told, as with keepalived.
-fn dns(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn dns(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     let retries = match news {
         News::Nothing | News::Confirmed | News::Up => return,
         News::Wavers if !check.connect.log_all_failures => return,
@@ -182,7 +182,7 @@ fn dns(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     log::info!(target: CHECK, "DNS_CHECK ({}) {what}{after}", subject.real());
 }
 
-fn udp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn udp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     let name = subject.real();
     let counts = match news {
         News::Nothing => return,
@@ -209,7 +209,7 @@ fn udp(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     }
 }
 
-fn ping(subject: Subject, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn ping(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
     let name = subject.real();
     if verdict.detail == Detail::PingSend {
         // keepalived names nobody here, and says so at every attempt.

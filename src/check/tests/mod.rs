@@ -1,16 +1,16 @@
 //! The domain from configuration to wishes for IPVS.
 
+mod pool;
 mod properties;
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::base::{Duration, Instant};
-use crate::conf::model::ServicePolicy;
 use crate::conf::model::plan::{Change, Step};
 use crate::conf::model::{
-    Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, TcpCheck,
-    VirtualServer,
+    Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey,
+    TcpCheck, VirtualServer,
 };
 use crate::ops::{ForwardMethod, ProbeFailure};
 use crate::tests::logged;
@@ -54,18 +54,29 @@ fn server(address: &str, weight: u32) -> RealServer {
 /// The virtual server of the document.
 fn mysql() -> VirtualServer {
     VirtualServer {
-        key: ServiceKey {
-            address: ip("182.148.15.239"),
-            port: 3306,
-            protocol: Protocol::Tcp,
-        },
-        scheduler: Scheduler::Wrr,
         persistence: Some(Persistence {
             timeout: 50 * SECOND,
             granularity: 32,
         }),
         real_servers: vec![server("182.148.15.233", 3), server("182.148.15.238", 3)],
-        policy: ServicePolicy::new(),
+        ..VirtualServer::new(key(3306), Scheduler::Wrr)
+    }
+}
+
+fn key(port: u16) -> ServiceKey {
+    ServiceKey::address(ip("182.148.15.239"), port, Protocol::Tcp)
+}
+
+/// Its name in the kernel.
+fn mysql_name() -> ServiceName {
+    name(3306)
+}
+
+fn name(port: u16) -> ServiceName {
+    ServiceName::Address {
+        address: ip("182.148.15.239"),
+        port,
+        protocol: 6,
     }
 }
 
@@ -151,18 +162,18 @@ fn servers_count_as_up_at_the_start() {
     let actions = bench.apply(Step::Add(mysql()));
     let wanted = WantedService {
         spec: ServiceSpec {
-            address: ip("182.148.15.239"),
-            port: 3306,
-            protocol: 6,
+            name: mysql_name(),
             scheduler: "wrr",
             persistence: Some((50 * SECOND, 32)),
+            flags: 0,
+            engine: None,
         },
         destinations: vec![
             destination("182.148.15.233", 3),
             destination("182.148.15.238", 3),
         ],
     };
-    assert_eq!(actions, [Action::Want(mysql().key, Some(wanted))]);
+    assert_eq!(actions, [Action::Want(wanted)]);
     assert_eq!(bench.domain.next_deadline(), Some(bench.now + SECOND));
 }
 
@@ -179,7 +190,7 @@ fn a_server_goes_after_its_retries_and_comes_back_with_a_success() {
     while seen.is_empty() {
         seen = bench.round(|to| to != two);
     }
-    let gone = Action::WantDestination(mysql().key, two, None);
+    let gone = Action::WantDestination(mysql_name(), two, None);
     assert_eq!(seen, [gone]);
     assert_eq!(bench.now.saturating_since(stopped), 15 * SECOND);
     assert_eq!(bench.alive(), [true, false]);
@@ -190,7 +201,7 @@ fn a_server_goes_after_its_retries_and_comes_back_with_a_success() {
     let back = destination("182.148.15.238", 3);
     assert_eq!(
         seen,
-        [Action::WantDestination(mysql().key, two, Some(back))]
+        [Action::WantDestination(mysql_name(), two, Some(back))]
     );
     assert_eq!(bench.now.saturating_since(stopped), 21 * SECOND);
 }
@@ -234,18 +245,18 @@ fn a_changed_weight_does_not_bring_a_server_back() {
     let mut bench = Bench::new();
     bench.apply(Step::Add(mysql()));
     let down = bench.round(|to| to != two);
-    assert_eq!(down, [Action::WantDestination(mysql().key, two, None)]);
+    assert_eq!(down, [Action::WantDestination(mysql_name(), two, None)]);
     let mut new = mysql();
     new.real_servers[1].weight = 9;
     let actions = bench.apply(Step::Update(new, Change::Live));
-    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+    let [Action::Want(wanted)] = actions.as_slice() else {
         panic!("{actions:?}");
     };
     assert_eq!(wanted.destinations, [destination("182.148.15.233", 3)]);
     let back = destination("182.148.15.238", 9);
     assert_eq!(
         bench.round(|_| true),
-        [Action::WantDestination(mysql().key, two, Some(back))]
+        [Action::WantDestination(mysql_name(), two, Some(back))]
     );
 }
 
@@ -258,14 +269,14 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
         .iter()
         .filter_map(|action| match action {
             Action::Probe(id, _) => Some(*id),
-            Action::Want(..) | Action::WantDestination(..) => None,
+            Action::Want(_) | Action::Unwant(_) | Action::WantDestination(..) => None,
         })
         .collect();
     let ended = bench.handle(Event::Stop);
     for id in ids {
         assert!(ended.contains(&Action::Probe(id, ProbeCmd::Close)));
     }
-    assert!(ended.contains(&Action::Want(mysql().key, None)));
+    assert!(ended.contains(&Action::Unwant(mysql_name())));
     assert_eq!(bench.domain.next_deadline(), None);
 }
 
@@ -365,7 +376,7 @@ fn with_alpha_a_server_has_to_prove_itself() {
     let one: SocketAddr = "182.148.15.233:3306".parse().unwrap();
     let mut bench = Bench::new();
     let actions = bench.apply(Step::Add(config));
-    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+    let [Action::Want(wanted)] = actions.as_slice() else {
         panic!("{actions:?}");
     };
     assert_eq!(wanted.destinations, []);
@@ -374,7 +385,7 @@ fn with_alpha_a_server_has_to_prove_itself() {
     let came = destination("182.148.15.233", 3);
     assert_eq!(
         seen,
-        [Action::WantDestination(mysql().key, one, Some(came))]
+        [Action::WantDestination(mysql_name(), one, Some(came))]
     );
     assert_eq!(
         log,
@@ -450,7 +461,7 @@ fn a_reload_keeps_what_is_known() {
     new.real_servers[0] = server("182.148.15.240", 5);
     let mut actions = Vec::new();
     let log = logged(|| actions = bench.apply(Step::Update(new, Change::Live)));
-    let [Action::Want(_, Some(wanted))] = actions.as_slice() else {
+    let [Action::Want(wanted)] = actions.as_slice() else {
         panic!("{actions:?}");
     };
     assert_eq!(wanted.spec.scheduler, "rr");
@@ -498,7 +509,7 @@ fn checks_that_are_due_at_once_leave_room_for_adverts() {
 fn services_go_in_the_order_of_the_file() {
     let first = mysql();
     let mut second = mysql();
-    second.key.address = ip("10.0.0.1");
+    second.key = ServiceKey::address(ip("10.0.0.1"), 3306, Protocol::Tcp);
     let stop = |plan: Vec<Vec<Step<VirtualServer>>>| {
         let mut bench = Bench::new();
         for steps in plan {
@@ -506,12 +517,12 @@ fn services_go_in_the_order_of_the_file() {
         }
         bench.out.clear();
         let mut gone = bench.handle(Event::Stop);
-        gone.retain(|action| matches!(action, Action::Want(..)));
+        gone.retain(|action| matches!(action, Action::Unwant(_)));
         gone
     };
     let start = vec![Step::Add(first.clone()), Step::Add(second.clone())];
     let turned = vec![Step::Keep(second.clone()), Step::Keep(first.clone())];
-    let want = |config: &VirtualServer| Action::Want(config.key, None);
+    let want = |config: &VirtualServer| Action::Unwant(service::names(config)[0]);
     assert_eq!(stop(vec![start.clone()]), [want(&first), want(&second)]);
     assert_eq!(stop(vec![start, turned]), [want(&second), want(&first)]);
 }

@@ -10,7 +10,7 @@ use crate::conf::model::plan::diff;
 /// A domain, and what its wishes add up to.
 struct World {
     bench: Bench,
-    wanted: BTreeMap<ServiceKey, WantedService>,
+    wanted: BTreeMap<ServiceName, WantedService>,
     probes: Vec<(ProbeId, SocketAddr)>,
 }
 
@@ -41,11 +41,11 @@ impl World {
                 Action::Probe(id, ProbeCmd::Close) => self.probes.retain(|(open, _)| *open != id),
                 // A bare connection says nothing.
                 Action::Probe(_, ProbeCmd::Write(_)) => panic!("TCP_CHECK writes"),
-                Action::Want(key, Some(wanted)) => {
-                    self.wanted.insert(key, wanted);
+                Action::Want(wanted) => {
+                    self.wanted.insert(wanted.spec.name, wanted);
                 }
-                Action::Want(key, None) => {
-                    assert!(self.wanted.remove(&key).is_some(), "{key} was not wanted");
+                Action::Unwant(name) => {
+                    assert!(self.wanted.remove(&name).is_some(), "{name} was not wanted");
                 }
                 Action::WantDestination(key, address, wanted) => {
                     let service = self.wanted.get_mut(&key).unwrap();
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// The wishes, with destinations in the order of their addresses.
-    fn table(&self) -> BTreeMap<ServiceKey, WantedService> {
+    fn table(&self) -> BTreeMap<ServiceName, WantedService> {
         let mut table = self.wanted.clone();
         for service in table.values_mut() {
             service.destinations.sort_by_key(|found| found.address);
@@ -117,24 +117,18 @@ fn any_config() -> impl Strategy<Value = Vec<VirtualServer>> {
     let service = (1_u16..4, scheduler, servers).prop_map(|(port, scheduler, servers)| {
         let mut seen = BTreeSet::new();
         VirtualServer {
-            key: ServiceKey {
-                port,
-                ..mysql().key
-            },
-            scheduler,
-            persistence: None,
-            policy: ServicePolicy::new(),
             real_servers: servers
                 .into_iter()
                 .filter(|server| seen.insert(server.key))
                 .collect(),
+            ..VirtualServer::new(key(port), scheduler)
         }
     });
     proptest::collection::vec(service, 0..4).prop_map(|services| {
         let mut seen = BTreeSet::new();
         services
             .into_iter()
-            .filter(|service| seen.insert(service.key))
+            .filter(|service| seen.insert(service.key.clone()))
             .collect()
     })
 }

@@ -29,11 +29,6 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
     let word = st.need(1)?;
     if matches!(word, "group" | "fwmark") {
         let target = indirect(st, word)?;
-        let message = format!(
-            "virtual_server {word} is read and checked, but not active in this version: the \
-             service is left out"
-        );
-        st.error(Class::Advice, message, Some(1));
         begin(draft, st, Target::Indirect(target));
         return Ok(());
     }

@@ -1,9 +1,11 @@
 //! `virtual_server`, `real_server` and their health checks.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Probe, ServerPolicy, ServicePolicy};
+use super::{GroupEntry, Probe, ServerPolicy, ServicePolicy};
 use crate::base::{Duration, Family};
 
 /// Transport protocol of a virtual service.
@@ -39,9 +41,61 @@ impl Protocol {
     }
 }
 
-/// What identifies a virtual service in IPVS and across a reload.
+/// What identifies a virtual service across a reload and in the log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    /// `virtual_server ADDRESS PORT`
+    Address(ServiceAddress),
+    /// `virtual_server fwmark MARK`
+    Fwmark {
+        /// The mark of its packets.
+        mark: u32,
+        /// Their family.
+        family: Family,
+    },
+    /// `virtual_server group NAME`; the kernel has a service for each of its addresses and marks.
+    Group {
+        /// Name of the `virtual_server_group`.
+        name: String,
+        /// How many services of this group stand before it.
+        nth: Nth,
+        /// `None` if the group has marks alone.
+        protocol: Option<Protocol>,
+    },
+}
+
+/// A number by which the log tells services of one group apart. It is no part of the identity: a
+/// service stays itself when one before it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Nth(pub u32);
+
+impl PartialEq for Nth {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Nth {}
+
+impl PartialOrd for Nth {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Nth {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for Nth {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// A virtual service that has an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceKey {
+pub struct ServiceAddress {
     /// The virtual address.
     pub address: IpAddr,
     /// The virtual port; 0 takes all ports (needs persistence).
@@ -51,23 +105,39 @@ pub struct ServiceKey {
 }
 
 impl ServiceKey {
-    /// Family of the virtual address.
+    /// The key of a service that has an address.
     #[must_use]
-    pub const fn family(&self) -> Family {
-        Family::of(self.address)
+    pub const fn address(address: IpAddr, port: u16, protocol: Protocol) -> Self {
+        Self::Address(ServiceAddress {
+            address,
+            port,
+            protocol,
+        })
+    }
+
+    /// `protocol`; a mark has none.
+    #[must_use]
+    pub const fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Self::Address(address) => Some(address.protocol),
+            Self::Fwmark { .. } => None,
+            Self::Group { protocol, .. } => *protocol,
+        }
     }
 }
 
 impl fmt::Display for ServiceKey {
-    /// As keepalived 2.x prints it: `[192.0.2.1]:tcp:80`.
+    /// As keepalived 2.x prints it: `[192.0.2.1]:tcp:80`, `FWM 7`, `[group]:0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "[{}]:{}:{}",
-            self.address,
-            self.protocol.name(),
-            self.port
-        )
+        match self {
+            Self::Address(ServiceAddress {
+                address,
+                port,
+                protocol,
+            }) => write!(f, "[{address}]:{}:{port}", protocol.name()),
+            Self::Fwmark { mark, .. } => write!(f, "FWM {mark}"),
+            Self::Group { name, nth, .. } => write!(f, "[{name}]:{}", nth.0),
+        }
     }
 }
 
@@ -203,16 +273,44 @@ pub struct Persistence {
 /// One `virtual_server` block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualServer {
-    /// Address, port and protocol.
+    /// What it is for.
     pub key: ServiceKey,
+    /// The entries of its group, in the order of the file; empty if it is for no group.
+    pub entries: Vec<GroupEntry>,
+    /// The family of its marks that say none.
+    pub family: Family,
+    /// `lb_kind` / `lvs_method`, for its sorry server.
+    pub forwarding: Forwarding,
     /// `lb_algo` / `lvs_sched`.
     pub scheduler: Scheduler,
     /// `persistence_timeout` and `persistence_granularity`.
     pub persistence: Option<Persistence>,
     /// The `real_server` blocks in the order of the file.
     pub real_servers: Vec<RealServer>,
-    /// Quorum, sorry server and more; no domain carries it out yet.
+    /// Quorum, sorry server and more.
     pub policy: ServicePolicy,
+}
+
+impl VirtualServer {
+    /// A service of that key without servers that says nothing else.
+    #[must_use]
+    pub const fn new(key: ServiceKey, scheduler: Scheduler) -> Self {
+        let family = match &key {
+            ServiceKey::Address(key) => Family::of(key.address),
+            ServiceKey::Fwmark { family, .. } => *family,
+            ServiceKey::Group { .. } => Family::V4,
+        };
+        Self {
+            key,
+            entries: Vec::new(),
+            family,
+            forwarding: Forwarding::Nat,
+            scheduler,
+            persistence: None,
+            real_servers: Vec::new(),
+            policy: ServicePolicy::new(),
+        }
+    }
 }
 
 /// One `real_server` block, with all that it inherits from its service filled in.
@@ -229,7 +327,7 @@ pub struct RealServer {
     /// Its other checks; [`ProbeKind::is_active`](super::ProbeKind::is_active) says which kinds are
     /// carried out.
     pub probes: Vec<Probe>,
-    /// What happens to it beyond its weight; `None`: nothing. No domain carries it out yet.
+    /// What happens to it beyond its weight; `None`: nothing.
     pub policy: Option<Box<ServerPolicy>>,
 }
 

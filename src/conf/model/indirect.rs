@@ -1,29 +1,11 @@
-//! Virtual services by mark or by group.
+//! Groups of virtual addresses and marks that share servers.
 //!
-//! Owns: what they say. Never does: act: these are read and validated, no domain carries them out
-//! yet. Driven by: `conf::resolve` fills it.
+//! Owns: what they say. Never does: act; a service has the entries of its group in itself, so that
+//! its changes are changes of the service. Driven by: `conf::bind` fills it.
 
 use std::net::IpAddr;
 
-use super::{Persistence, Protocol, RealServer, Scheduler, ServicePolicy};
 use crate::base::Family;
-
-/// `virtual_server fwmark N` or `virtual_server group NAME`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndirectService {
-    /// What it is for.
-    pub target: IndirectTarget,
-    /// `protocol`; a mark has none.
-    pub protocol: Option<Protocol>,
-    /// `lb_algo` / `lvs_sched`.
-    pub scheduler: Scheduler,
-    /// `persistence_timeout` and `persistence_granularity`.
-    pub persistence: Option<Persistence>,
-    /// The `real_server` blocks in the order of the file; port 0 is the service's.
-    pub real_servers: Vec<RealServer>,
-    /// Quorum, sorry server and more.
-    pub policy: ServicePolicy,
-}
 
 /// What a service is for that names no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +26,7 @@ pub struct ServerGroup {
 }
 
 /// An entry of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupEntry {
     /// All addresses from the first to the last; of one family.
     Addresses {
@@ -59,7 +41,7 @@ pub enum GroupEntry {
     Fwmark {
         /// The mark.
         mark: u32,
-        /// Their family; that of the servers if not given.
+        /// Their family; that of the service if not given.
         family: Option<Family>,
     },
 }

@@ -19,15 +19,15 @@ mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, TlsClient};
 pub use check::{
-    Forwarding, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, TcpCheck,
-    TunnelChecksum, TunnelKind, VirtualServer,
+    Forwarding, Nth, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceAddress,
+    ServiceKey, TcpCheck, TunnelChecksum, TunnelKind, VirtualServer,
 };
 pub use global::{
     Buffer, Buffers, Checks, Dbus, Dumps, Dynamic, ExtraGarp, Fifo, Fifos, Firewall, FlushOnStop,
     GarpSettings, Global, Interfaces, LogStyle, Lvs, LvsTimeouts, Mail, OnOff, Process,
     ReceivePolicy, Reloading, Scheduling, Scripts, Snmp, SyncDaemon, VrrpDefaults,
 };
-pub use indirect::{GroupEntry, IndirectService, IndirectTarget, ServerGroup};
+pub use indirect::{GroupEntry, IndirectTarget, ServerGroup};
 pub use policy::{CheckDefaults, ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
     BfdProbe, CheckRef, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
@@ -47,9 +47,7 @@ pub struct Config {
     pub vrrp_instances: Vec<VrrpInstance>,
     /// The virtual servers in the order of the file.
     pub virtual_servers: Vec<VirtualServer>,
-    /// Services by mark or group; no domain carries them out yet.
-    pub indirect_services: Vec<IndirectService>,
-    /// The `virtual_server_group` blocks.
+    /// The `virtual_server_group` blocks; services have their entries in themselves.
     pub server_groups: Vec<ServerGroup>,
     /// The `bfd_instance` blocks; no domain carries them out yet.
     pub bfd_instances: Vec<BfdInstance>,

@@ -6,10 +6,9 @@
 use std::net::IpAddr;
 
 use super::super::model::{
-    CheckScript, Forwarding, GroupEntry, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
-    IndirectService, IndirectTarget, Persistence, Probe, ProbeKind, Protocol, RealServer,
-    Scheduler, ServerGroup, ServerPolicy, ServicePolicy, TcpCheck, TunnelChecksum, TunnelKind,
-    UdpProbe, VirtualServer,
+    CheckScript, Forwarding, GroupEntry, HttpProbe, HttpProtocol, HttpRegex, HttpUrl, Persistence,
+    Probe, ProbeKind, Protocol, RealServer, Scheduler, ServerGroup, ServerPolicy, ServiceKey,
+    ServicePolicy, TcpCheck, TunnelChecksum, TunnelKind, UdpProbe, VirtualServer,
 };
 use super::{Printer, on_or_off, quoted, seconds};
 use crate::base::Family;
@@ -36,38 +35,27 @@ pub(super) fn server_group(out: &mut Printer, group: &ServerGroup) {
 }
 
 pub(super) fn service(out: &mut Printer, service: &VirtualServer) {
-    let key = service.key;
-    out.block(
-        format!("virtual_server {} {}", key.address, key.port),
-        |out| {
-            let of = Common {
-                protocol: Some(key.protocol),
-                scheduler: service.scheduler,
-                persistence: service.persistence,
-                family: Some(key.family()),
-            };
-            common(out, &of, &service.policy);
-            for server in &service.real_servers {
-                real_server(out, server);
-            }
-        },
-    );
-}
-
-pub(super) fn indirect(out: &mut Printer, service: &IndirectService) {
-    let head = match &service.target {
-        IndirectTarget::Fwmark(mark) => format!("virtual_server fwmark {mark}"),
-        IndirectTarget::Group(name) => format!("virtual_server group {}", quoted(name)),
+    let (head, family) = match &service.key {
+        ServiceKey::Address(key) => (
+            format!("virtual_server {} {}", key.address, key.port),
+            Some(Family::of(key.address)),
+        ),
+        ServiceKey::Fwmark { mark, .. } => (
+            format!("virtual_server fwmark {mark}"),
+            service.policy.family.or_else(|| first_family(service)),
+        ),
+        ServiceKey::Group { name, .. } => (
+            format!("virtual_server group {}", quoted(name)),
+            service.policy.family.or_else(|| first_family(service)),
+        ),
     };
     out.block(head, |out| {
         let of = Common {
-            protocol: service.protocol,
+            protocol: service.key.protocol(),
             scheduler: service.scheduler,
+            forwarding: service.forwarding,
             persistence: service.persistence,
-            family: service.policy.family.or_else(|| {
-                let first = service.real_servers.first()?;
-                Some(Family::of(first.key.address))
-            }),
+            family,
         };
         common(out, &of, &service.policy);
         for server in &service.real_servers {
@@ -76,18 +64,24 @@ pub(super) fn indirect(out: &mut Printer, service: &IndirectService) {
     });
 }
 
+/// The family of the first server, which is that of a mark or a group.
+fn first_family(service: &VirtualServer) -> Option<Family> {
+    let first = service.real_servers.first()?;
+    Some(Family::of(first.key.address))
+}
+
 /// What services of all kinds have.
 struct Common {
     protocol: Option<Protocol>,
     scheduler: Scheduler,
+    forwarding: Forwarding,
     persistence: Option<Persistence>,
     family: Option<Family>,
 }
 
 fn common(out: &mut Printer, of: &Common, policy: &ServicePolicy) {
     out.line(format!("lb_algo {}", of.scheduler.name()));
-    // Every server says its own.
-    out.line("lb_kind NAT");
+    out.line(format!("lb_kind {}", forwarding(of.forwarding)));
     out.value("protocol", of.protocol.map(Protocol::name));
     out.value(
         "ip_family",

@@ -36,9 +36,6 @@ pub fn print(config: &Config) -> String {
     for service in &config.virtual_servers {
         check::service(&mut out, service);
     }
-    for service in &config.indirect_services {
-        check::indirect(&mut out, service);
-    }
     unprinted(&mut out, config);
     out.text
 }

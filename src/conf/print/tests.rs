@@ -16,7 +16,7 @@ use super::super::model::{
     ServicePolicy, SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind,
     UdpProbe, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
-use crate::base::Duration;
+use crate::base::{Duration, Family};
 
 /// Names as people give them, and some that need quotes.
 fn name() -> impl Strategy<Value = String> {
@@ -481,11 +481,14 @@ fn service() -> impl Strategy<Value = VirtualServer> {
     )
         .prop_map(
             |(of, persistence, real_servers, (quorum, quorum_up, alert), sorry)| VirtualServer {
-                key: ServiceKey {
-                    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    port: 80,
-                    protocol: if of.2 { Protocol::Tcp } else { Protocol::Udp },
-                },
+                key: ServiceKey::address(
+                    IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    80,
+                    if of.2 { Protocol::Tcp } else { Protocol::Udp },
+                ),
+                entries: Vec::new(),
+                family: Family::V4,
+                forwarding: Forwarding::Nat,
                 scheduler: Scheduler::ALL[of.0],
                 persistence: persistence.map(|(timeout, granularity)| Persistence {
                     timeout,
@@ -515,7 +518,9 @@ fn service() -> impl Strategy<Value = VirtualServer> {
 fn services() -> impl Strategy<Value = Config> {
     proptest::collection::vec(service(), 0..4).prop_map(|mut services| {
         for (number, service) in (1_u8..).zip(&mut services) {
-            service.key.address = Ipv4Addr::new(192, 0, 2, number).into();
+            if let ServiceKey::Address(key) = &mut service.key {
+                key.address = Ipv4Addr::new(192, 0, 2, number).into();
+            }
             for (number, server) in (1_u8..).zip(&mut service.real_servers) {
                 server.key.address = Ipv4Addr::new(198, 51, 100, number).into();
             }

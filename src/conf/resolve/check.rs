@@ -3,13 +3,13 @@
 //! Owns: defaults of a service, its servers and their checks, and what they inherit. Driven by:
 //! `resolve`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::super::diag::Class;
 use super::super::draft::{RealServerDraft, ServiceDraft, Target};
 use super::super::model::{
-    CheckDefaults, Forwarding, GroupEntry, IndirectService, IndirectTarget, Persistence, Protocol,
-    RealServer, RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
+    CheckDefaults, Forwarding, GroupEntry, IndirectTarget, Nth, Persistence, Protocol, RealServer,
+    RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
 };
 use super::{Context, probes};
 use crate::base::{Duration, Family};
@@ -17,23 +17,35 @@ use crate::base::{Duration, Family};
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
 
-/// What services there are: those that can run, and those by mark or group.
+/// What services there are.
 pub(super) fn services(
     drafts: Vec<ServiceDraft>,
     groups: &[ServerGroup],
     cx: &mut Context<'_>,
-) -> (Vec<VirtualServer>, Vec<IndirectService>) {
+) -> Vec<VirtualServer> {
     let mut services = Vec::with_capacity(drafts.len());
-    let mut others = Vec::new();
+    let mut seen = HashMap::new();
     for draft in drafts {
         if draft.real_servers.is_empty() {
             // Its block was never closed.
             cx.report(Class::General, draft.without_servers(), draft.place);
             continue;
         }
-        service(draft, groups, (&mut services, &mut others), cx);
+        let service = service(draft, groups, cx);
+        let Some(service) = service else { continue };
+        services.push(numbered(service, &mut seen));
     }
-    (services, others)
+    services
+}
+
+/// Numbers the services of each group.
+fn numbered(mut service: VirtualServer, seen: &mut HashMap<String, u32>) -> VirtualServer {
+    if let ServiceKey::Group { name, nth, .. } = &mut service.key {
+        let next = seen.entry(name.clone()).or_insert(0);
+        *nth = Nth(*next);
+        *next += 1;
+    }
+    service
 }
 
 /// Whether a service has entries with addresses, and one of these without a port.
@@ -76,9 +88,8 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
 fn service(
     mut draft: ServiceDraft,
     groups: &[ServerGroup],
-    (services, others): (&mut Vec<VirtualServer>, &mut Vec<IndirectService>),
     cx: &mut Context<'_>,
-) {
+) -> Option<VirtualServer> {
     let place = draft.place;
     let (by_address, any_port) = addresses(&draft.target, groups);
     draft.protocol = protocol(&draft, by_address, cx);
@@ -117,6 +128,15 @@ fn service(
         cx.report(Class::General, message, place);
     }
     let persistence = persistence(&draft);
+    let family = draft.family().unwrap_or(Family::V4);
+    let Some((key, entries)) = target(&draft, family, groups) else {
+        let message = format!(
+            "Virtual server {label}: there is no virtual_server_group of this name, the service is \
+             left out"
+        );
+        cx.report(Class::Advice, message, place);
+        return None;
+    };
     let mut policy = std::mem::take(&mut draft.policy);
     policy.checks = draft.checks;
     policy.forwarding = forwarding;
@@ -139,31 +159,45 @@ fn service(
     let real_servers = real_servers(draft.real_servers, &inherited, cx);
     let label = inherited.label;
     probes::quorum(&mut policy, &label, &real_servers, place, cx);
-    match (draft.target, draft.protocol) {
-        (Target::Address(address, port), Some(protocol)) => {
-            probes::unchecked(&label, &real_servers, place, cx);
-            services.push(VirtualServer {
-                key: ServiceKey {
-                    address,
-                    port,
-                    protocol,
-                },
-                scheduler,
-                persistence,
-                real_servers,
-                policy,
-            });
-        }
+    probes::unchecked(&label, &real_servers, place, cx);
+    Some(VirtualServer {
+        key,
+        entries,
+        family,
+        forwarding,
+        scheduler,
+        persistence,
+        real_servers,
+        policy,
+    })
+}
+
+/// What a service is called, and what its group holds; `None` if there is no such group, which has
+/// been reported.
+fn target(
+    draft: &ServiceDraft,
+    family: Family,
+    groups: &[ServerGroup],
+) -> Option<(ServiceKey, Vec<GroupEntry>)> {
+    match &draft.target {
         // One with an address has a protocol by now.
-        (Target::Address(..), None) => {}
-        (Target::Indirect(target), protocol) => others.push(IndirectService {
-            target,
-            protocol,
-            scheduler,
-            persistence,
-            real_servers,
-            policy,
-        }),
+        Target::Address(address, port) => {
+            let protocol = draft.protocol?;
+            Some((ServiceKey::address(*address, *port, protocol), Vec::new()))
+        }
+        Target::Indirect(IndirectTarget::Fwmark(mark)) => {
+            let mark = *mark;
+            Some((ServiceKey::Fwmark { mark, family }, Vec::new()))
+        }
+        Target::Indirect(IndirectTarget::Group(name)) => {
+            let group = groups.iter().find(|group| group.name == *name)?;
+            let key = ServiceKey::Group {
+                name: name.clone(),
+                nth: Nth(0),
+                protocol: draft.protocol,
+            };
+            Some((key, group.entries.clone()))
+        }
     }
 }
 

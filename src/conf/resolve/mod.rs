@@ -78,15 +78,12 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         scripts::check(&draft.scripts, found, cx);
         instances
     };
-    let (mut virtual_servers, mut indirect_services) =
-        check::services(draft.services, &draft.groups, cx);
-    let services = (&mut virtual_servers[..], &mut indirect_services[..]);
-    scripts::check_services(&draft.scripts, &global, services, cx);
+    let mut virtual_servers = check::services(draft.services, &draft.groups, cx);
+    scripts::check_services(&draft.scripts, &global, &mut virtual_servers, cx);
     Config {
         global,
         vrrp_instances,
         virtual_servers,
-        indirect_services,
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,

@@ -9,8 +9,7 @@ use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
 use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
 use super::super::model::{
-    CheckScript, Global, IndirectService, ProbeKind, RealServer, ServicePolicy, VirtualServer,
-    VrrpInstance,
+    CheckScript, Global, ProbeKind, RealServer, ServicePolicy, VirtualServer, VrrpInstance,
 };
 use super::super::source::{Program, to_display};
 use super::Context;
@@ -121,29 +120,22 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
 pub(super) fn check_services(
     rules: &ScriptRules,
     global: &Global,
-    services: (&mut [VirtualServer], &mut [IndirectService]),
+    services: &mut [VirtualServer],
     cx: &mut Context<'_>,
 ) {
     let mut seen = Seen::default();
-    let (addressed, indirect) = services;
-    let has_checks = !addressed.is_empty() || !indirect.is_empty();
+    let has_checks = !services.is_empty();
     if !rules.programs.is_empty() {
-        let addressed = addressed
-            .iter_mut()
-            .map(|service| (&mut service.policy, &mut service.real_servers));
-        let indirect = indirect
-            .iter_mut()
-            .map(|service| (&mut service.policy, &mut service.real_servers));
-        for (policy, servers) in addressed.chain(indirect) {
+        for service in services {
             let ServicePolicy {
                 quorum_up,
                 quorum_down,
                 ..
-            } = policy;
+            } = &mut service.policy;
             for slot in [quorum_up, quorum_down] {
                 retain(slot, rules, &mut seen, cx);
             }
-            for server in servers {
+            for server in &mut service.real_servers {
                 check_server(server, rules, &mut seen, cx);
             }
         }

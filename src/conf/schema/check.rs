@@ -3,8 +3,8 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    http as h, other_probes as o, probes, real_server as rs, server_policy, service_policy,
-    virtual_server as vs,
+    http as h, other_probes as o, probes, real_server as rs, server_policy as srv,
+    service_policy as sp, virtual_server as vs,
 };
 use super::{Form, Keyword, Level};
 
@@ -29,6 +29,17 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(vs::delay_loop),
         doc: "seconds between checks",
     },
+    Keyword::leaf("flag-1", sp::scheduler_flag, "first flag of the scheduler"),
+    Keyword::leaf("flag-2", sp::scheduler_flag, "second flag of the scheduler"),
+    Keyword::leaf("flag-3", sp::scheduler_flag, "third flag of the scheduler"),
+    Keyword::leaf("hashed", sp::hashed, "without effect"),
+    Keyword::leaf("hysteresis", sp::hysteresis, "margin around the quorum"),
+    Keyword::leaf(
+        "inhibit_on_failure",
+        sp::inhibit_on_failure,
+        "servers that fail keep weight 0",
+    ),
+    Keyword::leaf("ip_family", sp::ip_family, "inet or inet6"),
     Keyword {
         name: "lb_algo",
         form: Form::Leaf(vs::lb_algo),
@@ -49,11 +60,23 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(vs::lb_algo),
         doc: "the scheduling algorithm",
     },
+    Keyword::leaf(
+        "mh-fallback",
+        sp::hash_flag,
+        "mh: another server if the one is down",
+    ),
+    Keyword::leaf("mh-port", sp::hash_flag, "mh: the port counts"),
     Keyword {
         name: "nat_mask",
         form: Form::Obsolete("no release since 1.2 has used it; remove the line"),
         doc: "obsolete",
     },
+    Keyword::leaf("ops", sp::ops, "one-packet scheduling"),
+    Keyword::leaf(
+        "persistence_engine",
+        sp::persistence_engine,
+        "what identifies a client",
+    ),
     Keyword {
         name: "persistence_granularity",
         form: Form::Leaf(vs::persistence_granularity),
@@ -69,6 +92,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(vs::protocol),
         doc: "TCP, UDP or SCTP",
     },
+    Keyword::leaf("quorum", sp::quorum, "sum of weights that is needed"),
     Keyword {
         name: "real_server",
         form: Form::Block {
@@ -84,10 +108,27 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         doc: "attempts after a failure",
     },
     Keyword::leaf(
-        "virtualhost",
-        service_policy::virtualhost,
-        "host that checks ask for",
+        "sh-fallback",
+        sp::hash_flag,
+        "sh: another server if the one is down",
     ),
+    Keyword::leaf("sh-port", sp::hash_flag, "sh: the port counts"),
+    Keyword::leaf(
+        "sorry_server",
+        sp::sorry_server,
+        "used when the quorum is lost",
+    ),
+    Keyword::leaf(
+        "sorry_server_inhibit",
+        sp::sorry_server_inhibit,
+        "it keeps weight 0 else",
+    ),
+    Keyword::leaf(
+        "sorry_server_lvs_method",
+        sp::sorry_server_lvs_method,
+        "NAT, DR or TUN",
+    ),
+    Keyword::leaf("virtualhost", sp::virtualhost, "host that checks ask for"),
     Keyword {
         name: "warmup",
         form: Form::Leaf(vs::warmup),
@@ -172,6 +213,16 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(rs::delay_loop),
         doc: "seconds between checks",
     },
+    Keyword::leaf(
+        "inhibit_on_failure",
+        srv::inhibit_on_failure,
+        "it keeps weight 0 when it fails",
+    ),
+    Keyword::leaf(
+        "lthreshold",
+        srv::lthreshold,
+        "connections below which it gets new ones again",
+    ),
     Keyword {
         name: "lvs_method",
         form: Form::Leaf(rs::lvs_method),
@@ -183,10 +234,11 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         doc: "attempts after a failure",
     },
     Keyword::leaf(
-        "virtualhost",
-        server_policy::virtualhost,
-        "host that checks ask for",
+        "uthreshold",
+        srv::uthreshold,
+        "connections beyond which it gets none",
     ),
+    Keyword::leaf("virtualhost", srv::virtualhost, "host that checks ask for"),
     Keyword {
         name: "warmup",
         form: Form::Leaf(rs::warmup),

@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{address, global, instance, options, virtual_server, vmac};
+use super::super::bind::{address, global, group, instance, options, virtual_server, vmac};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -23,6 +23,15 @@ pub(super) static ROOT: &[Keyword] = &[
             close: Some(virtual_server::close),
         },
         doc: "a service of IPVS with its real servers",
+    },
+    Keyword {
+        name: "virtual_server_group",
+        form: Form::NamedValues {
+            open: group::open,
+            line: group::entry,
+            close: Some(group::close),
+        },
+        doc: "addresses and marks that share servers",
     },
     Keyword {
         name: "vrrp_instance",

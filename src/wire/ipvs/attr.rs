@@ -26,6 +26,7 @@ const SERVICE_SCHEDULER: u16 = 6;
 const SERVICE_FLAGS: u16 = 7;
 const SERVICE_TIMEOUT: u16 = 8;
 const SERVICE_NETMASK: u16 = 9;
+const SERVICE_ENGINE: u16 = 11;
 
 const DEST_ADDRESS: u16 = 1;
 const DEST_PORT: u16 = 2;
@@ -132,6 +133,7 @@ pub(super) enum ServiceAttr {
     Port(u16),
     Mark(u32),
     Scheduler(String),
+    Engine(String),
     Flags { value: u32, mask: u32 },
     Timeout(u32),
     Netmask([u8; 4]),
@@ -159,7 +161,7 @@ impl Nla for ServiceAttr {
             Self::Mark(_) | Self::Timeout(_) | Self::Netmask(_) => 4,
             Self::Flags { .. } => 8,
             Self::Address(_) => 16,
-            Self::Scheduler(name) => name.len() + 1,
+            Self::Scheduler(name) | Self::Engine(name) => name.len() + 1,
         }
     }
 
@@ -171,6 +173,7 @@ impl Nla for ServiceAttr {
             Self::Port(_) => SERVICE_PORT,
             Self::Mark(_) => SERVICE_MARK,
             Self::Scheduler(_) => SERVICE_SCHEDULER,
+            Self::Engine(_) => SERVICE_ENGINE,
             Self::Flags { .. } => SERVICE_FLAGS,
             Self::Timeout(_) => SERVICE_TIMEOUT,
             Self::Netmask(_) => SERVICE_NETMASK,
@@ -189,7 +192,7 @@ impl Nla for ServiceAttr {
                 put_u32(first, *value);
                 put_u32(second, *mask);
             }
-            Self::Scheduler(name) => {
+            Self::Scheduler(name) | Self::Engine(name) => {
                 let (text, nul) = buffer.split_at_mut(name.len());
                 text.copy_from_slice(name.as_bytes());
                 nul.fill(0);
@@ -209,6 +212,7 @@ impl ServiceAttr {
             SERVICE_PORT => Self::Port(parse_u16_be(value)?),
             SERVICE_MARK => Self::Mark(parse_u32(value)?),
             SERVICE_SCHEDULER => Self::Scheduler(parse_string(value)?),
+            SERVICE_ENGINE => Self::Engine(parse_string(value)?),
             SERVICE_FLAGS => {
                 let (flags, mask) = value
                     .split_at_checked(4)

@@ -18,6 +18,7 @@ mod attr;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use netlink_packet_core::{
@@ -35,6 +36,10 @@ pub const VERSION: u8 = 1;
 
 /// `IP_VS_SVC_F_PERSISTENT`.
 pub const SERVICE_PERSISTENT: u32 = 0x0001;
+/// `IP_VS_SVC_F_ONEPACKET`: each packet is scheduled by itself.
+pub const SERVICE_ONE_PACKET: u32 = 0x0004;
+/// `IP_VS_SVC_F_SCHED1`; the second and third flag of the scheduler are the next two bits.
+pub const SERVICE_SCHEDULER_1: u32 = 0x0008;
 /// `IP_VS_SVC_F_HASHED`: the kernel's own mark that a service is in its table.
 pub const SERVICE_HASHED: u32 = 0x0002;
 
@@ -64,24 +69,69 @@ const CMD_GET_DEST: u8 = 8;
 const ATTR_SERVICE: u16 = 1;
 const ATTR_DEST: u16 = 2;
 
-/// What names a service that has an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ServiceId {
-    /// Virtual address.
-    pub address: IpAddr,
-    /// Virtual port.
-    pub port: u16,
-    /// IP protocol number.
-    pub protocol: u8,
+/// What names a virtual service in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceName {
+    /// Packets to an address.
+    Address {
+        /// Virtual address.
+        address: IpAddr,
+        /// Virtual port; 0 takes all ports.
+        port: u16,
+        /// IP protocol number.
+        protocol: u8,
+    },
+    /// Packets with a firewall mark.
+    Mark {
+        /// The mark.
+        mark: u32,
+        /// Their family.
+        family: Family,
+    },
+}
+
+impl ServiceName {
+    /// Family of its packets.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Address { address, .. } => Family::of(*address),
+            Self::Mark { family, .. } => *family,
+        }
+    }
+}
+
+impl fmt::Display for ServiceName {
+    /// As the log names services: `[192.0.2.1]:tcp:80`, `FWM 7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address {
+                address,
+                port,
+                protocol,
+            } => {
+                let protocol: &dyn fmt::Display = match protocol {
+                    6 => &"tcp",
+                    17 => &"udp",
+                    132 => &"sctp",
+                    other => other,
+                };
+                write!(f, "[{address}]:{protocol}:{port}")
+            }
+            Self::Mark { mark, .. } => write!(f, "FWM {mark}"),
+        }
+    }
 }
 
 /// A service with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
-    pub id: ServiceId,
+    pub id: ServiceName,
     /// Name of the scheduler.
     pub scheduler: String,
+    /// Name of the persistence engine, if there is one.
+    pub engine: Option<String>,
     /// `IP_VS_SVC_F_*`.
     pub flags: u32,
     /// Persistence timeout in seconds; 0 if not persistent.
@@ -127,17 +177,17 @@ pub enum Request {
     /// Gives a service new settings, keeps its destinations and connections; ESRCH if there is none.
     SetService(Service),
     /// Removes a service with its destinations; ESRCH if there is none.
-    DelService(ServiceId),
+    DelService(ServiceName),
     /// Adds a destination; EEXIST if the service has it, ESRCH if there is no such service.
-    NewDestination(ServiceId, Destination),
+    NewDestination(ServiceName, Destination),
     /// Gives a destination new settings; ENOENT if the service has none of that name.
-    SetDestination(ServiceId, Destination),
+    SetDestination(ServiceName, Destination),
     /// Removes a destination; ENOENT if the service has none of that name.
-    DelDestination(ServiceId, SocketAddr),
+    DelDestination(ServiceName, SocketAddr),
     /// Asks for all services (needs `NLM_F_DUMP`).
     GetServices,
     /// Asks for the destinations of a service (needs `NLM_F_DUMP`).
-    GetDestinations(ServiceId),
+    GetDestinations(ServiceName),
 }
 
 /// What the kernel says in a dump.
@@ -145,8 +195,6 @@ pub enum Request {
 pub enum Reply {
     /// A service.
     Service(Service),
-    /// A service that a firewall mark names; keepalived's own come later.
-    MarkService(u32),
     /// A destination of the service that was asked for.
     Destination(Destination),
 }
@@ -236,17 +284,26 @@ impl Emitable for Request {
     }
 }
 
-fn id_attrs(id: &ServiceId) -> Vec<ServiceAttr> {
-    vec![
-        ServiceAttr::Family(attr::family_number(Family::of(id.address))),
-        ServiceAttr::Protocol(u16::from(id.protocol)),
-        ServiceAttr::Address(Address::from(id.address)),
-        ServiceAttr::Port(id.port),
-    ]
+fn id_attrs(id: &ServiceName) -> Vec<ServiceAttr> {
+    let family = ServiceAttr::Family(attr::family_number(id.family()));
+    match *id {
+        ServiceName::Address {
+            address,
+            port,
+            protocol,
+        } => vec![
+            family,
+            ServiceAttr::Protocol(u16::from(protocol)),
+            ServiceAttr::Address(Address::from(address)),
+            ServiceAttr::Port(port),
+        ],
+        ServiceName::Mark { mark, .. } => vec![family, ServiceAttr::Mark(mark)],
+    }
 }
 
 fn service_attrs(service: &Service) -> Vec<ServiceAttr> {
     let mut attrs = id_attrs(&service.id);
+    attrs.extend(service.engine.clone().map(ServiceAttr::Engine));
     attrs.extend([
         ServiceAttr::Scheduler(service.scheduler.clone()),
         // The mask says which flags the value decides: all of them.
@@ -255,10 +312,7 @@ fn service_attrs(service: &Service) -> Vec<ServiceAttr> {
             mask: u32::MAX,
         },
         ServiceAttr::Timeout(service.timeout),
-        ServiceAttr::Netmask(attr::netmask(
-            Family::of(service.id.address),
-            service.client_prefix,
-        )),
+        ServiceAttr::Netmask(attr::netmask(service.id.family(), service.client_prefix)),
     ]);
     attrs
 }
@@ -322,6 +376,7 @@ fn parse_service(bytes: &[u8]) -> Result<Reply, DecodeError> {
     let (mut family, mut protocol, mut address, mut port, mut mark) =
         (None, None, None, None, None);
     let (mut scheduler, mut flags, mut timeout, mut netmask) = (None, None, None, None);
+    let mut engine = None;
     for nla in NlasIterator::new(bytes) {
         match ServiceAttr::parse(&nla?)? {
             Some(ServiceAttr::Family(number)) => family = attr::family(number),
@@ -330,22 +385,25 @@ fn parse_service(bytes: &[u8]) -> Result<Reply, DecodeError> {
             Some(ServiceAttr::Port(number)) => port = Some(number),
             Some(ServiceAttr::Mark(number)) => mark = Some(number),
             Some(ServiceAttr::Scheduler(name)) => scheduler = Some(name),
+            Some(ServiceAttr::Engine(name)) => engine = Some(name),
             Some(ServiceAttr::Flags { value, mask: _ }) => flags = Some(value),
             Some(ServiceAttr::Timeout(seconds)) => timeout = Some(seconds),
             Some(ServiceAttr::Netmask(raw)) => netmask = Some(raw),
             None => {}
         }
     }
-    if let Some(mark) = mark {
-        return Ok(Reply::MarkService(mark));
-    }
     let family = needed(family, "a known address family")?;
-    Ok(Reply::Service(Service {
-        id: ServiceId {
+    let id = match mark {
+        Some(mark) => ServiceName::Mark { mark, family },
+        None => ServiceName::Address {
             address: needed(address, "an address")?.of_family(family),
             port: needed(port, "a port")?,
             protocol: needed(protocol, "a protocol")?,
         },
+    };
+    Ok(Reply::Service(Service {
+        id,
+        engine,
         scheduler: needed(scheduler, "a scheduler")?,
         flags: needed(flags, "flags")?,
         timeout: timeout.unwrap_or(0),

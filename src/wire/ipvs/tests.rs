@@ -12,9 +12,9 @@ const MYSQL: &str = "182.148.15.239:3306";
 const DNS: &str = "192.0.2.9:53";
 const SIX: &str = "[2001:db8::1]:80";
 
-fn id(address: &str, protocol: u8) -> ServiceId {
+fn id(address: &str, protocol: u8) -> ServiceName {
     let address: SocketAddr = address.parse().unwrap();
-    ServiceId {
+    ServiceName::Address {
         address: address.ip(),
         port: address.port(),
         protocol,
@@ -25,6 +25,7 @@ fn service(address: &str, scheduler: &str, flags: u32, timeout: u32, client_pref
     Service {
         id: id(address, 6),
         scheduler: scheduler.to_owned(),
+        engine: None,
         flags,
         timeout,
         client_prefix,
@@ -421,30 +422,31 @@ fn replies_that_are_cut_short_are_errors() {
     }
 }
 
-// Input: a service that a firewall mark names (IPVS_SVC_ATTR_AF and IPVS_SVC_ATTR_FWMARK alone).
-#[test]
-fn services_of_firewall_marks_are_told_apart() {
-    let marked = bytes("010100001400010006000100020000000800050007000000");
-    assert_eq!(read(&marked).unwrap(), Reply::MarkService(7));
-}
-
-fn any_id() -> impl Strategy<Value = ServiceId> {
-    (any::<IpAddr>(), any::<u16>(), any::<u8>()).prop_map(|(address, port, protocol)| ServiceId {
-        address,
-        port,
-        protocol,
-    })
+fn any_id() -> impl Strategy<Value = ServiceName> {
+    let family = any::<bool>().prop_map(|four| if four { Family::V4 } else { Family::V6 });
+    prop_oneof![
+        (any::<IpAddr>(), any::<u16>(), any::<u8>()).prop_map(|(address, port, protocol)| {
+            ServiceName::Address {
+                address,
+                port,
+                protocol,
+            }
+        }),
+        (any::<u32>(), family).prop_map(|(mark, family)| ServiceName::Mark { mark, family }),
+    ]
 }
 
 fn any_service() -> impl Strategy<Value = Service> {
     let prefix = 1_u8..=128;
-    (any_id(), "[a-z]{1,15}", any::<u32>(), any::<u32>(), prefix).prop_map(
-        |(id, scheduler, flags, timeout, prefix)| Service {
+    let names = ("[a-z]{1,15}", proptest::option::of("[a-z]{1,15}"));
+    (any_id(), names, any::<u32>(), any::<u32>(), prefix).prop_map(
+        |(id, (scheduler, engine), flags, timeout, prefix)| Service {
             id,
             scheduler,
+            engine,
             flags,
             timeout,
-            client_prefix: prefix.min(Family::of(id.address).bits()),
+            client_prefix: prefix.min(id.family().bits()),
         },
     )
 }

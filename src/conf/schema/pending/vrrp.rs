@@ -3,7 +3,7 @@
 //! Owns: the tables. Driven by: `schema::pending`.
 
 use super::super::super::bind::{
-    bfd, daemon, group, links, options, route, rule, statics, sync_group, tracker,
+    bfd, daemon, links, options, route, rule, statics, sync_group, tracker,
 };
 use super::super::{Form, Keyword, Level};
 
@@ -103,15 +103,6 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "place pid files under RUN/keepalived/",
     ),
-    Keyword {
-        name: "virtual_server_group",
-        form: Form::NamedValues {
-            open: group::open,
-            line: group::entry,
-            close: Some(group::close),
-        },
-        doc: "addresses and marks that share servers",
-    },
     Keyword::block(
         "vrrp_script",
         tracker::script_open,
