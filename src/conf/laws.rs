@@ -331,7 +331,6 @@ pub fn print_and_read(config: &Config) -> Law {
 fn meaning(config: &Config) -> Config {
     fn service(policy: &mut ServicePolicy, servers: &mut [RealServer]) {
         policy.checks = CheckDefaults::NONE;
-        policy.forwarding = ServicePolicy::new().forwarding;
         policy.inhibit = false;
         for server in servers {
             if let Some(policy) = &mut server.policy {

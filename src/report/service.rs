@@ -206,11 +206,11 @@ fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> 
     }
     let mail = policy.smtp_alert.unwrap_or(false);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
-    let default = match policy.forwarding {
+    let default = match service.forwarding {
         Forwarding::Nat | Forwarding::Dr => "default ",
         Forwarding::Tun(_) => "",
     };
-    let method = forwarding(policy.forwarding);
+    let method = forwarding(service.forwarding);
     writeln!(out, "   {default}forwarding method = {method}")?;
     if let Some(sorry) = &policy.sorry_server {
         write_sorry(service, sorry, out)?;
@@ -356,7 +356,7 @@ fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -
         "   sorry server = [{}]:{protocol}:{}",
         key.address, key.port
     )?;
-    let method = forwarding(sorry.forwarding.unwrap_or(service.policy.forwarding));
+    let method = forwarding(sorry.forwarding.unwrap_or(service.forwarding));
     writeln!(out, "     forwarding method = {method}")?;
     let inhibit = upper_on(sorry.inhibit);
     writeln!(out, "     Inhibit on failure is {inhibit}")

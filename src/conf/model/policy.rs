@@ -43,8 +43,6 @@ pub struct ServicePolicy {
     pub snmp_name: Option<String>,
     /// What its servers and checks inherit; these have it already.
     pub checks: CheckDefaults,
-    /// `lb_kind`, `lvs_method`: that of servers which give none; they have it already.
-    pub forwarding: Forwarding,
     /// `inhibit_on_failure` of servers that do not say; they have it already.
     pub inhibit: bool,
 }
@@ -69,7 +67,6 @@ impl ServicePolicy {
             virtual_host: None,
             snmp_name: None,
             checks: CheckDefaults::NONE,
-            forwarding: Forwarding::Nat,
             inhibit: false,
         }
     }

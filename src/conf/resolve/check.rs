@@ -139,7 +139,6 @@ fn service(
     };
     let mut policy = std::mem::take(&mut draft.policy);
     policy.checks = draft.checks;
-    policy.forwarding = forwarding;
     policy.inhibit = draft.inhibit;
     probes::one_packet(&mut policy, (&label, draft.protocol), place, cx);
     let inherited = Inherited {
