@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keepalived_rs::conf::source::Link;
 use keepalived_rs::conf::{HostFacts, LoadOptions, Loaded, load, render};
 use keepalived_rs::host::files::HostFiles;
 
@@ -18,6 +19,11 @@ struct Anywhere;
 impl HostFacts for Anywhere {
     fn interface_exists(&self, _: &str) -> bool {
         true
+    }
+
+    // What is to be made by the daemon is not there yet.
+    fn link(&self, _: &str) -> Option<Link> {
+        None
     }
 
     fn node_name(&self) -> String {

@@ -245,6 +245,10 @@ impl HostFacts for PatientFacts {
 pub struct Offline;
 
 impl HostFacts for Offline {
+    fn link(&self, _: &str) -> Option<Link> {
+        None
+    }
+
     fn interface_exists(&self, _: &str) -> bool {
         true
     }
