@@ -1,7 +1,7 @@
 //! What is written about a configuration: each case of cases/reports with its reports.
 //!
 //! Input: cases/reports/*/keepalived.conf. Output: the reports beside it; `UPDATE=1` writes them
-//! anew. How they differ from the real daemon's is the business of `side_by_side_reports`.
+//! anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs;

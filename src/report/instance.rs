@@ -9,7 +9,7 @@ use crate::base::Family;
 use crate::conf::model::options::{
     InstanceOptions, Notify, Peer, Tracked, Tracking, Version, Weight,
 };
-use crate::conf::model::{InitialState, VrrpInstance};
+use crate::conf::model::{InitialState, Transport, VrrpInstance};
 use crate::node::snapshot::{Detail, InstanceView, SocketId, State};
 
 /// `VRRP Topology`, an instance at a time.
@@ -213,14 +213,8 @@ fn write_interface(
         (None, Some(source)) => writeln!(out, "   Using src_ip = {source}")?,
         (None, None) => writeln!(out, "   Using src_ip = (none)")?,
     }
-    if options.unicast {
+    let Transport::Multicast(group) = config.transport else {
         return Ok(());
-    }
-    let global = &page.snapshot.config().global.vrrp;
-    let group = match (options.destination, config.family) {
-        (Some(group), _) => group.to_string(),
-        (None, Family::V4) => global.group4.to_string(),
-        (None, Family::V6) => global.group6.to_string(),
     };
     write!(out, "   Multicast address {group}")?;
     if config.family == Family::V6 {
