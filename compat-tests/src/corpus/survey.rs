@@ -17,6 +17,8 @@ use crate::bed::{Context, Error, Host, Result};
 /// A config test takes milliseconds. This is for machines that are very busy, and for the files that
 /// repeat definitions a hundred thousand times, over which a debug build sits for more than a minute.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// The real one, which is no debug build, hangs over some files.
+const PEER_DEADLINE: Duration = Duration::from_secs(15);
 /// The machine's other cores belong to others.
 const THREADS: usize = 2;
 
@@ -98,14 +100,14 @@ fn both(host: &Host, entry: &Entry, binaries: &Binaries) -> Result<Surveyed> {
     let real = binaries.real.as_deref();
     Ok(Surveyed {
         entry: entry.clone(),
-        ours: config_test(host, &binaries.ours, &entry.file)?,
+        ours: config_test(host, &binaries.ours, &entry.file, DEADLINE)?,
         real: real
-            .map(|real| config_test(host, real, &entry.file))
+            .map(|real| config_test(host, real, &entry.file, PEER_DEADLINE))
             .transpose()?,
     })
 }
 
-fn config_test(host: &Host, binary: &Path, file: &Path) -> Result<Run> {
+fn config_test(host: &Host, binary: &Path, file: &Path, deadline: Duration) -> Result<Run> {
     // A file, because a pipe that nobody reads while waiting would fill up.
     let mut said = tempfile::tempfile()?;
     let mut command = Command::new(binary);
@@ -120,7 +122,7 @@ fn config_test(host: &Host, binary: &Path, file: &Path) -> Result<Run> {
         // The real one has been seen to signal its whole group.
         .process_group(0);
     let mut process = host.spawn(command)?;
-    let status = match process.wait(DEADLINE) {
+    let status = match process.wait(deadline) {
         Ok(status) => number(status),
         Err(_) => Run::HUNG,
     };
