@@ -12,7 +12,7 @@ use keepalived_rs::conf::model::{
 };
 
 use super::kernel::Traits;
-use super::world::HostSetup;
+use super::world::{HostSetup, Plug};
 
 /// The address of host `host` on segment `segment`.
 #[must_use]
@@ -115,12 +115,13 @@ pub fn host(number: u8, segments: u8, config: Config) -> HostSetup {
     HostSetup {
         name: format!("r{}", number + 1),
         interfaces: (0..segments)
-            .map(|segment| {
-                let addresses = vec![
+            .map(|segment| Plug {
+                name: format!("eth{segment}"),
+                segment: usize::from(segment),
+                addresses: vec![
                     (host_address(segment, number).into(), 24),
                     (link_local(segment, number).into(), 64),
-                ];
-                (format!("eth{segment}"), usize::from(segment), addresses)
+                ],
             })
             .collect(),
         traits: Traits::default(),

@@ -91,13 +91,24 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// An interface of a host on a segment.
+#[derive(Debug, Clone)]
+pub struct Plug {
+    /// Its name.
+    pub name: String,
+    /// The segment.
+    pub segment: usize,
+    /// Its addresses with the lengths of their prefixes.
+    pub addresses: Vec<(IpAddr, u8)>,
+}
+
 /// What a host is made of.
 #[derive(Debug, Clone)]
 pub struct HostSetup {
     /// Name.
     pub name: String,
-    /// Its interfaces: name, segment, addresses with the lengths of their prefixes.
-    pub interfaces: Vec<(String, usize, Vec<(IpAddr, u8)>)>,
+    /// Its interfaces.
+    pub interfaces: Vec<Plug>,
     /// Its kernel.
     pub traits: Traits,
     /// Its configuration.
@@ -163,17 +174,17 @@ impl World {
     pub fn add_host(&mut self, setup: HostSetup) -> usize {
         let host = self.hosts.len();
         let mut kernel = Kernel::new(setup.traits);
-        for (at, (name, segment, addresses)) in setup.interfaces.into_iter().enumerate() {
+        for (at, plug) in setup.interfaces.into_iter().enumerate() {
             let low = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
             let interface = kernel.add_link(Link {
-                name,
+                name: plug.name,
                 admin_up: true,
                 carrier: true,
                 mac: Mac([2, 0, 0, 0, low(host), low(at)]),
-                segment,
+                segment: plug.segment,
                 base: None,
             });
-            for (address, prefix_len) in addresses {
+            for (address, prefix_len) in plug.addresses {
                 let spec = AddressSpec {
                     interface,
                     address,
