@@ -161,7 +161,7 @@ pub(super) fn quoted(command: &str) -> String {
 }
 
 /// Splits at blanks; a quote keeps them. The error is the quote that stays open.
-fn split(text: &str) -> Result<Vec<String>, char> {
+pub(in super::super) fn split(text: &str) -> Result<Vec<String>, char> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

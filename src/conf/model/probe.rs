@@ -5,6 +5,7 @@
 
 use crate::base::Duration;
 
+use super::super::bind::script::split;
 use super::{RealServer, TcpCheck};
 
 /// A script that a check or a change of state runs.
@@ -16,6 +17,15 @@ pub struct CheckScript {
     pub user: Option<String>,
     /// The group that runs it; the user's if not given.
     pub group: Option<String>,
+}
+
+impl CheckScript {
+    /// The command's words, split as a shell would; `None`: a quote is open, or there is none.
+    #[must_use]
+    pub fn argv(&self) -> Option<Vec<String>> {
+        let argv = split(&self.command).ok()?;
+        (!argv.is_empty()).then_some(argv)
+    }
 }
 
 /// One health check other than `TCP_CHECK`.
@@ -77,8 +87,13 @@ impl ProbeKind {
     #[must_use]
     pub const fn is_active(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping => true,
-            Self::Misc(_) | Self::File(_) | Self::Bfd(_) => false,
+            Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Misc(_)
+            | Self::Udp(_)
+            | Self::Ping => true,
+            Self::File(_) | Self::Bfd(_) => false,
         }
     }
 }
