@@ -14,7 +14,7 @@ use slab::Slab;
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
-use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
+use super::probe::{Attempt, Detail, MiscEnd, Outcome, Setting, Verdict, http_of, misc};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
 use crate::base::{Duration, Instant, Rng, TimerQueue};
@@ -406,6 +406,11 @@ impl Domain {
         if let Outcome::Unknown(errno) = outcome {
             self.shortage.say(now, subject, errno);
             return;
+        }
+        if let Detail::Misc(MiscEnd::Weighed(weight)) = verdict.detail
+            && let Some(service) = self.services.get_mut(service)
+        {
+            service.reweigh(style, (place, weight), out);
         }
         self.pass_on(news, (service, place), out);
     }

@@ -43,6 +43,7 @@ fn programs_judge_their_servers() {
         service(84, "/run/checks/signal", ""),
         service(85, "/run/checks/hang", ""),
         service(86, "/run/checks/deaf", "retry 0"),
+        service(87, "/run/checks/status 12", "misc_dynamic"),
     ]
     .concat();
     let bed = Bed::new(&format!(
@@ -82,6 +83,9 @@ fn programs_judge_their_servers() {
         format!("{} timed out after 1 retry.", by(85, "hang")),
         format!("{} timed out with retry disabled.", by(86, "deaf")),
         "Removing service [192.0.2.1]:tcp:86 from VS [192.0.2.100]:tcp:86".to_owned(),
+        "Changing weight from 1 to 10 for active service [192.0.2.1]:tcp:87 of VS \
+         [192.0.2.100]:tcp:87"
+            .to_owned(),
     ] {
         bed.wait_log(&text);
     }

@@ -11,6 +11,9 @@ use crate::ops::{ChildEnd, ChildSignal, Command};
 /// How long a program may take to end after `SIGTERM`, and after `SIGKILL`.
 pub(in crate::check) const GRACE: Duration = Duration::from_secs(2);
 
+/// With `misc_dynamic` this status and those after it are weights, from 0 on.
+const FIRST_WEIGHT: u32 = 2;
+
 /// How far a program is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::check) enum Phase {
@@ -28,6 +31,8 @@ pub(in crate::check) enum Phase {
 pub(in crate::check) enum MiscEnd {
     /// It ended by itself.
     Ended(ChildEnd),
+    /// It found the server well, and worth this weight.
+    Weighed(u32),
     /// Its time was over.
     TimedOut,
 }
@@ -64,8 +69,10 @@ pub(in crate::check) fn judge(probe: &MiscProbe, phase: Phase, end: ChildEnd) ->
     }
     match end {
         ChildEnd::Exited(0) => Verdict::plain(Outcome::Success),
-        // From 2 on it is a weight.
-        ChildEnd::Exited(2..) if probe.dynamic => Verdict::plain(Outcome::Success),
+        ChildEnd::Exited(status @ 2..) if probe.dynamic => of(
+            Outcome::Success,
+            MiscEnd::Weighed(u32::from(status) - FIRST_WEIGHT),
+        ),
         // No process, no memory, no descriptor: tells nothing of the server.
         ChildEnd::NotStarted(errno @ (11 | 12 | 23 | 24)) => Verdict::unknown(errno),
         ChildEnd::Exited(_) | ChildEnd::Killed(_) | ChildEnd::NotStarted(_) => {
@@ -115,6 +122,10 @@ mod tests {
         assert_eq!(outcome(false, ChildEnd::Exited(1)), Outcome::Failure);
         assert_eq!(outcome(false, ChildEnd::Exited(7)), Outcome::Failure);
         assert_eq!(outcome(true, ChildEnd::Exited(7)), Outcome::Success);
+        let weight = |status| judge(&probe(true), Phase::Running, ChildEnd::Exited(status)).detail;
+        assert_eq!(weight(0), Detail::None);
+        assert_eq!(weight(2), Detail::Misc(MiscEnd::Weighed(0)));
+        assert_eq!(weight(255), Detail::Misc(MiscEnd::Weighed(253)));
         assert_eq!(outcome(true, ChildEnd::Exited(1)), Outcome::Failure);
         assert_eq!(outcome(true, ChildEnd::Killed(10)), Outcome::Failure);
         assert_eq!(outcome(false, ChildEnd::NotStarted(2)), Outcome::Failure);

@@ -5,28 +5,7 @@
 
 use crate::base::Duration;
 
-use super::super::bind::script::split;
-use super::{RealServer, TcpCheck};
-
-/// A script that a check or a change of state runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckScript {
-    /// The command with its arguments.
-    pub command: String,
-    /// The user that runs it; `script_user` if not given.
-    pub user: Option<String>,
-    /// The group that runs it; the user's if not given.
-    pub group: Option<String>,
-}
-
-impl CheckScript {
-    /// The command's words, split as a shell would; `None`: a quote is open, or there is none.
-    #[must_use]
-    pub fn argv(&self) -> Option<Vec<String>> {
-        let argv = split(&self.command).ok()?;
-        (!argv.is_empty()).then_some(argv)
-    }
-}
+use super::{CheckScript, RealServer, TcpCheck};
 
 /// One health check other than `TCP_CHECK`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -169,9 +169,7 @@ impl Level {
             Self::UdpCheck => probes::UDP_CHECK,
             Self::PingCheck => probes::PING_CHECK,
             Self::MiscCheck => probes::MISC_CHECK,
-            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
-                &[]
-            }
+            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
         }
     }
 }

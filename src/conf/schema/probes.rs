@@ -342,6 +342,11 @@ pub(super) static MISC_CHECK: &[Keyword] = &[
         p::log_all_failures,
         "log every failed attempt",
     ),
+    Keyword::leaf(
+        "misc_dynamic",
+        o::misc_dynamic,
+        "its exit status sets the weight",
+    ),
     Keyword::leaf("misc_path", o::misc_path, "command to run"),
     Keyword::leaf(
         "misc_timeout",

@@ -30,12 +30,6 @@ pub(super) static URL: &[Keyword] = &[
     ),
 ];
 
-pub(super) static MISC_CHECK: &[Keyword] = &[Keyword::leaf(
-    "misc_dynamic",
-    o::misc_dynamic,
-    "its exit status sets the weight",
-)];
-
 pub(super) static FILE_CHECK: &[Keyword] = &[
     Keyword::leaf("track_file", o::track_file, "name of the tracked file"),
     Keyword::leaf("weight", o::file_weight, "factor of the value in the file"),
