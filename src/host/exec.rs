@@ -14,6 +14,7 @@ use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
@@ -21,11 +22,12 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
-    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, SocketId,
-    SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
+    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
+    SocketId, SocketSpec, Transport, WatchId,
 };
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What carrying out effects leads to at once; handed to the node afterwards.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ pub(super) struct Drivers {
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
     pub(super) probes: Probes,
     pub(super) programs: Programs,
+    pub(super) names: Resolver,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
@@ -157,6 +160,7 @@ impl Drivers {
             sources: Sources::default(),
             sockets: BTreeMap::new(),
             probes: Probes::new(),
+            names: Resolver::default(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open()?,
             links: OwnLinks::open()?,
@@ -367,14 +371,55 @@ impl Drivers {
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Write(bytes) => {
-                if let Err(failure) = self.probes.write(id, bytes) {
-                    self.end_probe(id);
+            ProbeCmd::Dial(dial) => {
+                if let Err(error) = self.dial(id, dial) {
+                    let failure = ProbeFailure::Local(errno(&error));
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Close => self.end_probe(id),
+            ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
+            ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Close => {
+                self.names.forget(id);
+                self.end_probe(id);
+            }
         }
+    }
+
+    fn write(&mut self, id: ProbeId, bytes: &[u8], answers: &mut Vec<Answer>) {
+        if let Err(failure) = self.probes.write(id, bytes) {
+            self.end_probe(id);
+            answers.push(Answer::ProbeFailed(id, failure));
+        }
+    }
+
+    fn dial(&mut self, id: ProbeId, dial: &Dial) -> io::Result<()> {
+        if let Some(descriptor) = self.names.open()? {
+            let token = self.sources.insert(Source::Names);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.names.look_up(id, dial)
+    }
+
+    /// A name was looked up: connects, if there is something to connect to.
+    ///
+    /// # Errors
+    /// Why there will be no connection.
+    pub(super) fn dialled(
+        &mut self,
+        id: ProbeId,
+        address: Option<SocketAddr>,
+    ) -> Result<(), ProbeFailure> {
+        let to = address.ok_or(ProbeFailure::Remote(libc::EADDRNOTAVAIL))?;
+        let spec = ConnectSpec {
+            to,
+            from: None,
+            interface: None,
+            mark: 0,
+            transport: Transport::Stream,
+        };
+        self.connect(id, &spec)
     }
 
     fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {

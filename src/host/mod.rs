@@ -23,6 +23,7 @@ mod ledger;
 mod link_kind;
 mod links;
 pub mod logger;
+mod names;
 mod netlink;
 mod pidfile;
 mod ping;
