@@ -13,6 +13,7 @@ use slab::Slab;
 
 use super::checker::{Checker, News, Policy};
 use super::messages::{self, Subject};
+use super::notice;
 use super::probe::{Outcome, TcpProbe};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
@@ -316,6 +317,9 @@ impl Domain {
                 };
                 let alive = server.is_alive();
                 messages::shutting_down(subject, alive, !alive && server.is_inhibited());
+            }
+            if service.config.policy.omega {
+                notice::omega(service, out);
             }
             out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }

@@ -12,7 +12,7 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
-    ServiceName, ServiceSpec,
+    ServiceName, ServiceSpec, SyncDaemon, SyncRole, Timeouts,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{

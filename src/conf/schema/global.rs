@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::global;
+use super::super::bind::{daemon, global};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -11,6 +11,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::include_check),
         doc: "how strict an include is",
     },
+    Keyword::leaf(
+        "lvs_flush",
+        daemon::setting,
+        "empty the IPVS table at the start",
+    ),
+    Keyword::leaf(
+        "lvs_no_repair",
+        daemon::setting,
+        "leave what other programs change of our services",
+    ),
     Keyword {
         name: "router_id",
         form: Form::Leaf(global::router_id),

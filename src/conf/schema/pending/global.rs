@@ -96,11 +96,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "log adverts with unknown VRID",
     ),
     Keyword::leaf(
-        "lvs_flush",
-        daemon::setting,
-        "flush whole IPVS table at start",
-    ),
-    Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
         "same for checker",
