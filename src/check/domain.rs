@@ -14,6 +14,7 @@ use slab::Slab;
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
+use super::notice;
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
@@ -390,6 +391,9 @@ impl Domain {
                 };
                 let alive = server.is_alive();
                 messages::shutting_down(subject, alive, !alive && server.is_inhibited());
+            }
+            if service.config.policy.omega {
+                notice::omega(service, out);
             }
             out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }

@@ -12,6 +12,7 @@ mod checker;
 mod course;
 mod domain;
 mod messages;
+mod notice;
 mod pool;
 mod probe;
 mod reload;
@@ -25,7 +26,7 @@ use std::net::SocketAddr;
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
 pub use view::{CheckView, ServiceView};
 
-use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
+use crate::ops::{DestinationSpec, Notice, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
 
 /// What the check domain is told.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,8 @@ pub enum Action {
     Unwant(ServiceName),
     /// One destination of a wanted service should look like this; `None`: it should not be there.
     WantDestination(ServiceName, SocketAddr, Option<DestinationSpec>),
+    /// Tell people and programs outside.
+    Notice(Notice),
 }
 
 /// A service as it should be in IPVS.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Action;
 use super::domain::Domain;
 use super::messages::{self, Subject};
+use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
@@ -167,11 +168,13 @@ impl Domain {
                 messages::starts_without_quorum(self.style, &service);
                 service.say_sorry(self.style);
             }
-            (Quorum::Gained, true) => messages::quorum(self.style, &service, Quorum::Gained),
             (Quorum::Same, true | false) => {}
-            (quorum @ (Quorum::Gained | Quorum::Lost), _) => {
+            (quorum @ (Quorum::Gained | Quorum::Lost), first_time) => {
                 messages::quorum(self.style, &service, quorum);
-                service.say_sorry(self.style);
+                if !first_time {
+                    service.say_sorry(self.style);
+                }
+                out.push(notice::quorum(&service, service.quorum_up));
             }
         }
         for server in activated {

@@ -71,6 +71,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Obsolete("no release since 1.2 has used it; remove the line"),
         doc: "obsolete",
     },
+    Keyword::leaf("omega", sp::omega, "scripts run at the stop"),
     Keyword::leaf("ops", sp::ops, "one-packet scheduling"),
     Keyword::leaf(
         "persistence_engine",
@@ -102,6 +103,12 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         },
         doc: "a server behind the service",
     },
+    Keyword::leaf(
+        "quorum_down",
+        sp::quorum_down,
+        "runs when the quorum is lost",
+    ),
+    Keyword::leaf("quorum_up", sp::quorum_up, "runs when the quorum is gained"),
     Keyword {
         name: "retry",
         form: Form::Leaf(vs::retry),
@@ -228,6 +235,8 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(rs::lvs_method),
         doc: "NAT, DR or TUN",
     },
+    Keyword::leaf("notify_down", srv::notify_down, "runs when it fails"),
+    Keyword::leaf("notify_up", srv::notify_up, "runs when it comes back"),
     Keyword {
         name: "retry",
         form: Form::Leaf(rs::retry),

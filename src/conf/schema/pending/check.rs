@@ -11,13 +11,6 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         v::ha_suspend,
         "check only while the address is here",
     ),
-    Keyword::leaf("omega", v::omega, "scripts run at the stop"),
-    Keyword::leaf(
-        "quorum_down",
-        v::quorum_down,
-        "runs when the quorum is lost",
-    ),
-    Keyword::leaf("quorum_up", v::quorum_up, "runs when the quorum is gained"),
     Keyword::leaf("smtp_alert", v::smtp_alert, "mail at changes"),
     Keyword::leaf("snmp_name", v::snmp_name, "name in the MIB"),
 ];
@@ -44,8 +37,6 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         Some(o::close_misc),
         "runs a command",
     ),
-    Keyword::leaf("notify_down", s::notify_down, "runs when it fails"),
-    Keyword::leaf("notify_up", s::notify_up, "runs when it comes back"),
     Keyword::leaf("smtp_alert", s::smtp_alert, "mail at changes"),
     Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB"),
 ];
