@@ -94,6 +94,12 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         doc: "TCP, UDP or SCTP",
     },
     Keyword::leaf("quorum", sp::quorum, "sum of weights that is needed"),
+    Keyword::leaf(
+        "quorum_down",
+        sp::quorum_down,
+        "runs when the quorum is lost",
+    ),
+    Keyword::leaf("quorum_up", sp::quorum_up, "runs when the quorum is gained"),
     Keyword {
         name: "real_server",
         form: Form::Block {
@@ -103,12 +109,6 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         },
         doc: "a server behind the service",
     },
-    Keyword::leaf(
-        "quorum_down",
-        sp::quorum_down,
-        "runs when the quorum is lost",
-    ),
-    Keyword::leaf("quorum_up", sp::quorum_up, "runs when the quorum is gained"),
     Keyword {
         name: "retry",
         form: Form::Leaf(vs::retry),
