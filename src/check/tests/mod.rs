@@ -284,7 +284,9 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
         .iter()
         .filter_map(|action| match action {
             Action::Probe(id, _) => Some(*id),
-            Action::Want(_)
+            Action::Spawn(..)
+            | Action::Kill(..)
+            | Action::Want(_)
             | Action::Unwant(_)
             | Action::WantDestination(..)
             | Action::Notice(_) => None,

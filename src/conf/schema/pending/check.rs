@@ -30,13 +30,6 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         Some(o::close_file),
         "looks at a tracked file",
     ),
-    Keyword::block(
-        "MISC_CHECK",
-        o::misc_check,
-        Level::MiscCheck,
-        Some(o::close_misc),
-        "runs a command",
-    ),
     Keyword::leaf("smtp_alert", s::smtp_alert, "mail at changes"),
     Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB"),
 ];
