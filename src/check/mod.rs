@@ -16,16 +16,18 @@ mod notice;
 mod pool;
 mod probe;
 mod reload;
+mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
 pub use view::{CheckView, ServiceView};
 
+use crate::base::IfIndex;
 use crate::ops::{DestinationSpec, Notice, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
 
 /// What the check domain is told.
@@ -33,6 +35,8 @@ use crate::ops::{DestinationSpec, Notice, ProbeCmd, ProbeId, ProbeIo, ServiceNam
 pub enum Event<'a> {
     /// Something happened to a probe.
     Probe(ProbeId, ProbeIo<'a>),
+    /// An address of an interface came (`true`), or went.
+    Address(IfIndex, IpAddr, bool),
     /// End all checks and want no service any more.
     Stop,
 }
