@@ -145,6 +145,26 @@ pub(super) fn removing(subject: Subject<'_>) {
     );
 }
 
+/// A check of `ha_suspend` begins its life at rest: the address of its service is not here.
+pub(super) fn deactivating(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Deactivating healthchecker for service {} for VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// A check of `ha_suspend` rests: the address of its service has gone.
+pub(super) fn suspending(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Suspending healthchecker for service {} for VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
 /// A server of an `inhibit_on_failure` takes part again.
 pub(super) fn enabling(subject: Subject<'_>) {
     log::info!(

@@ -95,6 +95,8 @@ impl Node {
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
         self.follow_instance_of(now, &config);
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
+        self.check
+            .tell_initial_states(config.global.checks.notify_initial);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
         self.generation += 1;

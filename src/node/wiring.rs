@@ -147,7 +147,11 @@ impl Node {
                     forwards_v6: interface.forwards_v6,
                 }),
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
-                iface::Action::Address(change) => vrrp::Event::Address(change),
+                iface::Action::Address(change) => {
+                    let event = check::Event::Address(change.index, change.address, change.present);
+                    self.check.handle(now, event, &mut self.queues.check);
+                    vrrp::Event::Address(change)
+                }
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }

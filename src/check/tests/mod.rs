@@ -2,6 +2,7 @@
 
 mod pool;
 mod properties;
+mod rest;
 
 use std::net::{IpAddr, SocketAddr};
 

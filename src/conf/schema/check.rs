@@ -32,6 +32,11 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     Keyword::leaf("flag-1", sp::scheduler_flag, "first flag of the scheduler"),
     Keyword::leaf("flag-2", sp::scheduler_flag, "second flag of the scheduler"),
     Keyword::leaf("flag-3", sp::scheduler_flag, "third flag of the scheduler"),
+    Keyword::leaf(
+        "ha_suspend",
+        sp::ha_suspend,
+        "check only while the address is here",
+    ),
     Keyword::leaf("hashed", sp::hashed, "without effect"),
     Keyword::leaf("hysteresis", sp::hysteresis, "margin around the quorum"),
     Keyword::leaf(

@@ -54,6 +54,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         doc: "how this router names itself",
     },
     Keyword::leaf(
+        "rs_init_notifies",
+        daemon::setting,
+        "send RS notify at startup and after reload for present state",
+    ),
+    Keyword::leaf(
         "v3_checksum_as_v2",
         daemon::setting,
         "omit pseudo header from VRRPv3 IPv4 checksum",

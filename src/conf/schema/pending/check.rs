@@ -6,11 +6,6 @@ use super::super::super::bind::{other_probes as o, server_policy as s, service_p
 use super::super::{Keyword, Level};
 
 pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
-    Keyword::leaf(
-        "ha_suspend",
-        v::ha_suspend,
-        "check only while the address is here",
-    ),
     Keyword::leaf("smtp_alert", v::smtp_alert, "mail at changes"),
     Keyword::leaf("snmp_name", v::snmp_name, "name in the MIB"),
 ];

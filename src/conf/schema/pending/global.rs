@@ -251,11 +251,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "file with the time of a scheduled reload (inotify)",
     ),
-    Keyword::leaf(
-        "rs_init_notifies",
-        daemon::setting,
-        "send RS notify at startup and after reload for present state",
-    ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "set_supplementary_groups",
