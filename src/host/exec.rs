@@ -40,6 +40,8 @@ pub(super) enum Answer {
     ProbeFailed(ProbeId, ProbeFailure),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// [`Event::IpvsLook`].
+    IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -65,6 +67,7 @@ impl Answer {
                 what: ProbeIo::Failed(*failure),
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+            Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -202,6 +205,10 @@ impl Drivers {
                     let table = self.ipvs.table(&mut self.buffer);
                     answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
                 }
+                Effect::LookIpvs(names) => {
+                    let found = self.ipvs.look(names, &mut self.buffer);
+                    answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
+                }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
@@ -294,8 +301,10 @@ impl Drivers {
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
-            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..)) {
-                self.ledger.add(service_entry(op));
+            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
+                && let Some(service) = op.service()
+            {
+                self.ledger.add(Entry::Service(service));
             }
         }
         let results = self.ipvs.carry_out(&ops, &mut self.buffer);
@@ -307,9 +316,14 @@ impl Drivers {
                 | IpvsOp::DestAdd(..)
                 | IpvsOp::DestSet(..)
                 | IpvsOp::DestDel(..) => errno == libc::ESRCH,
+                // What others put there after it is not ours, and ours is deleted one by one.
+                IpvsOp::Flush
+                | IpvsOp::Timeouts(_)
+                | IpvsOp::DaemonStart(..)
+                | IpvsOp::DaemonStop(_) => false,
             };
-            if gone {
-                self.ledger.remove(service_entry(op));
+            if gone && let Some(service) = op.service() {
+                self.ledger.remove(Entry::Service(service));
             }
             if errno != 0 {
                 answers.push(Answer::Refused(tag, errno));
@@ -461,10 +475,6 @@ fn entry_of(spec: &AddressSpec) -> Entry {
         address: spec.address,
         prefix_len: spec.prefix_len,
     }
-}
-
-const fn service_entry(op: &IpvsOp) -> Entry {
-    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

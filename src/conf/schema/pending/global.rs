@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, lvs, process, settings};
+use super::super::super::bind::{daemon, process, settings};
 use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -127,17 +127,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "layout of the state as JSON",
     ),
     Keyword::leaf(
-        "lvs_flush",
-        daemon::setting,
-        "flush whole IPVS table at start",
-    ),
-    Keyword::leaf(
-        "lvs_flush_on_stop",
-        lvs::flush_on_stop,
-        "how much of IPVS is emptied at the stop",
-    ),
-    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
-    Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
         "same for checker",
@@ -157,23 +146,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
-    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
-    Keyword::leaf(
-        "lvs_notify_fifo_script",
-        settings::fifo_script,
-        "reads the FIFO of the checkers",
-    ),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
-    Keyword::leaf(
-        "lvs_sync_daemon",
-        lvs::sync_daemon,
-        "tells other directors of connections",
-    ),
-    Keyword::leaf(
-        "lvs_timeouts",
-        lvs::timeouts,
-        "how long connections are remembered",
-    ),
     Keyword::leaf(
         "max_auto_priority",
         process::automatic,
@@ -261,11 +234,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "reload_time_file",
         daemon::setting,
         "file with the time of a scheduled reload (inotify)",
-    ),
-    Keyword::leaf(
-        "rs_init_notifies",
-        daemon::setting,
-        "send RS notify at startup and after reload for present state",
     ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
