@@ -17,6 +17,7 @@ mod exec;
 mod fifo;
 pub mod files;
 mod firewall;
+pub mod genhash;
 mod genl;
 mod ground;
 mod ledger;
