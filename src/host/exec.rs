@@ -14,6 +14,7 @@ use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
@@ -21,11 +22,12 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
-    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, SocketId,
-    SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
+    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
+    SocketId, SocketSpec, Transport, WatchId,
 };
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What carrying out effects leads to at once; handed to the node afterwards.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(super) enum Answer {
     ProbeFailed(ProbeId, ProbeFailure),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// [`Event::IpvsLook`].
+    IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -63,6 +67,7 @@ impl Answer {
                 what: ProbeIo::Failed(*failure),
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+            Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -93,6 +98,7 @@ pub(super) struct Drivers {
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
     pub(super) probes: Probes,
     pub(super) programs: Programs,
+    pub(super) names: Resolver,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
@@ -157,6 +163,7 @@ impl Drivers {
             sources: Sources::default(),
             sockets: BTreeMap::new(),
             probes: Probes::new(),
+            names: Resolver::default(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open()?,
             links: OwnLinks::open()?,
@@ -197,6 +204,10 @@ impl Drivers {
                 Effect::ReadIpvs => {
                     let table = self.ipvs.table(&mut self.buffer);
                     answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
+                }
+                Effect::LookIpvs(names) => {
+                    let found = self.ipvs.look(names, &mut self.buffer);
+                    answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
                 }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
@@ -290,8 +301,10 @@ impl Drivers {
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
-            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..)) {
-                self.ledger.add(service_entry(op));
+            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
+                && let Some(service) = op.service()
+            {
+                self.ledger.add(Entry::Service(service));
             }
         }
         let results = self.ipvs.carry_out(&ops, &mut self.buffer);
@@ -303,9 +316,14 @@ impl Drivers {
                 | IpvsOp::DestAdd(..)
                 | IpvsOp::DestSet(..)
                 | IpvsOp::DestDel(..) => errno == libc::ESRCH,
+                // What others put there after it is not ours, and ours is deleted one by one.
+                IpvsOp::Flush
+                | IpvsOp::Timeouts(_)
+                | IpvsOp::DaemonStart(..)
+                | IpvsOp::DaemonStop(_) => false,
             };
-            if gone {
-                self.ledger.remove(service_entry(op));
+            if gone && let Some(service) = op.service() {
+                self.ledger.remove(Entry::Service(service));
             }
             if errno != 0 {
                 answers.push(Answer::Refused(tag, errno));
@@ -367,14 +385,55 @@ impl Drivers {
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Write(bytes) => {
-                if let Err(failure) = self.probes.write(id, bytes) {
-                    self.end_probe(id);
+            ProbeCmd::Dial(dial) => {
+                if let Err(error) = self.dial(id, dial) {
+                    let failure = ProbeFailure::Local(errno(&error));
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Close => self.end_probe(id),
+            ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
+            ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Close => {
+                self.names.forget(id);
+                self.end_probe(id);
+            }
         }
+    }
+
+    fn write(&mut self, id: ProbeId, bytes: &[u8], answers: &mut Vec<Answer>) {
+        if let Err(failure) = self.probes.write(id, bytes) {
+            self.end_probe(id);
+            answers.push(Answer::ProbeFailed(id, failure));
+        }
+    }
+
+    fn dial(&mut self, id: ProbeId, dial: &Dial) -> io::Result<()> {
+        if let Some(descriptor) = self.names.open()? {
+            let token = self.sources.insert(Source::Names);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.names.look_up(id, dial)
+    }
+
+    /// A name was looked up: connects, if there is something to connect to.
+    ///
+    /// # Errors
+    /// Why there will be no connection.
+    pub(super) fn dialled(
+        &mut self,
+        id: ProbeId,
+        address: Option<SocketAddr>,
+    ) -> Result<(), ProbeFailure> {
+        let to = address.ok_or(ProbeFailure::Remote(libc::EADDRNOTAVAIL))?;
+        let spec = ConnectSpec {
+            to,
+            from: None,
+            interface: None,
+            mark: 0,
+            transport: Transport::Stream,
+        };
+        self.connect(id, &spec)
     }
 
     fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {
@@ -416,10 +475,6 @@ fn entry_of(spec: &AddressSpec) -> Entry {
         address: spec.address,
         prefix_len: spec.prefix_len,
     }
-}
-
-const fn service_entry(op: &IpvsOp) -> Entry {
-    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

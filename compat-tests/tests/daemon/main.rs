@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod flood;
 mod life;
+mod mails;
 mod old_tls;
 mod pause;
 mod reload;

@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::{daemon, global, settings};
+use super::super::bind::{daemon, global, lvs, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -16,11 +16,86 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "log adverts with unknown VRID",
     ),
+    Keyword::leaf(
+        "lvs_flush",
+        daemon::setting,
+        "empty the IPVS table at the start",
+    ),
+    Keyword::leaf(
+        "lvs_flush_on_stop",
+        lvs::flush_on_stop,
+        "how much of IPVS is emptied at the stop",
+    ),
+    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
+    Keyword::leaf(
+        "lvs_no_repair",
+        daemon::setting,
+        "leave what other programs change of our services",
+    ),
+    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
+    Keyword::leaf(
+        "lvs_notify_fifo_script",
+        settings::fifo_script,
+        "reads the FIFO of the checkers",
+    ),
+    Keyword::leaf(
+        "lvs_sync_daemon",
+        lvs::sync_daemon,
+        "tells other directors of connections",
+    ),
+    Keyword::leaf(
+        "lvs_timeouts",
+        lvs::timeouts,
+        "how long connections are remembered",
+    ),
+    Keyword::leaf(
+        "no_checker_emails",
+        daemon::setting,
+        "suppress mails about checkers of RS (VS quorum mails stay)",
+    ),
+    Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
+    Keyword {
+        name: "notification_email",
+        form: Form::NamedValues {
+            open: daemon::emails_open,
+            line: daemon::email,
+            close: Some(daemon::emails),
+        },
+        doc: "who gets mails",
+    },
+    Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword {
         name: "router_id",
         form: Form::Leaf(global::router_id),
         doc: "how this router names itself",
     },
+    Keyword::leaf(
+        "rs_init_notifies",
+        daemon::setting,
+        "send RS notify at startup and after reload for present state",
+    ),
+    Keyword::leaf(
+        "smtp_alert",
+        daemon::setting,
+        "global default for smtp_alert everywhere",
+    ),
+    Keyword::leaf(
+        "smtp_alert_checker",
+        daemon::setting,
+        "mail default for checkers",
+    ),
+    Keyword::leaf("smtp_alert_vrrp", daemon::setting, "mail default for vrrp"),
+    Keyword::leaf(
+        "smtp_connect_timeout",
+        daemon::smtp_timeout,
+        "mail connect timeout",
+    ),
+    Keyword::leaf(
+        "smtp_helo_name",
+        daemon::setting,
+        "HELO argument for alerts",
+    ),
+    Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
     Keyword::leaf(
         "v3_checksum_as_v2",
         daemon::setting,

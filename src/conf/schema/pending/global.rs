@@ -2,8 +2,8 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, lvs, process, settings};
-use super::super::{Form, Keyword};
+use super::super::super::bind::{daemon, process, settings};
+use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf(
@@ -127,17 +127,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "layout of the state as JSON",
     ),
     Keyword::leaf(
-        "lvs_flush",
-        daemon::setting,
-        "flush whole IPVS table at start",
-    ),
-    Keyword::leaf(
-        "lvs_flush_on_stop",
-        lvs::flush_on_stop,
-        "how much of IPVS is emptied at the stop",
-    ),
-    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
-    Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
         "same for checker",
@@ -157,23 +146,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
-    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
-    Keyword::leaf(
-        "lvs_notify_fifo_script",
-        settings::fifo_script,
-        "reads the FIFO of the checkers",
-    ),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
-    Keyword::leaf(
-        "lvs_sync_daemon",
-        lvs::sync_daemon,
-        "tells other directors of connections",
-    ),
-    Keyword::leaf(
-        "lvs_timeouts",
-        lvs::timeouts,
-        "how long connections are remembered",
-    ),
     Keyword::leaf(
         "max_auto_priority",
         process::automatic,
@@ -207,22 +180,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "first auto fwmark",
     ),
     Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
-    Keyword::leaf(
-        "no_checker_emails",
-        daemon::setting,
-        "suppress mails about checkers of RS (VS quorum mails stay)",
-    ),
-    Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
-    Keyword {
-        name: "notification_email",
-        form: Form::NamedValues {
-            open: daemon::emails_open,
-            line: daemon::email,
-            close: Some(daemon::emails),
-        },
-        doc: "who gets mails",
-    },
-    Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
         daemon::fifo,
@@ -278,11 +235,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "file with the time of a scheduled reload (inotify)",
     ),
-    Keyword::leaf(
-        "rs_init_notifies",
-        daemon::setting,
-        "send RS notify at startup and after reload for present state",
-    ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "set_supplementary_groups",
@@ -299,28 +251,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "kill time of shutdown script",
     ),
-    Keyword::leaf(
-        "smtp_alert",
-        daemon::setting,
-        "global default for smtp_alert everywhere",
-    ),
-    Keyword::leaf(
-        "smtp_alert_checker",
-        daemon::setting,
-        "mail default for checkers",
-    ),
-    Keyword::leaf("smtp_alert_vrrp", daemon::setting, "mail default for vrrp"),
-    Keyword::leaf(
-        "smtp_connect_timeout",
-        daemon::smtp_timeout,
-        "mail connect timeout",
-    ),
-    Keyword::leaf(
-        "smtp_helo_name",
-        daemon::setting,
-        "HELO argument for alerts",
-    ),
-    Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
     Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,
