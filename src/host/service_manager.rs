@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::base::Instant;
 
 /// The way to the service manager; does nothing where there is none.
@@ -48,6 +50,13 @@ impl ServiceManager {
             drop(socket.send_to_addr(state.as_bytes(), address));
         }
     }
+}
+
+/// The state of a reload that begins, with the time that `Type=notify-reload` asks for.
+pub(super) fn reloading() -> String {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC);
+    let micros = now.map_or(0, |now| now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000);
+    format!("RELOADING=1\nMONOTONIC_USEC={micros}")
 }
 
 /// The watchdog of the service manager, which the worker has to ping.

@@ -52,7 +52,7 @@ fn a_wrong_command_line_ends_with_1() {
     for options in [
         &["--bogus"][..],
         &["-f"],
-        &["-S", "nine"],
+        &["-S"],
         &["--signum", "NOTHING"],
     ] {
         assert_eq!(run(options).status.code(), Some(1), "{options:?}");
