@@ -249,7 +249,11 @@ impl Cli {
             .into_iter()
             .map(|name| format!("option {name} is not active in this version; ignored"))
             .collect();
-        if let Some(text) = self.log_facility.as_deref().filter(|text| facility(text).is_none()) {
+        if let Some(text) = self
+            .log_facility
+            .as_deref()
+            .filter(|text| facility(text).is_none())
+        {
             remarks.push(format!("Invalid log facility '{text}'"));
         }
         if let Some(text) = self.umask.as_deref().filter(|text| umask(text).is_none()) {

@@ -11,7 +11,8 @@ use keepalived_rs::cli::{self, Cli, Command};
 use keepalived_rs::conf::{self, LoadOptions};
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions, signals,
+    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
+    signals,
 };
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 

@@ -53,14 +53,20 @@ const CASES: &[(&str, Same)] = &[
     ("--version", Streams),
     ("-h", Streams),
     ("--help", Streams),
-    ("-v -n --bogus", Differs(1, "a wrong option is told before the version")),
+    (
+        "-v -n --bogus",
+        Differs(1, "a wrong option is told before the version"),
+    ),
     ("--signum STOP", Streams),
     ("--signum RELOAD", Streams),
     ("--signum DATA", Streams),
     ("--signum=STATS", Streams),
     ("--signum=STATS_CLEAR", Streams),
     ("--signum=JSON", Streams),
-    ("--signum=TDUMP", Differs(0, "2.4.3 knows it in every build")),
+    (
+        "--signum=TDUMP",
+        Differs(0, "2.4.3 knows it in every build"),
+    ),
     ("--signum stop", FirstLine),
     ("--signum=TERM", FirstLine),
     ("--bogus", FirstLine),
@@ -84,7 +90,10 @@ const CASES: &[(&str, Same)] = &[
     ("-t -f GOOD stray words", Streams),
     ("-t -S 9 -f GOOD", Streams),
     ("-t -S local8 -f GOOD", Streams),
-    ("-t -S user -f GOOD", Differs(0, "2.2.7 names `user` in its help and does not take it")),
+    (
+        "-t -S user -f GOOD",
+        Differs(0, "2.2.7 names `user` in its help and does not take it"),
+    ),
     ("-t -S 7 -f GOOD", Streams),
     ("-t -u 022 -f GOOD", Streams),
     ("-t -u 0x12 -f GOOD", Streams),
@@ -95,8 +104,14 @@ const CASES: &[(&str, Same)] = &[
     ("-t -GXVIRn -f GOOD", Streams),
     ("-t -p /p -r /r -c /c -b /b -f GOOD", Streams),
     ("-t -aem -f GOOD", Streams),
-    ("-t -x -f GOOD", Differs(0, "there is no SNMP here, which is said")),
-    ("-t -A unix:/x -f GOOD", Differs(0, "there is no SNMP here, which is said")),
+    (
+        "-t -x -f GOOD",
+        Differs(0, "there is no SNMP here, which is said"),
+    ),
+    (
+        "-t -A unix:/x -f GOOD",
+        Differs(0, "there is no SNMP here, which is said"),
+    ),
     ("-t -Mcore -f GOOD", Streams),
     ("-t -M -f GOOD", Streams),
     ("-t -i one -f GOOD", Streams),
@@ -168,12 +183,27 @@ fn stop(daemon: &mut Proc) {
 
 /// The pid files on a host, each with whether it names the daemon itself.
 fn pid_files(host: &Host, daemon: Pid) -> Vec<String> {
-    let found = host.run(&["find", "/run", "-name", "*.pid"]).unwrap().stdout;
+    let found = host
+        .run(&["find", "/run", "-name", "*.pid"])
+        .unwrap()
+        .stdout;
     let mut files: Vec<String> = found
         .lines()
         .map(|path| {
-            let pid: i32 = host.read(path).unwrap_or_default().trim().parse().unwrap_or(0);
-            format!("{path} {}", if pid == daemon.as_raw() { "parent" } else { "child" })
+            let pid: i32 = host
+                .read(path)
+                .unwrap_or_default()
+                .trim()
+                .parse()
+                .unwrap_or(0);
+            format!(
+                "{path} {}",
+                if pid == daemon.as_raw() {
+                    "parent"
+                } else {
+                    "child"
+                }
+            )
         })
         .collect();
     files.sort();
@@ -192,7 +222,10 @@ fn pid_files_are_where_the_real_one_has_them() {
         ("", &[][..]),
         ("use_pid_dir\n", &[]),
         ("instance foo\n", &[]),
-        ("instance foo\n", &["-p", "/run/own.pid", "-r", "/run/own-vrrp.pid"]),
+        (
+            "instance foo\n",
+            &["-p", "/run/own.pid", "-r", "/run/own-vrrp.pid"],
+        ),
         ("net_namespace blue\n", &[]),
         ("", &["-s", "blue"]),
         ("instance foo\n", &["-s", "blue"]),
@@ -215,7 +248,10 @@ fn pid_files_are_where_the_real_one_has_them() {
             ] {
                 host.must(&[&["ip"], place, line].concat()).unwrap();
             }
-            let file = host.write("/etc/keepalived/keepalived.conf", format!("{settings}{INSTANCE}"));
+            let file = host.write(
+                "/etc/keepalived/keepalived.conf",
+                format!("{settings}{INSTANCE}"),
+            );
             file.unwrap();
             let start = || {
                 let mut command = Command::new(program);
@@ -223,9 +259,17 @@ fn pid_files_are_where_the_real_one_has_them() {
                 command
             };
             let mut daemon = host.spawn(start()).unwrap();
-            let there = |name: &str| pid_files(&host, daemon.pid()).iter().any(|file| file.contains(name));
+            let there = |name: &str| {
+                pid_files(&host, daemon.pid())
+                    .iter()
+                    .any(|file| file.contains(name))
+            };
             wait_until(SOON, "pid files", || {
-                let second = if options.contains(&"-C") { "checkers" } else { "vrrp" };
+                let second = if options.contains(&"-C") {
+                    "checkers"
+                } else {
+                    "vrrp"
+                };
                 there("parent") && there(second)
             })
             .unwrap();

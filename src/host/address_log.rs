@@ -40,7 +40,9 @@ impl AddressLog {
                 None
             }
             Change::Address(address) => {
-                let name = names.get(&address.index).map_or("an interface", String::as_str);
+                let name = names
+                    .get(&address.index)
+                    .map_or("an interface", String::as_str);
                 let what = if address.present {
                     "added to"
                 } else {

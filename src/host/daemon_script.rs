@@ -60,7 +60,9 @@ pub(super) fn run(which: &str, program: &Program, signals: &SigSet) {
             continue;
         }
         match sys::wait_signal(signals, Some(patience)) {
-            Ok(Some(signal)) if [Signal::SIGTERM as i32, Signal::SIGINT as i32].contains(&signal) => {
+            Ok(Some(signal))
+                if [Signal::SIGTERM as i32, Signal::SIGINT as i32].contains(&signal) =>
+            {
                 deadline = clock::now();
                 // For whoever waits for it next.
                 drop(sys::send_signal(nix::unistd::getpid(), signal));

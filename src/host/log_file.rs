@@ -134,7 +134,14 @@ mod tests {
         std::fs::rename(&path, folder.path().join("old")).unwrap();
         let mut files = LogFiles::new(&path, true);
         files.write("elsewhere", &format_args!("four"));
-        assert!(std::fs::read_to_string(&path).unwrap().ends_with(": four\n"));
-        assert_eq!(named(Path::new("/a.d/log"), "_vrrp"), Path::new("/a.d/log_vrrp"));
+        assert!(
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .ends_with(": four\n")
+        );
+        assert_eq!(
+            named(Path::new("/a.d/log"), "_vrrp"),
+            Path::new("/a.d/log_vrrp")
+        );
     }
 }

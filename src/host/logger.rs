@@ -115,7 +115,10 @@ pub fn set_suffix(suffix: String) {
 /// Leaves the lines that wait, and the socket, to the process that forked this one.
 pub fn start_afresh() {
     if let Some(files) = LOGGER.get().and_then(|logger| logger.files.as_ref()) {
-        files.lock().unwrap_or_else(PoisonError::into_inner).forget();
+        files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forget();
     }
     if let Some(syslog) = LOGGER.get().and_then(|logger| logger.syslog.as_ref()) {
         let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);

@@ -145,7 +145,10 @@ impl State {
         }
         if new.nice != old.nice {
             let nice = new.nice.unwrap_or(0);
-            complain(&format!("the priority cannot be {nice}"), sys::set_nice(nice));
+            complain(
+                &format!("the priority cannot be {nice}"),
+                sys::set_nice(nice),
+            );
         }
         if new.no_swap != old.no_swap {
             let result = if new.no_swap {
@@ -166,7 +169,9 @@ impl State {
             let limit = u64::from(limit);
             complain(&what, setrlimit(Resource::RLIMIT_RTTIME, limit, limit));
         }
-        let realtime = new.realtime.map_or(0, |priority| i32::try_from(priority).unwrap_or(0));
+        let realtime = new
+            .realtime
+            .map_or(0, |priority| i32::try_from(priority).unwrap_or(0));
         if new.realtime != old.realtime && realtime != self.realtime {
             self.set_realtime(realtime);
         }
@@ -235,7 +240,10 @@ mod tests {
         assert_eq!(both.cpus, [0, 1]);
         assert_eq!(both.name.as_deref(), Some("keepalived_vrrp"));
         let one = of(true, false);
-        assert_eq!((one.nice, one.realtime, one.cpus), (Some(-5), None, vec![1]));
+        assert_eq!(
+            (one.nice, one.realtime, one.cpus),
+            (Some(-5), None, vec![1])
+        );
         assert_eq!(of(false, false).nice, None);
     }
 

@@ -58,7 +58,10 @@ impl Drop for Marker {
 /// # Errors
 /// What the system refuses.
 pub(super) fn keep(directory: &Path, pid: i32, number: u32, text: &[u8]) -> io::Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
     made?;
     let path = directory.join(format!("keepalived.conf.{pid}.{number}"));
     let mut file = OpenOptions::new()
@@ -170,7 +173,11 @@ impl Wanted {
             None => {
                 let today = (now + offset(now)).div_euclid(DAY) * DAY;
                 let at = real(today + of_day);
-                Some(if at > now { at } else { real(today + DAY + of_day) })
+                Some(if at > now {
+                    at
+                } else {
+                    real(today + DAY + of_day)
+                })
             }
         }
     }
@@ -221,7 +228,9 @@ impl Schedule {
 
     fn set(&mut self, at: Option<i64>) {
         match (self.at, at) {
-            (None, Some(new)) => log::info!(target: ident::DAEMON, "Scheduling reload for {}", told(new)),
+            (None, Some(new)) => {
+                log::info!(target: ident::DAEMON, "Scheduling reload for {}", told(new))
+            }
             (Some(old), None) => {
                 log::info!(target: ident::DAEMON, "Cancelling reload scheduled for {}", told(old));
             }
@@ -239,7 +248,10 @@ impl Schedule {
     /// How long the loop may wait at `now`.
     pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
         self.file.as_ref()?;
-        Some(self.look.map_or(Duration::ZERO, |at| at.saturating_since(now)))
+        Some(
+            self.look
+                .map_or(Duration::ZERO, |at| at.saturating_since(now)),
+        )
     }
 
     /// Looks at file and time when it is time to; true: a reload is due.
@@ -259,7 +271,9 @@ impl Schedule {
         let again = self.wanted.is_some_and(|wanted| wanted.date.is_none()) && self.repeat;
         self.at = None;
         if again {
-            let next = self.wanted.and_then(|wanted| wanted.at(time, sys::local_time));
+            let next = self
+                .wanted
+                .and_then(|wanted| wanted.at(time, sys::local_time));
             self.set(next);
         } else {
             self.seen = None;
@@ -283,7 +297,9 @@ impl Schedule {
             _ => None,
         };
         self.wanted = text.as_deref().and_then(parse);
-        let at = self.wanted.and_then(|wanted| wanted.at(wall(), sys::local_time));
+        let at = self
+            .wanted
+            .and_then(|wanted| wanted.at(wall(), sys::local_time));
         if seen.is_some() && at.is_none() {
             log::warn!(
                 target: ident::DAEMON,

@@ -10,8 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
-
+use super::clock;
 use crate::base::Instant;
 
 /// The way to the service manager; does nothing where there is none.
@@ -54,8 +53,7 @@ impl ServiceManager {
 
 /// The state of a reload that begins, with the time that `Type=notify-reload` asks for.
 pub(super) fn reloading() -> String {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC);
-    let micros = now.map_or(0, |now| now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000);
+    let micros = clock::monotonic_micros();
     format!("RELOADING=1\nMONOTONIC_USEC={micros}")
 }
 

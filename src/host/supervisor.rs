@@ -16,8 +16,8 @@ use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::firewall::Firewall;
 use super::daemon_script;
+use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
@@ -376,7 +376,10 @@ impl Supervisor<'_> {
             return Ok(Started::No(status));
         }
         let go = Go {
-            ledger: self.settled.as_ref().and_then(|settled| settled.ledger.clone()),
+            ledger: self
+                .settled
+                .as_ref()
+                .and_then(|settled| settled.ledger.clone()),
         };
         if let Some(worker) = &mut self.worker {
             worker.channel.say(&Word::Go(go));
@@ -414,7 +417,9 @@ impl Supervisor<'_> {
         if let Some(name) = &self.terms.namespace
             && let Err(error) = Namespace::named(name).and_then(|namespace| namespace.enter())
         {
-            say(&format!("Unable to set network namespace {name} - exiting ({error})"));
+            say(&format!(
+                "Unable to set network namespace {name} - exiting ({error})"
+            ));
             return Err(1);
         }
         let run = super::run_directory();
@@ -422,7 +427,10 @@ impl Supervisor<'_> {
         if directory != run
             && let Err(error) = std::fs::create_dir_all(&directory)
         {
-            say(&format!("Unable to create {}: {error}", directory.display()));
+            say(&format!(
+                "Unable to create {}: {error}",
+                directory.display()
+            ));
             return Err(1);
         }
         let places = Places::new(&self.terms, &self.settings.worker);
@@ -436,12 +444,18 @@ impl Supervisor<'_> {
                 return Err(0);
             }
             Err(PidFileError::Io(error)) => {
-                say(&format!("Unable to create pid file {}: {error}", path.display()));
+                say(&format!(
+                    "Unable to create pid file {}: {error}",
+                    path.display()
+                ));
                 return Err(1);
             }
         };
         if let Err(error) = pid_file.write(getpid().as_raw()) {
-            say(&format!("Unable to write pid file {}: {error}", path.display()));
+            say(&format!(
+                "Unable to write pid file {}: {error}",
+                path.display()
+            ));
             return Err(1);
         }
         let ledger = path.with_extension("ledger");

@@ -102,7 +102,9 @@ impl Terms {
         };
         Self {
             instance: process.instance.clone(),
-            namespace: namespace.map(str::to_owned).or_else(|| process.net_namespace.clone()),
+            namespace: namespace
+                .map(str::to_owned)
+                .or_else(|| process.net_namespace.clone()),
             namespace_ipvs: match &process.net_namespace_ipvs {
                 OnOff::Off => Ipvs::Here,
                 OnOff::On => Ipvs::Origin,
@@ -121,7 +123,9 @@ impl Terms {
     pub(super) fn suffix(&self) -> String {
         let parts = [&self.namespace, &self.instance];
         let parts = parts.into_iter().flatten();
-        parts.map(|part| format!("_{}", source::to_display(part))).collect()
+        parts
+            .map(|part| format!("_{}", source::to_display(part)))
+            .collect()
     }
 
     /// Where a pid file is that the command line does not name, given the run directory.
@@ -178,9 +182,7 @@ impl Channel {
     /// Waits for a word; `None`: the other side is gone.
     pub(super) fn hear(&mut self) -> Option<Word> {
         match self.stream.read_line(&mut self.line) {
-            Ok(count) if count > 0 => {
-                serde_json::from_str(&std::mem::take(&mut self.line)).ok()
-            }
+            Ok(count) if count > 0 => serde_json::from_str(&std::mem::take(&mut self.line)).ok(),
             Ok(_) | Err(_) => None,
         }
     }
@@ -218,8 +220,16 @@ mod tests {
         for (terms, path, suffix) in [
             (terms(None, None, false), "/run/vrrp.pid", ""),
             (terms(None, None, true), "/run/keepalived/vrrp.pid", ""),
-            (terms(Some("foo"), None, false), "/run/keepalived/vrrp_foo.pid", "_foo"),
-            (terms(None, Some("blue"), false), "/run/keepalived/blue/vrrp.pid", "_blue"),
+            (
+                terms(Some("foo"), None, false),
+                "/run/keepalived/vrrp_foo.pid",
+                "_foo",
+            ),
+            (
+                terms(None, Some("blue"), false),
+                "/run/keepalived/blue/vrrp.pid",
+                "_blue",
+            ),
             (
                 terms(Some("foo"), Some("blue"), false),
                 "/run/keepalived/blue/vrrp_foo.pid",

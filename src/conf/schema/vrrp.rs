@@ -2,9 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{
-    address, daemon, global, group, instance, options, virtual_server, vmac,
-};
+use super::super::bind::{address, daemon, global, group, instance, options, virtual_server, vmac};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
