@@ -229,7 +229,7 @@ impl Schedule {
     fn set(&mut self, at: Option<i64>) {
         match (self.at, at) {
             (None, Some(new)) => {
-                log::info!(target: ident::DAEMON, "Scheduling reload for {}", told(new))
+                log::info!(target: ident::DAEMON, "Scheduling reload for {}", told(new));
             }
             (Some(old), None) => {
                 log::info!(target: ident::DAEMON, "Cancelling reload scheduled for {}", told(old));

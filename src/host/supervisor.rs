@@ -364,7 +364,7 @@ impl Supervisor<'_> {
             // Its end, which is to come, says why.
             return Ok(Started::Yes);
         };
-        self.terms = terms;
+        self.terms = *terms;
         if self.settled.is_none()
             && let Err(status) = self.settle()
         {
@@ -504,7 +504,7 @@ impl Supervisor<'_> {
         };
         for word in worker.channel.heard() {
             match word {
-                Word::Terms(terms) => self.terms = terms,
+                Word::Terms(terms) => self.terms = *terms,
                 Word::Go(_) | Word::Ready => {}
             }
         }

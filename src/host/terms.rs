@@ -80,7 +80,7 @@ pub(super) struct Go {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Word {
     /// By the worker.
-    Terms(Terms),
+    Terms(Box<Terms>),
     /// By the supervisor.
     Go(Go),
     /// By the worker.
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_said_is_heard() {
         let (mut one, mut other) = Channel::pair().unwrap();
-        let word = Word::Terms(terms(Some("a"), None, true));
+        let word = Word::Terms(Box::new(terms(Some("a"), None, true)));
         one.say(&word);
         one.say(&Word::Ready);
         assert_eq!(other.hear(), Some(word));

@@ -258,7 +258,7 @@ impl<'a> Worker<'a> {
         }
         let config = limit(loaded.config, options);
         let terms = Terms::of(&config, options.namespace.as_deref());
-        channel.say(&Word::Terms(terms.clone()));
+        channel.say(&Word::Terms(Box::new(terms.clone())));
         let Some(Word::Go(go)) = channel.hear() else {
             return Err(Failure::Unwanted);
         };
@@ -319,7 +319,7 @@ impl<'a> Worker<'a> {
         let terms = Terms::of(config, self.options.namespace.as_deref());
         if terms != self.terms {
             self.terms = terms;
-            self.channel.say(&Word::Terms(self.terms.clone()));
+            self.channel.say(&Word::Terms(Box::new(self.terms.clone())));
         }
         if self.options.umask.is_none() {
             let mask = self.terms.umask.unwrap_or(UMASK);
