@@ -12,7 +12,8 @@ use keepalived_rs::conf::{self, LoadOptions};
 use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions, signals,
+    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
+    signals,
 };
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
@@ -77,6 +78,9 @@ fn print(text: &str) {
 }
 
 fn remark(cli: &Cli) {
+    if let Some(words) = cli.unexpected() {
+        print(&format!("{words}\n"));
+    }
     for line in cli.remarks() {
         say(&format!("{line}\n"));
     }
@@ -104,22 +108,30 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn settings(cli: &Cli) -> Settings {
-    let run = host::run_directory();
-    let file = |given: &Option<PathBuf>, name: &str| match given {
-        Some(path) => absolute(path),
-        None => run.join(name),
-    };
+    let file = |given: &Option<PathBuf>| given.as_deref().map(absolute);
     let console = cli.log_console && cli.dont_fork;
     Settings {
         foreground: cli.dont_fork,
         respawn: !cli.dont_respawn,
-        pid_file: file(&cli.pid, "keepalived.pid"),
-        umask: cli.umask,
+        pid_file: file(&cli.pid),
+        umask: cli.umask(),
+        core: (cli.core_dump || cli.core_dump_pattern.is_some()).then(|| CoreDumps {
+            pattern: cli
+                .core_dump_pattern
+                .clone()
+                .map(|pattern| pattern.unwrap_or_else(|| "core".to_owned())),
+        }),
+        ignore_interrupt: cli.ignore_sigint,
         log: LogOptions {
             detail: cli.log_detail,
             console,
             syslog: !cli.no_syslog,
-            facility: cli.log_facility.unwrap_or(3 << 3),
+            facility: cli.facility(),
+            file: cli.log_file.as_ref().map(|file| match file {
+                Some(file) => absolute(file),
+                None => host::temporary_directory().join("keepalived.log"),
+            }),
+            flush: cli.flush_log_file,
         },
         worker: WorkerOptions {
             config: if cli.dont_fork {
@@ -131,8 +143,13 @@ fn settings(cli: &Cli) -> Settings {
             // Both together cancel each other out: everything runs.
             vrrp: cli.vrrp_only || !cli.check_only,
             check: cli.check_only || !cli.vrrp_only,
-            vrrp_pid_file: file(&cli.vrrp_pid, "vrrp.pid"),
-            check_pid_file: file(&cli.checkers_pid, "checkers.pid"),
+            bfd: !cli.no_bfd,
+            all: cli.all,
+            vrrp_pid_file: file(&cli.vrrp_pid),
+            check_pid_file: file(&cli.checkers_pid),
+            bfd_pid_file: file(&cli.bfd_pid),
+            namespace: cli.namespace.clone(),
+            addresses: cli.address_monitoring,
             log_style: cli.log_style.unwrap_or_default(),
             leave: Leave {
                 vrrp: cli.dont_release_vrrp,
@@ -140,7 +157,7 @@ fn settings(cli: &Cli) -> Settings {
             },
             console,
             dump: cli.dump_conf,
-            umask: cli.umask,
+            umask: cli.umask(),
         },
     }
 }
@@ -264,5 +281,16 @@ fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
             }
         }
     }
-    i32::from(loaded.diagnostics.exit_status())
+    if let Some(descriptor) = cli.config_fd() {
+        let text = conf::print(&loaded.config);
+        if let Err(error) = host::write_to_descriptor(descriptor, &conf::source::to_bytes(&text)) {
+            say(&format!("descriptor {descriptor}: {error}\n"));
+            return 1;
+        }
+    }
+    match i32::from(loaded.diagnostics.exit_status()) {
+        // As keepalived counts it.
+        0 if cli.has_wrong_facility() => 5,
+        status => status,
+    }
 }

@@ -26,6 +26,12 @@ pub(super) fn now() -> Instant {
     })
 }
 
+/// Microseconds of `CLOCK_MONOTONIC`, which service managers count by.
+pub(super) fn monotonic_micros() -> i64 {
+    let now = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000)
+}
+
 /// A timer that wakes the loop; it is never read, as only its edge counts.
 #[derive(Debug)]
 pub(super) struct Timer {

@@ -20,6 +20,7 @@ use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
+use super::terms;
 use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
@@ -154,7 +155,7 @@ fn frame_to(effect: &Effect, socket: SocketId) -> Option<&Frame> {
 
 impl Drivers {
     /// Drivers without a socket or probe.
-    pub(super) fn new(registry: Registry, ledger: Ledger) -> io::Result<Self> {
+    pub(super) fn new(registry: Registry, ledger: Ledger, table: &terms::Ipvs) -> io::Result<Self> {
         // Before the probes raise the limit of descriptors.
         let programs = Programs::new();
         Ok(Self {
@@ -165,7 +166,7 @@ impl Drivers {
             probes: Probes::new(),
             names: Resolver::default(),
             addresses: Addresses::open()?,
-            ipvs: Ipvs::open()?,
+            ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
             ledger,

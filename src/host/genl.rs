@@ -16,7 +16,9 @@ use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_sys::protocols::NETLINK_GENERIC;
 
+use super::namespace::Namespace;
 use super::request::{self, Raw, Requester};
+use super::terms::Ipvs as Place;
 use crate::base::ident;
 use crate::ops::{DestinationSpec, IpvsOp, IpvsService};
 use crate::wire::ipvs::{self, Reply, Request, ServiceName};
@@ -36,9 +38,19 @@ pub(super) struct Ipvs {
 
 impl Ipvs {
     /// Opens the socket; whether the kernel has IPVS shows at the first use.
-    pub(super) fn open() -> io::Result<Self> {
+    /// A socket belongs to the namespace that it was opened in.
+    ///
+    /// # Errors
+    /// What the system refuses; there is no such namespace.
+    pub(super) fn open(place: &Place) -> io::Result<Self> {
+        let open = || Requester::open(NETLINK_GENERIC);
+        let requester = match place {
+            Place::Here => open(),
+            Place::Origin => Namespace::origin()?.within(open),
+            Place::Named(name) => Namespace::named(name)?.within(open),
+        };
         Ok(Self {
-            requester: Requester::open(NETLINK_GENERIC)?,
+            requester: requester?,
             family: None,
             asked_for_module: false,
         })
@@ -249,7 +261,7 @@ mod tests {
     // The control family is there on every kernel and answers in the same way for all families.
     #[test]
     fn a_family_that_the_kernel_lacks_is_told_as_enoent() {
-        let mut ipvs = Ipvs::open().unwrap();
+        let mut ipvs = Ipvs::open(&Place::Here).unwrap();
         ipvs.asked_for_module = true;
         let mut buffer = vec![0; 65536];
         match ipvs.family(&mut buffer) {

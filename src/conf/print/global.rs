@@ -8,8 +8,8 @@ use std::path::Path;
 use super::super::bind::slots::{Slot, slot};
 use super::super::model::options::{Script, Version};
 use super::super::model::{
-    Dynamic, Fifo, FlushOnStop, GarpSettings, Global, Lvs, LvsTimeouts, Mail, OnOff, Process,
-    ReceivePolicy, Scheduling, Scripts, VrrpDefaults,
+    Dumps, Dynamic, Fifo, FlushOnStop, GarpSettings, Global, Lvs, LvsTimeouts, Mail, OnOff,
+    Process, ReceivePolicy, Scheduling, Scripts, VrrpDefaults,
 };
 use super::super::schema::facts;
 use super::super::source::to_text;
@@ -55,6 +55,11 @@ pub(super) fn settings(out: &mut Printer, global: &Global) {
             out.line(line);
         }
         process(out, &global.process);
+        let version = global.dumps.json_version;
+        out.value(
+            "json_version",
+            (version != Dumps::default().json_version).then_some(version),
+        );
         mail(out, &global.mail);
         scripts(out, &global.scripts);
         let fifos = &global.fifos;
@@ -114,6 +119,12 @@ fn micros(time: Duration) -> u64 {
 
 fn process(out: &mut Printer, process: &Process) {
     out.word("process_name", process.name.as_ref());
+    out.value("umask", process.umask.map(|mask| format!("0{mask:o}")));
+    let automatic = process.max_auto_priority;
+    out.value(
+        "max_auto_priority",
+        (automatic != Process::default().max_auto_priority).then_some(automatic),
+    );
     for (which, scheduling) in [
         ("vrrp", &process.vrrp),
         ("checker", &process.checker),

@@ -2,10 +2,15 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{address, global, group, instance, options, virtual_server, vmac};
+use super::super::bind::{address, daemon, global, group, instance, options, virtual_server, vmac};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
+    Keyword::leaf(
+        "child_wait_time",
+        daemon::setting,
+        "how long parent waits for children at shutdown before SIGKILL",
+    ),
     Keyword {
         name: "global_defs",
         form: Form::Block {
@@ -15,6 +20,26 @@ pub(super) static ROOT: &[Keyword] = &[
         },
         doc: "settings of the daemon as a whole",
     },
+    Keyword::leaf(
+        "instance",
+        daemon::setting,
+        "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
+    ),
+    Keyword::leaf(
+        "net_namespace",
+        daemon::net_namespace,
+        "run in this network namespace; forces pid dir; changing it needs restart",
+    ),
+    Keyword::leaf(
+        "net_namespace_ipvs",
+        daemon::setting,
+        "namespace for IPVS handling; changing it needs restart",
+    ),
+    Keyword::leaf(
+        "use_pid_dir",
+        daemon::setting,
+        "place pid files under RUN/keepalived/",
+    ),
     Keyword {
         name: "virtual_server",
         form: Form::Block {

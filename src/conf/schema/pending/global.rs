@@ -26,42 +26,9 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "real-time priority of the BFD side",
     ),
     Keyword::leaf(
-        "checker_cpu_affinity",
-        process::affinity,
-        "CPUs of the checkers",
-    ),
-    Keyword::leaf(
         "checker_log_all_failures",
         daemon::setting,
         "log every failed check not just first/last",
-    ),
-    Keyword::leaf("checker_no_swap", daemon::setting, "mlockall checker"),
-    Keyword::leaf("checker_priority", daemon::setting, "nice of checker"),
-    Keyword::leaf(
-        "checker_process_name",
-        daemon::process_name,
-        "name of checker process",
-    ),
-    Keyword::leaf("checker_rlimit_rtime", daemon::setting, "older spelling"),
-    Keyword::leaf(
-        "checker_rlimit_rttime",
-        daemon::setting,
-        "RLIMIT_RTTIME of checker",
-    ),
-    Keyword::leaf(
-        "checker_rt_priority",
-        process::realtime,
-        "real-time priority of the checkers",
-    ),
-    Keyword::leaf(
-        "config_save_dir",
-        daemon::setting,
-        "save the consolidated config and state there at each (re)load (created 0700)",
-    ),
-    Keyword::leaf(
-        "data_use_instance",
-        daemon::setting,
-        "add instance/netns to dump file names",
     ),
     Keyword::leaf(
         "dbus_no_interface_name",
@@ -120,12 +87,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "names of routing tables and the like",
     ),
-    Keyword::leaf("json_dump_file", daemon::setting, "the state as JSON"),
-    Keyword::leaf(
-        "json_version",
-        daemon::json_version,
-        "layout of the state as JSON",
-    ),
     Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
@@ -145,17 +106,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "lvs_netlink_monitor_rcv_bufs_force",
         daemon::setting,
         "same for checker",
-    ),
-    Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
-    Keyword::leaf(
-        "max_auto_priority",
-        process::automatic,
-        "how far the real-time priority may be raised by itself",
-    ),
-    Keyword::leaf(
-        "min_auto_priority_delay",
-        daemon::setting,
-        "timer lateness that triggers the raise",
     ),
     Keyword::leaf("nftables", daemon::setting, "use nftables for filtering"),
     Keyword::leaf(
@@ -200,56 +150,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "use SO_RCVBUFFORCE",
     ),
-    Keyword::leaf(
-        "process_name",
-        daemon::process_name,
-        "name of parent process",
-    ),
-    Keyword::leaf(
-        "process_names",
-        daemon::setting,
-        "rename the three children keepalived_vrrp, keepalived_lvs, keepalived_bfd",
-    ),
-    Keyword::leaf(
-        "random_seed",
-        daemon::setting,
-        "intended seed for ${_RANDOM}; has no effect in 2.4.3 (seeded before parsing)",
-    ),
-    Keyword::leaf(
-        "reload_check_config",
-        daemon::setting,
-        "tests a new configuration before a reload",
-    ),
-    Keyword::leaf(
-        "reload_file",
-        daemon::setting,
-        "file which exists while a reload is running",
-    ),
-    Keyword::leaf(
-        "reload_repeat",
-        daemon::setting,
-        "do not delete a time-of-day only file after the reload",
-    ),
-    Keyword::leaf(
-        "reload_time_file",
-        daemon::setting,
-        "file with the time of a scheduled reload (inotify)",
-    ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "set_supplementary_groups",
         daemon::setting,
         "call initgroups for script user",
-    ),
-    Keyword::leaf(
-        "shutdown_script",
-        settings::daemon_script,
-        "runs when the daemon stops",
-    ),
-    Keyword::leaf(
-        "shutdown_script_timeout",
-        daemon::setting,
-        "kill time of shutdown script",
     ),
     Keyword::leaf(
         "snmp_rs_stats_update_interval",
@@ -262,24 +167,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "how old figures of services may be",
     ),
-    Keyword::leaf(
-        "startup_script",
-        settings::daemon_script,
-        "runs when the daemon starts",
-    ),
-    Keyword::leaf(
-        "startup_script_timeout",
-        daemon::setting,
-        "kill time of startup script",
-    ),
-    Keyword::leaf("state_dump_file", daemon::setting, "what USR1 writes"),
-    Keyword::leaf("stats_dump_file", daemon::setting, "what USR2 writes"),
-    Keyword::leaf(
-        "tmp_config_directory",
-        daemon::setting,
-        "where the read-only copy of config for children is kept (restart only)",
-    ),
-    Keyword::leaf("umask", process::umask, "bits that files are made without"),
     Keyword::leaf(
         "use_symlink_paths",
         daemon::setting,
@@ -295,7 +182,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "prefix of generated vmac names",
     ),
-    Keyword::leaf("vrrp_cpu_affinity", process::affinity, "CPUs of VRRP"),
     Keyword::leaf(
         "vrrp_garp_extra_if",
         daemon::extra_garp,
@@ -346,7 +232,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "use SO_RCVBUFFORCE",
     ),
-    Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
     Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
     Keyword::leaf(
         "vrrp_notify_fifo_script",
@@ -357,27 +242,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_notify_priority_changes",
         daemon::setting,
         "emit notify on effective priority change too",
-    ),
-    Keyword::leaf(
-        "vrrp_priority",
-        daemon::setting,
-        "nice value of vrrp process",
-    ),
-    Keyword::leaf(
-        "vrrp_process_name",
-        daemon::process_name,
-        "name of vrrp process",
-    ),
-    Keyword::leaf("vrrp_rlimit_rtime", daemon::setting, "older spelling"),
-    Keyword::leaf(
-        "vrrp_rlimit_rttime",
-        daemon::setting,
-        "RLIMIT_RTTIME of vrrp",
-    ),
-    Keyword::leaf(
-        "vrrp_rt_priority",
-        process::realtime,
-        "real-time priority of VRRP",
     ),
     Keyword::leaf(
         "vrrp_rx_bufs_multiplier",

@@ -22,22 +22,12 @@ pub(super) static ROOT: &[Keyword] = &[
         Some(bfd::close),
         "a BFD session",
     ),
-    Keyword::leaf(
-        "child_wait_time",
-        daemon::setting,
-        "how long parent waits for children at shutdown before SIGKILL",
-    ),
     Keyword::block(
         "garp_group",
         links::garp_open,
         Level::GarpGroup,
         Some(links::garp_close),
         "the pace of announcements on some interfaces",
-    ),
-    Keyword::leaf(
-        "instance",
-        daemon::setting,
-        "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
     ),
     Keyword::values(
         "interface_up_down_delays",
@@ -58,16 +48,6 @@ pub(super) static ROOT: &[Keyword] = &[
         "namespace_with_ipsets",
         daemon::setting,
         "declare that ipsets work inside the namespace",
-    ),
-    Keyword::leaf(
-        "net_namespace",
-        daemon::net_namespace,
-        "run in this network namespace; forces pid dir; changing it needs restart",
-    ),
-    Keyword::leaf(
-        "net_namespace_ipvs",
-        daemon::setting,
-        "namespace for IPVS handling; changing it needs restart",
     ),
     Keyword::values(
         "static_ipaddress",
@@ -97,11 +77,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Level::TrackGroup,
         None,
         "instances that static addresses, routes and rules depend on",
-    ),
-    Keyword::leaf(
-        "use_pid_dir",
-        daemon::setting,
-        "place pid files under RUN/keepalived/",
     ),
     Keyword::block(
         "vrrp_script",
