@@ -29,7 +29,7 @@ use super::sys::{self, Fork};
 use super::worker::{self, WorkerOptions};
 use super::{clock, console};
 use crate::base::{Instant, ident};
-use crate::ops::AddressSpec;
+use crate::ops::{AddressSpec, AddressTraits};
 
 /// How long the worker may take to resign and clean up (`child_wait_time`).
 const CHILD_WAIT: Duration = Duration::from_secs(5);
@@ -486,6 +486,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                 scope: 0,
                 broadcast: None,
                 label: None,
+                more: AddressTraits::default(),
             }),
             Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
         })

@@ -11,8 +11,8 @@ pub mod process;
 pub mod world;
 
 pub use kernel::{
-    AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
-    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
+    AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
+    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{
