@@ -194,6 +194,12 @@ impl Drivers {
                 Effect::Kernel(op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_)), tag) => {
                     self.change_link(op, *tag, answers);
                 }
+                Effect::Kernel(KernelOp::PromoteSecondaries(on, wanted), tag) => {
+                    let errno = self.links.promote(*on, *wanted, &mut self.buffer);
+                    if errno != 0 {
+                        answers.push(Answer::Refused(*tag, errno));
+                    }
+                }
                 Effect::Kernel(KernelOp::Firewall(op), tag) => {
                     self.change_firewall(op, *tag, answers);
                 }
@@ -277,7 +283,8 @@ impl Drivers {
             KernelOp::AddressAdd(_)
             | KernelOp::AddressDel(_)
             | KernelOp::Ipvs(_)
-            | KernelOp::Firewall(_) => 0,
+            | KernelOp::Firewall(_)
+            | KernelOp::PromoteSecondaries(..) => 0,
         };
         if errno != 0 {
             answers.push(Answer::Refused(tag, errno));

@@ -11,9 +11,9 @@ pub mod process;
 pub mod world;
 
 pub use kernel::{
-    AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
-    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec, SyncDaemon, SyncRole,
-    Timeouts,
+    AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
+    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
+    SyncDaemon, SyncRole, Timeouts,
 };
 pub use notice::{Alert, AlertKind, Lasting, Line, Notice, Speaker};
 pub use process::{

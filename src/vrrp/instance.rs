@@ -158,6 +158,8 @@ pub(super) struct Instance {
     /// Source of adverts.
     pub(super) source: Option<IpAddr>,
     pub(super) vips: Vec<Vip>,
+    /// Where it has secondary addresses promoted.
+    pub(super) promoting: Option<IfIndex>,
     pub(super) next_slot: u32,
     /// What adverts name, computed when configuration or MTU change.
     pub(super) advertised: Vec<IpAddr>,
@@ -243,6 +245,7 @@ impl Instance {
             socket: None,
             source: None,
             vips: Vec::new(),
+            promoting: None,
             next_slot: 0,
             advertised: Vec::new(),
             ip_id: 0,
@@ -662,8 +665,10 @@ impl Instance {
         self.peers.master = None;
         self.advertise(cx, cx.now);
         self.settle_firewall(cx, true);
-        if !self.vips.is_empty() {
-            say(cx.style, &self.config.name, Line::SettingVips);
+        for excluded in [false, true] {
+            if self.vips.iter().any(|vip| vip.excluded == excluded) {
+                say(cx.style, &self.config.name, Line::SettingVips { excluded });
+            }
         }
         for vip in &mut self.vips {
             vip.complained = false;
@@ -678,7 +683,8 @@ impl Instance {
 impl Instance {
     /// The interfaces that concern the instance.
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
-        let carriers = self.config.addresses.iter();
+        let excluded = self.config.options.excluded.iter();
+        let carriers = self.config.addresses.iter().chain(excluded);
         let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
         let own = self.config.own_link.iter().map(|own| own.name.as_str());
         carriers.chain([self.config.interface.as_str()]).chain(own)

@@ -13,8 +13,8 @@ use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
-    AddressSpec, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    SocketId, SocketSpec,
+    AddressSpec, AddressTraits, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId,
+    ProbeIo, SocketId, SocketSpec,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -192,6 +192,7 @@ impl World {
                     scope: 0,
                     broadcast: None,
                     label: None,
+                    more: AddressTraits::default(),
                 };
                 if kernel.add_address(&spec, 0).is_err() {
                     unreachable!("a new interface takes an address")
@@ -805,5 +806,6 @@ fn describe(op: &KernelOp) -> String {
         KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
         KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
         KernelOp::Firewall(op) => format!("{op:?}"),
+        KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }
