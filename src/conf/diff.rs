@@ -43,6 +43,14 @@ impl<T> Row<T> {
         }
     }
 
+    /// A socket depends on the field.
+    const fn reopen(field: &'static str, differs: fn(&T, &T) -> bool) -> Self {
+        Self {
+            field,
+            reach: Reach::Changes(differs, Change::Reopen),
+        }
+    }
+
     /// Timers depend on the field.
     const fn rearm(field: &'static str, differs: fn(&T, &T) -> bool) -> Self {
         Self {
@@ -67,6 +75,8 @@ static INSTANCE: &[Row<VrrpInstance>] = &[
         old.advert_interval != new.advert_interval
     }),
     Row::live("auth", |old, new| old.auth != new.auth),
+    Row::reopen("ah", |old, new| old.ah != new.ah),
+    Row::identity("transport"),
     Row::live("addresses", |old, new| old.addresses != new.addresses),
     Row::live("no_preempt", |old, new| old.no_preempt != new.no_preempt),
     Row::live("preempt_delay", |old, new| {

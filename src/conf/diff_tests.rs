@@ -12,8 +12,8 @@ use crate::conf::model::ServicePolicy;
 use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, VirtualAddress,
-    Vrid,
+    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, Transport,
+    VRRP_GROUP_V4, VirtualAddress, Vrid,
 };
 
 prop_compose! {
@@ -33,6 +33,8 @@ prop_compose! {
             initial_state: InitialState::Backup,
             priority: Priority(priority),
             advert_interval: Duration::from_secs(seconds),
+            ah: false,
+            transport: Transport::Multicast(VRRP_GROUP_V4),
             auth: None,
             addresses: addresses
                 .into_iter()

@@ -430,10 +430,10 @@ fn inactive_blocks_are_skipped_whole() {
     assert_eq!(loaded.config.vrrp_instances[0].priority.0, 20);
 }
 
-// Input: a tracker that is read but does not act yet, and an instance that would be something
-// else without what is not there yet. Output: no error; the instance is left out.
+// Input: a tracker that is read but does not act yet, and an instance with unicast. Output: no
+// error; both instances run.
 #[test]
-fn what_is_pending_changes_no_verdict_and_runs_nothing() {
+fn what_is_pending_changes_no_verdict_and_keeps_nothing_from_running() {
     let text = "global_defs {\n enable_script_security\n script_user root\n}\n\
                 vrrp_script chk {\n script \"/bin/true\"\n}\nvrrp_instance VI_1 {\n interface \
                 eth0\n virtual_router_id 51\n track_script {\n chk weight 5\n }\n \
@@ -448,7 +448,7 @@ fn what_is_pending_changes_no_verdict_and_runs_nothing() {
         .iter()
         .map(|i| &i.name)
         .collect();
-    assert_eq!(running, ["VI_1"]);
+    assert_eq!(running, ["VI_1", "VI_2"]);
     assert_eq!(loaded.config.trackers.scripts.len(), 1);
     let options = &loaded.config.vrrp_instances[0].options;
     assert_eq!(options.tracking.scripts[0].weight.unwrap().value, 5);

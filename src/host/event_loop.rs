@@ -20,7 +20,7 @@ use super::exec::{Answer, Drivers};
 use super::ledger::Ledger;
 use super::logger;
 use super::netlink::{Change, Drained, Monitor};
-use super::raw_socket::{self, SLOT};
+use super::raw_socket::SLOT;
 use super::signals::{Signal, Signals};
 use super::sources::Source;
 use super::sys::BATCH;
@@ -347,15 +347,12 @@ impl EventLoop {
         }
         for (packet, &length) in room.chunks_exact(SLOT).zip(&lengths).take(count) {
             let bytes = &packet[..length];
-            if let Some(from) = raw_socket::source_of(bytes) {
-                let event = Event::Packet {
-                    socket: id,
-                    from: from.into(),
-                    meta: RxMeta { interface },
-                    bytes,
-                };
-                self.node.handle(self.now, event, &mut self.effects);
-            }
+            let event = Event::Packet {
+                socket: id,
+                meta: RxMeta { interface },
+                bytes,
+            };
+            self.node.handle(self.now, event, &mut self.effects);
         }
         self.exec();
     }

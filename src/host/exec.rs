@@ -13,8 +13,9 @@ use super::genl::{self, Ipvs};
 use super::ledger::{Entry, Ledger};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
-use super::raw_socket::RawSocket;
+use super::raw_socket::{RawSocket, SLOT};
 use super::sources::{Source, Sources};
+use super::sys::BATCH;
 use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, Effect, Event, FifoId, FifoIo, Frame, IpvsOp, IpvsService,
@@ -99,6 +100,10 @@ pub(super) struct Drivers {
     pub(super) exit: Option<i32>,
 }
 
+/// Room for a netlink message, and for a batch of packets.
+const BUFFER: usize = BATCH * SLOT;
+const _: () = assert!(BUFFER >= 64 * 1024);
+
 /// A batch of effects under way.
 struct Effects<'a> {
     rest: &'a [Effect],
@@ -149,7 +154,7 @@ impl Drivers {
             addresses: Addresses::open()?,
             ipvs: Ipvs::open()?,
             ledger,
-            buffer: vec![0; 64 * 1024],
+            buffer: vec![0; BUFFER],
             leave: Leave::default(),
             exit: None,
         })

@@ -43,8 +43,12 @@ const RTNLGRP_IPV6_IFADDR: u32 = 9;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_AF_SPEC: u16 = 26;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_INET6_CONF: u16 = 2;
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+// linux/netlink.h
+const NLA_TYPE_MASK: u16 = 0x3fff;
 // linux/if_addr.h
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -350,6 +354,7 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
     let mut name = None;
     let mut mac = None;
     let mut mtu = 0;
+    let mut forwards_v6 = false;
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..)?).map_while(Result::ok) {
         let value = attribute.value();
         match attribute.kind() {
@@ -358,6 +363,7 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
                 mac = value.first_chunk().copied().map(Mac);
             }
             IFLA_MTU => mtu = u32::from_ne_bytes(*value.first_chunk()?),
+            IFLA_AF_SPEC => forwards_v6 = forwarding_v6(value),
             _ => {}
         }
     }
@@ -367,12 +373,35 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
         loopback: header.flags.contains(LinkFlags::Loopback),
         mac,
         mtu,
+        forwards_v6,
     });
     Some(Some(Change::Link(LinkChange {
         index,
         name: name?,
         state,
     })))
+}
+
+/// Whether the IPv6 settings of a link, as the kernel lists them, have forwarding on: the first of
+/// them (`DEVCONF_FORWARDING`).
+fn forwarding_v6(families: &[u8]) -> bool {
+    let v6 = u16::from(u8::from(AddressFamily::Inet6));
+    let settings = nested(families, v6).and_then(|v6| nested(v6, IFLA_INET6_CONF));
+    settings
+        .and_then(|settings| settings.first_chunk::<4>())
+        .is_some_and(|forwarding| *forwarding != [0; 4])
+}
+
+/// The value of the attribute of that kind.
+fn nested(attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    let (header, rest) = attributes.split_at_checked(4)?;
+    let length = usize::from(u16::from_ne_bytes(*header.first_chunk()?));
+    let this = u16::from_ne_bytes(*header.last_chunk()?) & NLA_TYPE_MASK;
+    let value = rest.get(..length.checked_sub(4)?)?;
+    if this == kind {
+        return Some(value);
+    }
+    nested(attributes.get(length.next_multiple_of(4)..)?, kind)
 }
 
 fn decode_address(payload: &[u8], present: bool) -> Option<Option<Change>> {
@@ -537,6 +566,7 @@ mod tests {
                 loopback: false,
                 mac: None,
                 mtu: 1500,
+                forwards_v6: false,
             }),
         })
     }

@@ -1,29 +1,28 @@
-//! The sockets of VRRP: raw IPv4 for adverts, packet for gratuitous ARP.
+//! The sockets of VRRP: raw IP for adverts, packet for gratuitous ARP and neighbour adverts.
 //!
 //! Owns: how such a socket is made, and the batched calls on it. Never does: look into a packet
 //! beyond the source address. Driven by: `event_loop` (reading) and `exec` (everything else).
 //!
 //! One socket both sends and receives adverts of an interface, where keepalived has two: bound to
-//! the group address it sees adverts alone, and as its packets bring their own IP header, nothing
-//! on the wire tells the difference.
+//! the group address, or with unicast to the own one, it sees adverts alone; and as its packets
+//! bring their own IP header (for IPv6 with Linux 4.5 and newer), nothing on the wire tells the
+//! difference.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
-use super::sys::{self, BATCH, Destination};
-use crate::base::{Family, IfIndex, ident};
+use super::sys::{self, BATCH, Destination, Origin};
+use crate::base::{IfIndex, ident};
 use crate::ops::{Frame, SocketSpec};
+use crate::wire::ip::{self, IPV6_HEADER_LEN};
 
-/// IP protocol number of VRRP (RFC 3768 §5.2.4).
-const PROTOCOL: i32 = 112;
-
-/// Room for one received packet. 255 addresses with header, options and authentication need
-/// 1,112 bytes.
-pub(super) const SLOT: usize = 2048;
+/// Room for one received packet. 255 IPv4 addresses with header, options and authentication need
+/// 1,112 bytes, 255 of IPv6 4,128.
+pub(super) const SLOT: usize = 4352;
 
 /// Bytes of adverts, with the kernel's overhead, that may wait.
 const RECEIVE_BUFFER: usize = 2 << 20;
@@ -32,8 +31,10 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 #[derive(Debug)]
 pub(super) struct RawSocket {
     socket: Socket,
-    /// The interface whose adverts it receives; `None` where it only sends.
-    receives_on: Option<IfIndex>,
+    /// The interface whose adverts it receives, and the address that they go to; `None` where it
+    /// only sends.
+    receives: Option<(IfIndex, IpAddr)>,
+    protocol: u8,
     /// `MSG_*` for each packet.
     flags: i32,
 }
@@ -42,44 +43,75 @@ impl RawSocket {
     /// Opens a socket for `spec`.
     ///
     /// # Errors
-    /// What the kernel says; `EAFNOSUPPORT` for adverts over IPv6, which this version does not
-    /// speak.
+    /// What the kernel says.
     pub(super) fn open(spec: &SocketSpec) -> io::Result<Self> {
         match *spec {
             SocketSpec::Vrrp {
                 interface,
-                family: Family::V4,
-                group: IpAddr::V4(group),
-            } => Self::open_vrrp(interface, group),
-            SocketSpec::Vrrp { .. } => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+                address,
+                protocol,
+                buffer,
+            } => Self::open_vrrp(interface, address, protocol, buffer),
             SocketSpec::Link => Self::open_link(),
         }
     }
 
-    fn open_vrrp(interface: IfIndex, group: Ipv4Addr) -> io::Result<Self> {
+    fn open_vrrp(
+        interface: IfIndex,
+        address: IpAddr,
+        protocol: u8,
+        buffer: Option<u32>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(
-            Domain::IPV4,
+            match address {
+                IpAddr::V4(_) => Domain::IPV4,
+                IpAddr::V6(_) => Domain::IPV6,
+            },
             Type::RAW.nonblocking(),
-            Some(Protocol::from(PROTOCOL)),
+            Some(Protocol::from(i32::from(protocol))),
         )?;
         // The device first: from then on nothing of other interfaces gets in.
         let name = nix::net::if_::if_indextoname(interface.get())?;
         socket.bind_device(Some(name.as_bytes()))?;
         // Room for what some thousand instances hear while this process does not run. Only root
         // may go past the system's limit; without that the default has to do.
-        if nix::sys::socket::setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        let size = buffer
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(RECEIVE_BUFFER);
+        if nix::sys::socket::setsockopt(&socket, RcvBufForce, &size).is_err() {
             log::debug!(target: ident::VRRP, "the receive buffer of adverts keeps its default size");
         }
-        socket.set_multicast_all_v4(false)?;
-        socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.get()))?;
-        socket.set_multicast_loop_v4(false)?;
-        socket.set_header_included_v4(true)?;
-        socket.bind(&SocketAddrV4::new(group, 0).into())?;
+        match address {
+            IpAddr::V4(own) => {
+                if own.is_multicast() {
+                    socket.set_multicast_all_v4(false)?;
+                    let on = InterfaceIndexOrAddress::Index(interface.get());
+                    socket.join_multicast_v4_n(&own, &on)?;
+                    socket.set_multicast_loop_v4(false)?;
+                }
+                socket.set_header_included_v4(true)?;
+                socket.bind(&SocketAddrV4::new(own, 0).into())?;
+            }
+            IpAddr::V6(own) => {
+                if own.is_multicast() {
+                    socket.join_multicast_v6(&own, interface.get())?;
+                    socket.set_multicast_loop_v6(false)?;
+                }
+                socket.set_header_included_v6(true)?;
+                socket.set_recv_hoplimit_v6(true)?;
+                socket.bind(&SocketAddrV6::new(own, 0, 0, interface.get()).into())?;
+            }
+        }
         Ok(Self {
             socket,
-            receives_on: Some(interface),
+            receives: Some((interface, address)),
+            protocol,
             // The group is on the link, whatever the routing table says.
-            flags: libc::MSG_DONTROUTE,
+            flags: if address.is_multicast() {
+                libc::MSG_DONTROUTE
+            } else {
+                0
+            },
         })
     }
 
@@ -88,24 +120,49 @@ impl RawSocket {
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None)?;
         Ok(Self {
             socket,
-            receives_on: None,
+            receives: None,
+            protocol: 0,
             flags: 0,
         })
     }
 
     /// The interface whose adverts arrive here, if any do.
-    pub(super) const fn receives_on(&self) -> Option<IfIndex> {
-        self.receives_on
+    pub(super) fn receives_on(&self) -> Option<IfIndex> {
+        self.receives.map(|(interface, _)| interface)
     }
 
     /// Receives what is there, at most [`BATCH`] packets of [`SLOT`] bytes; see
-    /// [`sys::receive_batch`].
+    /// [`sys::receive_batch`]. The kernel keeps the header of an IPv6 packet to itself; it is made
+    /// anew of what the kernel tells, so that packets of both families begin with one.
     pub(super) fn receive(
         &self,
         buffer: &mut [u8],
         lengths: &mut [usize; BATCH],
     ) -> io::Result<usize> {
-        sys::receive_batch(self.socket.as_fd(), buffer, SLOT, lengths)
+        let Some((_, IpAddr::V6(own))) = self.receives else {
+            return sys::receive_batch(self.socket.as_fd(), buffer, SLOT, lengths);
+        };
+        let mut origins = [Origin::UNKNOWN; BATCH];
+        let count = sys::receive_batch_v6(
+            self.socket.as_fd(),
+            buffer,
+            (SLOT, IPV6_HEADER_LEN),
+            lengths,
+            &mut origins,
+        )?;
+        let mut header = Vec::with_capacity(IPV6_HEADER_LEN);
+        let slots = buffer.chunks_exact_mut(SLOT);
+        for ((slot, length), origin) in slots.zip(lengths.iter_mut()).zip(origins).take(count) {
+            if *length == 0 {
+                continue;
+            }
+            header.clear();
+            let ends = (origin.source, own);
+            ip::write_ipv6(ends, origin.hop_limit, self.protocol, *length, &mut header);
+            slot[..IPV6_HEADER_LEN].copy_from_slice(&header);
+            *length += IPV6_HEADER_LEN;
+        }
+        Ok(count)
     }
 
     /// Sends frames in order, as many to a system call as fit. A frame that the kernel refuses is
@@ -122,11 +179,9 @@ impl RawSocket {
                     bytes,
                 } => (Destination::V4(*to), bytes),
                 Frame::Ip {
-                    to: IpAddr::V6(_), ..
-                } => {
-                    result = result.and(Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)));
-                    continue;
-                }
+                    to: IpAddr::V6(to),
+                    bytes,
+                } => (Destination::V6(*to), bytes),
                 Frame::Link { interface, bytes } => (Destination::Link(*interface), bytes),
             };
             count += 1;
@@ -164,10 +219,4 @@ impl AsRawFd for RawSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
-}
-
-/// The source address of an IPv4 packet with its header.
-pub(super) fn source_of(packet: &[u8]) -> Option<Ipv4Addr> {
-    let octets = packet.get(12..16)?.first_chunk::<4>()?;
-    Some(Ipv4Addr::from(*octets))
 }

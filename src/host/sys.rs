@@ -9,7 +9,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -288,11 +288,131 @@ pub(super) fn receive_batch(
     Ok(received)
 }
 
+/// Where an IPv6 packet comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Its source.
+    pub(super) source: Ipv6Addr,
+    /// The hop limit that is left.
+    pub(super) hop_limit: u8,
+}
+
+impl Origin {
+    /// Of no packet; a hop limit of 0 is acceptable to nobody.
+    pub(super) const UNKNOWN: Self = Self {
+        source: Ipv6Addr::UNSPECIFIED,
+        hop_limit: 0,
+    };
+}
+
+/// Bytes for the control message that tells the hop limit.
+const CONTROL: usize = 64;
+
+/// Room for such a message, aligned as its header needs it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; CONTROL]);
+
+/// As [`receive_batch`] with slots of `layout.0` bytes, of which the first `layout.1` stay free;
+/// tells where each packet comes from as well.
+pub(super) fn receive_batch_v6(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    layout: (usize, usize),
+    lengths: &mut [usize; BATCH],
+    origins: &mut [Origin; BATCH],
+) -> io::Result<usize> {
+    let (slot, free) = layout;
+    // SAFETY: sockaddr_in6, iovec and mmsghdr are plain integers and nullable pointers, for which
+    // all bytes zero is a valid value.
+    let (mut names, mut vectors, mut headers): (
+        [libc::sockaddr_in6; BATCH],
+        [libc::iovec; BATCH],
+        [libc::mmsghdr; BATCH],
+    ) = unsafe {
+        (
+            MaybeUninit::zeroed().assume_init(),
+            MaybeUninit::zeroed().assume_init(),
+            MaybeUninit::zeroed().assume_init(),
+        )
+    };
+    let mut controls = [Control([0; CONTROL]); BATCH];
+    let mut count = 0;
+    for ((((part, vector), header), name), control) in buffer
+        .chunks_exact_mut(slot)
+        .zip(&mut vectors)
+        .zip(&mut headers)
+        .zip(&mut names)
+        .zip(&mut controls)
+    {
+        let part = part.get_mut(free..).unwrap_or_default();
+        vector.iov_base = part.as_mut_ptr().cast();
+        vector.iov_len = part.len();
+        header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+        header.msg_hdr.msg_namelen = LEN_INET6;
+        header.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
+        header.msg_hdr.msg_controllen = CONTROL;
+        count += 1;
+    }
+    // SAFETY: the first `count` headers each point to one vector, one name and one control buffer
+    // of the lengths given, and the vector to its own part of the buffer; all of them live until
+    // the end of this function.
+    let received = unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+        )
+    };
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    let filled = headers.iter().zip(&names).take(received);
+    for ((header, name), (length, origin)) in filled.zip(lengths.iter_mut().zip(origins.iter_mut()))
+    {
+        let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        *length = if truncated {
+            0
+        } else {
+            usize::try_from(header.msg_len).unwrap_or(0)
+        };
+        *origin = Origin {
+            source: Ipv6Addr::from(name.sin6_addr.s6_addr),
+            hop_limit: hop_limit(&header.msg_hdr),
+        };
+    }
+    Ok(received)
+}
+
+/// The hop limit that the kernel tells with a message; 0 if it does not.
+fn hop_limit(header: &libc::msghdr) -> u8 {
+    // SAFETY: the kernel has filled the control buffer, which lives as long as the header, and set
+    // its length; the macros stay within that, and the value is an int that may be unaligned.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(header);
+        while !control.is_null() {
+            let kind = ((*control).cmsg_level, (*control).cmsg_type);
+            if kind == (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) {
+                let value = libc::CMSG_DATA(control)
+                    .cast::<libc::c_int>()
+                    .read_unaligned();
+                return u8::try_from(value).unwrap_or(0);
+            }
+            control = libc::CMSG_NXTHDR(header, control);
+        }
+    }
+    0
+}
+
 /// Where a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Destination {
     /// An IPv4 address.
     V4(Ipv4Addr),
+    /// An IPv6 address; on which link the socket knows.
+    V6(Ipv6Addr),
     /// An Ethernet frame, out of this interface.
     Link(IfIndex),
 }
@@ -302,6 +422,7 @@ pub(super) enum Destination {
 #[repr(C)]
 union Address {
     v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
     link: libc::sockaddr_ll,
 }
 
@@ -318,6 +439,18 @@ impl Address {
                     sin_zero: [0; 8],
                 };
                 (Self { v4 }, LEN_INET)
+            }
+            Destination::V6(address) => {
+                let v6 = libc::sockaddr_in6 {
+                    sin6_family: AF_INET6,
+                    sin6_port: 0,
+                    sin6_flowinfo: 0,
+                    sin6_addr: libc::in6_addr {
+                        s6_addr: address.octets(),
+                    },
+                    sin6_scope_id: 0,
+                };
+                (Self { v6 }, LEN_INET6)
             }
             Destination::Link(index) => {
                 let mut link = libc::sockaddr_ll {
@@ -345,6 +478,10 @@ impl Address {
 #[allow(clippy::cast_possible_truncation)] // Constants of the C headers that fit.
 const AF_INET: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
 #[allow(clippy::cast_possible_truncation)]
+const AF_INET6: libc::sa_family_t = libc::AF_INET6 as libc::sa_family_t;
+#[allow(clippy::cast_possible_truncation)]
+const LEN_INET6: libc::socklen_t = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+#[allow(clippy::cast_possible_truncation)]
 const AF_PACKET: libc::sa_family_t = libc::AF_PACKET as libc::sa_family_t;
 #[allow(clippy::cast_possible_truncation)]
 const LEN_INET: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
@@ -361,7 +498,7 @@ pub(super) fn send_batch(
     if let &[(to, bytes)] = packets {
         return send_one(socket, to, bytes, flags);
     }
-    // SAFETY: sockaddr_in, sockaddr_ll, iovec and mmsghdr are plain integers and nullable
+    // SAFETY: sockaddr_in, sockaddr_in6, sockaddr_ll, iovec and mmsghdr are plain integers and nullable
     // pointers, for which all bytes zero is a valid value.
     let (mut addresses, mut vectors, mut headers): (
         [Address; BATCH],

@@ -34,6 +34,8 @@ pub struct Interface {
     pub mac: Option<Mac>,
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// Whether it forwards IPv6.
+    pub forwards_v6: bool,
 }
 
 /// The mirror.
@@ -85,6 +87,7 @@ impl Domain {
             up: state.admin_up && state.running,
             mac: state.mac,
             mtu: state.mtu,
+            forwards_v6: state.forwards_v6,
         };
         if self.links.get(&change.index) != Some(&interface) {
             self.links.insert(change.index, interface.clone());
@@ -147,6 +150,7 @@ mod tests {
                 loopback: false,
                 mac: Some(Mac([2, 0, 0, 0, 0, 1])),
                 mtu: 1500,
+                forwards_v6: false,
             }),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! What many nodes do together is proved in the simulator; here is one node alone.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
 
@@ -35,6 +35,7 @@ fn link(up: bool) -> Event<'static> {
             loopback: false,
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
             mtu: 1500,
+            forwards_v6: false,
         }),
     })
 }
@@ -262,7 +263,6 @@ fn feed(
     last: Option<OpTag>,
     probe: Option<ProbeId>,
 ) -> Vec<Effect> {
-    let from = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3));
     let meta = RxMeta { interface: eth0() };
     match odd {
         Odd::Link(up) => handle(node, now, link(*up)),
@@ -283,7 +283,6 @@ fn feed(
                 now,
                 Event::Packet {
                     socket,
-                    from,
                     meta,
                     bytes,
                 },
@@ -291,7 +290,6 @@ fn feed(
         }
         Odd::Advert(from, priority) => {
             let bytes = advert(*from, *priority);
-            let from = IpAddr::from([192, 0, 2, *from]);
             let mut out = Vec::new();
             for socket in (0..4).map(SocketId) {
                 let bytes = &bytes;
@@ -299,7 +297,6 @@ fn feed(
                     now,
                     Event::Packet {
                         socket,
-                        from,
                         meta,
                         bytes,
                     },

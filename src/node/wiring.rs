@@ -28,13 +28,11 @@ impl Node {
             Event::Address(change) => self.iface.address(now, &change, &mut self.queues.iface),
             Event::Packet {
                 socket,
-                from,
                 meta,
                 bytes,
             } => {
                 let event = vrrp::Event::Packet {
                     socket,
-                    from,
                     meta,
                     bytes,
                 };
@@ -119,6 +117,7 @@ impl Node {
                     up: interface.up,
                     mac: interface.mac,
                     mtu: interface.mtu,
+                    forwards_v6: interface.forwards_v6,
                 }),
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
                 iface::Action::Address(change) => vrrp::Event::Address(change),

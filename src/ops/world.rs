@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::kernel::{IpvsService, KernelOp, OpTag};
 use super::process::{ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, WatchId};
-use crate::base::{Duration, Family, IfIndex, Mac};
+use crate::base::{Duration, IfIndex, Mac};
 
 /// What the world tells the node. Events borrow: the host hands out its receive buffer.
 #[derive(Debug, Clone)]
@@ -17,11 +17,9 @@ pub enum Event<'a> {
     Packet {
         /// The socket.
         socket: SocketId,
-        /// Source address of the IP packet.
-        from: IpAddr,
         /// What else the kernel says of it.
         meta: RxMeta,
-        /// For IPv4 raw sockets the IP header comes first.
+        /// The packet, IP header first.
         bytes: &'a [u8],
     },
     /// A socket could not be opened, or failed so that it has to be opened anew.
@@ -97,6 +95,8 @@ pub struct LinkState {
     pub mac: Option<Mac>,
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// Whether it forwards IPv6 (`net.ipv6.conf.*.forwarding`), as far as the kernel has told.
+    pub forwards_v6: bool,
 }
 
 /// A change of an address.
@@ -123,15 +123,17 @@ pub struct SocketId(pub u64);
 /// A socket that the node wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketSpec {
-    /// Sends and receives VRRP (IP protocol 112) by multicast on one interface; for IPv4 frames
-    /// carry their own IP header in both directions. Own packets do not come back.
+    /// Sends and receives VRRP on one interface; packets carry their IP header in both
+    /// directions. Own packets do not come back.
     Vrrp {
         /// The interface.
         interface: IfIndex,
-        /// IPv4 or IPv6.
-        family: Family,
-        /// The multicast group to join.
-        group: IpAddr,
+        /// What it receives: packets to this group, which it joins, or to this address of its own.
+        address: IpAddr,
+        /// IP protocol: 112, or 51 where an authentication header goes before.
+        protocol: u8,
+        /// Bytes of its receive buffer; the driver's choice where none is given.
+        buffer: Option<u32>,
     },
     /// Sends whole Ethernet frames on any interface; receives nothing.
     Link,
@@ -147,7 +149,7 @@ pub struct RxMeta {
 /// A packet to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// To an IP address; for IPv4 the bytes start with the IP header.
+    /// To an IP address; the bytes start with the IP header.
     Ip {
         /// Destination.
         to: IpAddr,

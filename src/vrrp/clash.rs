@@ -8,7 +8,7 @@
 //! yields with the first advert. If it does not, it cannot hear us, and two masters are worse than
 //! either: then the higher one gives in.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::instance::{Cx, Heard, Instance};
 use super::messages::{Line, say};
@@ -20,13 +20,13 @@ use crate::conf::model::Priority;
 pub(super) struct Clash {
     rival: Option<Rival>,
     /// Our priority is reduced because this router went on.
-    reduced_for: Option<Ipv4Addr>,
+    reduced_for: Option<IpAddr>,
 }
 
 /// An owner that is heard while we are master.
 #[derive(Debug, Clone, Copy)]
 struct Rival {
-    from: Ipv4Addr,
+    from: IpAddr,
     /// When it was first heard; our answer went out then.
     since: Instant,
     /// When it was last heard.
@@ -62,7 +62,7 @@ impl Clash {
 impl Instance {
     /// A master that is an owner hears another owner. With the higher address it answers, and
     /// gives in only if that one goes on after two more of our adverts and the time to hear them.
-    pub(super) fn meet_owner(&mut self, cx: &Cx<'_>, from: Ipv4Addr) {
+    pub(super) fn meet_owner(&mut self, cx: &Cx<'_>, from: IpAddr) {
         if !self.priority().is_owner() {
             return;
         }

@@ -9,16 +9,19 @@ use std::net::IpAddr;
 
 use super::addresses::{Kind, untag};
 use super::departed::Departed;
-use super::instance::{Cx, Input, Instance, InstanceId, State, Timer};
+use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
+use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
+use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
-use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
+use crate::base::{Instant, TimerQueue};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, Effect, OpTag, RxMeta, SocketId, SocketSpec};
-use crate::wire::ip::{self, parse_ipv4};
+use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
+use crate::wire::ah;
+use crate::wire::ip::{self, Packet};
 use crate::wire::vrrp::Header;
 
 /// All virtual routers of this host.
@@ -29,67 +32,14 @@ pub struct Domain {
     pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
     watchers: BTreeMap<String, BTreeSet<InstanceId>>,
-    /// Who a received packet is for.
-    by_vrid: BTreeMap<(IfIndex, Vrid), InstanceId>,
+    /// Source addresses that instances cannot be without, and how many of them.
+    tracked_sources: BTreeMap<IpAddr, usize>,
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
     departed: Departed,
     sockets: Sockets,
-    /// When a broken socket is opened anew, or a new one has proved itself.
-    socket_timers: TimerQueue<SocketTimer>,
     next_instance: u32,
     stopped: bool,
-}
-
-/// The sockets that are open.
-#[derive(Debug)]
-struct Sockets {
-    /// For gratuitous ARP; open while there are instances.
-    link: SocketId,
-    link_open: bool,
-    by_interface: BTreeMap<IfIndex, Shared>,
-    next: u64,
-}
-
-/// The VRRP socket of one interface.
-#[derive(Debug)]
-struct Shared {
-    id: SocketId,
-    users: BTreeSet<InstanceId>,
-    /// The error that it broke with, until a new one has proved itself.
-    broken: Option<i32>,
-}
-
-/// What is due for a socket that broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SocketTimer {
-    /// Open it anew.
-    Reopen(IfIndex),
-    /// It has not failed at once: its users may go on.
-    Proved(IfIndex),
-    /// Open the one for gratuitous ARP anew.
-    ReopenLink,
-}
-
-/// From a failure to the next attempt.
-const REOPEN_DELAY: Duration = Duration::from_secs(1);
-/// A socket that cannot be opened fails within the turn that asked for it.
-const PROOF: Duration = Duration::from_millis(100);
-
-impl Sockets {
-    fn fresh(&mut self) -> SocketId {
-        let id = SocketId(self.next);
-        self.next += 1;
-        id
-    }
-}
-
-fn vrrp_socket(interface: IfIndex) -> SocketSpec {
-    SocketSpec::Vrrp {
-        interface,
-        family: Family::V4,
-        group: IpAddr::V4(ip::VRRP_GROUP_V4),
-    }
 }
 
 impl Domain {
@@ -101,17 +51,11 @@ impl Domain {
             instances: BTreeMap::new(),
             by_key: BTreeMap::new(),
             watchers: BTreeMap::new(),
-            by_vrid: BTreeMap::new(),
+            tracked_sources: BTreeMap::new(),
             timers: TimerQueue::default(),
             links: Links::default(),
             departed: Departed::default(),
-            sockets: Sockets {
-                link: SocketId(0),
-                link_open: false,
-                by_interface: BTreeMap::new(),
-                next: 1,
-            },
-            socket_timers: TimerQueue::default(),
+            sockets: Sockets::new(),
             next_instance: 0,
             stopped: false,
         }
@@ -137,7 +81,7 @@ impl Domain {
         for &id in &new {
             self.step(now, id, Input::Start, out);
         }
-        self.settle_link_socket(out);
+        self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
     }
@@ -191,7 +135,7 @@ impl Domain {
             instance.adopt_addresses(&mut cx);
             instance.check_room(&cx);
         }
-        self.settle_link_socket(out);
+        self.sockets.settle_link(true, out);
         self.refresh(now, id, out);
         Some(id)
     }
@@ -216,8 +160,10 @@ impl Domain {
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.depart(&mut cx);
-            let link = instance.link;
-            self.detach(id, link, out);
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            let channel = instance.channel;
+            self.sockets.detach(instance, channel, out);
         }
         self.instances.remove(&id);
     }
@@ -261,6 +207,9 @@ impl Domain {
                 let watchers = self.watchers.entry(name.to_owned()).or_default();
                 watchers.insert(id);
             }
+            if let Some(source) = instance.tracked_source() {
+                *self.tracked_sources.entry(source).or_default() += 1;
+            }
         }
     }
 
@@ -276,6 +225,14 @@ impl Domain {
                 }
             }
         }
+        if let Some(source) = instance.tracked_source()
+            && let Some(count) = self.tracked_sources.get_mut(&source)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.tracked_sources.remove(&source);
+            }
+        }
     }
 
     /// Looks at the interfaces of an instance anew: socket, addresses, fitness.
@@ -283,17 +240,17 @@ impl Domain {
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
-        let before = instance.link;
+        let before = instance.channel;
         instance.place_addresses(&mut cx);
-        let fault = instance.look_up(&cx);
-        let after = instance.link;
-        if before != after {
-            self.detach(id, before, out);
-            self.attach(id, after, out);
+        let mut fault = instance.look_up(&cx);
+        if before != instance.channel {
+            self.move_to_channel(id, before, out);
         }
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
+        // The socket there may be broken.
+        fault = fault.or(instance.socket_error.map(FaultReason::Socket));
         match (fault, instance.state) {
             (Some(reason), State::Backup | State::Master) => {
                 instance.step(&mut cx, Input::Unable(reason));
@@ -306,79 +263,18 @@ impl Domain {
         instance.check_invariants(cx.timers);
     }
 
-    /// Joins the socket on `link`, which is opened if this is the first there.
-    fn attach(&mut self, id: InstanceId, link: Option<IfIndex>, out: &mut Vec<Action>) {
-        let (Some(link), Some(instance)) = (link, self.instances.get_mut(&id)) else {
+    /// Leaves the socket of `before` for that of the channel that the instance has now.
+    fn move_to_channel(&mut self, id: InstanceId, before: Option<Channel>, out: &mut Vec<Action>) {
+        let Some(instance) = self.instances.get_mut(&id) else {
             return;
         };
-        if instance.config.family != Family::V4 {
-            return;
-        }
-        let next = &mut self.sockets.next;
-        let entry = self.sockets.by_interface.entry(link);
-        let shared = entry.or_insert_with(|| {
-            let id = SocketId(*next);
-            *next += 1;
-            out.push(Action::World(Effect::Open(id, vrrp_socket(link))));
-            if let (Some(facts), Some(source)) =
-                (self.links.by_index(link), self.links.source(link))
-            {
-                assigned(source, &facts.name);
-            }
-            Shared {
-                id,
-                users: BTreeSet::new(),
-                broken: None,
-            }
-        });
-        shared.users.insert(id);
-        instance.socket_error = shared.broken;
-        instance.socket = shared.broken.is_none().then_some(shared.id);
-        self.by_vrid.insert((link, instance.config.vrid), id);
-    }
-
-    /// Leaves the socket on `link`, which is closed after the last.
-    fn detach(&mut self, id: InstanceId, link: Option<IfIndex>, out: &mut Vec<Action>) {
-        let (Some(link), Some(instance)) = (link, self.instances.get_mut(&id)) else {
-            return;
-        };
-        instance.socket = None;
-        instance.socket_error = None;
-        let slot = (link, instance.config.vrid);
-        if self.by_vrid.get(&slot) == Some(&id) {
-            self.by_vrid.remove(&slot);
-        }
-        let Some(shared) = self.sockets.by_interface.get_mut(&link) else {
-            return;
-        };
-        shared.users.remove(&id);
-        if shared.users.is_empty() {
-            // One that broke is closed already, unless its successor is on trial.
-            let on_trial = self
-                .socket_timers
-                .cancel(SocketTimer::Proved(link))
-                .is_some();
-            if shared.broken.is_none() || on_trial {
-                out.push(Action::World(Effect::Close(shared.id)));
-            }
-            self.socket_timers.cancel(SocketTimer::Reopen(link));
-            self.sockets.by_interface.remove(&link);
-        }
-    }
-
-    fn settle_link_socket(&mut self, out: &mut Vec<Action>) {
-        let wanted = !self.instances.is_empty();
-        if wanted && !self.sockets.link_open {
-            self.sockets.link = self.sockets.fresh();
-            let open = Effect::Open(self.sockets.link, SocketSpec::Link);
-            out.push(Action::World(open));
-        } else if !wanted
-            && self.sockets.link_open
-            && self.socket_timers.cancel(SocketTimer::ReopenLink).is_none()
+        self.sockets.detach(instance, before, out);
+        let new = self.sockets.attach(instance, out);
+        if let (true, Some(on), Some(source)) = (new, instance.link, instance.source)
+            && let Some(facts) = self.links.by_index(on)
         {
-            out.push(Action::World(Effect::Close(self.sockets.link)));
+            assigned(source, &facts.name);
         }
-        self.sockets.link_open = wanted;
     }
 
     /// Takes an event.
@@ -396,7 +292,6 @@ impl Domain {
             Event::Address(change) => self.address(now, &change, out),
             Event::Packet {
                 socket,
-                from: _,
                 meta,
                 bytes,
             } => self.packet(now, socket, meta, bytes, out),
@@ -422,9 +317,8 @@ impl Domain {
     }
 
     fn address(&mut self, now: Instant, change: &AddressChange, out: &mut Vec<Action>) {
-        let before = self.links.source(change.index);
-        self.links.address(change);
-        if self.links.source(change.index) != before
+        let known = self.links.address(change);
+        if (known || self.tracked_sources.contains_key(&change.address))
             && let Some(facts) = self.links.by_index(change.index)
         {
             let name = facts.name.clone();
@@ -455,36 +349,39 @@ impl Domain {
         bytes: &[u8],
         out: &mut Vec<Action>,
     ) {
-        let on = meta.interface;
-        let ours = self.sockets.by_interface.get(&on);
-        if ours.is_none_or(|shared| shared.id != socket) {
-            return;
-        }
-        let Ok((header, payload)) = parse_ipv4(bytes) else {
+        let Some(shared) = self.sockets.get(socket) else {
             return;
         };
-        if header.protocol != ip::PROTOCOL_VRRP || header.destination != ip::VRRP_GROUP_V4 {
+        let channel = shared.channel;
+        let Some(packet) = ip::parse(bytes) else {
+            return;
+        };
+        if packet.protocol != channel.protocol() || packet.destination != channel.address {
             return;
         }
+        let Some(payload) = message(&packet, channel) else {
+            return;
+        };
         let Some(advert) = Header::read(payload) else {
             return;
         };
-        let id = Vrid::new(advert.vrid).and_then(|vrid| self.by_vrid.get(&(on, vrid)).copied());
+        let id = Vrid::new(advert.vrid).and_then(|vrid| shared.by_vrid.get(&vrid).copied());
         let Some(id) = id else {
-            self.links.set_stranger(on, advert.vrid, header.source);
+            self.links
+                .set_stranger(meta.interface, advert.vrid, packet.source);
             return;
         };
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
         // Our own advert, brought back by a bridge or a mirror port.
-        if Some(header.source) == instance.source {
+        if Some(packet.source) == instance.source {
             return;
         }
         if let Some(late) = instance.overslept_for(now) {
             instance.step(&mut cx, Input::Overslept(late));
         }
-        let heard = instance.receive(&cx, header.source, header.ttl, &advert, payload);
+        let heard = instance.receive(&cx, &packet, &advert, payload);
         if let Some(heard) = heard {
             instance.step(&mut cx, Input::Advert(heard));
         }
@@ -497,57 +394,29 @@ impl Domain {
                 target: VRRP,
                 "The socket for gratuitous ARP failed: error {errno} - trying again"
             );
-            self.socket_timers
+            self.sockets
+                .timers
                 .set(SocketTimer::ReopenLink, now + REOPEN_DELAY);
             return;
         }
-        let mut shared = self.sockets.by_interface.iter_mut();
-        let Some((&on, shared)) = shared.find(|(_, shared)| shared.id == socket) else {
-            return; // Closed in the meantime.
-        };
-        shared.broken = Some(errno);
-        self.socket_timers.cancel(SocketTimer::Proved(on));
-        self.socket_timers
-            .set(SocketTimer::Reopen(on), now + REOPEN_DELAY);
-        self.tell_users(now, on, out);
+        // Else closed in the meantime.
+        if let Some(channel) = self.sockets.failed(now, socket, errno) {
+            self.tell_users(now, channel, out);
+        }
     }
 
-    /// Hands the state of the socket on `on` to the instances that use it.
-    fn tell_users(&mut self, now: Instant, on: IfIndex, out: &mut Vec<Action>) {
-        let Some(shared) = self.sockets.by_interface.get(&on) else {
+    /// Hands the state of the socket of `channel` to the instances that use it.
+    fn tell_users(&mut self, now: Instant, channel: Channel, out: &mut Vec<Action>) {
+        let Some((socket, shared)) = self.sockets.on(channel) else {
             return;
         };
-        let (socket, broken) = (shared.id, shared.broken);
+        let broken = shared.broken;
         for id in shared.users.clone() {
             if let Some(instance) = self.instances.get_mut(&id) {
                 instance.socket_error = broken;
                 instance.socket = broken.is_none().then_some(socket);
             }
             self.refresh(now, id, out);
-        }
-    }
-
-    fn socket_timer(&mut self, now: Instant, timer: SocketTimer, out: &mut Vec<Action>) {
-        match timer {
-            SocketTimer::Reopen(on) => {
-                let id = self.sockets.fresh();
-                if let Some(shared) = self.sockets.by_interface.get_mut(&on) {
-                    shared.id = id;
-                    out.push(Action::World(Effect::Open(id, vrrp_socket(on))));
-                    self.socket_timers.set(SocketTimer::Proved(on), now + PROOF);
-                }
-            }
-            SocketTimer::Proved(on) => {
-                if let Some(shared) = self.sockets.by_interface.get_mut(&on) {
-                    shared.broken = None;
-                }
-                self.tell_users(now, on, out);
-            }
-            SocketTimer::ReopenLink => {
-                self.sockets.link = self.sockets.fresh();
-                let open = Effect::Open(self.sockets.link, SocketSpec::Link);
-                out.push(Action::World(open));
-            }
         }
     }
 
@@ -574,13 +443,15 @@ impl Domain {
             self.step(now, id, Input::Stop, out);
         }
         self.departed.retry(now, &mut self.links, out);
-        self.socket_timers = TimerQueue::default();
+        self.sockets.timers = TimerQueue::default();
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
-        while let Some((timer, _)) = self.socket_timers.pop_due(now) {
-            self.socket_timer(now, timer, out);
+        while let Some((timer, _)) = self.sockets.timers.pop_due(now) {
+            if let Some(channel) = self.sockets.timer(now, timer, out) {
+                self.tell_users(now, channel, out);
+            }
         }
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
@@ -602,9 +473,18 @@ impl Domain {
     pub fn next_deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.timers.next_deadline(),
-            self.socket_timers.next_deadline(),
+            self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
+    }
+}
+
+/// The VRRP message of a packet: behind its authentication header, if the channel has one.
+fn message<'a>(packet: &Packet<'a>, channel: Channel) -> Option<&'a [u8]> {
+    if channel.ah {
+        ah::read(packet.payload).map(|(_, message)| message)
+    } else {
+        Some(packet.payload)
     }
 }

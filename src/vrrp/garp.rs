@@ -1,6 +1,6 @@
 //! Telling the segment where the virtual addresses are now.
 //!
-//! Owns: bursts of gratuitous ARP: which addresses, how many frames, in keepalived's order (round
+//! Owns: bursts of gratuitous ARP, or unsolicited neighbour advertisements for IPv6: which addresses, how many frames, in keepalived's order (round
 //! by round over all addresses). Never does: decide that a burst is due. Driven by: `instance`
 //! at its transitions and timers, and `addresses`, which announces each address as it is added.
 
@@ -11,7 +11,7 @@ use super::messages::{Line, say};
 use crate::base::Duration;
 use crate::conf::model::LogStyle;
 use crate::ops::{Effect, Frame};
-use crate::wire::arp;
+use crate::wire::{arp, ndisc};
 
 impl Instance {
     /// Announces every address `rounds` times, with the line that says so for each.
@@ -38,7 +38,8 @@ impl Instance {
         if !vip.standing.is_there() {
             return;
         }
-        let (Some(on), IpAddr::V4(address)) = (vip.on, vip.config.address) else {
+        let address = vip.config.address;
+        let Some(on) = vip.on else {
             return;
         };
         let Some(facts) = cx.links.by_index(on) else {
@@ -66,7 +67,10 @@ impl Instance {
                 }
             }
         }
-        let bytes = arp::gratuitous_request(mac, address);
+        let bytes = match address {
+            IpAddr::V4(address) => arp::gratuitous_request(mac, address),
+            IpAddr::V6(address) => ndisc::unsolicited_advert(mac, address, facts.forwards_v6),
+        };
         let frame = Frame::Link {
             interface: on,
             bytes,

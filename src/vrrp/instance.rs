@@ -5,16 +5,17 @@
 //! Driven by: `domain`, one [`Input`] at a time; every pair of state and input is spelled out in
 //! [`Instance::step`], and every transition goes through [`Instance::enter`].
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::Action;
 use super::addresses::{Fight, Standing, Vip};
-use super::advertise::advertised;
 use super::clash::Clash;
 use super::departed::Departed;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
+use super::seal::Seals;
 use super::stats::Stats;
+use super::transport::Channel;
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
@@ -46,8 +47,12 @@ pub enum State {
 pub(super) enum FaultReason {
     NoInterface,
     InterfaceDown,
-    NoAddress,
-    Family,
+    /// The interface has no address of this family to speak from.
+    NoAddress(Family),
+    /// `track_src_ip`: the address to speak from is not there.
+    NoSource,
+    /// Unicast to nobody.
+    NoPeers,
     /// The socket cannot be opened or broke: the system's error.
     Socket(i32),
     /// Something else on this host keeps removing an address.
@@ -101,8 +106,10 @@ pub(super) enum Input {
 /// A valid advert of another router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Heard {
-    pub(super) from: Ipv4Addr,
+    pub(super) from: IpAddr,
     pub(super) priority: Priority,
+    /// Version 3: the interval that it keeps; ours in version 2, where no other is heard.
+    pub(super) interval: Duration,
 }
 
 /// What an instance works with during one call.
@@ -141,14 +148,19 @@ pub(super) struct Instance {
     pub(super) since: Option<Instant>,
     /// The interface, while it exists, and the socket there.
     pub(super) link: Option<IfIndex>,
+    pub(super) channel: Option<Channel>,
     pub(super) socket: Option<SocketId>,
     /// Source of adverts.
-    pub(super) source: Option<Ipv4Addr>,
+    pub(super) source: Option<IpAddr>,
     pub(super) vips: Vec<Vip>,
     pub(super) next_slot: u32,
     /// What adverts name, computed when configuration or MTU change.
-    pub(super) advertised: Vec<Ipv4Addr>,
+    pub(super) advertised: Vec<IpAddr>,
     pub(super) ip_id: u16,
+    /// Version 3: the interval of the master that is followed, else the own one.
+    pub(super) master_interval: Duration,
+    /// What is known of the authentication of peers, and the own sequence numbers.
+    pub(super) seals: Seals,
     pub(super) last_sent: Option<Instant>,
     /// When the addresses were last announced against a lower master.
     insisted: Option<Instant>,
@@ -168,7 +180,7 @@ pub(super) const TRUCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Peers {
     /// The last one whose advert was accepted as a master's.
-    pub(super) master: Option<Ipv4Addr>,
+    pub(super) master: Option<IpAddr>,
     /// The priority in its last advert.
     pub(super) master_priority: Priority,
     /// Any packet for this virtual router was heard, even one that was refused.
@@ -176,9 +188,9 @@ pub(super) struct Peers {
     /// It was said that none was ever heard.
     pub(super) missed: bool,
     /// Complaints made since state or master last changed, as bits.
-    pub(super) complaints: u16,
+    pub(super) complaints: u32,
     /// A lower master that was told and goes on, and how often it has.
-    rival: Option<(Ipv4Addr, u32)>,
+    rival: Option<(IpAddr, u32)>,
 }
 
 impl Default for Peers {
@@ -200,6 +212,7 @@ const DEAF_AFTER: u32 = 5;
 impl Instance {
     /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
     pub(super) fn new(id: InstanceId, config: VrrpInstance) -> Self {
+        let master_interval = config.advert_interval;
         Self {
             id,
             config,
@@ -207,12 +220,15 @@ impl Instance {
             stats: Stats::default(),
             since: None,
             link: None,
+            channel: None,
             socket: None,
             source: None,
             vips: Vec::new(),
             next_slot: 0,
             advertised: Vec::new(),
             ip_id: 0,
+            master_interval,
+            seals: Seals::default(),
             last_sent: None,
             insisted: None,
             peers: Peers::default(),
@@ -231,27 +247,6 @@ impl Instance {
     /// Whether the addresses are the interface's own, whatever the priority is at the moment.
     pub(super) const fn owns_addresses(&self) -> bool {
         self.config.priority.is_owner()
-    }
-
-    /// Looks its interface up anew; returns the reason for FAULT, if there is one.
-    pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
-        let facts = cx.links.by_name(&self.config.interface);
-        self.link = facts.map(|facts| facts.index);
-        let source = self.link.and_then(|link| cx.links.source(link));
-        // The last one is kept to resign with; without one the instance is in FAULT.
-        self.source = source.or(self.source);
-        let mtu = facts.map_or(1500, |facts| facts.mtu);
-        self.advertised = advertised(&self.config, mtu);
-        if self.config.family == Family::V6 {
-            return Some(FaultReason::Family);
-        }
-        match facts {
-            None => Some(FaultReason::NoInterface),
-            Some(facts) if !facts.up => Some(FaultReason::InterfaceDown),
-            Some(_) if source.is_none() => Some(FaultReason::NoAddress),
-            Some(_) if self.fight.given_up => Some(FaultReason::Contested),
-            Some(_) => self.socket_error.map(FaultReason::Socket),
-        }
     }
 
     /// Feeds the machine.
@@ -434,7 +429,7 @@ impl Instance {
             self.follow(cx, heard);
         } else {
             // The timer runs on, so that the lower master is displaced when it fires.
-            let Heard { priority, from } = heard;
+            let Heard { priority, from, .. } = heard;
             say(cx.style, name, Line::LowerDiscarded { priority, from });
         }
     }
@@ -445,6 +440,8 @@ impl Instance {
             self.peers.master = Some(heard.from);
             self.peers.complaints = 0;
         }
+        // RFC 9568 §6.4.2: Active_Adver_Interval, and what is computed from it.
+        self.master_interval = heard.interval;
         self.peers.master_priority = heard.priority;
         let at = cx.now + self.master_down_interval();
         cx.arm(self.id, Timer::MasterDown, at);
@@ -452,7 +449,7 @@ impl Instance {
 
     /// RFC 3768 §6.4.3, with an answer to a lower advert as RFC 9568 §6.4.3 has it.
     fn master_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
-        let Heard { priority, from } = heard;
+        let Heard { priority, from, .. } = heard;
         if priority == Priority::RESIGN {
             say(cx.style, &self.config.name, Line::MasterGotZero);
             self.advertise(cx, cx.now);
@@ -461,6 +458,7 @@ impl Instance {
         if priority.is_owner() {
             self.meet_owner(cx, from);
         }
+        let quiet = self.config.options.lower_no_advert == Some(true);
         let ours = self.priority();
         let name = self.config.name.as_str();
         let higher_address = self.source.is_some_and(|source| from > source);
@@ -478,11 +476,17 @@ impl Instance {
                 priority,
                 ours,
                 from,
+                answered: !quiet,
             };
             say(cx.style, name, line);
             self.insist(cx, from);
             return;
         }
+        if self.config.options.higher_send_advert == Some(true) {
+            self.send_advert(cx, ours);
+        }
+        // RFC 9568 §6.4.3: the timer that is armed now runs with the interval of the new master.
+        self.master_interval = heard.interval;
         self.enter(cx, State::Backup);
         self.peers.master = Some(from);
         self.peers.master_priority = priority;
@@ -491,8 +495,10 @@ impl Instance {
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:
     /// the other has announced its own MAC address. In a flood of such adverts the addresses are
     /// announced twice an interval at most, and once more when it is over.
-    fn insist(&mut self, cx: &mut Cx<'_>, from: Ipv4Addr) {
-        self.advertise(cx, cx.now);
+    fn insist(&mut self, cx: &mut Cx<'_>, from: IpAddr) {
+        if self.config.options.lower_no_advert != Some(true) {
+            self.advertise(cx, cx.now);
+        }
         let told = match self.peers.rival {
             Some((rival, told)) if rival == from => told.saturating_add(1),
             Some(_) | None => 1,
@@ -604,6 +610,7 @@ impl Instance {
     /// The advert goes first: it is what stops a rival; then each address with its announcement.
     fn become_master(&mut self, cx: &mut Cx<'_>) {
         self.stats.become_master += 1;
+        self.master_interval = self.config.advert_interval;
         self.peers.master = None;
         self.advertise(cx, cx.now);
         if !self.vips.is_empty() {

@@ -5,11 +5,11 @@
 //! stores what it is told before any instance looks.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::InterfaceFacts;
 use super::instance::InstanceId;
-use crate::base::{Duration, IfIndex, Instant};
+use crate::base::{Duration, Family, IfIndex, Instant};
 use crate::ops::AddressChange;
 
 /// `IFA_PROTO` of addresses that keepalived, and so this daemon, added.
@@ -29,7 +29,7 @@ struct Link {
     facts: InterfaceFacts,
     addresses: BTreeMap<(IpAddr, u8), Present>,
     /// Usable as a source unless claimed, in the order in which the kernel told of them.
-    candidates: BTreeMap<u64, Ipv4Addr>,
+    candidates: BTreeMap<u64, IpAddr>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub(super) struct Links {
     /// Removals that we asked for and whose echo has not come yet: how many, the last one when.
     removals: BTreeMap<AddressKey, (u32, Instant)>,
     /// For each interface, the last sender for a VRID that is not configured there.
-    strangers: BTreeMap<IfIndex, (u8, Ipv4Addr)>,
+    strangers: BTreeMap<IfIndex, (u8, IpAddr)>,
     next_order: u64,
 }
 
@@ -102,8 +102,18 @@ impl Links {
         Some(link.facts.name)
     }
 
-    /// Stores that an address is there or gone.
-    pub(super) fn address(&mut self, change: &AddressChange) {
+    /// Stores that an address is there or gone; returns whether one that may be a source came or
+    /// went.
+    pub(super) fn address(&mut self, change: &AddressChange) -> bool {
+        let sources = |links: &Self| {
+            [Family::V4, Family::V6].map(|family| links.source(change.index, family))
+        };
+        let before = sources(self);
+        self.store(change);
+        sources(self) != before
+    }
+
+    fn store(&mut self, change: &AddressChange) {
         let Some(link) = self.by_index.get_mut(&change.index) else {
             return;
         };
@@ -119,11 +129,13 @@ impl Links {
         self.next_order = self.next_order.max(order + 1);
         let protocol = change.protocol;
         link.addresses.insert(key, Present { order, protocol });
-        if let Some(address) = change.v4()
-            && !change.secondary
-            && protocol != IFA_PROTO_KEEPALIVED
-        {
-            link.candidates.insert(order, address);
+        let usable = match change.address {
+            IpAddr::V4(_) => !change.secondary,
+            // RFC 9568 §5.1.2.1: adverts come from the link-local address.
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        if usable && protocol != IFA_PROTO_KEEPALIVED {
+            link.candidates.insert(order, change.address);
         }
     }
 
@@ -154,12 +166,12 @@ impl Links {
     }
 
     /// Notes that `from` advertises a VRID that is not configured on this interface.
-    pub(super) fn set_stranger(&mut self, on: IfIndex, vrid: u8, from: Ipv4Addr) {
+    pub(super) fn set_stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
         self.strangers.insert(on, (vrid, from));
     }
 
     /// The last such sender.
-    pub(super) fn stranger(&self, on: IfIndex) -> Option<(u8, Ipv4Addr)> {
+    pub(super) fn stranger(&self, on: IfIndex) -> Option<(u8, IpAddr)> {
         self.strangers.get(&on).copied()
     }
 
@@ -215,15 +227,23 @@ impl Links {
             .map(|((address, _), _)| *address)
     }
 
-    /// The source of adverts on `on`: the first address that the kernel takes as a primary one and
-    /// that is not virtual. A virtual address is none even if it is all that is left, because
-    /// it goes away with the master state that it would speak for.
-    pub(super) fn source(&self, on: IfIndex) -> Option<Ipv4Addr> {
+    /// The source of adverts on `on`: the first address that the kernel takes as a primary one (for
+    /// IPv6: the first link-local one) and that is not virtual. A virtual address is none even if
+    /// it is all that is left, because it goes away with the master state that it would speak for.
+    pub(super) fn source(&self, on: IfIndex, family: Family) -> Option<IpAddr> {
         let link = self.by_index.get(&on)?;
         link.candidates
             .values()
             .copied()
-            .find(|&address| !self.is_virtual(on, IpAddr::V4(address)))
+            .find(|&address| Family::of(address) == family && !self.is_virtual(on, address))
+    }
+
+    /// Whether the address is there, with any prefix length.
+    pub(super) fn has_address(&self, on: IfIndex, address: IpAddr) -> bool {
+        self.by_index.get(&on).is_some_and(|link| {
+            let range = (address, 0)..=(address, u8::MAX);
+            link.addresses.range(range).next().is_some()
+        })
     }
 
     /// Whether an instance has the address, with any prefix length, in its list without owning it.
@@ -296,6 +316,7 @@ mod tests {
             up: true,
             mac: None,
             mtu: 1500,
+            forwards_v6: false,
         });
         links
     }
@@ -321,12 +342,12 @@ mod tests {
             ..address(1, 24)
         });
         links.address(&address(5, 24));
-        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 9)));
+        assert_eq!(links.source(on(), Family::V4), Some([192, 0, 2, 9].into()));
         links.address(&AddressChange {
             present: false,
             ..address(9, 24)
         });
-        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 5)));
+        assert_eq!(links.source(on(), Family::V4), Some([192, 0, 2, 5].into()));
     }
 
     // On kernels before 5.18 a leftover virtual address carries no mark; the claim tells it.
@@ -341,9 +362,12 @@ mod tests {
         };
         let by = InstanceId::MIN;
         links.claim(key, by, false);
-        assert_eq!(links.source(on()), None);
+        assert_eq!(links.source(on(), Family::V4), None);
         links.claim(key, by, true);
-        assert_eq!(links.source(on()), Some(Ipv4Addr::new(192, 0, 2, 100)));
+        assert_eq!(
+            links.source(on(), Family::V4),
+            Some([192, 0, 2, 100].into())
+        );
     }
 
     // Input: two removals of ours, three reports; then one of ours whose report comes late.
@@ -377,6 +401,7 @@ mod tests {
             up: true,
             mac: None,
             mtu: 1500,
+            forwards_v6: false,
         });
         assert_eq!(links.remove(on()), Some("eth0".into()));
         assert_eq!(links.by_name("eth0").map(|facts| facts.index), Some(new));

@@ -8,13 +8,14 @@
 //! had one level of detail only, so that its style needs `-D` where 2.x needs it twice.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use log::Level;
 
 use super::instance::{FaultReason, State};
-use crate::base::Duration;
 use crate::base::ident::VRRP;
+use crate::base::{Duration, Family};
+use crate::conf::model::options::Version;
 use crate::conf::model::{LogStyle, Priority};
 
 /// A line about one instance that keepalived has too.
@@ -30,44 +31,45 @@ pub(super) enum Line<'a> {
     BackupGotZero,
     LowerDiscarded {
         priority: Priority,
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     StartPreemptDelay(Duration),
     StopPreemptDelay,
     MasterGotLower {
         priority: Priority,
         ours: Priority,
-        from: Ipv4Addr,
+        from: IpAddr,
+        answered: bool,
     },
     MasterGotHigher {
         priority: Priority,
         ours: Priority,
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     MasterGotSame {
         priority: Priority,
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     MasterGotZero,
     TwoOwners {
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     OwnerStays {
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     OwnerGone {
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     SentZero,
     SettingVips,
     RemovingVips,
     AnnouncingOn {
         interface: &'a str,
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     Announced {
         interface: &'a str,
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     EffectivePriority {
         from: Priority,
@@ -77,7 +79,7 @@ pub(super) enum Line<'a> {
         given: usize,
         room: usize,
     },
-    Invalid(Complaint, Ipv4Addr),
+    Invalid(Complaint, IpAddr),
 }
 
 /// A line that keepalived does not have; the same in both styles but for the prefix.
@@ -89,12 +91,12 @@ pub(super) enum Note<'a> {
     NeverHeard {
         vrid: u8,
         interface: &'a str,
-        stranger: Option<(u8, Ipv4Addr)>,
+        stranger: Option<(u8, IpAddr)>,
     },
     /// The first advert of another router after [`Note::NeverHeard`].
-    Heard { from: Ipv4Addr, priority: Priority },
+    Heard { from: IpAddr, priority: Priority },
     /// A lower master that goes on although it is answered.
-    DeafRival { from: Ipv4Addr },
+    DeafRival { from: IpAddr },
     /// Somebody else removed an address.
     AddressLost { address: IpAddr, interface: &'a str },
     /// An address with keepalived's mark that is in no instance.
@@ -115,31 +117,45 @@ pub(super) enum Note<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Complaint {
     Length { got: usize, expected: usize },
-    Ttl(u8),
-    Version(u8),
+    Ttl { got: u8, min: u8, max: u8 },
+    Version { got: u8, expected: u8 },
     Type(u8),
+    NotAPeer,
     AuthType { got: u8, expected: u8 },
     Password,
+    AhValue,
+    AhSpi(u32),
+    AhSequence(u32),
     Interval { got: u8, expected: u64 },
-    Checksum,
+    NoInterval,
+    OtherInterval { got: Duration, expected: Duration },
+    Checksum(Version),
+    NoAddresses,
     Count { got: u8, expected: usize },
-    Address { vrid: u8, address: Ipv4Addr },
+    Address { vrid: u8, address: IpAddr },
 }
 
 impl Complaint {
     /// A bit of its kind, for the once-only rule.
-    pub(super) const fn bit(self) -> u16 {
+    pub(super) const fn bit(self) -> u32 {
         match self {
             Self::Length { .. } => 1,
-            Self::Ttl(_) => 1 << 1,
-            Self::Version(_) => 1 << 2,
+            Self::Ttl { .. } => 1 << 1,
+            Self::Version { .. } => 1 << 2,
             Self::Type(_) => 1 << 3,
             Self::AuthType { .. } => 1 << 4,
             Self::Password => 1 << 5,
             Self::Interval { .. } => 1 << 6,
-            Self::Checksum => 1 << 7,
+            Self::Checksum(_) => 1 << 7,
             Self::Count { .. } => 1 << 8,
             Self::Address { .. } => 1 << 9,
+            Self::NotAPeer => 1 << 10,
+            Self::AhValue => 1 << 11,
+            Self::AhSpi(_) => 1 << 12,
+            Self::AhSequence(_) => 1 << 13,
+            Self::NoInterval => 1 << 14,
+            Self::OtherInterval { .. } => 1 << 15,
+            Self::NoAddresses => 1 << 16,
         }
     }
 }
@@ -176,7 +192,7 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
 }
 
 /// The address that adverts on an interface come from; the same in both styles.
-pub(super) fn assigned(address: Ipv4Addr, interface: &str) {
+pub(super) fn assigned(address: IpAddr, interface: &str) {
     log::debug!(target: VRRP, "Assigned address {address} for interface {interface}");
 }
 
@@ -226,7 +242,8 @@ struct Text<'a> {
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Line::Announced { interface, address } = self.line {
-            return write!(f, "Sending gratuitous ARP on {interface} for {address}");
+            let what = announcement(address);
+            return write!(f, "Sending {} on {interface} for {address}", what.0);
         }
         Prefix(self.style, self.name).fmt(f)?;
         match self.style {
@@ -245,6 +262,17 @@ impl fmt::Display for Prefix<'_> {
             LogStyle::Current => write!(f, "({}) ", self.1),
             LogStyle::V1_3 => write!(f, "VRRP_Instance({}) ", self.1),
         }
+    }
+}
+
+/// What announces an address, one of it and many.
+const fn announcement(address: IpAddr) -> (&'static str, &'static str) {
+    match address {
+        IpAddr::V4(_) => ("gratuitous ARP", "gratuitous ARPs"),
+        IpAddr::V6(_) => (
+            "unsolicited Neighbour Advert",
+            "Unsolicited Neighbour Adverts",
+        ),
     }
 }
 
@@ -268,10 +296,22 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         Line::Fault(reason, interface) => {
             write!(f, "Now in FAULT state ({})", Reason(reason, interface))
         }
-        Line::MasterGotLower { priority, ours, .. } => write!(
-            f,
-            "Received advert with lower priority {priority}, ours {ours}, forcing new election"
-        ),
+        Line::MasterGotLower {
+            priority,
+            ours,
+            from: _,
+            answered,
+        } => {
+            let then = if answered {
+                ", forcing new election"
+            } else {
+                ""
+            };
+            write!(
+                f,
+                "Received advert with lower priority {priority}, ours {ours}{then}"
+            )
+        }
         Line::MasterGotHigher { priority, ours, .. } => write!(
             f,
             "Received advert with higher priority {priority}, ours {ours}"
@@ -324,10 +364,18 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             priority,
             ours,
             from,
-        } => write!(
-            f,
-            "Received advert from {from} with lower priority {priority}, ours {ours}, forcing new election"
-        ),
+            answered,
+        } => {
+            let then = if answered {
+                ", forcing new election"
+            } else {
+                ""
+            };
+            write!(
+                f,
+                "Received advert from {from} with lower priority {priority}, ours {ours}{then}"
+            )
+        }
         Line::MasterGotHigher {
             priority,
             ours,
@@ -358,11 +406,14 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         Line::RemovingVips => f.write_str("removing VIPs."),
         Line::AnnouncingOn { interface, address } => write!(
             f,
-            "Sending/queueing gratuitous ARPs on {interface} for {address}"
+            "Sending/queueing {} on {interface} for {address}",
+            announcement(address).1
         ),
-        Line::Announced { interface, address } => {
-            write!(f, "Sending gratuitous ARP on {interface} for {address}")
-        }
+        Line::Announced { interface, address } => write!(
+            f,
+            "Sending {} on {interface} for {address}",
+            announcement(address).0
+        ),
         Line::EffectivePriority { from, to } => {
             write!(f, "Changing effective priority from {from} to {to}")
         }
@@ -438,7 +489,7 @@ impl fmt::Display for Note<'_> {
     }
 }
 
-fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> fmt::Result {
+fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: IpAddr) -> fmt::Result {
     match complaint {
         Complaint::Length { got, expected } => {
             let how = if got < expected { "short" } else { "long" };
@@ -447,13 +498,21 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> 
                 "vrrp packet from {from} too {how}, length {got} and expect {expected}"
             )
         }
-        Complaint::Ttl(ttl) => write!(
+        Complaint::Ttl { got, min, max } if min == max => write!(
             f,
-            "invalid TTL/HL from {from}. Received {ttl} and expect 255"
+            "invalid TTL/HL from {from}. Received {got} and expect {min}"
         ),
-        Complaint::Version(version) => {
-            write!(f, "invalid version from {from}. {version} and expect 2")
+        Complaint::Ttl { got, min, max } => write!(
+            f,
+            "invalid TTL/HL from {from}. Received {got} and expect {min}-{max}"
+        ),
+        Complaint::Version { got, expected } => {
+            write!(
+                f,
+                "invalid version from {from}. {got} and expect {expected}"
+            )
         }
+        Complaint::NotAPeer => write!(f, "unicast source address {from} not a unicast peer"),
         Complaint::Type(kind) => write!(f, "invalid type from {from}. {kind} and expect 1"),
         Complaint::AuthType { got, expected: _ } if got > 2 => {
             write!(f, "Invalid auth type: {got} from {from}")
@@ -469,7 +528,31 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: Ipv4Addr) -> 
             f,
             "advertisement interval mismatch mine={expected} sec rcv'd={got} sec from {from}"
         ),
-        Complaint::Checksum => write!(f, "Invalid VRRPv2 checksum from {from}"),
+        Complaint::AhValue => write!(
+            f,
+            "IPSEC-AH: invalid authentication value from {from}. Packet dropped"
+        ),
+        Complaint::AhSpi(spi) => write!(
+            f,
+            "IPSEC-AH: invalid security parameters index {spi:#010x} from {from}. Packet dropped"
+        ),
+        Complaint::AhSequence(sequence) => write!(
+            f,
+            "IPSEC-AH: sequence number {sequence} from {from} already processed. Packet dropped"
+        ),
+        Complaint::NoInterval => write!(
+            f,
+            "advert from {from} with an interval of 0, which would let backups take over at once - discarding"
+        ),
+        Complaint::OtherInterval { got, expected } => write!(
+            f,
+            "advertisement interval mismatch mine={} milli-sec rcv'd={} milli-sec from {from}",
+            expected.as_millis(),
+            got.as_millis()
+        ),
+        Complaint::NoAddresses => write!(f, "advert from {from} without addresses - discarding"),
+        Complaint::Checksum(Version::V2) => write!(f, "Invalid VRRPv2 checksum from {from}"),
+        Complaint::Checksum(Version::V3) => write!(f, "Invalid VRRPv3 checksum from {from}"),
         Complaint::Count { got, expected } => {
             write!(f, "expected {expected} VIPs but received {got}")
         }
@@ -489,233 +572,18 @@ impl fmt::Display for Reason<'_> {
         match self.0 {
             FaultReason::NoInterface => write!(f, "interface {interface} does not exist"),
             FaultReason::InterfaceDown => write!(f, "interface {interface} down"),
-            FaultReason::NoAddress => f.write_str("no IPv4 address for interface"),
+            FaultReason::NoAddress(Family::V4) => f.write_str("no IPv4 address for interface"),
+            FaultReason::NoAddress(Family::V6) => f.write_str("no IPv6 address for interface"),
+            FaultReason::NoSource => f.write_str("src address not configured"),
+            FaultReason::NoPeers => f.write_str("unicast without any peers"),
             FaultReason::Socket(errno) => write!(f, "no VRRP socket on {interface}: error {errno}"),
             FaultReason::Contested => f.write_str(
                 "something else on this host, such as a network manager or a script, keeps removing its addresses",
             ),
-            FaultReason::Family => f.write_str("adverts over IPv6 are not supported"),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FROM: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-
-    fn text(style: LogStyle, line: Line<'_>) -> String {
-        let name = "VI_1";
-        Text { style, name, line }.to_string()
-    }
-
-    fn entering(state: State, init: bool) -> Line<'static> {
-        Line::Entering { state, init }
-    }
-
-    fn assert_texts(style: LogStyle, rows: &[(Line<'_>, &str)]) {
-        for &(line, expected) in rows {
-            assert_eq!(text(style, line), expected);
-        }
-    }
-
-    // Output: lines of a log of keepalived 2.2.7, with -D -D, where that release has them.
-    #[test]
-    fn current_lines_about_states_are_keepalived_2s() {
-        let interface = "eth0";
-        let address = Ipv4Addr::new(192, 0, 2, 101);
-        assert_texts(
-            LogStyle::Current,
-            &[
-                (
-                    entering(State::Backup, true),
-                    "(VI_1) Entering BACKUP STATE (init)",
-                ),
-                (
-                    entering(State::Master, false),
-                    "(VI_1) Entering MASTER STATE",
-                ),
-                (entering(State::Fault, false), "(VI_1) Entering FAULT STATE"),
-                (
-                    Line::Fault(FaultReason::NoAddress, interface),
-                    "(VI_1) entering FAULT state (no IPv4 address for interface)",
-                ),
-                (
-                    Line::Fault(FaultReason::InterfaceDown, interface),
-                    "(VI_1) entering FAULT state (interface eth0 down)",
-                ),
-                (Line::Timeout, "(VI_1) Receive advertisement timeout"),
-                (Line::SentZero, "(VI_1) sent 0 priority"),
-                (Line::SettingVips, "(VI_1) setting VIPs."),
-                (Line::RemovingVips, "(VI_1) removing VIPs."),
-                (
-                    Line::AnnouncingOn { interface, address },
-                    "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.101",
-                ),
-                (
-                    Line::Announced { interface, address },
-                    "Sending gratuitous ARP on eth0 for 192.0.2.101",
-                ),
-                (
-                    Line::TooManyAddresses {
-                        given: 1000,
-                        room: 255,
-                    },
-                    "(VI_1) Number of VIPs (1000) exceeds maximum/space available in packet (max 255 addresses) - excess moved to eVIPs",
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn current_lines_about_adverts_are_keepalived_2s() {
-        let priority = Priority(50);
-        let higher = Priority(150);
-        let ours = Priority(100);
-        let from = FROM;
-        assert_texts(
-            LogStyle::Current,
-            &[
-                (
-                    Line::BackupGotZero,
-                    "(VI_1) Backup received priority 0 advertisement",
-                ),
-                (
-                    Line::MasterGotZero,
-                    "(VI_1) Master received priority 0 message",
-                ),
-                (
-                    Line::LowerDiscarded { priority, from },
-                    "(VI_1) received lower priority (50) advert from 192.0.2.2 - discarding",
-                ),
-                (
-                    Line::StartPreemptDelay(Duration::from_secs(3)),
-                    "(VI_1) start preempt delay (3.000000)",
-                ),
-                (Line::StopPreemptDelay, "(VI_1) stop preempt delay"),
-                (
-                    Line::MasterGotLower {
-                        priority,
-                        ours,
-                        from,
-                    },
-                    "(VI_1) Received advert from 192.0.2.2 with lower priority 50, ours 100, forcing new election",
-                ),
-                (
-                    Line::MasterGotHigher {
-                        priority: higher,
-                        ours,
-                        from,
-                    },
-                    "(VI_1) Master received advert from 192.0.2.2 with higher priority 150, ours 100",
-                ),
-                (
-                    Line::MasterGotSame {
-                        priority: ours,
-                        from,
-                    },
-                    "(VI_1) Master received advert from 192.0.2.2 with same priority 100 but higher IP address than ours",
-                ),
-                (
-                    Line::Invalid(Complaint::Password, from),
-                    "(VI_1) received an invalid passwd from 192.0.2.2!",
-                ),
-                (
-                    Line::Invalid(Complaint::Ttl(64), from),
-                    "(VI_1) invalid TTL/HL from 192.0.2.2. Received 64 and expect 255",
-                ),
-                (
-                    Line::Invalid(Complaint::Checksum, from),
-                    "(VI_1) Invalid VRRPv2 checksum from 192.0.2.2",
-                ),
-                (
-                    Line::Invalid(
-                        Complaint::Interval {
-                            got: 2,
-                            expected: 1,
-                        },
-                        from,
-                    ),
-                    "(VI_1) advertisement interval mismatch mine=1 sec rcv'd=2 sec from 192.0.2.2",
-                ),
-                (
-                    Line::Invalid(
-                        Complaint::Count {
-                            got: 2,
-                            expected: 1,
-                        },
-                        from,
-                    ),
-                    "(VI_1) expected 1 VIPs but received 2",
-                ),
-            ],
-        );
-    }
-
-    // Output: lines as administrators of CentOS 6 and 7 have them in /var/log/messages.
-    #[test]
-    fn old_lines_are_keepalived_1_3s() {
-        let address = Ipv4Addr::new(182, 148, 15, 239);
-        let interface = "eth0";
-        let rows = [
-            (
-                entering(State::Master, false),
-                "VRRP_Instance(VI_1) Transition to MASTER STATE",
-            ),
-            (
-                entering(State::Backup, true),
-                "VRRP_Instance(VI_1) Entering BACKUP STATE",
-            ),
-            (
-                Line::SettingVips,
-                "VRRP_Instance(VI_1) setting protocol VIPs.",
-            ),
-            (
-                Line::RemovingVips,
-                "VRRP_Instance(VI_1) removing protocol VIPs.",
-            ),
-            (Line::SentZero, "VRRP_Instance(VI_1) sent 0 priority"),
-            (
-                Line::Announced { interface, address },
-                "Sending gratuitous ARP on eth0 for 182.148.15.239",
-            ),
-            (
-                Line::AnnouncingOn { interface, address },
-                "VRRP_Instance(VI_1) Sending/queueing gratuitous ARPs on eth0 for 182.148.15.239",
-            ),
-            (
-                Line::MasterGotHigher {
-                    priority: Priority(100),
-                    ours: Priority(90),
-                    from: FROM,
-                },
-                "VRRP_Instance(VI_1) Received advert with higher priority 100, ours 90",
-            ),
-        ];
-        for (line, expected) in rows {
-            assert_eq!(text(LogStyle::V1_3, line), expected);
-        }
-    }
-
-    // 2.x wants -D for what happens at a takeover and -D -D for each frame; 1.3.5 has one level.
-    #[test]
-    fn the_styles_differ_in_the_detail_that_a_line_needs() {
-        let address = FROM;
-        let interface = "eth0";
-        let frame = Line::Announced { interface, address };
-        assert_eq!(frame.level(LogStyle::Current), Some(Level::Trace));
-        assert_eq!(frame.level(LogStyle::V1_3), Some(Level::Debug));
-        assert_eq!(Line::Timeout.level(LogStyle::Current), Some(Level::Debug));
-        assert_eq!(Line::Timeout.level(LogStyle::V1_3), None);
-        assert_eq!(
-            Line::SettingVips.level(LogStyle::Current),
-            Some(Level::Debug)
-        );
-        for style in [LogStyle::Current, LogStyle::V1_3] {
-            assert_eq!(Line::SentZero.level(style), Some(Level::Info));
-            let line = entering(State::Master, false);
-            assert_eq!(line.level(style), Some(Level::Info));
-        }
-    }
-}
+#[path = "messages_tests.rs"]
+mod tests;

@@ -14,12 +14,13 @@ mod links;
 mod messages;
 mod receive;
 mod reconfigure;
+mod seal;
+mod sockets;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod view;
-
-use std::net::IpAddr;
 
 pub use domain::Domain;
 pub use instance::State;
@@ -42,11 +43,9 @@ pub enum Event<'a> {
     Packet {
         /// The socket that it came by.
         socket: SocketId,
-        /// Source address.
-        from: IpAddr,
         /// What else the kernel says of it.
         meta: RxMeta,
-        /// The packet, for IPv4 with its IP header.
+        /// The packet, IP header first.
         bytes: &'a [u8],
     },
     /// A socket failed.
@@ -70,6 +69,8 @@ pub struct InterfaceFacts {
     pub mac: Option<Mac>,
     /// Largest packet.
     pub mtu: u32,
+    /// Whether it forwards IPv6: its neighbour advertisements say so.
+    pub forwards_v6: bool,
 }
 
 /// What the VRRP domain asks for.

@@ -40,6 +40,7 @@ impl Instance {
     }
 
     fn reconfigure_master(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {
+        self.master_interval = self.config.advert_interval;
         if old.advert_interval != self.config.advert_interval {
             // The next advert is due one new interval after the last one, at once if that is past.
             let last = self.last_sent.unwrap_or(cx.now);
@@ -62,6 +63,9 @@ impl Instance {
             cx.disarm(self.id, Timer::PreemptDelay);
         }
         // A new interval or skew counts from now: a master that was edited alike needs the time.
+        if old.advert_interval != self.config.advert_interval {
+            self.master_interval = self.config.advert_interval;
+        }
         if old.advert_interval != self.config.advert_interval
             || old.priority != self.config.priority
         {
@@ -85,7 +89,7 @@ impl Instance {
     /// Says so if adverts cannot name every address.
     pub(super) fn check_room(&self, cx: &Cx<'_>) {
         let mtu = cx.links.by_name(&self.config.interface);
-        let room = room(mtu.map_or(1500, |facts| facts.mtu));
+        let room = room(&self.config, mtu.map_or(1500, |facts| facts.mtu));
         let given = self.config.addresses.len();
         if given > room {
             let line = Line::TooManyAddresses { given, room };

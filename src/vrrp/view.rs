@@ -95,11 +95,11 @@ impl Domain {
         };
         let addresses = instance.config.addresses.iter();
         Detail {
-            source: instance.source.map(IpAddr::from),
+            source: instance.source,
             master: instance
                 .peers
                 .master
-                .map(|master| (master.into(), instance.peers.master_priority)),
+                .map(|master| (master, instance.peers.master_priority)),
             since: instance.since,
             deadline: timer.and_then(|timer| self.timers.get((instance.id, timer))),
             master_down: instance.master_down_interval(),

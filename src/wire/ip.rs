@@ -1,19 +1,25 @@
-//! The IPv4 header of VRRP packets.
+//! The IP header of VRRP packets.
 //!
-//! Owns: writing it as keepalived does (precedence 6, TTL 255, own identification, no flags) and
-//! taking it off a received packet. Never does: reassemble; a fragment is refused. Driven by:
-//! `vrrp::advertise` and `vrrp::receive`, whose raw sockets carry the header in both directions.
+//! Owns: writing it as keepalived does (precedence 6, own identification, no flags) and taking it
+//! off a received packet. Never does: reassemble; a fragment is refused. Driven by:
+//! `vrrp::advertise` and `vrrp::domain`, whose packets carry the header in both directions.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use etherparse::{IpDscp, IpNumber, Ipv4Header, Ipv4HeaderSlice};
+use etherparse::{IpDscp, IpNumber, Ipv4Header, Ipv4HeaderSlice, Ipv6Header, Ipv6HeaderSlice};
 
 /// IP protocol number of VRRP (RFC 3768 §5.2.4).
 pub const PROTOCOL_VRRP: u8 = 112;
 /// The group that version 2 and 3 adverts go to (RFC 3768 §5.2.2).
 pub const VRRP_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// The same for IPv6 (RFC 9568 §5.1.2.2).
+pub const VRRP_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+/// IP protocol number of the authentication header (RFC 4302).
+pub const PROTOCOL_AH: u8 = 51;
 /// Bytes of a header without options.
 pub const IPV4_HEADER_LEN: usize = Ipv4Header::MIN_LEN;
+/// Bytes of an IPv6 header.
+pub const IPV6_HEADER_LEN: usize = Ipv6Header::LEN;
 
 /// What is worth knowing of an IPv4 header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +95,72 @@ pub fn parse_ipv4(packet: &[u8]) -> Result<(Ipv4, &[u8]), Ipv4Error> {
     ))
 }
 
+/// Appends the header for a packet of this protocol with `payload_len` bytes behind it: traffic
+/// class as IPv4's precedence, no flow label.
+pub fn write_ipv6(
+    ends: (Ipv6Addr, Ipv6Addr),
+    hop_limit: u8,
+    protocol: u8,
+    payload_len: usize,
+    out: &mut Vec<u8>,
+) {
+    let header = Ipv6Header {
+        traffic_class: 0xc0,
+        payload_length: u16::try_from(payload_len).unwrap_or(u16::MAX),
+        next_header: IpNumber(protocol),
+        hop_limit,
+        source: ends.0.octets(),
+        destination: ends.1.octets(),
+        ..Ipv6Header::default()
+    };
+    out.extend_from_slice(&header.to_bytes());
+}
+
+/// A received packet of either family without its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Sender.
+    pub source: IpAddr,
+    /// Destination.
+    pub destination: IpAddr,
+    /// Time to live or hop limit.
+    pub ttl: u8,
+    /// Protocol of the payload.
+    pub protocol: u8,
+    /// The payload; what the link padded is cut off.
+    pub payload: &'a [u8],
+    /// Header and payload.
+    pub whole: &'a [u8],
+}
+
+/// Takes the IP header of either family off; IPv6 with extension headers has the first of these
+/// as its payload, which no caller takes for VRRP.
+#[must_use]
+pub fn parse(packet: &[u8]) -> Option<Packet<'_>> {
+    if packet.first()? >> 4 == 4 {
+        let (header, payload) = parse_ipv4(packet).ok()?;
+        let total = u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]);
+        return Some(Packet {
+            source: header.source.into(),
+            destination: header.destination.into(),
+            ttl: header.ttl,
+            protocol: header.protocol,
+            payload,
+            whole: packet.get(..usize::from(total))?,
+        });
+    }
+    let header = Ipv6HeaderSlice::from_slice(packet).ok()?;
+    let until = IPV6_HEADER_LEN + usize::from(header.payload_length());
+    Some(Packet {
+        source: header.source_addr().into(),
+        destination: header.destination_addr().into(),
+        ttl: header.hop_limit(),
+        protocol: header.next_header().0,
+        payload: packet.get(IPV6_HEADER_LEN..until)?,
+        whole: packet.get(..until)?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,9 +212,31 @@ mod tests {
         assert_eq!(parse_ipv4(&packet[..19]), Err(Ipv4Error::Truncated));
     }
 
+    // Output: IPv6 header of an advert of keepalived 2.2.7 but for the flow label, which its
+    // kernel chose (tcpdump -xx as above).
+    #[test]
+    fn ipv6_header_is_the_real_daemons() {
+        let ends = ("fe80::ff:fe00:1".parse().unwrap(), VRRP_GROUP_V6);
+        let mut out = Vec::new();
+        write_ipv6(ends, 255, PROTOCOL_VRRP, 40, &mut out);
+        let mut expected = vec![0x6c, 0, 0, 0, 0, 0x28, 0x70, 0xff, 0xfe, 0x80];
+        expected.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1, 0xff, 2]);
+        expected.extend([0; 13]);
+        expected.push(0x12);
+        assert_eq!(out, expected);
+        out.extend([7; 42]);
+        let packet = parse(&out).unwrap();
+        assert_eq!(
+            (packet.ttl, packet.protocol, packet.payload),
+            (255, 112, &[7; 40][..])
+        );
+        assert_eq!(parse(&out[..79]), None);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _packet = parse(&bytes);
             if let Ok((_, payload)) = parse_ipv4(&bytes) {
                 prop_assert!(payload.len() + IPV4_HEADER_LEN <= bytes.len());
             }

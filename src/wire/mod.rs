@@ -3,8 +3,10 @@
 //! Owns: encoding and checked decoding. Never does: judge a packet by anything but its form;
 //! decoders take any bytes and never panic. Driven by: the domains and the host's drivers.
 
+pub mod ah;
 pub mod arp;
 pub mod checksum;
 pub mod ip;
 pub mod ipvs;
+pub mod ndisc;
 pub mod vrrp;

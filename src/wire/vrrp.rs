@@ -1,4 +1,4 @@
-//! VRRP version 2 adverts (RFC 3768 §5.1, authentication data of RFC 2338).
+//! VRRP adverts: version 2 (RFC 3768 §5.1, authentication data of RFC 2338) and 3 (RFC 9568 §5.1).
 //!
 //! Owns: their form. Never does: judge whether an advert is acceptable; the ladder of checks with
 //! its counters is `vrrp::receive`. Driven by: `vrrp::advertise` and `vrrp::receive`.
@@ -13,13 +13,18 @@
 //! +---------------+---------------+-------------------------------+
 //! |                   IP addresses, count of them                 |
 //! +---------------------------------------------------------------+
-//! |                 authentication data, 8 bytes                  |
+//! |            version 2: authentication data, 8 bytes            |
 //! +---------------------------------------------------------------+
 //! ```
+//!
+//! In version 3 four reserved bits and twelve of the interval, in hundredths of a second, take the
+//! place of authentication type and interval.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::checksum;
+use super::ip::PROTOCOL_VRRP;
+use crate::base::Family;
 
 /// `Type` of an advert, the only one there is.
 pub const TYPE_ADVERT: u8 = 1;
@@ -27,24 +32,47 @@ pub const TYPE_ADVERT: u8 = 1;
 pub const AUTH_NONE: u8 = 0;
 /// `Auth Type` 1: a readable password.
 pub const AUTH_PASS: u8 = 1;
+/// `Auth Type` 2: an authentication header goes before (RFC 2338 §5.3.6.3).
+pub const AUTH_AH: u8 = 2;
 /// Bytes before the addresses.
 pub const HEADER_LEN: usize = 8;
-/// Bytes of authentication data, present whatever the type.
+/// Bytes of authentication data, present in version 2 whatever the type.
 pub const AUTH_LEN: usize = 8;
+/// The longest interval that version 3 can tell, in hundredths of a second.
+pub const MAX_CENTIS: u16 = 4095;
 
-/// A version 2 advert to send.
+/// An advert to send.
 #[derive(Debug, Clone, Copy)]
-pub struct AdvertV2<'a> {
+pub struct Advert<'a> {
     /// Virtual router id.
     pub vrid: u8,
     /// Priority.
     pub priority: u8,
-    /// Advert interval in seconds.
-    pub interval_secs: u8,
-    /// The password, zero padded; `None` sends authentication type 0.
-    pub auth: Option<[u8; AUTH_LEN]>,
-    /// The addresses, at most 255.
-    pub addresses: &'a [Ipv4Addr],
+    /// What the versions have each for itself.
+    pub form: Form,
+    /// The addresses, at most 255, of one family.
+    pub addresses: &'a [IpAddr],
+}
+
+/// What stands in an advert of one version only.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// Version 2.
+    V2 {
+        /// Advert interval in seconds.
+        interval_secs: u8,
+        /// Authentication type.
+        auth_type: u8,
+        /// The password, zero padded; zero without one.
+        auth: [u8; AUTH_LEN],
+    },
+    /// Version 3.
+    V3 {
+        /// Advert interval in hundredths of a second, at most [`MAX_CENTIS`].
+        interval_centis: u16,
+        /// The ends of the pseudo-header in the checksum, if there is one.
+        pseudo: Option<(IpAddr, IpAddr)>,
+    },
 }
 
 /// Bytes of a version 2 advert with `addresses` addresses.
@@ -53,31 +81,80 @@ pub const fn advert_v2_len(addresses: usize) -> usize {
     HEADER_LEN + 4 * addresses + AUTH_LEN
 }
 
-/// Appends `advert`. Addresses past the 255th, which the count cannot tell, are left out.
-pub fn write_advert_v2(advert: &AdvertV2<'_>, out: &mut Vec<u8>) {
+/// Bytes of a version 3 advert with `addresses` addresses of `family`.
+#[must_use]
+pub const fn advert_v3_len(addresses: usize, family: Family) -> usize {
+    HEADER_LEN + (family.bits() / 8) as usize * addresses
+}
+
+/// Appends `advert`. Addresses past the 255th, which the count cannot tell, are left out. The
+/// checksum is right unless something follows; see [`seal`].
+pub fn write_advert(advert: &Advert<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     let count = u8::try_from(advert.addresses.len()).unwrap_or(u8::MAX);
-    let auth_type = if advert.auth.is_some() {
-        AUTH_PASS
-    } else {
-        AUTH_NONE
+    let (version, fifth, sixth) = match advert.form {
+        Form::V2 {
+            interval_secs,
+            auth_type,
+            ..
+        } => (2, auth_type, interval_secs),
+        Form::V3 {
+            interval_centis, ..
+        } => {
+            let [high, low] = interval_centis.min(MAX_CENTIS).to_be_bytes();
+            (3, high, low)
+        }
     };
     out.extend_from_slice(&[
-        2 << 4 | TYPE_ADVERT,
+        version << 4 | TYPE_ADVERT,
         advert.vrid,
         advert.priority,
         count,
-        auth_type,
-        advert.interval_secs,
+        fifth,
+        sixth,
         0,
         0,
     ]);
     for address in &advert.addresses[..usize::from(count)] {
-        out.extend_from_slice(&address.octets());
+        match address {
+            IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
+        }
     }
-    out.extend_from_slice(&advert.auth.unwrap_or_default());
-    let sum = checksum::internet(&out[start..]).to_be_bytes();
-    out[start + 6..start + 8].copy_from_slice(&sum);
+    let pseudo = match advert.form {
+        Form::V2 { auth, .. } => {
+            out.extend_from_slice(&auth);
+            None
+        }
+        Form::V3 { pseudo, .. } => pseudo,
+    };
+    seal(&mut out[start..], pseudo);
+}
+
+/// Puts the checksum of a VRRP message right, over all of it and the pseudo-header of these ends.
+pub fn seal(message: &mut [u8], pseudo: Option<(IpAddr, IpAddr)>) {
+    let Some(place) = message.get_mut(6..8) else {
+        return;
+    };
+    place.copy_from_slice(&[0, 0]);
+    let sum = sum(message, pseudo);
+    if let Some(place) = message.get_mut(6..8) {
+        place.copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+fn sum(message: &[u8], pseudo: Option<(IpAddr, IpAddr)>) -> u16 {
+    match pseudo {
+        None => checksum::internet(message),
+        Some(ends) => checksum::with_pseudo_header(ends, PROTOCOL_VRRP, message),
+    }
+}
+
+/// Whether the checksum that `message` carries is that over all of it and the pseudo-header of
+/// these ends.
+#[must_use]
+pub fn checksum_is_right(message: &[u8], pseudo: Option<(IpAddr, IpAddr)>) -> bool {
+    sum(message, pseudo) == 0
 }
 
 /// The fixed part of a received VRRP packet of any version.
@@ -128,43 +205,79 @@ impl Header {
         })
     }
 
-    /// Bytes that a version 2 packet with this header has.
+    /// Version 3: advert interval in hundredths of a second. The four bits before it are reserved
+    /// and ignored (RFC 9568 §5.2.6).
     #[must_use]
-    pub const fn len_v2(&self) -> usize {
-        advert_v2_len(self.count as usize)
+    pub const fn interval_centis(&self) -> u16 {
+        u16::from_be_bytes([self.auth_type & 0xf, self.interval_secs])
+    }
+
+    /// Bytes that a packet with this header has, with addresses of `family`.
+    #[must_use]
+    pub const fn len(&self, family: Family) -> usize {
+        if self.version == 2 {
+            advert_v2_len(self.count as usize)
+        } else {
+            advert_v3_len(self.count as usize, family)
+        }
     }
 }
 
-/// The parts behind the header of a version 2 packet of the right length.
+/// The parts behind the header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BodyV2<'a> {
+pub struct Body<'a> {
     addresses: &'a [u8],
-    /// The authentication data.
+    family: Family,
+    /// Version 2: the authentication data; zero in version 3.
     pub auth: [u8; AUTH_LEN],
-    /// Whether the checksum over the whole packet is right.
-    pub checksum_ok: bool,
+    /// What comes behind the length that the header tells.
+    pub trailer: &'a [u8],
 }
 
-impl<'a> BodyV2<'a> {
-    /// Reads what follows `header` in `packet`; `None` if the length is not what it says.
+impl<'a> Body<'a> {
+    /// Reads what follows `header` in `packet`; `None` if that is shorter than it says.
     #[must_use]
-    pub fn read(header: &Header, packet: &'a [u8]) -> Option<Self> {
-        if packet.len() != header.len_v2() {
-            return None;
-        }
-        let body = packet.get(HEADER_LEN..)?;
-        let (addresses, auth) = body.split_last_chunk()?;
+    pub fn read(header: &Header, family: Family, packet: &'a [u8]) -> Option<Self> {
+        // Version 2 knows IPv4 alone.
+        let family = if header.version == 2 {
+            Family::V4
+        } else {
+            family
+        };
+        let (message, trailer) = packet.split_at_checked(header.len(family))?;
+        let body = message.get(HEADER_LEN..)?;
+        let (addresses, auth) = if header.version == 2 {
+            let (addresses, auth) = body.split_last_chunk()?;
+            (addresses, *auth)
+        } else {
+            (body, [0; AUTH_LEN])
+        };
         Some(Self {
             addresses,
-            auth: *auth,
-            checksum_ok: checksum::internet(packet) == 0,
+            family,
+            auth,
+            trailer,
         })
     }
 
     /// The addresses, in the order of the packet.
-    pub fn addresses(&self) -> impl ExactSizeIterator<Item = Ipv4Addr> + use<'a> {
-        let (chunks, _) = self.addresses.as_chunks::<4>();
-        chunks.iter().map(|&octets| Ipv4Addr::from(octets))
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + use<'a> {
+        let family = self.family;
+        let size = usize::from(family.bits() / 8);
+        self.addresses
+            .chunks_exact(size)
+            .map(move |octets| match family {
+                Family::V4 => octets
+                    .first_chunk::<4>()
+                    .map_or(Ipv4Addr::UNSPECIFIED.into(), |octets| {
+                        Ipv4Addr::from(*octets).into()
+                    }),
+                Family::V6 => octets
+                    .first_chunk::<16>()
+                    .map_or(Ipv6Addr::UNSPECIFIED.into(), |octets| {
+                        Ipv6Addr::from(*octets).into()
+                    }),
+            })
     }
 }
 
@@ -185,25 +298,30 @@ mod tests {
             .collect()
     }
 
-    fn vips(n: u8) -> Vec<Ipv4Addr> {
-        (1..=n).map(|i| Ipv4Addr::new(192, 0, 2, 100 + i)).collect()
+    fn vips(n: u8) -> Vec<IpAddr> {
+        (1..=n)
+            .map(|i| IpAddr::from([192, 0, 2, 100 + i]))
+            .collect()
     }
 
-    fn written(priority: u8, auth: Option<&[u8]>, addresses: &[Ipv4Addr]) -> Vec<u8> {
+    fn written(priority: u8, auth: Option<&[u8]>, addresses: &[IpAddr]) -> Vec<u8> {
         let mut out = vec![0xa5; 3];
         let auth = auth.map(|text| {
             let mut data = [0; AUTH_LEN];
             data[..text.len()].copy_from_slice(text);
             data
         });
-        let advert = AdvertV2 {
+        let advert = Advert {
             vrid: 51,
             priority,
-            interval_secs: 1,
-            auth,
+            form: Form::V2 {
+                interval_secs: 1,
+                auth_type: u8::from(auth.is_some()),
+                auth: auth.unwrap_or_default(),
+            },
             addresses,
         };
-        write_advert_v2(&advert, &mut out);
+        write_advert(&advert, &mut out);
         assert_eq!(out.drain(..3).as_slice(), [0xa5; 3]);
         out
     }
@@ -236,16 +354,64 @@ mod tests {
         );
     }
 
+    fn version_3(centis: u16, ends: [&str; 2], addresses: &[&str], priority: u8) -> Vec<u8> {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let mut out = Vec::new();
+        let advert = Advert {
+            vrid: 51,
+            priority,
+            form: Form::V3 {
+                interval_centis: centis,
+                pseudo: Some((ends[0].parse().unwrap(), ends[1].parse().unwrap())),
+            },
+            addresses: &addresses,
+        };
+        write_advert(&advert, &mut out);
+        out
+    }
+
+    // Output: VRRP parts of adverts that keepalived 2.2.7 sent with `version 3`, captured as above:
+    // two addresses by multicast, one by unicast, and two of IPv6.
     #[test]
-    fn a_packet_of_another_length_than_it_says_has_no_body() {
+    fn adverts_of_version_3_are_the_real_daemons() {
+        assert_eq!(
+            version_3(
+                50,
+                ["10.1.255.1", "224.0.0.18"],
+                &["10.1.0.1", "10.1.0.2"],
+                200
+            ),
+            hex("3133 c802 0032 08fd 0a01 0001 0a01 0002")
+        );
+        assert_eq!(
+            version_3(100, ["10.1.255.1", "10.1.255.2"], &["10.1.0.1"], 200),
+            hex("3133 c801 0064 e9e1 0a01 0001")
+        );
+        assert_eq!(
+            version_3(
+                50,
+                ["fe80::ff:fe00:1", "ff02::12"],
+                &["fe80::1:1", "fd00::100"],
+                200
+            ),
+            hex(
+                "3133 c802 0032 0ce5 fe80 0000 0000 0000 0000 0000 0001 0001 fd00 0000 0000 0000 \
+                 0000 0000 0000 0100"
+            )
+        );
+    }
+
+    #[test]
+    fn a_packet_that_is_shorter_than_it_says_has_no_body() {
         let packet = written(100, None, &vips(2));
         let header = Header::read(&packet).unwrap();
-        assert!(BodyV2::read(&header, &packet).is_some());
-        assert_eq!(BodyV2::read(&header, &packet[..packet.len() - 1]), None);
+        let read = |packet| Body::read(&header, Family::V4, packet);
+        assert!(read(&packet).is_some_and(|body| body.trailer.is_empty()));
+        assert_eq!(read(&packet[..packet.len() - 1]), None);
         assert_eq!(Header::read(&packet[..7]), None);
-        let mut long = packet;
-        long.push(0);
-        assert_eq!(BodyV2::read(&header, &long), None);
+        let mut long = packet.clone();
+        long.push(7);
+        assert_eq!(Body::read(&header, Family::V4, &long).unwrap().trailer, [7]);
     }
 
     #[test]
@@ -254,10 +420,7 @@ mod tests {
         for bit in 0..packet.len() * 8 {
             let mut bad = packet.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let header = Header::read(&bad).unwrap();
-            if let Some(body) = BodyV2::read(&header, &bad) {
-                assert!(!body.checksum_ok, "bit {bit}");
-            }
+            assert!(!checksum_is_right(&bad, None), "bit {bit}");
         }
     }
 
@@ -267,29 +430,62 @@ mod tests {
             vrid in 1u8.., priority: u8, interval_secs: u8, auth: Option<[u8; 8]>,
             raw in proptest::collection::vec(any::<u32>(), 0..=255),
         ) {
-            let addresses: Vec<Ipv4Addr> = raw.into_iter().map(Ipv4Addr::from).collect();
+            let addresses: Vec<IpAddr> =
+                raw.into_iter().map(|bits| Ipv4Addr::from(bits).into()).collect();
             let mut packet = Vec::new();
-            write_advert_v2(
-                &AdvertV2 { vrid, priority, interval_secs, auth, addresses: &addresses },
-                &mut packet,
-            );
+            let form = Form::V2 {
+                interval_secs,
+                auth_type: u8::from(auth.is_some()),
+                auth: auth.unwrap_or_default(),
+            };
+            write_advert(&Advert { vrid, priority, form, addresses: &addresses }, &mut packet);
             let header = Header::read(&packet).unwrap();
             prop_assert_eq!((header.version, header.kind), (2, TYPE_ADVERT));
             prop_assert_eq!(
                 (header.vrid, header.priority, header.interval_secs),
                 (vrid, priority, interval_secs)
             );
-            let body = BodyV2::read(&header, &packet).unwrap();
-            prop_assert!(body.checksum_ok);
+            let body = Body::read(&header, Family::V4, &packet).unwrap();
+            prop_assert!(checksum_is_right(&packet, None));
             prop_assert_eq!(header.auth_type == AUTH_PASS, auth.is_some());
             prop_assert_eq!(body.auth, auth.unwrap_or_default());
             prop_assert_eq!(body.addresses().collect::<Vec<_>>(), addresses);
         }
 
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn what_is_written_in_version_3_is_read_back(
+            vrid in 1u8.., priority: u8, interval_centis in 0..=MAX_CENTIS,
+            raw in proptest::collection::vec(any::<u128>(), 0..=90), v6: bool,
+        ) {
+            let family = if v6 { Family::V6 } else { Family::V4 };
+            let of = |bits: u128| -> IpAddr {
+                if v6 {
+                    Ipv6Addr::from(bits).into()
+                } else {
+                    Ipv4Addr::from_bits(u32::try_from(bits >> 96).unwrap()).into()
+                }
+            };
+            let addresses: Vec<IpAddr> = raw.into_iter().map(of).collect();
+            let ends = Some((of(1 << 100), of(7 << 97)));
+            let mut packet = Vec::new();
+            let form = Form::V3 { interval_centis, pseudo: ends };
+            write_advert(&Advert { vrid, priority, form, addresses: &addresses }, &mut packet);
+            let header = Header::read(&packet).unwrap();
+            prop_assert_eq!((header.version, header.kind), (3, TYPE_ADVERT));
+            prop_assert_eq!(header.interval_centis(), interval_centis);
+            prop_assert_eq!(packet.len(), header.len(family));
+            prop_assert!(checksum_is_right(&packet, ends));
+            let body = Body::read(&header, family, &packet).unwrap();
+            prop_assert_eq!(body.addresses().collect::<Vec<_>>(), addresses);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64), v6: bool,
+        ) {
+            let family = if v6 { Family::V6 } else { Family::V4 };
             if let Some(header) = Header::read(&bytes)
-                && let Some(body) = BodyV2::read(&header, &bytes)
+                && let Some(body) = Body::read(&header, family, &bytes)
             {
                 prop_assert_eq!(body.addresses().len(), usize::from(header.count));
             }

@@ -184,7 +184,7 @@ impl Host {
                 node.handle(now, Event::IpvsTable(Err(errno)), out);
             }
             Arrival::Packet(interface, bytes) => {
-                let Some((from, to)) = wire::ip_ends(&bytes) else {
+                let Some((_, to)) = wire::ip_ends(&bytes) else {
                     return;
                 };
                 let listening: Vec<SocketId> = process
@@ -196,7 +196,6 @@ impl Host {
                 for socket in listening {
                     let event = Event::Packet {
                         socket,
-                        from: IpAddr::V4(from),
                         meta: RxMeta { interface },
                         bytes: &bytes,
                     };
@@ -212,12 +211,9 @@ fn hears(spec: &SocketSpec, interface: IfIndex, to: Ipv4Addr) -> bool {
     match spec {
         SocketSpec::Vrrp {
             interface: bound,
-            family: Family::V4,
-            group,
-        } => *bound == interface && *group == IpAddr::V4(to),
-        SocketSpec::Vrrp {
-            family: Family::V6, ..
-        }
-        | SocketSpec::Link => false,
+            address,
+            ..
+        } => *bound == interface && *address == IpAddr::V4(to),
+        SocketSpec::Link => false,
     }
 }

@@ -351,6 +351,7 @@ impl Kernel {
                 loopback: false,
                 mac: Some(link.mac),
                 mtu: 1500,
+                forwards_v6: false,
             }),
         }))
     }

@@ -355,14 +355,7 @@ pub(in super::super) fn auth_type(draft: &mut Draft, st: &mut Statement<'_>) -> 
     current(draft, |instance| {
         match word {
             "PASS" => instance.auth = AuthKind::Pass,
-            "AH" => {
-                instance.auth = AuthKind::Ah;
-                st.error(
-                    Class::Advice,
-                    "auth_type AH is read and checked, but not active in this version",
-                    Some(1),
-                );
-            }
+            "AH" => instance.auth = AuthKind::Ah,
             _ => {
                 let message = format!(
                     "({}) unknown authentication type '{}'",

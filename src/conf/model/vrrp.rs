@@ -1,7 +1,7 @@
 //! `vrrp_instance`.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 
 use super::options::{InstanceOptions, Version};
@@ -84,6 +84,24 @@ pub struct InstanceKey {
     pub family: Family,
     /// `interface`.
     pub interface: String,
+    /// Where its adverts go.
+    pub transport: Transport,
+    /// `unicast_src_ip`, with unicast.
+    pub source: Option<IpAddr>,
+}
+
+/// The group of version 2 and 3 over IPv4 (RFC 3768 §5.2.2).
+pub const VRRP_GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+/// The group of IPv6 (RFC 9568 §5.1.2.2).
+pub const VRRP_GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+
+/// Where adverts go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// To this group.
+    Multicast(IpAddr),
+    /// To each of the peers.
+    Unicast,
 }
 
 /// When and how often a master announces its addresses by gratuitous ARP.
@@ -161,6 +179,10 @@ pub struct VrrpInstance {
     pub advert_interval: Duration,
     /// `authentication`.
     pub auth: Option<AuthPass>,
+    /// `auth_type AH`: the password is the key of an authentication header.
+    pub ah: bool,
+    /// `mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`, `unicast_peer`
+    pub transport: Transport,
     /// `virtual_ipaddress`, in the order of the file, which is that on the wire.
     pub addresses: Vec<VirtualAddress>,
     /// `nopreempt`: a backup does not displace a master of lower priority.
@@ -190,6 +212,8 @@ impl VrrpInstance {
             priority: Priority::DEFAULT,
             advert_interval: Duration::from_secs(1),
             auth: None,
+            ah: false,
+            transport: Transport::Multicast(VRRP_GROUP_V4),
             addresses: Vec::new(),
             no_preempt: false,
             preempt_delay: Duration::ZERO,
@@ -207,6 +231,20 @@ impl VrrpInstance {
             vrid: self.vrid,
             family: self.family,
             interface: self.interface.clone(),
+            transport: self.transport,
+            source: match self.transport {
+                Transport::Multicast(_) => None,
+                Transport::Unicast => self.options.source,
+            },
+        }
+    }
+
+    /// The `index`th place where its adverts go: the group, or each peer.
+    #[must_use]
+    pub fn destination(&self, index: usize) -> Option<IpAddr> {
+        match self.transport {
+            Transport::Multicast(group) => (index == 0).then_some(group),
+            Transport::Unicast => self.options.peers.get(index).map(|peer| peer.address),
         }
     }
 }

@@ -3,14 +3,14 @@
 //! Owns: defaults of an instance and what instances may not have in common. Driven by: `resolve`.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::{AuthKind, InstanceDraft};
-use super::super::model::options::Version;
+use super::super::model::options::{InstanceOptions, Version};
 use super::super::model::{
-    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Vrid, VrrpDefaults,
-    VrrpInstance,
+    AuthPass, Garp, GarpSettings, InitialState, InstanceKey, Priority, Transport, Vrid,
+    VrrpDefaults, VrrpInstance,
 };
 use super::super::reader::{Place, span};
 use super::Context;
@@ -20,9 +20,6 @@ use crate::base::{Duration, Family};
 /// The count of addresses in an advert is one byte. What an interface's MTU allows beyond that the
 /// domain decides when it knows the interface; it is also what leaves the rest out of adverts.
 const MAX_IN_ADVERT: usize = 255;
-
-/// Where adverts go unless something else is configured.
-const VRRP_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// The instances that can run.
 pub(super) fn instances(
@@ -39,8 +36,9 @@ pub(super) fn instances(
         let place = draft.place;
         let rules = rules(&draft, global);
         options::check(&mut draft, rules, cx);
-        let why_not = not_active(&draft, rules.version, global.group4);
-        let Some(instance) = instance(draft, global.garp, rules, cx) else {
+        inherit(&mut draft.options, global, rules.strict);
+        let transport = transport(&draft, global);
+        let Some(instance) = instance(draft, global.garp, (rules, transport), cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {
@@ -58,14 +56,6 @@ pub(super) fn instances(
             continue;
         }
         seen.insert(instance.key(), instance.name.clone());
-        if let Some(why) = why_not {
-            let message = format!(
-                "({}) {why} is not active in this version; the instance does not run",
-                instance.name
-            );
-            cx.report(Class::Advice, message, place);
-            continue;
-        }
         instances.push(instance);
     }
     instances
@@ -108,26 +98,44 @@ fn rules(draft: &InstanceDraft, global: &VrrpDefaults) -> Rules {
     }
 }
 
-/// What an instance needs that is not there yet. It does not run then: as anything else it would
-/// be a second master on its network.
-fn not_active(draft: &InstanceDraft, version: Version, group: Ipv4Addr) -> Option<&'static str> {
-    let options = &draft.options;
-    let elsewhere = |group: IpAddr| group != VRRP_GROUP;
-    if draft.family == Some(Family::V6) {
-        Some("VRRP for IPv6")
-    } else if version == Version::V3 {
-        Some("VRRP version 3")
-    } else if !options.peers.is_empty() {
-        Some("unicast")
-    } else if draft.auth == AuthKind::Ah {
-        Some("auth_type AH")
-    } else if options.destination.is_some_and(elsewhere) {
-        Some("mcast_dst_ip")
-    } else if options.destination.is_none() && elsewhere(group.into()) {
-        Some("vrrp_mcast_group4")
-    } else {
-        None
+/// What an instance that says nothing takes over, and what strict mode leaves no choice of.
+fn inherit(options: &mut InstanceOptions, global: &VrrpDefaults, strict: bool) {
+    let default = VrrpDefaults::default();
+    let switch = |own: &mut Option<bool>, all: bool| {
+        if all {
+            own.get_or_insert(true);
+        }
+    };
+    switch(&mut options.lower_no_advert, global.lower_no_advert);
+    switch(&mut options.higher_send_advert, global.higher_send_advert);
+    switch(&mut options.owner_ignores, global.owner_ignores);
+    switch(&mut options.old_checksum_v3, global.old_checksum_v3);
+    options.check_source |= global.check_unicast_source;
+    options.skip_address_check |= global.skip_address_check;
+    if global.down_timer_adverts != default.down_timer_adverts {
+        options
+            .down_timer_adverts
+            .get_or_insert(global.down_timer_adverts);
     }
+    if strict {
+        options.lower_no_advert = Some(true);
+        options.higher_send_advert = None;
+        options.down_timer_adverts = None;
+    }
+}
+
+/// Where adverts go: to peers, if there are any or it is said to wait for some; else to a group.
+fn transport(draft: &InstanceDraft, global: &VrrpDefaults) -> Transport {
+    let options = &draft.options;
+    if !options.peers.is_empty() || options.fault_without_peer {
+        return Transport::Unicast;
+    }
+    let usual = match draft.family {
+        Some(Family::V6) => IpAddr::V6(global.group6),
+        Some(Family::V4) | None => IpAddr::V4(global.group4),
+    };
+    let same_family = |group: &IpAddr| Family::of(*group) == Family::of(usual);
+    Transport::Multicast(options.destination.filter(same_family).unwrap_or(usual))
 }
 
 /// Reports something with which keepalived does not start.
@@ -141,7 +149,7 @@ fn refuse(cx: &mut Context<'_>, message: String, place: Place) {
 fn instance(
     mut draft: InstanceDraft,
     global: GarpSettings,
-    rules: Rules,
+    (rules, transport): (Rules, Transport),
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
@@ -168,6 +176,7 @@ fn instance(
         None => InitialState::Backup,
     };
     preemption(&mut draft, priority, initial_state, cx);
+    let garp = garp(draft.garp, global);
     Some(VrrpInstance {
         name,
         vrid,
@@ -179,11 +188,21 @@ fn instance(
             Version::V2 => whole_seconds(&draft, cx),
             Version::V3 => draft.advert_interval.unwrap_or(Duration::from_secs(1)),
         },
+        ah: draft.auth == AuthKind::Ah && draft.auth_pass.is_some(),
         auth: authentication(&draft, cx),
+        transport,
         addresses: draft.addresses,
         no_preempt: draft.no_preempt,
         preempt_delay: draft.preempt_delay.unwrap_or(Duration::ZERO),
-        garp: garp(draft.garp, global),
+        garp: Garp {
+            // RFC 9568 has no such announcements.
+            lower_priority_repeat: if rules.strict {
+                0
+            } else {
+                garp.lower_priority_repeat
+            },
+            ..garp
+        },
         version: rules.version,
         strict: rules.strict,
         options: draft.options,
@@ -225,9 +244,8 @@ fn authentication(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<AuthPas
         cx.report(Class::General, message, draft.place);
     }
     match draft.auth {
-        AuthKind::Pass => draft.auth_pass,
-        // The handler has said that AH is not active.
-        AuthKind::Ah | AuthKind::None => None,
+        AuthKind::Pass | AuthKind::Ah => draft.auth_pass,
+        AuthKind::None => None,
     }
 }
 

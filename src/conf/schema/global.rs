@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::global;
+use super::super::bind::{daemon, global, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -16,6 +16,21 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::router_id),
         doc: "how this router names itself",
     },
+    Keyword::leaf(
+        "v3_checksum_as_v2",
+        daemon::setting,
+        "omit pseudo header from VRRPv3 IPv4 checksum",
+    ),
+    Keyword::leaf(
+        "vrrp_check_unicast_src",
+        daemon::setting,
+        "check unicast source addresses on every instance",
+    ),
+    Keyword::leaf(
+        "vrrp_down_timer_adverts",
+        daemon::setting,
+        "missed adverts before takeover",
+    ),
     Keyword {
         name: "vrrp_garp_lower_prio_delay",
         form: Form::Leaf(global::garp_lower_prio_delay),
@@ -46,4 +61,39 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::garp_master_repeat),
         doc: "packets for each address in a burst",
     },
+    Keyword::leaf(
+        "vrrp_higher_prio_send_advert",
+        daemon::setting,
+        "master sends one advert before yielding to higher prio",
+    ),
+    Keyword::leaf(
+        "vrrp_lower_prio_no_advert",
+        daemon::setting,
+        "master does not answer lower priority advert",
+    ),
+    Keyword::leaf(
+        "vrrp_mcast_group4",
+        daemon::multicast,
+        "default v4 advert group",
+    ),
+    Keyword::leaf(
+        "vrrp_mcast_group6",
+        daemon::multicast,
+        "default v6 advert group",
+    ),
+    Keyword::leaf(
+        "vrrp_owner_ignore_adverts",
+        daemon::setting,
+        "address owner drops received adverts (RFC 9568)",
+    ),
+    Keyword::leaf(
+        "vrrp_skip_check_adv_addr",
+        daemon::setting,
+        "do not re-check address list of same master",
+    ),
+    Keyword::leaf(
+        "vrrp_version",
+        settings::version,
+        "version of instances that name none",
+    ),
 ];

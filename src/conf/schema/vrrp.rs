@@ -50,6 +50,21 @@ pub(super) static INSTANCE: &[Keyword] = &[
         },
         doc: "authentication of version 2",
     },
+    Keyword::leaf(
+        "check_unicast_src",
+        options::flag,
+        "adverts are taken from the peers only",
+    ),
+    Keyword::leaf(
+        "dont_track_primary",
+        options::flag,
+        "faults of the own interface do not count",
+    ),
+    Keyword::leaf(
+        "down_timer_adverts",
+        options::down_timer_adverts,
+        "adverts that may be missed before a takeover",
+    ),
     Keyword {
         name: "garp_lower_prio_delay",
         form: Form::Leaf(instance::garp_lower_prio_delay),
@@ -80,16 +95,48 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::garp_master_repeat),
         doc: "packets for each address in a burst",
     },
+    Keyword::leaf(
+        "higher_prio_send_advert",
+        options::boolean,
+        "a last advert before yielding",
+    ),
     Keyword {
         name: "interface",
         form: Form::Leaf(instance::interface),
         doc: "the interface that adverts go through",
     },
+    Keyword::leaf(
+        "kernel_rx_buf_size",
+        options::receive_buffer,
+        "bytes of the socket's receive buffer",
+    ),
+    Keyword::leaf(
+        "lower_prio_no_advert",
+        options::boolean,
+        "no advert in answer to a lower priority",
+    ),
+    Keyword::leaf("mcast_dst_ip", options::destination, "where adverts go"),
+    Keyword::leaf("mcast_src_ip", options::source, "where adverts come from"),
+    Keyword::leaf(
+        "native_ipv6",
+        options::native_ipv6,
+        "IPv6 though no address says so",
+    ),
     Keyword {
         name: "nopreempt",
         form: Form::Leaf(instance::nopreempt),
         doc: "do not displace a master of lower priority",
     },
+    Keyword::leaf(
+        "old_unicast_checksum",
+        options::old_unicast_checksum,
+        "checksums as before 1.3.6",
+    ),
+    Keyword::leaf(
+        "owner_ignore_adverts",
+        options::boolean,
+        "the owner of the addresses ignores adverts",
+    ),
     Keyword {
         name: "preempt",
         form: Form::Leaf(instance::preempt),
@@ -105,11 +152,49 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::priority),
         doc: "1 to 254; 255 owns the addresses",
     },
+    Keyword::leaf(
+        "skip_check_adv_addr",
+        options::boolean,
+        "the addresses in adverts are not compared",
+    ),
     Keyword {
         name: "state",
         form: Form::Leaf(instance::state),
         doc: "MASTER or BACKUP at the start",
     },
+    Keyword::leaf(
+        "thread_timer_expired",
+        options::misspelt_expired,
+        "another spelling of timer_expired_backup",
+    ),
+    Keyword::leaf(
+        "timer_expired_backup",
+        options::expired_backup,
+        "a late timer makes it backup",
+    ),
+    Keyword::leaf(
+        "track_src_ip",
+        options::flag,
+        "without its source address it is faulty",
+    ),
+    Keyword::leaf(
+        "unicast_fault_no_peer",
+        options::flag,
+        "without peers it is faulty",
+    ),
+    Keyword::values("unicast_peer", options::unicast_peer, "whom adverts go to"),
+    Keyword::leaf("unicast_src_ip", options::source, "where adverts come from"),
+    Keyword::leaf(
+        "unicast_ttl",
+        options::unicast_ttl,
+        "TTL of adverts to peers",
+    ),
+    Keyword::leaf(
+        "v3_checksum_as_v2",
+        options::boolean,
+        "checksum of version 3 without pseudo header",
+    ),
+    Keyword::leaf("version", options::version, "2 or 3"),
     Keyword {
         name: "virtual_ipaddress",
         form: Form::Values {

@@ -1,7 +1,5 @@
 //! Every pair of state and input, one row each.
 
-use std::net::Ipv4Addr;
-
 use super::super::State::{self, Backup, Fault, Init, Master};
 use super::super::instance::{FaultReason, Heard, Input, Timer};
 use super::{Bench, Event, config, facts, ms};
@@ -11,8 +9,9 @@ const NOTHING: &[&str] = &[];
 
 pub(super) fn heard(last: u8, priority: u8) -> Input {
     Input::Advert(Heard {
-        from: Ipv4Addr::new(192, 0, 2, last),
+        from: [192, 0, 2, last].into(),
         priority: Priority(priority),
+        interval: ms(1000),
     })
 }
 

@@ -12,8 +12,9 @@ mod receive;
 mod reload;
 mod sockets;
 mod texts;
+mod versions;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 
 use super::instance::{Input, InstanceId};
@@ -22,8 +23,9 @@ use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
 use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
-use crate::wire::ip::{Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
-use crate::wire::vrrp::{AdvertV2, Header, advert_v2_len, write_advert_v2};
+use crate::wire::ah;
+use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
+use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
 
 pub(super) const US: &str = "192.0.2.1";
 
@@ -75,6 +77,7 @@ pub(super) fn facts(up: bool) -> InterfaceFacts {
         up,
         mac: Some(Mac([2, 0, 0, 0, 0, 10])),
         mtu: 1500,
+        forwards_v6: false,
     }
 }
 
@@ -178,6 +181,19 @@ impl Bench {
         ids[0]
     }
 
+    /// The first packet that is sent when timers fire now.
+    pub(super) fn first_packet(&mut self) -> Vec<u8> {
+        self.domain.handle_timeout(self.now, &mut self.out);
+        let mut sent = self
+            .out
+            .drain(..)
+            .filter_map(|Action::World(effect)| match effect {
+                Effect::Send(_, Frame::Ip { bytes, .. }) => Some(bytes),
+                _ => None,
+            });
+        sent.next().expect("a packet")
+    }
+
     /// An advert for VRID 51 with one address arrives.
     pub(super) fn hear(&mut self, from: &str, priority: u8) -> Vec<String> {
         let packet = advert(from, priority, 255, |_| {});
@@ -188,7 +204,6 @@ impl Bench {
         let socket = self.socket();
         self.tell(Event::Packet {
             socket,
-            from: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             meta: RxMeta { interface: index() },
             bytes: packet,
         })
@@ -220,14 +235,13 @@ pub(super) fn advert(
     from: &str,
     priority: u8,
     ttl: u8,
-    spoil: impl FnOnce(&mut AdvertV2<'_>),
+    spoil: impl FnOnce(&mut Advert<'_>),
 ) -> Vec<u8> {
-    let addresses = [Ipv4Addr::new(192, 0, 2, 101)];
-    let mut advert = AdvertV2 {
+    let addresses = [IpAddr::from([192, 0, 2, 101])];
+    let mut advert = Advert {
         vrid: 51,
         priority,
-        interval_secs: 1,
-        auth: None,
+        form: v2(1, None),
         addresses: &addresses,
     };
     spoil(&mut advert);
@@ -240,8 +254,17 @@ pub(super) fn advert(
     };
     let mut packet = Vec::new();
     write_ipv4(&header, advert_v2_len(advert.addresses.len()), &mut packet);
-    write_advert_v2(&advert, &mut packet);
+    write_advert(&advert, &mut packet);
     packet
+}
+
+/// The part of a version 2 advert that version 3 does not have.
+pub(super) fn v2(interval_secs: u8, password: Option<[u8; 8]>) -> Form {
+    Form::V2 {
+        interval_secs,
+        auth_type: u8::from(password.is_some()),
+        auth: password.unwrap_or_default(),
+    }
 }
 
 fn text(action: &Action) -> String {
@@ -256,16 +279,30 @@ fn text(action: &Action) -> String {
         Effect::Kernel(KernelOp::AddressDel(spec), _) => {
             format!("-{}/{}", spec.address, spec.prefix_len)
         }
-        Effect::Send(_, Frame::Ip { bytes, .. }) => {
-            let (_, payload) = parse_ipv4(bytes).unwrap();
-            let header = Header::read(payload).unwrap();
-            format!("advert {}", header.priority)
+        Effect::Send(_, Frame::Ip { to, bytes }) => {
+            let packet = ip::parse(bytes).unwrap();
+            assert_eq!(packet.destination, *to);
+            let message = match packet.protocol {
+                ip::PROTOCOL_AH => ah::read(packet.payload).unwrap().1,
+                _ => packet.payload,
+            };
+            let header = Header::read(message).unwrap();
+            let whom = if to.is_multicast() {
+                String::new()
+            } else {
+                format!(" to {to}")
+            };
+            format!("advert {}{whom}", header.priority)
         }
         Effect::Send(_, Frame::Link { bytes, .. }) => {
-            let [a, b, c, d] = bytes[38..42] else {
-                panic!("a short frame");
+            // Ethernet type ARP, else IPv6.
+            let announced: IpAddr = if bytes[12..14] == [8, 6] {
+                <[u8; 4]>::try_from(&bytes[38..42]).unwrap().into()
+            } else {
+                <[u8; 16]>::try_from(&bytes[62..78]).unwrap().into()
             };
-            format!("garp {a}.{b}.{c}.{d}")
+            let how = if announced.is_ipv4() { "garp" } else { "na" };
+            format!("{how} {announced}")
         }
         Effect::Open(..) => "open".into(),
         Effect::Close(..) => "close".into(),

@@ -1,9 +1,9 @@
 //! What is accepted, and what is counted and dropped.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::{State, Stats};
-use super::{Bench, advert, config, ms};
+use super::{Bench, advert, config, ms, v2};
 use crate::conf::model::AuthPass;
 
 fn password(text: &[u8; 4]) -> [u8; 8] {
@@ -25,14 +25,14 @@ fn what_is_wrong_is_counted_and_changes_nothing() {
     const GOOD: Option<[u8; 8]> = Some([b'1', b'1', b'1', b'1', 0, 0, 0, 0]);
     let from = "192.0.2.2";
     let packet = |spoil: fn(&mut Vec<u8>)| {
-        let mut packet = advert(from, 200, 255, |advert| advert.auth = GOOD);
+        let mut packet = advert(from, 200, 255, |advert| advert.form = v2(1, GOOD));
         spoil(&mut packet);
         packet
     };
     type Counter = fn(&Stats) -> u64;
     let rows: Vec<(Vec<u8>, Counter)> = vec![
         (
-            advert(from, 200, 64, |advert| advert.auth = GOOD),
+            advert(from, 200, 64, |advert| advert.form = v2(1, GOOD)),
             |stats| stats.ip_ttl_err,
         ),
         (packet(|packet| packet[20] = 0x31), |stats| {
@@ -53,14 +53,13 @@ fn what_is_wrong_is_counted_and_changes_nothing() {
         }),
         (
             advert(from, 200, 255, |advert| {
-                advert.auth = Some(password(b"1112"));
+                advert.form = v2(1, Some(password(b"1112")));
             }),
             |stats| stats.auth_failure,
         ),
         (
             advert(from, 200, 255, |advert| {
-                advert.auth = GOOD;
-                advert.interval_secs = 2;
+                advert.form = v2(2, GOOD);
             }),
             |stats| stats.advert_interval_err,
         ),
@@ -97,11 +96,8 @@ fn what_is_for_nobody_is_dropped() {
 // keepalived accepts since 2.3.3 an advert with other addresses; it only says so.
 #[test]
 fn another_address_list_is_accepted_and_counted() {
-    let lists: [&[Ipv4Addr]; 3] = [
-        &[],
-        &[Ipv4Addr::new(192, 0, 2, 109)],
-        &[Ipv4Addr::new(192, 0, 2, 101), Ipv4Addr::new(192, 0, 2, 102)],
-    ];
+    let address = |last| IpAddr::from([192, 0, 2, last]);
+    let lists: [&[IpAddr]; 3] = [&[], &[address(109)], &[address(101), address(102)]];
     for list in lists {
         let mut bench = Bench::with(config());
         bench.run(ms(3000));
@@ -116,14 +112,13 @@ fn another_address_list_is_accepted_and_counted() {
                 protocol: 112,
             };
             super::write_ipv4(&header, super::advert_v2_len(list.len()), &mut packet);
-            let advert = super::AdvertV2 {
+            let advert = super::Advert {
                 vrid: 51,
                 priority: 200,
-                interval_secs: 1,
-                auth: None,
+                form: v2(1, None),
                 addresses: &addresses,
             };
-            super::write_advert_v2(&advert, &mut packet);
+            super::write_advert(&advert, &mut packet);
             packet
         };
         bench.receive(&packet);
@@ -138,7 +133,7 @@ fn the_right_password_is_accepted() {
     let mut bench = guarded();
     bench.run(ms(3000));
     let packet = advert("192.0.2.2", 200, 255, |advert| {
-        advert.auth = Some(password(b"1111"));
+        advert.form = v2(1, Some(password(b"1111")));
     });
     bench.receive(&packet);
     assert_eq!(bench.run(ms(3600)), [""; 0]);

@@ -273,11 +273,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "do not resolve symlinks in script paths",
     ),
     Keyword::leaf(
-        "v3_checksum_as_v2",
-        daemon::setting,
-        "omit pseudo header from VRRPv3 IPv4 checksum",
-    ),
-    Keyword::leaf(
         "vmac_addr_prefix",
         daemon::setting,
         "prefix of generated vmac names for use_vmac_addr",
@@ -288,19 +283,9 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "prefix of generated vmac names",
     ),
     Keyword::leaf(
-        "vrrp_check_unicast_src",
-        daemon::setting,
-        "check unicast source addresses on every instance",
-    ),
-    Keyword::leaf(
         "vrrp_delay_after_boot",
         daemon::setting,
         "like startup delay but counted from system uptime (the larger wins)",
-    ),
-    Keyword::leaf(
-        "vrrp_down_timer_adverts",
-        daemon::setting,
-        "missed adverts before takeover",
     ),
     Keyword::leaf(
         "vrrp_garp_interval",
@@ -313,29 +298,9 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "gap between unsolicited NAs",
     ),
     Keyword::leaf(
-        "vrrp_higher_prio_send_advert",
-        daemon::setting,
-        "master sends one advert before yielding to higher prio",
-    ),
-    Keyword::leaf(
         "vrrp_iptables",
         daemon::iptables,
         "use iptables for no_accept/vmac filtering (warns and means nftables if built without iptables)",
-    ),
-    Keyword::leaf(
-        "vrrp_lower_prio_no_advert",
-        daemon::setting,
-        "master does not answer lower priority advert",
-    ),
-    Keyword::leaf(
-        "vrrp_mcast_group4",
-        daemon::multicast,
-        "default v4 advert group",
-    ),
-    Keyword::leaf(
-        "vrrp_mcast_group6",
-        daemon::multicast,
-        "default v6 advert group",
     ),
     Keyword::leaf(
         "vrrp_min_garp",
@@ -375,11 +340,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "emit notify on effective priority change too",
     ),
     Keyword::leaf(
-        "vrrp_owner_ignore_adverts",
-        daemon::setting,
-        "address owner drops received adverts (RFC 9568)",
-    ),
-    Keyword::leaf(
         "vrrp_priority",
         daemon::setting,
         "nice value of vrrp process",
@@ -401,19 +361,9 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "factor for MTU/ADVERT policy",
     ),
     Keyword::leaf(
-        "vrrp_skip_check_adv_addr",
-        daemon::setting,
-        "do not re-check address list of same master",
-    ),
-    Keyword::leaf(
         "vrrp_startup_delay",
         daemon::setting,
         "vrrp waits this long before acting",
     ),
     Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
-    Keyword::leaf(
-        "vrrp_version",
-        settings::version,
-        "version of instances that name none",
-    ),
 ];

@@ -107,36 +107,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "packets to the addresses are taken",
     ),
-    Keyword::leaf(
-        "check_unicast_src",
-        options::flag,
-        "adverts are taken from the peers only",
-    ),
     Keyword::leaf("debug", options::debug, "without effect"),
-    Keyword::leaf(
-        "dont_track_primary",
-        options::flag,
-        "faults of the own interface do not count",
-    ),
-    Keyword::leaf(
-        "down_timer_adverts",
-        options::down_timer_adverts,
-        "adverts that may be missed before a takeover",
-    ),
     Keyword::leaf(
         "garp_extra_if",
         options::garp_extra_if,
         "gratuitous ARP on other interfaces too, every so many seconds",
-    ),
-    Keyword::leaf(
-        "higher_prio_send_advert",
-        options::boolean,
-        "a last advert before yielding",
-    ),
-    Keyword::leaf(
-        "kernel_rx_buf_size",
-        options::receive_buffer,
-        "bytes of the socket's receive buffer",
     ),
     Keyword::leaf(
         "linkbeat_use_polling",
@@ -144,21 +119,9 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "of older releases",
     ),
     Keyword::leaf(
-        "lower_prio_no_advert",
-        options::boolean,
-        "no advert in answer to a lower priority",
-    ),
-    Keyword::leaf(
         "lvs_sync_daemon_interface",
         options::lvs_sync_interface,
         "of older releases",
-    ),
-    Keyword::leaf("mcast_dst_ip", options::destination, "where adverts go"),
-    Keyword::leaf("mcast_src_ip", options::source, "where adverts come from"),
-    Keyword::leaf(
-        "native_ipv6",
-        options::native_ipv6,
-        "IPv6 though no address says so",
     ),
     Keyword::leaf(
         "no_accept",
@@ -199,24 +162,9 @@ pub(super) static INSTANCE: &[Keyword] = &[
     ),
     Keyword::leaf("notify_stop", options::notify, "script at the stop"),
     Keyword::leaf(
-        "old_unicast_checksum",
-        options::old_unicast_checksum,
-        "checksums as before 1.3.6",
-    ),
-    Keyword::leaf(
-        "owner_ignore_adverts",
-        options::boolean,
-        "the owner of the addresses ignores adverts",
-    ),
-    Keyword::leaf(
         "promote_secondaries",
         options::flag,
         "sets promote_secondaries on the interface",
-    ),
-    Keyword::leaf(
-        "skip_check_adv_addr",
-        options::boolean,
-        "the addresses in adverts are not compared",
     ),
     Keyword::leaf(
         "smtp_alert",
@@ -224,16 +172,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "a mail at every change of state",
     ),
     Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
-    Keyword::leaf(
-        "thread_timer_expired",
-        options::misspelt_expired,
-        "another spelling of timer_expired_backup",
-    ),
-    Keyword::leaf(
-        "timer_expired_backup",
-        options::expired_backup,
-        "a late timer makes it backup",
-    ),
     Keyword::values(
         "track_file",
         options::track_file,
@@ -255,23 +193,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "scripts that change the priority",
     ),
     Keyword::leaf(
-        "track_src_ip",
-        options::flag,
-        "without its source address it is faulty",
-    ),
-    Keyword::leaf(
-        "unicast_fault_no_peer",
-        options::flag,
-        "without peers it is faulty",
-    ),
-    Keyword::values("unicast_peer", options::unicast_peer, "whom adverts go to"),
-    Keyword::leaf("unicast_src_ip", options::source, "where adverts come from"),
-    Keyword::leaf(
-        "unicast_ttl",
-        options::unicast_ttl,
-        "TTL of adverts to peers",
-    ),
-    Keyword::leaf(
         "use_ipvlan",
         options::use_ipvlan,
         "it runs on an ipvlan interface",
@@ -286,12 +207,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "so do addresses on other interfaces",
     ),
-    Keyword::leaf(
-        "v3_checksum_as_v2",
-        options::boolean,
-        "checksum of version 3 without pseudo header",
-    ),
-    Keyword::leaf("version", options::version, "2 or 3"),
     Keyword::values(
         "virtual_ipaddress_excluded",
         options::excluded,

@@ -1,0 +1,103 @@
+//! How an instance reaches its peers: source address, destinations, and what stands in the way.
+//!
+//! Owns: the choice of the source, the channel that adverts come and go by, and the reasons for
+//! FAULT that follow from the host. Never does: send or open anything. Driven by: `domain`
+//! whenever something changes that this depends on, and `instance` when it recovers.
+
+use std::net::IpAddr;
+
+use super::advertise::advertised;
+use super::instance::{Cx, FaultReason, Instance};
+use crate::base::IfIndex;
+use crate::conf::model::options::Peer;
+use crate::conf::model::{Transport, VrrpInstance};
+use crate::ops::SocketSpec;
+use crate::wire::ip::{PROTOCOL_AH, PROTOCOL_VRRP};
+
+/// What adverts come and go by; instances with the same one share a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Channel {
+    pub(super) on: IfIndex,
+    /// The group, or with unicast the own address.
+    pub(super) address: IpAddr,
+    /// With an authentication header.
+    pub(super) ah: bool,
+}
+
+impl Channel {
+    /// The IP protocol of what passes.
+    pub(super) const fn protocol(self) -> u8 {
+        if self.ah { PROTOCOL_AH } else { PROTOCOL_VRRP }
+    }
+
+    /// The socket for it.
+    pub(super) const fn spec(self, buffer: Option<u32>) -> SocketSpec {
+        SocketSpec::Vrrp {
+            interface: self.on,
+            address: self.address,
+            protocol: self.protocol(),
+            buffer,
+        }
+    }
+}
+
+impl Instance {
+    /// Looks its interface up anew; returns the reason for FAULT, if there is one.
+    pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
+        let facts = cx.links.by_name(&self.config.interface);
+        self.link = facts.map(|facts| facts.index);
+        let own = self
+            .link
+            .and_then(|link| cx.links.source(link, self.config.family));
+        let source = self.config.options.source.or(own);
+        // The last one is kept to resign with; without one the instance is in FAULT.
+        self.source = source.or(self.source);
+        self.channel = self.link.and_then(|on| channel(&self.config, on, source));
+        let mtu = facts.map_or(1500, |facts| facts.mtu);
+        self.advertised = advertised(&self.config, mtu);
+        let options = &self.config.options;
+        let facts = match facts {
+            None => return Some(FaultReason::NoInterface),
+            Some(facts) if !facts.up && !options.ignore_own_interface => {
+                return Some(FaultReason::InterfaceDown);
+            }
+            Some(facts) => facts,
+        };
+        if self.config.transport == Transport::Unicast && options.peers.is_empty() {
+            return Some(FaultReason::NoPeers);
+        }
+        match source {
+            None => return Some(FaultReason::NoAddress(self.config.family)),
+            Some(source) if options.track_source && !cx.links.has_address(facts.index, source) => {
+                return Some(FaultReason::NoSource);
+            }
+            Some(_) => {}
+        }
+        if self.fight.given_up {
+            return Some(FaultReason::Contested);
+        }
+        self.socket_error.map(FaultReason::Socket)
+    }
+
+    /// `track_src_ip`: the address that it cannot be without.
+    pub(super) fn tracked_source(&self) -> Option<IpAddr> {
+        let options = &self.config.options;
+        options.source.filter(|_| options.track_source)
+    }
+
+    /// The peer of that address.
+    pub(super) fn peer(&self, address: IpAddr) -> Option<&Peer> {
+        let peers = &self.config.options.peers;
+        peers.iter().find(|peer| peer.address == address)
+    }
+}
+
+/// What the adverts of `config` come and go by on this interface, with this source.
+fn channel(config: &VrrpInstance, on: IfIndex, source: Option<IpAddr>) -> Option<Channel> {
+    let address = match config.transport {
+        Transport::Multicast(group) => group,
+        Transport::Unicast => source?,
+    };
+    let ah = config.ah && config.auth.is_some();
+    Some(Channel { on, address, ah })
+}
