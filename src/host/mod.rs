@@ -22,6 +22,7 @@ mod ledger;
 pub mod logger;
 mod netlink;
 mod pidfile;
+mod processes;
 mod programs;
 mod raw_socket;
 mod report_facts;
