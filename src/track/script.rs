@@ -131,7 +131,7 @@ impl Script {
             return Step::Nothing;
         }
         // Counted from when it was due, so that late wake-ups do not add up.
-        self.due = self.due + self.config.interval;
+        self.due += self.config.interval;
         if self.due <= now {
             self.due = now + self.config.interval;
         }

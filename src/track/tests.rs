@@ -193,7 +193,7 @@ fn a_reload_keeps_what_is_the_same() {
     let mut bench = Bench::new(&config(vec![script()]));
     bench.said();
     bench.end(1, OK);
-    let mut apply = |bench: &mut Bench, scripts| {
+    let apply = |bench: &mut Bench, scripts| {
         let config = config(scripts);
         bench.domain.apply(bench.now, &config, &mut bench.out);
         bench.said()

@@ -394,7 +394,7 @@ impl Domain {
         instance.fitness.waits = outcome.waits;
         instance.take_adjustment(&mut cx, outcome.adjustment);
         self.settle_fitness(now, id, out);
-        self.drive(now, id, out, |instance, cx| instance.settle(cx));
+        self.drive(now, id, out, Instance::settle);
     }
 
     fn tracker(

@@ -49,10 +49,10 @@ impl Instance {
     /// Takes the sum of its weights over. In FAULT the priority stays what it was until that ends;
     /// then it is set without a notice.
     pub(super) fn take_adjustment(&mut self, cx: &mut Cx<'_>, adjustment: i64) {
-        let in_fault = self.state == State::Fault && !self.fitness.quiet;
-        if in_fault && self.fitness.fault.is_some() {
+        if self.fitness.fault.is_some() {
             return;
         }
+        let in_fault = self.state == State::Fault && !self.fitness.quiet;
         self.fitness.adjustment = adjustment;
         let before = self.priority();
         self.effective = weigh(self.config.priority, adjustment);

@@ -181,26 +181,27 @@ impl Domain {
             if group.state != State::Init {
                 continue;
             }
-            let members = group.members.iter().filter_map(|id| self.instances.get(id));
-            let mut state = None;
-            for member in members {
-                let one = match (member.fitness.hold(), member.state) {
-                    (Some(Hold::Fault), _) => State::Fault,
-                    (Some(Hold::Waits), _) => State::Init,
-                    // About to start.
-                    (None, State::Init) if member.owns_addresses() => State::Master,
-                    (None, State::Init) => State::Backup,
-                    (None, state) => state,
-                };
-                state = match state {
-                    None => Some(one),
-                    Some(other) if other == one => Some(one),
-                    Some(State::Fault) => Some(State::Fault),
-                    Some(_) if one == State::Fault => Some(State::Fault),
-                    Some(_) => Some(State::Init),
-                };
-            }
-            let state = state.unwrap_or(State::Init);
+            let members = group.members.iter();
+            let members: Vec<_> = members.filter_map(|id| self.instances.get(id)).collect();
+            let holds = |hold| members.iter().any(|it| it.fitness.hold() == Some(hold));
+            let mut states = members.iter().map(|it| match it.state {
+                // About to start.
+                State::Init if it.owns_addresses() => State::Master,
+                State::Init => State::Backup,
+                state => state,
+            });
+            let state = if holds(Hold::Fault) {
+                State::Fault
+            } else if holds(Hold::Waits) {
+                State::Init
+            } else {
+                let first = states.next().unwrap_or(State::Init);
+                if states.all(|other| other == first) {
+                    first
+                } else {
+                    State::Init
+                }
+            };
             if state == State::Init {
                 continue;
             }

@@ -192,13 +192,10 @@ impl Bench {
     /// The first packet that is sent when timers fire now.
     pub(super) fn first_packet(&mut self) -> Vec<u8> {
         self.domain.handle_timeout(self.now, &mut self.out);
-        let mut sent = self
-            .out
-            .drain(..)
-            .filter_map(|Action::World(effect)| match effect {
-                Effect::Send(_, Frame::Ip { bytes, .. }) => Some(bytes),
-                _ => None,
-            });
+        let mut sent = self.out.drain(..).filter_map(|action| match action {
+            Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => Some(bytes),
+            _ => None,
+        });
         sent.next().expect("a packet")
     }
 
