@@ -67,6 +67,7 @@ pub fn started(config: &Config) -> Node {
             loopback: raw == 1,
             mac: Some(Mac([2, 0, 0, 0, 0, last])),
             mtu: 1500,
+            forwards_v6: false,
         };
         let link = LinkChange {
             index,

@@ -273,9 +273,27 @@ impl Segment {
     /// # Errors
     /// When the kernel refuses a part of it.
     pub fn new(daemons: [&Path; 2]) -> Result<Self> {
+        Self::build(daemons, false)
+    }
+
+    /// The same with IPv6 beside IPv4 (fd00::1 and fd00::2), and a hub for a switch, so that the
+    /// capture sees unicast too.
+    ///
+    /// # Errors
+    /// When the kernel refuses a part of it.
+    pub fn dual_stack(daemons: [&Path; 2]) -> Result<Self> {
+        Self::build(daemons, true)
+    }
+
+    fn build(daemons: [&Path; 2], v6: bool) -> Result<Self> {
         let lan = Lan::new("lan")?;
+        if v6 {
+            // A bridge that forgets at once whom it has heard where.
+            lan.switch()
+                .ip_batch("link set lan0 type bridge ageing_time 0\nlink set lan0 promisc on\n")?;
+        }
         let [first, second] = daemons;
-        let routers = [router(&lan, 1, first)?, router(&lan, 2, second)?];
+        let routers = [router(&lan, 1, first, v6)?, router(&lan, 2, second, v6)?];
         let capture = Capture::start(lan.switch(), "lan0")?;
         Ok(Self {
             routers,
@@ -342,19 +360,28 @@ fn has_ended(pid: i32) -> bool {
         .is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
-fn router(lan: &Lan, number: u8, daemon: &Path) -> Result<Router> {
+fn router(lan: &Lan, number: u8, daemon: &Path, v6: bool) -> Result<Router> {
     let host = Host::new(&format!("router{number}"))?;
     let mac = [0x02, 0, 0, 0, 0, number];
     let text = mac.map(|byte| format!("{byte:02x}")).join(":");
     let address = Ipv4Addr::new(10, 1, 255, number);
-    // Adverts are counted and compared, so the kernel's own IPv6 chatter stays away.
-    host.shell("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null || true")?;
+    let unique = format!("fd00::{number}/64");
+    let own = format!("{address}/16");
+    let addresses: &[&str] = if v6 {
+        // The link-local address is usable at once.
+        host.shell("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad")?;
+        &[&own, &unique]
+    } else {
+        // Adverts are counted and compared, so the kernel's own IPv6 chatter stays away.
+        host.shell("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null || true")?;
+        &[&own]
+    };
     lan.attach(
         &host,
         &Port {
             interface: INTERFACE,
             mac: &text,
-            addresses: &[&format!("{address}/16")],
+            addresses,
         },
     )?;
     Ok(Router {

@@ -33,7 +33,7 @@ const OBJECTS: [&str; 18] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 36] = [
+const VALUES: [&str; 37] = [
     "AuthPass",
     "BfdInstance",
     "BfdProbe",
@@ -53,6 +53,7 @@ const VALUES: [&str; 36] = [
     "InstanceKey",
     "LvsTimeouts",
     "MiscProbe",
+    "OwnLink",
     "Persistence",
     "Priority",
     "Probe",

@@ -85,6 +85,7 @@ static INSTANCE: &[Row<VrrpInstance>] = &[
     Row::rearm("garp", |old, new| old.garp != new.garp),
     Row::rearm("version", |old, new| old.version != new.version),
     Row::live("strict", |old, new| old.strict != new.strict),
+    Row::identity("own_link"),
     Row::live("options", |old, new| old.options != new.options),
 ];
 

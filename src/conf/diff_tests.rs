@@ -52,6 +52,7 @@ prop_compose! {
             garp: Garp::default(),
             version: Version::V2,
             strict: false,
+            own_link: None,
             options: Box::default(),
         }
     }

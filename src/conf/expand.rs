@@ -18,7 +18,7 @@ const MAX_REPEAT: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Definitions {
     values: HashMap<String, String>,
-    places: HashMap<String, Place>,
+    places: HashMap<String, Vec<Place>>,
     rng: Rng,
 }
 
@@ -42,12 +42,12 @@ impl Definitions {
     /// Defines `name` by the line at `place`.
     pub(super) fn define(&mut self, name: &str, value: String, place: Place) {
         self.set(name, value);
-        self.places.insert(name.to_owned(), place);
+        self.places.entry(name.to_owned()).or_default().push(place);
     }
 
-    /// Where `name` was last defined.
-    pub(super) fn place(&self, name: &str) -> Option<Place> {
-        self.places.get(name).copied()
+    /// Where `name` was defined, in the order of reading.
+    pub(super) fn places(&self, name: &str) -> &[Place] {
+        self.places.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Defines `name`, also again.

@@ -23,6 +23,8 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
     let Some(at) = &finding.at else {
         return;
     };
+    let source = reader.sources.iter().position(|s| s.name == at.file);
+    let here = source.map(|source| route(source, at.line, reader));
     let mut notes = Vec::new();
     let mut told = BTreeSet::new();
     let mut texts = vec![at.text.to_string()];
@@ -31,7 +33,13 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
             if told.len() >= MOST {
                 break;
             }
-            if let Some(place) = reader.definitions.place(name)
+            let earlier = |place: &&Place| {
+                let source = place.source.0 as usize;
+                here.as_ref()
+                    .is_some_and(|here| route(source, place.number, reader) < *here)
+            };
+            let places = reader.definitions.places(name);
+            if let Some(&place) = places.iter().rev().find(earlier)
                 && told.insert(name.to_owned())
             {
                 let span = reader.span(place, None);
@@ -50,6 +58,20 @@ pub(super) fn explain(finding: &mut Diagnostic, reader: &Reader) {
         source = file_of(place, reader);
     }
     finding.notes.append(&mut notes);
+}
+
+/// The way to a line from the main file on: the line of each include, then its own. The order of
+/// these is the order of reading, which tells what was defined when the line was read: several
+/// lines are read before the first of them is looked at.
+fn route(source: usize, number: u32, reader: &Reader) -> Vec<u32> {
+    let mut lines = vec![number];
+    let mut inner = reader.sources.get(source);
+    while let Some(place) = inner.and_then(|source| source.included) {
+        lines.push(place.number);
+        inner = file_of(place, reader);
+    }
+    lines.reverse();
+    lines
 }
 
 fn file_of(place: Place, reader: &Reader) -> Option<&super::source::Source> {

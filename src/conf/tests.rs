@@ -531,6 +531,31 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(fragment(), 0..40).prop_map(|parts| parts.concat())
 }
 
+// Input: a name that is used, defined and used again. Output: the finding about the second use alone
+// tells where the name is defined, in slices of any size.
+#[test]
+fn only_an_earlier_definition_explains_a_line() {
+    let files = Memory::one(b"${a}\n$a=b\n${a} c\n");
+    let whole = read_files(&files);
+    let told: Vec<(u32, usize)> = whole
+        .diagnostics
+        .iter()
+        .filter_map(|finding| {
+            let notes = finding.notes.iter();
+            let defined = notes.filter(|(text, _)| text.contains("is defined here"));
+            Some((finding.at.as_ref()?.line, defined.count()))
+        })
+        .collect();
+    assert!(told.contains(&(3, 1)), "{told:?}");
+    assert!(
+        told.iter().all(|(line, notes)| *line == 3 || *notes == 0),
+        "{told:?}"
+    );
+    let mut loader = Loader::new(Path::new("/etc/k.conf"), LoadOptions::default());
+    while loader.step(&files, &Host, 1) == Progress::More {}
+    assert_eq!(loader.finish(), whole);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -9,8 +9,10 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
 use super::conn::{Probes, Started};
+use super::firewall::Firewall;
 use super::genl::{self, Ipvs};
 use super::ledger::{Entry, Ledger};
+use super::links::OwnLinks;
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
@@ -18,8 +20,8 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, Effect, Event, FifoId, FifoIo, Frame, IpvsOp, IpvsService,
-    KernelOp, OpTag, ProbeCmd, ProbeId, ProbeIo, SocketId, SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, Effect, Event, FifoId, FifoIo, FirewallOp, Frame, IpvsOp,
+    IpvsService, KernelOp, OpTag, ProbeCmd, ProbeId, ProbeIo, SocketId, SocketSpec, WatchId,
 };
 use std::collections::BTreeMap;
 
@@ -91,6 +93,8 @@ pub(super) struct Drivers {
     pub(super) programs: Programs,
     addresses: Addresses,
     ipvs: Ipvs,
+    links: OwnLinks,
+    firewall: Firewall,
     ledger: Ledger,
     /// Netlink messages and packets pass through here; nothing stays.
     pub(super) buffer: Vec<u8>,
@@ -153,6 +157,8 @@ impl Drivers {
             probes: Probes::new(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open()?,
+            links: OwnLinks::open()?,
+            firewall: Firewall::new(),
             ledger,
             buffer: vec![0; BUFFER],
             leave: Leave::default(),
@@ -174,6 +180,12 @@ impl Drivers {
                     let ops = effects.take_while(ipvs_op);
                     self.change_ipvs(&ops, answers);
                     continue;
+                }
+                Effect::Kernel(op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_)), tag) => {
+                    self.change_link(op, *tag, answers);
+                }
+                Effect::Kernel(KernelOp::Firewall(op), tag) => {
+                    self.change_firewall(op, *tag, answers);
                 }
                 Effect::Send(socket, _) => {
                     let frames = effects.take_while(|effect| frame_to(effect, *socket));
@@ -232,6 +244,44 @@ impl Drivers {
             if errno != 0 {
                 answers.push(Answer::Refused(tag, errno));
             }
+        }
+    }
+
+    fn change_link(&mut self, op: &KernelOp, tag: OpTag, answers: &mut Vec<Answer>) {
+        let errno = match op {
+            KernelOp::LinkAdd(spec) => {
+                self.ledger.add(Entry::link(&spec.name));
+                self.links.add(spec, &mut self.buffer)
+            }
+            KernelOp::LinkDel(spec) => {
+                if self.leave.vrrp {
+                    return;
+                }
+                let errno = self.links.remove(spec, &mut self.buffer);
+                if matches!(errno, 0 | libc::ENODEV) {
+                    self.ledger.remove(Entry::link(&spec.name));
+                }
+                errno
+            }
+            KernelOp::AddressAdd(_)
+            | KernelOp::AddressDel(_)
+            | KernelOp::Ipvs(_)
+            | KernelOp::Firewall(_) => 0,
+        };
+        if errno != 0 {
+            answers.push(Answer::Refused(tag, errno));
+        }
+    }
+
+    fn change_firewall(&mut self, op: &FirewallOp, tag: OpTag, answers: &mut Vec<Answer>) {
+        let entry = Entry::Firewall(op.family());
+        self.ledger.add(entry);
+        let errno = self.firewall.carry_out(op, &mut self.buffer);
+        if !self.firewall.has_table(op.family()) {
+            self.ledger.remove(entry);
+        }
+        if errno != 0 {
+            answers.push(Answer::Refused(tag, errno));
         }
     }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::base::{IfIndex, ident};
+use crate::base::{Family, IfIndex, ident};
 
 /// Something that exists in the kernel because of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,24 @@ pub(super) enum Entry {
         /// IP protocol number.
         protocol: u8,
     },
+    /// A link of our own, by its name, padded with zeros.
+    Link([u8; NAME]),
+    /// The firewall's table of a family.
+    Firewall(Family),
 }
+
+impl Entry {
+    /// The link of this name, of which the kernel allows 15 bytes.
+    pub(super) fn link(name: &str) -> Self {
+        let mut padded = [0; NAME];
+        for (to, from) in padded.iter_mut().zip(name.bytes().take(NAME - 1)) {
+            *to = from;
+        }
+        Self::Link(padded)
+    }
+}
+
+const NAME: usize = 16;
 
 const SLOT: usize = 32;
 const HEADER: usize = 64;
@@ -49,6 +66,8 @@ const MAGIC: &[u8; 8] = b"KALEDGR1";
 const FREE: u8 = 0;
 const ADDRESS: u8 = 1;
 const SERVICE: u8 = 2;
+const LINK: u8 = 5;
+const FIREWALL: u8 = 6;
 
 /// The file with an index of its slots.
 #[derive(Debug)]
@@ -156,7 +175,7 @@ impl Ledger {
             .keys()
             .copied()
             .filter(|entry| match entry {
-                Entry::Address { .. } => addresses,
+                Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => addresses,
                 Entry::Service { .. } => services,
             })
             .collect();
@@ -217,6 +236,19 @@ fn encode(entry: Entry) -> [u8; SLOT] {
             slot[8..10].copy_from_slice(&port.to_ne_bytes());
             address
         }
+        Entry::Link(name) => {
+            slot[0] = LINK;
+            slot[16..].copy_from_slice(&name);
+            return slot;
+        }
+        Entry::Firewall(family) => {
+            slot[0] = FIREWALL;
+            slot[2] = match family {
+                Family::V4 => 4,
+                Family::V6 => 6,
+            };
+            return slot;
+        }
     };
     match address {
         IpAddr::V4(address) => {
@@ -234,6 +266,9 @@ fn encode(entry: Entry) -> [u8; SLOT] {
 fn decode(slot: &[u8]) -> Option<Entry> {
     let slot: &[u8; SLOT] = slot.try_into().ok()?;
     let octets: &[u8; 16] = slot.last_chunk()?;
+    if slot[0] == LINK {
+        return Some(Entry::Link(*octets));
+    }
     let address = match slot[2] {
         4 => IpAddr::V4(Ipv4Addr::from(*octets.first_chunk::<4>()?)),
         6 => IpAddr::V6(Ipv6Addr::from(*octets)),
@@ -250,6 +285,7 @@ fn decode(slot: &[u8]) -> Option<Entry> {
             port: u16::from_ne_bytes(*slot[8..].first_chunk()?),
             protocol: slot[1],
         }),
+        FIREWALL => Some(Entry::Firewall(Family::of(address))),
         _ => None,
     }
 }

@@ -103,6 +103,31 @@ impl Requester {
         results
     }
 
+    /// Carries out messages (type, payload, flags) that the kernel takes whole or not at all:
+    /// between a begin and an end, which `control` writes (`true`: the begin). Returns the error
+    /// number of each, 0 for success; one error means that nothing has happened.
+    pub(super) fn transaction(
+        &mut self,
+        messages: &[(u16, Vec<u8>, u16)],
+        buffer: &mut [u8],
+        control: impl Fn(bool, u32, &mut Vec<u8>),
+    ) -> Vec<i32> {
+        let mut bytes = Vec::new();
+        control(true, self.sequence, &mut bytes);
+        let first = self.sequence.wrapping_add(1);
+        for (index, (kind, payload, flags)) in messages.iter().enumerate() {
+            let last = index + 1 == messages.len();
+            let flags = NLM_F_REQUEST | flags | if last { NLM_F_ACK } else { 0 };
+            self.sequence = self.sequence.wrapping_add(1);
+            let kind = *kind;
+            append(&mut bytes, Raw { kind, payload }, flags, self.sequence);
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        control(false, self.sequence, &mut bytes);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.exchange(&bytes, first, messages.len(), buffer)
+    }
+
     fn exchange(&mut self, bytes: &[u8], first: u32, count: usize, buffer: &mut [u8]) -> Vec<i32> {
         if let Err(error) = self.socket.send(bytes, 0) {
             return vec![error.raw_os_error().unwrap_or(libc::EIO); count];

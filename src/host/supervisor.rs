@@ -16,8 +16,10 @@ use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
+use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
+use super::links::OwnLinks;
 use super::logger::{self, LogOptions};
 use super::netlink::{AddressOp, Addresses};
 use super::pidfile::{PidFile, PidFileError};
@@ -477,7 +479,7 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                 broadcast: None,
                 label: None,
             }),
-            Entry::Service { .. } => None,
+            Entry::Service { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
         })
         .collect();
     let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
@@ -494,13 +496,14 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
             }
         }
     }
+    remove_links_and_tables(entries, buffer)?;
     let mut services = entries.iter().filter_map(|entry| match *entry {
         Entry::Service {
             address,
             port,
             protocol,
         } => Some((address, port, protocol)),
-        Entry::Address { .. } => None,
+        Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
     });
     if let Some(first) = services.next() {
         let mut ipvs = Ipvs::open()?;
@@ -516,6 +519,31 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                     sys::error_text(errno)
                 );
             }
+        }
+    }
+    Ok(())
+}
+
+fn remove_links_and_tables(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
+    for entry in entries {
+        match entry {
+            Entry::Link(name) => {
+                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+                let name = String::from_utf8_lossy(name);
+                let errno = OwnLinks::open()?.remove_by_name(&name, buffer);
+                if !matches!(errno, 0 | libc::ENODEV) {
+                    let why = sys::error_text(errno);
+                    log::error!(target: ident::DAEMON, "the interface {name} cannot be removed: {why}");
+                }
+            }
+            Entry::Firewall(family) => {
+                let errno = Firewall::remove_table(*family, buffer);
+                if !matches!(errno, 0 | libc::ENOENT) {
+                    let why = sys::error_text(errno);
+                    log::error!(target: ident::DAEMON, "the nftables table of {family:?} cannot be removed: {why}");
+                }
+            }
+            Entry::Address { .. } | Entry::Service { .. } => {}
         }
     }
     Ok(())

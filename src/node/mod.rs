@@ -82,6 +82,13 @@ impl Node {
             return;
         }
         self.notify.apply(&config.global, &mut self.queues.notify);
+        if self.generation == 0 {
+            let vrrp = &config.global.vrrp;
+            self.vrrp
+                .hold(now, vrrp.startup_delay, vrrp.delay_after_boot);
+        }
+        self.vrrp
+            .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
         self.track.apply(now, &config, &mut self.queues.track);
         self.vrrp
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);

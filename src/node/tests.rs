@@ -141,6 +141,8 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::AddressDel(_), _) => "remove address",
         Effect::Kernel(KernelOp::Ipvs(IpvsOp::ServiceDel(_)), _) => "remove service",
         Effect::Kernel(KernelOp::Ipvs(_), _) => "change IPVS",
+        Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
+        Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::ReadIpvs => "read IPVS",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",

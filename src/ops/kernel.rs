@@ -1,8 +1,8 @@
 //! Kernel objects that the node wants or finds, and the operations between the two.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::base::{Duration, Family, IfIndex};
+use crate::base::{Duration, Family, IfIndex, Mac};
 
 /// Who asked for a kernel operation, to hand a refusal back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,81 @@ pub enum KernelOp {
     AddressDel(AddressSpec),
     /// Changes the IPVS table.
     Ipvs(IpvsOp),
+    /// Makes a link of our own, sets it up as keepalived does, and brings it up.
+    LinkAdd(LinkSpec),
+    /// Takes such a link away; its addresses go with it.
+    LinkDel(LinkSpec),
+    /// Changes what the firewall keeps from virtual addresses.
+    Firewall(FirewallOp),
+}
+
+/// A link of our own on top of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LinkSpec {
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// The interface below it.
+    pub base: IfIndex,
+    /// What it is.
+    pub kind: LinkKind,
+    /// The family of the virtual router that runs on it; the other one's is kept off.
+    pub family: Family,
+    /// The IPv6 address that adverts come from, which the link has to have as well.
+    pub link_local: Option<Ipv6Addr>,
+}
+
+/// What a link of our own is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkKind {
+    /// A private macvlan with this address (`use_vmac`).
+    Macvlan(Mac),
+    /// An ipvlan in layer 2 mode, with the address of the interface below it (`use_ipvlan`).
+    Ipvlan,
+}
+
+/// An address that the firewall keeps traffic from (`no_accept`, strict mode).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blocked {
+    /// The address.
+    pub address: IpAddr,
+    /// For a link-local address, on which link.
+    pub on: Option<IfIndex>,
+}
+
+/// A change of the firewall's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirewallOp {
+    /// Drops what goes to and comes from an address, save neighbour discovery.
+    Block(Blocked),
+    /// Lets it through again.
+    Unblock(Blocked),
+    /// Membership reports that would leave by a VMAC leave by the interface below it.
+    ReportsBelow {
+        /// The VMAC.
+        vmac: IfIndex,
+        /// The interface below it.
+        base: IfIndex,
+        /// Whose reports: IGMP or MLD.
+        family: Family,
+    },
+    /// No longer.
+    ForgetVmac {
+        /// The VMAC.
+        vmac: IfIndex,
+        /// As when it was told.
+        family: Family,
+    },
+}
+
+impl FirewallOp {
+    /// The family whose table it changes.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Block(blocked) | Self::Unblock(blocked) => Family::of(blocked.address),
+            Self::ReportsBelow { family, .. } | Self::ForgetVmac { family, .. } => *family,
+        }
+    }
 }
 
 /// An address on an interface.

@@ -11,8 +11,8 @@ pub mod process;
 pub mod world;
 
 pub use kernel::{
-    AddressSpec, DestinationSpec, ForwardMethod, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag,
-    ServiceSpec,
+    AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
+    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceSpec,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{

@@ -11,6 +11,7 @@ use super::departed::Former;
 use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
 use super::messages::{Line, Note, note, say};
+use super::own_link::home;
 use crate::base::{Duration, IfIndex, Instant};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, Effect, KernelOp, OpOwner, OpTag};
@@ -425,6 +426,7 @@ impl Instance {
 
     /// Asks the kernel again for what it refused.
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
+        self.settle_own_link(cx);
         self.remove_stuck(cx);
         if self.state == State::Master {
             self.add_addresses(cx, &[Standing::Refused]);
@@ -448,7 +450,10 @@ pub(super) const fn is_gone(errno: i32) -> bool {
 
 /// Name of the interface that carries a virtual address.
 fn carrier<'a>(config: &'a VrrpInstance, vip: &'a VirtualAddress) -> &'a str {
-    vip.interface.as_deref().unwrap_or(&config.interface)
+    match vip.interface.as_deref() {
+        Some(name) if name != config.interface => name,
+        Some(_) | None => home(config),
+    }
 }
 
 /// Linux error numbers, the same on every architecture that Rust's standard library runs on but

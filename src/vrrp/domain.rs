@@ -13,13 +13,14 @@ use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
+use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::tell::Told;
 use super::tracking::{self, Verdicts};
 use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts, TrackerKind, Verdict};
 use crate::base::ident::VRRP;
-use crate::base::{Instant, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::options::{SyncGroup, Trackers};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Config, InstanceKey, LogStyle, Vrid, VrrpInstance};
@@ -50,6 +51,12 @@ pub struct Domain {
     pub(super) groups: Groups,
     /// Changes of priorities are told where nothing else is said.
     priority_changes: bool,
+    /// Until then no instance starts.
+    held_until: Option<Instant>,
+    /// For each interface, VRIDs of others that were told of; `None`: none is.
+    unknown: Option<BTreeSet<(IfIndex, u8)>>,
+    /// Not started yet.
+    waiting: Waiting,
     next_instance: u32,
     started: bool,
     stopped: bool,
@@ -74,9 +81,61 @@ impl Domain {
             sync_groups: Vec::new(),
             groups: Groups::default(),
             priority_changes: false,
+            held_until: None,
+            unknown: None,
+            waiting: Waiting::new(),
             next_instance: 0,
             started: false,
             stopped: false,
+        }
+    }
+
+    /// `vrrp_startup_delay`, `vrrp_delay_after_boot`: before the first start, keeps every instance
+    /// from taking part until both times are over; the clock counts from the boot of the machine.
+    pub fn hold(&mut self, now: Instant, after_start: Duration, after_boot: Duration) {
+        let until = (now + after_start).max(Instant::ZERO + after_boot);
+        if until > now {
+            let seconds = until.saturating_since(now).as_secs_f64();
+            log::info!(target: VRRP, "Delaying startup for {seconds} seconds");
+            self.held_until = Some(until);
+        }
+    }
+
+    /// The time of waiting is over.
+    fn release(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.held_until = None;
+        log::info!(target: VRRP, "Delayed start completed");
+        let waiting = self.instances.values();
+        let waiting = waiting.filter(|instance| instance.state == State::Init);
+        let waiting: Vec<InstanceId> = waiting.map(|instance| instance.id).collect();
+        self.start_all(now, &waiting, out);
+    }
+
+    /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
+    pub fn log_unknown_vrids(&mut self, wanted: bool) {
+        if wanted {
+            self.unknown.get_or_insert_default();
+        } else {
+            self.unknown = None;
+        }
+    }
+
+    /// Somebody speaks for a VRID that no instance has on this socket.
+    fn stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
+        // One that an instance has by another way (unicast beside multicast) is none.
+        if self.sockets.serves(on, vrid) {
+            return;
+        }
+        self.links.set_stranger(on, vrid, from);
+        if let Some(unknown) = &mut self.unknown
+            && let Some(facts) = self.links.by_index(on)
+            && unknown.insert((on, vrid))
+        {
+            log::info!(
+                target: VRRP,
+                "Unknown VRID({vrid}) received on interface({}) from {from}. ignoring...",
+                facts.name
+            );
         }
     }
 
@@ -121,7 +180,7 @@ impl Domain {
                 self.settle_fitness(now, id, out);
             }
         }
-        self.start(now, &new, out);
+        self.start_all(now, &new, out);
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
@@ -132,16 +191,19 @@ impl Domain {
 
     /// Starts new instances. As keepalived does, those in FAULT come first, then groups tell their
     /// state, then the others start.
-    fn start(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
+    fn start_all(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
+        if self.held_until.is_some() {
+            return;
+        }
         let (fit, unfit): (Vec<InstanceId>, Vec<InstanceId>) = new
             .iter()
             .partition(|id| self.instances.get(id).is_some_and(Instance::is_fit));
         for id in unfit {
-            self.step(now, id, Input::Start, out);
+            self.start(now, id, out);
         }
         self.begin_groups(out);
         for id in fit {
-            self.step(now, id, Input::Start, out);
+            self.start(now, id, out);
         }
     }
 
@@ -186,6 +248,24 @@ impl Domain {
             self.watch(id);
         }
         !same
+    }
+
+    /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
+    fn start(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+        if self.held_until.is_some() {
+            return;
+        }
+        let instance = self.instances.get(&id);
+        match instance.map(Instance::own_link_state) {
+            Some(OwnLinkState::Coming) => {
+                self.waiting.insert(id);
+            }
+            Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
+                self.waiting.remove(&id);
+                self.step(now, id, Input::Start, out);
+            }
+            None => {}
+        }
     }
 
     /// Whoever reloads has often just removed the cause of a fight over addresses: instances that
@@ -276,7 +356,9 @@ impl Domain {
                 line.lasting = Lasting::Last;
             }
             instance.depart(&mut cx);
+            instance.give_own_link_up(&mut cx);
         }
+        self.waiting.remove(&id);
         if let Some(instance) = self.instances.get_mut(&id) {
             let channel = instance.channel;
             self.sockets.detach(instance, channel, out);
@@ -375,6 +457,7 @@ impl Domain {
             return;
         };
         let before = instance.channel;
+        instance.settle_own_link(&mut cx);
         instance.place_addresses(&mut cx);
         let mut fault = instance.look_up(&cx);
         if before != instance.channel {
@@ -413,6 +496,9 @@ impl Domain {
         for id in users {
             self.refresh(now, id, out);
         }
+        if self.waiting.contains(&id) {
+            self.start(now, id, out);
+        }
     }
 
     /// Leaves the socket of `before` for that of the channel that the instance has now.
@@ -422,10 +508,8 @@ impl Domain {
         };
         self.sockets.detach(instance, before, out);
         let new = self.sockets.attach(instance, out);
-        if let (true, Some(on), Some(source)) = (new, instance.link, instance.source)
-            && let Some(facts) = self.links.by_index(on)
-        {
-            assigned(source, &facts.name);
+        if let (true, Some(source)) = (new, instance.source) {
+            assigned(source, &instance.config.interface);
         }
     }
 
@@ -520,8 +604,7 @@ impl Domain {
         };
         let id = Vrid::new(advert.vrid).and_then(|vrid| shared.by_vrid.get(&vrid).copied());
         let Some(id) = id else {
-            self.links
-                .set_stranger(meta.interface, advert.vrid, packet.source);
+            self.stranger(meta.interface, advert.vrid, packet.source);
             return;
         };
         self.drive(now, id, out, |instance, cx| {
@@ -574,11 +657,18 @@ impl Domain {
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
         match self.split(now, id, out) {
+            Some((instance, mut cx)) if slot == LINK_SLOT => {
+                instance.own_link_refused(&mut cx, kind, errno);
+                if self.waiting.contains(&id) {
+                    self.start(now, id, out);
+                }
+            }
+            Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
             }
             // An addition that was refused needs no more, now that the address is not wanted.
-            Some(_) | None if kind == Kind::Add => {}
+            Some(_) | None if kind == Kind::Add || slot == LINK_SLOT => {}
             Some(_) | None => {
                 let links = &mut self.links;
                 self.departed
@@ -600,7 +690,15 @@ impl Domain {
         }
         self.end_groups(out);
         self.departed.retry(now, &mut self.links, out);
+        // Last, as keepalived does it: removing a link takes a while in the kernel.
+        let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in ids {
+            if let Some((instance, mut cx)) = self.split(now, id, out) {
+                instance.give_own_link_up(&mut cx);
+            }
+        }
         self.sockets.timers = TimerQueue::default();
+        self.held_until = None;
     }
 
     /// Lets timers that are due at `now` fire; harmless if none is.
@@ -609,6 +707,9 @@ impl Domain {
             if let Some(channel) = self.sockets.timer(now, timer, out) {
                 self.tell_users(now, channel, out);
             }
+        }
+        if self.held_until.is_some_and(|until| until <= now) {
+            self.release(now, out);
         }
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
@@ -636,6 +737,7 @@ impl Domain {
             self.timers.next_deadline(),
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
+            self.held_until,
         ];
         deadlines.into_iter().flatten().min()
     }

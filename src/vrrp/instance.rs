@@ -14,6 +14,7 @@ use super::fitness::Fitness;
 use super::group::{Bond, Hold};
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
+use super::own_link::Own;
 use super::seal::Seals;
 use super::stats::Stats;
 use super::tell::Told;
@@ -67,6 +68,10 @@ pub(super) enum FaultReason {
     File(i64),
     /// There are too few or too many of a tracked process.
     Process,
+    /// The link of its own is not there.
+    NoOwnLink,
+    /// It is down, or switched off.
+    OwnLinkDown,
 }
 
 /// The timers of an instance.
@@ -181,6 +186,8 @@ pub(super) struct Instance {
     pub(super) fight: Fight,
     /// The error of the socket, while it is broken.
     pub(super) socket_error: Option<i32>,
+    /// The link that it brings with it, and what the firewall does for it.
+    pub(super) own: Own,
     /// The preempt delay has run out, so that lower adverts no longer count.
     preempt_now: bool,
     /// What it tracks.
@@ -211,6 +218,13 @@ pub(super) struct Peers {
     pub(super) complaints: u32,
     /// A lower master that was told and goes on, and how often it has.
     rival: Option<(IpAddr, u32)>,
+}
+
+impl Peers {
+    /// A master that does not hear this one, and how often it was answered.
+    pub(super) fn rival(&self) -> Option<(IpAddr, u32)> {
+        self.rival.filter(|&(_, told)| told >= DEAF_AFTER)
+    }
 }
 
 impl Default for Peers {
@@ -256,6 +270,7 @@ impl Instance {
             clash: Clash::default(),
             fight: Fight::default(),
             socket_error: None,
+            own: Own::default(),
             preempt_now: false,
             uses: Vec::new(),
             effective,
@@ -671,6 +686,7 @@ impl Instance {
         }
         self.last_sent = None;
         self.remove_addresses(cx);
+        self.settle_firewall(cx, false);
     }
 
     /// The advert goes first: it is what stops a rival; then each address with its announcement.
@@ -679,6 +695,7 @@ impl Instance {
         self.master_interval = self.config.advert_interval;
         self.peers.master = None;
         self.advertise(cx, cx.now);
+        self.settle_firewall(cx, true);
         if !self.vips.is_empty() {
             say(cx.style, &self.config.name, Line::SettingVips);
         }
@@ -700,7 +717,8 @@ impl Instance {
         let tracked = self.uses.iter();
         let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
         let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
-        carriers.chain([self.config.interface.as_str()])
+        let own = self.config.own_link.iter().map(|own| own.name.as_str());
+        carriers.chain([self.config.interface.as_str()]).chain(own)
     }
 
     /// Where the address stands in the list.

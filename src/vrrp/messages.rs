@@ -13,10 +13,11 @@ use std::net::IpAddr;
 use log::Level;
 
 use super::instance::{FaultReason, State};
+use super::own_link::kind_name;
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Family};
 use crate::conf::model::options::Version;
-use crate::conf::model::{LogStyle, Priority};
+use crate::conf::model::{LogStyle, OwnLink, OwnLinkKind, Priority};
 
 /// A line about one instance that keepalived has too.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,10 @@ pub(super) enum Line<'a> {
     SentZero,
     SettingVips,
     RemovingVips,
+    SettingDropRule,
+    RemovingDropRule,
+    OwnLinkMade(&'a OwnLink),
+    OwnLinkRemoved(&'a OwnLink),
     AnnouncingOn {
         interface: &'a str,
         address: IpAddr,
@@ -108,6 +113,16 @@ pub(super) enum Note<'a> {
         interface: &'a str,
         errno: i32,
     },
+    /// A link of the name that its own is to have is something else.
+    OwnLinkTaken(&'a str),
+    /// The kernel refused to make its own link.
+    OwnLinkRefused {
+        link: &'a OwnLink,
+        interface: &'a str,
+        errno: i32,
+    },
+    /// The kernel refused to change the table of the firewall.
+    FirewallRefused(i32),
     AddressNotRemoved {
         address: IpAddr,
         interface: &'a str,
@@ -188,7 +203,11 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
         | Note::DeafRival { .. }
         | Note::AddressLost { .. }
         | Note::Stray { .. } => Level::Warn,
-        Note::AddressRefused { .. } | Note::AddressNotRemoved { .. } => Level::Error,
+        Note::AddressRefused { .. }
+        | Note::AddressNotRemoved { .. }
+        | Note::OwnLinkTaken(_)
+        | Note::OwnLinkRefused { .. }
+        | Note::FirewallRefused(_) => Level::Error,
     };
     log::log!(target: VRRP, level, "{}{}", Prefix(style, name), line);
 }
@@ -227,6 +246,8 @@ impl Line<'_> {
             | Self::MasterGotZero
             | Self::SettingVips
             | Self::RemovingVips
+            | Self::SettingDropRule
+            | Self::RemovingDropRule
             | Self::AnnouncingOn { .. } => Level::Debug,
             Self::Announced { .. } if old => Level::Debug,
             Self::Announced { .. } => Level::Trace,
@@ -238,6 +259,8 @@ impl Line<'_> {
             | Self::MasterGotHigher { .. }
             | Self::MasterGotSame { .. }
             | Self::SentZero
+            | Self::OwnLinkMade(_)
+            | Self::OwnLinkRemoved(_)
             | Self::EffectivePriority { .. }
             | Self::SettingPriority(_)
             | Self::Invalid(..) => Level::Info,
@@ -334,7 +357,11 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         ),
         Line::SettingVips => f.write_str("setting protocol VIPs."),
         Line::RemovingVips => f.write_str("removing protocol VIPs."),
-        Line::Timeout
+        Line::SettingDropRule
+        | Line::RemovingDropRule
+        | Line::OwnLinkMade(_)
+        | Line::OwnLinkRemoved(_)
+        | Line::Timeout
         | Line::BackupGotZero
         | Line::LowerDiscarded { .. }
         | Line::StartPreemptDelay(_)
@@ -424,6 +451,20 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         Line::SentZero => f.write_str("sent 0 priority"),
         Line::SettingVips => f.write_str("setting VIPs."),
         Line::RemovingVips => f.write_str("removing VIPs."),
+        Line::SettingDropRule => f.write_str("setting firewall drop rule"),
+        Line::RemovingDropRule => f.write_str("removing firewall drop rule"),
+        Line::OwnLinkMade(own) => write!(
+            f,
+            "Success creating {} interface {}",
+            kind_name(own),
+            own.name
+        ),
+        Line::OwnLinkRemoved(own) => write!(
+            f,
+            "Success removing {} interface {}",
+            kind_name(own),
+            own.name
+        ),
         Line::AnnouncingOn { interface, address } => write!(
             f,
             "Sending/queueing {} on {interface} for {address}",
@@ -497,6 +538,28 @@ impl fmt::Display for Note<'_> {
             } => write!(
                 f,
                 "the kernel refused to add {address} to {interface}: error {errno}"
+            ),
+            Self::OwnLinkTaken(name) => write!(
+                f,
+                "the interface {name} exists and is not the private macvlan with the virtual MAC address that it should be - remove or rename it"
+            ),
+            Self::OwnLinkRefused {
+                link,
+                interface,
+                errno,
+            } => write!(
+                f,
+                "Unable to create {} interface {} on {interface}: error {errno} - does the kernel have {}?",
+                kind_name(link),
+                link.name,
+                match link.kind {
+                    OwnLinkKind::Vmac(_) => "the module macvlan",
+                    OwnLinkKind::Ipvlan => "the module ipvlan",
+                }
+            ),
+            Self::FirewallRefused(errno) => write!(
+                f,
+                "nftables refused a change: error {errno} - traffic to the virtual addresses may pass although it should be dropped"
             ),
             Self::AddressNotRemoved {
                 address,
@@ -603,6 +666,8 @@ impl fmt::Display for Reason<'_> {
             FaultReason::Process => {
                 write!(f, "tracked process {interface} quorum not achieved")
             }
+            FaultReason::NoOwnLink => write!(f, "its own interface on {interface} is missing"),
+            FaultReason::OwnLinkDown => write!(f, "its own interface on {interface} down"),
             FaultReason::Contested => f.write_str(
                 "something else on this host, such as a network manager or a script, keeps removing its addresses",
             ),

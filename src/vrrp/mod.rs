@@ -14,6 +14,7 @@ mod group;
 mod instance;
 mod links;
 mod messages;
+mod own_link;
 mod receive;
 mod reconfigure;
 mod seal;

@@ -34,6 +34,7 @@ impl Instance {
             self.adopt_addresses(cx);
             self.check_room(cx);
         }
+        self.settle_firewall(cx, self.state == State::Master);
         match self.state {
             State::Master => self.reconfigure_master(cx, &old),
             State::Backup => self.reconfigure_backup(cx, &old),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Action;
 use super::instance::{Instance, InstanceId};
 use super::transport::Channel;
-use crate::base::{Duration, Instant, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::Vrid;
 use crate::ops::{Effect, SocketId, SocketSpec};
 
@@ -80,6 +80,14 @@ impl Sockets {
     pub(super) fn on(&self, channel: Channel) -> Option<(SocketId, &Shared)> {
         let id = *self.channels.get(&channel)?;
         Some((id, self.shared.get(&id)?))
+    }
+
+    /// Whether an instance on this interface has that VRID, whatever its channel.
+    pub(super) fn serves(&self, on: IfIndex, vrid: u8) -> bool {
+        let vrid = Vrid::new(vrid);
+        self.shared.values().any(|shared| {
+            shared.channel.on == on && vrid.is_some_and(|vrid| shared.by_vrid.contains_key(&vrid))
+        })
     }
 
     fn on_mut(&mut self, channel: Channel) -> Option<&mut Shared> {

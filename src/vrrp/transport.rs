@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::advertise::advertised;
 use super::instance::{Cx, FaultReason, Instance};
+use super::own_link::{OwnLinkState, transmits_below};
 use crate::base::IfIndex;
 use crate::conf::model::options::Peer;
 use crate::conf::model::{Transport, VrrpInstance};
@@ -45,14 +46,22 @@ impl Instance {
     /// Looks its interface up anew; returns the reason for FAULT, if there is one.
     pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
         let facts = cx.links.by_name(&self.config.interface);
-        self.link = facts.map(|facts| facts.index);
-        let own = self
-            .link
-            .and_then(|link| cx.links.source(link, self.config.family));
+        let base = facts.map(|facts| facts.index);
+        let home = match self.own_link_state() {
+            OwnLinkState::Settled => cx.links.by_name(self.home()),
+            OwnLinkState::Coming | OwnLinkState::Missing => None,
+        };
+        self.link = home.map(|home| home.index);
+        let own = base.and_then(|base| cx.links.source(base, self.config.family));
         let source = self.config.options.source.or(own);
         // The last one is kept to resign with; without one the instance is in FAULT.
         self.source = source.or(self.source);
-        self.channel = self.link.and_then(|on| channel(&self.config, on, source));
+        let on = if transmits_below(&self.config) {
+            base
+        } else {
+            self.link
+        };
+        self.channel = on.and_then(|on| channel(&self.config, on, source));
         let mtu = facts.map_or(1500, |facts| facts.mtu);
         self.advertised = advertised(&self.config, mtu);
         let options = &self.config.options;
@@ -63,6 +72,13 @@ impl Instance {
             }
             Some(facts) => facts,
         };
+        match home {
+            None => return Some(FaultReason::NoOwnLink),
+            Some(home) if !home.up && !options.ignore_own_interface => {
+                return Some(FaultReason::OwnLinkDown);
+            }
+            Some(_) => {}
+        }
         if self.config.transport == Transport::Unicast && options.peers.is_empty() {
             return Some(FaultReason::NoPeers);
         }

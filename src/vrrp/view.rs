@@ -49,6 +49,12 @@ pub struct Detail {
     pub deadline: Option<Instant>,
     /// How long it waits for a master.
     pub master_down: Duration,
+    /// Whether any router was ever heard for its VRID, were it in vain.
+    pub heard: bool,
+    /// It is master, and never heard anybody: it is alone, or something is in the way.
+    pub alone: bool,
+    /// Another master that goes on although it was answered so often: it does not hear this one.
+    pub rival: Option<(IpAddr, u32)>,
     /// How many reasons keep it in FAULT.
     pub faults: u32,
     /// Its socket.
@@ -103,6 +109,9 @@ impl Domain {
             since: instance.since,
             deadline: timer.and_then(|timer| self.timers.get((instance.id, timer))),
             master_down: instance.master_down_interval(),
+            heard: instance.peers.heard,
+            alone: instance.peers.missed,
+            rival: instance.peers.rival(),
             faults: u32::from(instance.state == State::Fault),
             socket: instance.socket,
             present: addresses

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use keepalived_rs::base::{Duration, Family, IfIndex, Instant};
+use keepalived_rs::base::{Duration, IfIndex, Instant};
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp, OpTag,
-    ProbeId, ProbeIo, Process, RxMeta, SocketId, SocketSpec, WatchId,
+    ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, WatchId,
 };
 
 use super::kernel::{Kernel, News};
@@ -42,7 +42,7 @@ pub enum Arrival {
     /// Something happened to a FIFO.
     Fifo(FifoId, FifoIo),
     /// The processes that there are.
-    Processes(Vec<Process>),
+    Processes(Vec<keepalived_rs::ops::Process>),
 }
 
 impl Arrival {
@@ -83,6 +83,7 @@ impl Refusal {
     pub const fn concerns(&self, op: &KernelOp) -> bool {
         match op {
             KernelOp::AddressAdd(_) | KernelOp::AddressDel(_) => self.addresses,
+            KernelOp::LinkAdd(_) | KernelOp::LinkDel(_) | KernelOp::Firewall(_) => false,
             KernelOp::Ipvs(_) => self.ipvs,
         }
     }

@@ -4,11 +4,14 @@
 //! know whose an address is; the shadow does. Driven by: `world`, which executes effects here and
 //! delivers the news a little later, also those of a node's own changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use keepalived_rs::base::{IfIndex, Mac};
-use keepalived_rs::ops::{AddressChange, AddressSpec, KernelOp, LinkChange, LinkState};
+use keepalived_rs::base::{Family, IfIndex, Mac};
+use keepalived_rs::ops::{
+    AddressChange, AddressSpec, Blocked, FirewallOp, KernelOp, LinkChange, LinkKind, LinkSpec,
+    LinkState,
+};
 
 use super::ipvs::Table;
 
@@ -48,6 +51,8 @@ pub struct Link {
     pub mac: Mac,
     /// Which segment it is plugged into.
     pub segment: usize,
+    /// A link of the daemon's own: the one below it, without which it does not work or exist.
+    pub base: Option<IfIndex>,
 }
 
 impl Link {
@@ -106,6 +111,10 @@ pub struct Kernel {
     pub traits: Traits,
     links: BTreeMap<IfIndex, Link>,
     addresses: Vec<Address>,
+    /// Addresses that the firewall keeps traffic from.
+    pub blocked: BTreeSet<Blocked>,
+    /// VMACs whose membership reports leave by the link below.
+    pub reports_below: BTreeSet<(IfIndex, Family)>,
     /// Services; meaningless without the module.
     pub ipvs: Table,
     news: Vec<News>,
@@ -131,6 +140,8 @@ impl Kernel {
             traits,
             links: BTreeMap::new(),
             addresses: Vec::new(),
+            blocked: BTreeSet::new(),
+            reports_below: BTreeSet::new(),
             ipvs: Table::default(),
             news: Vec::new(),
             next_index: 2,
@@ -149,8 +160,20 @@ impl Kernel {
         index
     }
 
-    /// Unplugs an interface; its addresses go first.
+    /// The links of the daemon's own on top of another.
+    fn above(&self, base: IfIndex) -> Vec<IfIndex> {
+        let above = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.base == Some(base));
+        above.map(|(index, _)| *index).collect()
+    }
+
+    /// Unplugs an interface; what is on top of it and its addresses go first.
     pub fn remove_link(&mut self, index: IfIndex) -> Option<Link> {
+        for above in self.above(index) {
+            self.remove_link(above);
+        }
         let removed = self.links.remove(&index)?;
         let (gone, kept) = std::mem::take(&mut self.addresses)
             .into_iter()
@@ -175,7 +198,12 @@ impl Kernel {
         };
         if (link.admin_up, link.carrier) != (admin_up, carrier) {
             (link.admin_up, link.carrier) = (admin_up, carrier);
+            let works = link.works();
             self.tell_link(index);
+            for above in self.above(index) {
+                let up = self.links.get(&above).is_some_and(|link| link.admin_up);
+                self.set_link(above, up, works);
+            }
         }
     }
 
@@ -242,6 +270,53 @@ impl Kernel {
                 }
                 self.generation += 1;
                 self.ipvs.execute(op)
+            }
+            KernelOp::LinkAdd(spec) => self.add_own_link(spec),
+            KernelOp::LinkDel(spec) => {
+                let own = self.link_named(&spec.name).map(|(index, _)| index);
+                let removed = own.and_then(|index| self.remove_link(index));
+                removed.map(|_| ()).ok_or(errno::ENODEV)
+            }
+            KernelOp::Firewall(op) => {
+                self.generation += 1;
+                self.change_firewall(*op);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_own_link(&mut self, spec: &LinkSpec) -> Result<(), i32> {
+        if self.link_named(&spec.name).is_some() {
+            return Err(errno::EEXIST);
+        }
+        let base = self.links.get(&spec.base).ok_or(errno::ENODEV)?;
+        self.add_link(Link {
+            name: spec.name.clone(),
+            admin_up: true,
+            carrier: base.works(),
+            mac: match spec.kind {
+                LinkKind::Macvlan(mac) => mac,
+                LinkKind::Ipvlan => base.mac,
+            },
+            segment: base.segment,
+            base: Some(spec.base),
+        });
+        Ok(())
+    }
+
+    fn change_firewall(&mut self, op: FirewallOp) {
+        match op {
+            FirewallOp::Block(blocked) => {
+                self.blocked.insert(blocked);
+            }
+            FirewallOp::Unblock(blocked) => {
+                self.blocked.remove(&blocked);
+            }
+            FirewallOp::ReportsBelow { vmac, family, .. } => {
+                self.reports_below.insert((vmac, family));
+            }
+            FirewallOp::ForgetVmac { vmac, family } => {
+                self.reports_below.remove(&(vmac, family));
             }
         }
     }
@@ -400,6 +475,7 @@ mod tests {
             carrier: true,
             mac: Mac([2, 0, 0, 0, 0, 1]),
             segment: 0,
+            base: None,
         });
         (kernel, index)
     }

@@ -171,6 +171,7 @@ impl World {
                 carrier: true,
                 mac: Mac([2, 0, 0, 0, low(host), low(at)]),
                 segment,
+                base: None,
             });
             let spec = AddressSpec {
                 interface,
@@ -749,5 +750,8 @@ fn describe(op: &KernelOp) -> String {
         KernelOp::AddressAdd(spec) => format!("+ {}", address(spec)),
         KernelOp::AddressDel(spec) => format!("- {}", address(spec)),
         KernelOp::Ipvs(op) => format!("{op:?}"),
+        KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
+        KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
+        KernelOp::Firewall(op) => format!("{op:?}"),
     }
 }

@@ -33,8 +33,8 @@ pub use probe::{
     HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use vrrp::{
-    AuthPass, Garp, InitialState, InstanceKey, Priority, Scope, Transport, VRRP_GROUP_V4,
-    VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,
+    AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority, Scope, Transport,
+    VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,
 };
 
 /// A whole configuration, ready to run.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 
 use super::options::{InstanceOptions, Version};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Mac};
 
 /// A virtual router id, 1 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,8 @@ pub struct InstanceKey {
     pub transport: Transport,
     /// `unicast_src_ip`, with unicast.
     pub source: Option<IpAddr>,
+    /// The link that it brings with it.
+    pub own_link: Option<OwnLink>,
 }
 
 /// The group of version 2 and 3 over IPv4 (RFC 3768 §5.2.2).
@@ -160,6 +162,24 @@ pub struct VirtualAddress {
     pub label: Option<String>,
 }
 
+/// A link that an instance makes for itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnLink {
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// What it is.
+    pub kind: OwnLinkKind,
+}
+
+/// What a link of an instance's own is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OwnLinkKind {
+    /// `use_vmac`: a private macvlan with this address.
+    Vmac(Mac),
+    /// `use_ipvlan`.
+    Ipvlan,
+}
+
 /// One virtual router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VrrpInstance {
@@ -195,6 +215,8 @@ pub struct VrrpInstance {
     pub version: Version,
     /// `strict_mode`, else `vrrp_strict`.
     pub strict: bool,
+    /// The link that it brings with it and runs on, on top of `interface`.
+    pub own_link: Option<OwnLink>,
     /// Everything else that is said of it.
     pub options: Box<InstanceOptions>,
 }
@@ -220,6 +242,7 @@ impl VrrpInstance {
             garp: Garp::default(),
             version: Version::V2,
             strict: false,
+            own_link: None,
             options: Box::default(),
         }
     }
@@ -236,6 +259,7 @@ impl VrrpInstance {
                 Transport::Multicast(_) => None,
                 Transport::Unicast => self.options.source,
             },
+            own_link: self.own_link.clone(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod check;
 mod groups;
 mod options;
+mod own_links;
 mod probes;
 mod scripts;
 mod vrrp;
@@ -58,6 +59,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         Vec::new()
     } else {
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        own_links::name(&mut instances, global.vrrp.vmac_prefix.as_deref());
         let found = scripts::Found {
             global: &mut global,
             trackers: &mut trackers,

@@ -205,6 +205,7 @@ fn instance(
         },
         version: rules.version,
         strict: rules.strict,
+        own_link: None,
         options: draft.options,
     })
 }

@@ -11,6 +11,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::include_check),
         doc: "how strict an include is",
     },
+    Keyword::leaf(
+        "log_unknown_vrids",
+        daemon::setting,
+        "log adverts with unknown VRID",
+    ),
     Keyword {
         name: "router_id",
         form: Form::Leaf(global::router_id),
@@ -25,6 +30,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_check_unicast_src",
         daemon::setting,
         "check unicast source addresses on every instance",
+    ),
+    Keyword::leaf(
+        "vrrp_delay_after_boot",
+        daemon::setting,
+        "like startup delay but counted from system uptime (the larger wins)",
     ),
     Keyword::leaf(
         "vrrp_down_timer_adverts",
@@ -90,6 +100,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_skip_check_adv_addr",
         daemon::setting,
         "do not re-check address list of same master",
+    ),
+    Keyword::leaf(
+        "vrrp_startup_delay",
+        daemon::setting,
+        "vrrp waits this long before acting",
     ),
     Keyword::leaf(
         "vrrp_version",

@@ -36,6 +36,11 @@ pub(super) static ROOT: &[Keyword] = &[
 ];
 
 pub(super) static INSTANCE: &[Keyword] = &[
+    Keyword::leaf(
+        "accept",
+        options::flag,
+        "packets to the addresses are taken",
+    ),
     Keyword {
         name: "advert_int",
         form: Form::Leaf(instance::advert_int),
@@ -122,6 +127,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::native_ipv6,
         "IPv6 though no address says so",
     ),
+    Keyword::leaf(
+        "no_accept",
+        options::flag,
+        "packets to the addresses are dropped",
+    ),
     Keyword {
         name: "nopreempt",
         form: Form::Leaf(instance::nopreempt),
@@ -190,6 +200,16 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "TTL of adverts to peers",
     ),
     Keyword::leaf(
+        "use_ipvlan",
+        options::use_ipvlan,
+        "it runs on an ipvlan interface",
+    ),
+    Keyword::leaf(
+        "use_vmac",
+        options::use_vmac,
+        "it runs on an interface with the virtual MAC address",
+    ),
+    Keyword::leaf(
         "v3_checksum_as_v2",
         options::boolean,
         "checksum of version 3 without pseudo header",
@@ -207,6 +227,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::virtual_router_id),
         doc: "1 to 255",
     },
+    Keyword::leaf(
+        "vmac_xmit_base",
+        options::flag,
+        "adverts leave through the base interface",
+    ),
 ];
 
 pub(super) static AUTHENTICATION: &[Keyword] = &[

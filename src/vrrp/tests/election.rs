@@ -2,6 +2,7 @@
 
 use super::super::{Event, State};
 use super::{Bench, config, ms};
+use crate::base::Duration;
 use crate::conf::model::{InitialState, Priority};
 
 // Output: 3 × 1 s + (256 - 100) / 256 s of silence, then advert, address, announcement; then an
@@ -293,4 +294,28 @@ fn a_flood_of_lower_adverts_is_not_answered_by_a_flood_of_announcements() {
     assert_eq!(said.len(), 101);
     assert_eq!(garps(&bench.run(ms(4999))), 0);
     assert_eq!(garps(&bench.run(ms(1))), 1);
+}
+
+// Input: a start at one hour with 2 s of delay, one after boot that is long over; then 3,605 s after
+// boot. Output: BACKUP two, and five seconds later; until then a stop says nothing.
+#[test]
+fn a_start_can_be_delayed_from_now_and_from_boot() {
+    for (after_start, after_boot, seconds) in [(2, 60, 2), (0, 3605, 5), (0, 60, 0)] {
+        let mut bench = Bench::new();
+        let delay = |seconds| Duration::from_secs(seconds);
+        bench
+            .domain
+            .hold(bench.now, delay(after_start), delay(after_boot));
+        bench.apply(vec![super::Step::Add(config())]);
+        let held = seconds > 0;
+        assert_eq!(bench.state() == State::Init, held);
+        assert_eq!(bench.hear("192.0.2.2", 0), [""; 0]);
+        bench.run(ms(1000 * seconds));
+        assert_eq!(bench.state(), State::Backup);
+    }
+    let mut bench = Bench::new();
+    bench.domain.hold(bench.now, ms(9000), ms(0));
+    bench.apply(vec![super::Step::Add(config())]);
+    assert_eq!(bench.tell(Event::Stop), [""; 0]);
+    assert_eq!(bench.domain.next_deadline(), None);
 }

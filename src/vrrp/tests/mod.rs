@@ -8,6 +8,7 @@ mod anything;
 mod clash;
 mod election;
 mod machine;
+mod own_link;
 mod receive;
 mod reload;
 mod sockets;
@@ -23,7 +24,7 @@ use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Config, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, Effect, Frame, KernelOp, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
@@ -194,7 +195,7 @@ impl Bench {
         self.domain.handle_timeout(self.now, &mut self.out);
         let mut sent = self.out.drain(..).filter_map(|action| match action {
             Action::World(Effect::Send(_, Frame::Ip { bytes, .. })) => Some(bytes),
-            _ => None,
+            Action::World(_) | Action::Notice(_) => None,
         });
         sent.next().expect("a packet")
     }
@@ -325,6 +326,14 @@ fn text(effect: &Effect) -> String {
             let how = if announced.is_ipv4() { "garp" } else { "na" };
             format!("{how} {announced}")
         }
+        Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
+        Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::Firewall(op), _) => match op {
+            FirewallOp::Block(blocked) => format!("block {}", blocked.address),
+            FirewallOp::Unblock(blocked) => format!("unblock {}", blocked.address),
+            FirewallOp::ReportsBelow { vmac, .. } => format!("reports below {}", vmac.get()),
+            FirewallOp::ForgetVmac { vmac, .. } => format!("forget {}", vmac.get()),
+        },
         Effect::Open(..) => "open".into(),
         Effect::Close(..) => "close".into(),
         other => format!("{other:?}"),

@@ -91,11 +91,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "rewrite all vrrp states to FIFO after reload",
     ),
     Keyword::leaf(
-        "log_unknown_vrids",
-        daemon::setting,
-        "log adverts with unknown VRID",
-    ),
-    Keyword::leaf(
         "lvs_flush",
         daemon::setting,
         "flush whole IPVS table at start",
@@ -283,11 +278,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "prefix of generated vmac names",
     ),
     Keyword::leaf(
-        "vrrp_delay_after_boot",
-        daemon::setting,
-        "like startup delay but counted from system uptime (the larger wins)",
-    ),
-    Keyword::leaf(
         "vrrp_garp_interval",
         daemon::setting,
         "gap between GARPs on an interface",
@@ -359,11 +349,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_rx_bufs_multiplier",
         daemon::setting,
         "factor for MTU/ADVERT policy",
-    ),
-    Keyword::leaf(
-        "vrrp_startup_delay",
-        daemon::setting,
-        "vrrp waits this long before acting",
     ),
     Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
 ];

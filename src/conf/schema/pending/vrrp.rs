@@ -102,11 +102,6 @@ pub(super) static ROOT: &[Keyword] = &[
 ];
 
 pub(super) static INSTANCE: &[Keyword] = &[
-    Keyword::leaf(
-        "accept",
-        options::flag,
-        "packets to the addresses are taken",
-    ),
     Keyword::leaf("debug", options::debug, "without effect"),
     Keyword::leaf(
         "garp_extra_if",
@@ -122,11 +117,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "lvs_sync_daemon_interface",
         options::lvs_sync_interface,
         "of older releases",
-    ),
-    Keyword::leaf(
-        "no_accept",
-        options::flag,
-        "packets to the addresses are dropped",
     ),
     Keyword::leaf(
         "no_virtual_ipaddress",
@@ -193,16 +183,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "scripts that change the priority",
     ),
     Keyword::leaf(
-        "use_ipvlan",
-        options::use_ipvlan,
-        "it runs on an ipvlan interface",
-    ),
-    Keyword::leaf(
-        "use_vmac",
-        options::use_vmac,
-        "it runs on an interface with the virtual MAC address",
-    ),
-    Keyword::leaf(
         "use_vmac_addr",
         options::flag,
         "so do addresses on other interfaces",
@@ -216,11 +196,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "vmac_garp_intvl",
         options::garp_extra_if,
         "older name of garp_extra_if",
-    ),
-    Keyword::leaf(
-        "vmac_xmit_base",
-        options::flag,
-        "adverts leave through the base interface",
     ),
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
