@@ -25,6 +25,7 @@ pub mod node;
 pub mod notify;
 pub mod ops;
 pub mod report;
+pub mod track;
 pub mod vrrp;
 pub mod wire;
 

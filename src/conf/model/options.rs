@@ -69,6 +69,8 @@ pub struct Notify {
     pub stop: Option<Script>,
     /// `notify_deleted`
     pub deleted: Option<Script>,
+    /// It was given, with or without a script: removal is told as DELETED, not as FAULT.
+    pub says_deleted: bool,
     /// `notify_master_rx_lower_pri`
     pub lower_priority: Option<Script>,
     /// `smtp_alert`, if said.
