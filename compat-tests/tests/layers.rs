@@ -22,9 +22,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
         "base" => &[],
         "wire" | "conf" => &["base"],
         "ops" => &["base", "wire"],
-        "vrrp" | "check" | "ipvs" | "iface" | "notify" | "track" => {
-            &["base", "wire", "ops", "conf::model"]
-        }
+        domain if DOMAINS.contains(&domain) => &["base", "wire", "ops", "conf::model"],
         "node" => &[
             "base",
             "ops",

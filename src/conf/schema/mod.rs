@@ -10,6 +10,7 @@ mod global;
 mod inactive;
 mod pending;
 mod probes;
+mod track;
 mod vrrp;
 
 use super::bind::{Close, Handler};
@@ -128,12 +129,12 @@ impl Level {
             | Self::SmtpHost
             | Self::DnsCheck
             | Self::UdpCheck
-            | Self::PingCheck => false,
-            Self::SyncGroup
+            | Self::PingCheck
+            | Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
-            | Self::TrackFile
-            | Self::TrackGroup
+            | Self::TrackFile => false,
+            Self::TrackGroup
             | Self::GarpGroup
             | Self::MiscCheck
             | Self::FileCheck
@@ -150,12 +151,11 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
-            Self::SyncGroup
-            | Self::TrackScript
-            | Self::TrackProcess
-            | Self::TrackFile
-            | Self::TrackGroup
-            | Self::GarpGroup => &[],
+            Self::SyncGroup => track::SYNC_GROUP,
+            Self::TrackScript => track::TRACK_SCRIPT,
+            Self::TrackProcess => track::TRACK_PROCESS,
+            Self::TrackFile => track::TRACK_FILE,
+            Self::TrackGroup | Self::GarpGroup => &[],
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
