@@ -159,26 +159,7 @@ impl Node {
                 }
             }
         }
-        for action in std::mem::take(&mut self.queues.track) {
-            match action {
-                track::Action::World(effect) => out.push(self.on_behalf(effect)),
-                track::Action::Verdict(kind, name, verdict) => {
-                    let kind = match kind {
-                        track::Kind::Script => vrrp::TrackerKind::Script,
-                        track::Kind::File => vrrp::TrackerKind::File,
-                        track::Kind::Process => vrrp::TrackerKind::Process,
-                    };
-                    let verdict = match verdict {
-                        track::Verdict::Unknown => vrrp::Verdict::Unknown,
-                        track::Verdict::Up => vrrp::Verdict::Up,
-                        track::Verdict::Down => vrrp::Verdict::Down,
-                        track::Verdict::Value(value) => vrrp::Verdict::Value(value),
-                    };
-                    let event = vrrp::Event::Tracker(kind, &name, verdict);
-                    self.vrrp.handle(now, event, &mut self.queues.vrrp);
-                }
-            }
-        }
+        self.drain_trackers(now, out);
         for action in self.queues.vrrp.drain(..) {
             match action {
                 vrrp::Action::World(effect) => out.push(effect),
@@ -202,5 +183,29 @@ impl Node {
         // A start with many services fills these with more than they ever hold again.
         self.queues.check.shrink_to(KEPT);
         self.queues.ipvs.shrink_to(KEPT);
+    }
+
+    /// Hands what trackers say to VRRP.
+    fn drain_trackers(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        for action in std::mem::take(&mut self.queues.track) {
+            match action {
+                track::Action::World(effect) => out.push(self.on_behalf(effect)),
+                track::Action::Verdict(kind, name, verdict) => {
+                    let kind = match kind {
+                        track::Kind::Script => vrrp::TrackerKind::Script,
+                        track::Kind::File => vrrp::TrackerKind::File,
+                        track::Kind::Process => vrrp::TrackerKind::Process,
+                    };
+                    let verdict = match verdict {
+                        track::Verdict::Unknown => vrrp::Verdict::Unknown,
+                        track::Verdict::Up => vrrp::Verdict::Up,
+                        track::Verdict::Down => vrrp::Verdict::Down,
+                        track::Verdict::Value(value) => vrrp::Verdict::Value(value),
+                    };
+                    let event = vrrp::Event::Tracker(kind, &name, verdict);
+                    self.vrrp.handle(now, event, &mut self.queues.vrrp);
+                }
+            }
+        }
     }
 }

@@ -381,6 +381,13 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
     }
 }
 
+fn fault(f: &mut fmt::Formatter<'_>, reason: FaultReason, what: &str) -> fmt::Result {
+    match reason {
+        FaultReason::Script => write!(f, "entering FAULT state due to script {what}"),
+        reason => write!(f, "entering FAULT state ({})", Reason(reason, what)),
+    }
+}
+
 /// Texts of 2.x.
 fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
     match line {
@@ -388,12 +395,7 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             let init = if init { " (init)" } else { "" };
             write!(f, "Entering {} STATE{init}", state_name(state))
         }
-        Line::Fault(FaultReason::Script, script) => {
-            write!(f, "entering FAULT state due to script {script}")
-        }
-        Line::Fault(reason, interface) => {
-            write!(f, "entering FAULT state ({})", Reason(reason, interface))
-        }
+        Line::Fault(reason, what) => fault(f, reason, what),
         Line::Timeout => f.write_str("Receive advertisement timeout"),
         Line::BackupGotZero => f.write_str("Backup received priority 0 advertisement"),
         Line::LowerDiscarded { priority, from } => write!(
