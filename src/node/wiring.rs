@@ -4,7 +4,7 @@
 
 use super::Node;
 use crate::base::Instant;
-use crate::ops::{Asker, Effect, Event, OpOwner};
+use crate::ops::{Asker, ChildId, Effect, Event, OpOwner};
 use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// How many actions a queue keeps room for.
@@ -66,6 +66,10 @@ impl Node {
                     let event = track::Event::Child(id.number, end);
                     self.track.handle(now, event, &mut self.queues.track);
                 }
+                Asker::Check => {
+                    let event = check::Event::Child(id.number, end);
+                    self.check.handle(now, event, &mut self.queues.check);
+                }
                 Asker::Notify => {
                     let event = notify::Event::Child(id.number, end);
                     self.notify.handle(now, event, &mut self.queues.notify);
@@ -80,8 +84,8 @@ impl Node {
                     let event = track::Event::File(id.number, content);
                     self.track.handle(now, event, &mut self.queues.track);
                 }
-                // It watches none.
-                Asker::Notify => {}
+                // They watch none.
+                Asker::Notify | Asker::Check => {}
             },
             Event::Fifo { id, what } => {
                 let event = notify::Event::Fifo(id, what);
@@ -145,6 +149,12 @@ impl Node {
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
+                check::Action::Spawn(number, command) => {
+                    out.push(Effect::Spawn(program(number), command));
+                }
+                check::Action::Kill(number, signal) => {
+                    out.push(Effect::Kill(program(number), signal));
+                }
                 check::Action::Want(wanted) => {
                     let event = ipvs::Event::Want(wanted.spec, wanted.destinations);
                     self.ipvs.handle(now, event, &mut self.queues.ipvs);
@@ -207,5 +217,13 @@ impl Node {
                 }
             }
         }
+    }
+}
+
+/// A program that a check runs.
+const fn program(number: u64) -> ChildId {
+    ChildId {
+        asker: Asker::Check,
+        number,
     }
 }

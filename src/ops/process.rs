@@ -14,6 +14,8 @@ pub enum Asker {
     Track,
     /// Notifications.
     Notify,
+    /// Health checks.
+    Check,
 }
 
 /// Identifies a child process.

@@ -130,13 +130,13 @@ impl Level {
             | Self::DnsCheck
             | Self::UdpCheck
             | Self::PingCheck
+            | Self::MiscCheck
             | Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile => false,
             Self::TrackGroup
             | Self::GarpGroup
-            | Self::MiscCheck
             | Self::FileCheck
             | Self::BfdCheck
             | Self::BfdInstance
@@ -168,9 +168,8 @@ impl Level {
             Self::DnsCheck => probes::DNS_CHECK,
             Self::UdpCheck => probes::UDP_CHECK,
             Self::PingCheck => probes::PING_CHECK,
-            Self::MiscCheck | Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
-                &[]
-            }
+            Self::MiscCheck => probes::MISC_CHECK,
+            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
         }
     }
 }
