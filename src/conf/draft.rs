@@ -23,7 +23,10 @@ pub(super) struct Draft {
     /// `script_user` and `enable_script_security` stand in `scripts` until all is read.
     pub(super) global: Global,
     pub(super) instances: Vec<InstanceDraft>,
+    /// The `virtual_server` that is being read.
     pub(super) services: Vec<ServiceDraft>,
+    /// Those whose blocks have ended in this slice.
+    pub(super) closed: Vec<ServiceDraft>,
     pub(super) groups: Vec<ServerGroup>,
     /// The `bfd_instance` that is being read.
     pub(super) bfd: Option<BfdDraft>,

@@ -14,7 +14,7 @@ use super::model::Config;
 use super::origin;
 use super::outline::Outline;
 use super::reader::{self, Reader};
-use super::resolve;
+use super::resolve::{self, Services};
 use super::source::{Files, HostFacts};
 use super::syntax;
 
@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub strict_includes: bool,
     /// Seed of `${_RANDOM}`.
     pub seed: u64,
+    /// Only the findings are wanted: what they do not depend on is dropped as soon as it is read, and
+    /// the model has holes.
+    pub verdict_only: bool,
 }
 
 /// Whether there is more to read.
@@ -53,6 +56,7 @@ pub struct Loader {
     options: LoadOptions,
     reader: Option<Reader>,
     binder: Binder,
+    services: Services,
     slice: Slice,
     diagnostics: Diagnostics,
 }
@@ -63,6 +67,7 @@ impl Loader {
     pub fn new(main: &Path, options: LoadOptions) -> Self {
         Self {
             main: main.to_owned(),
+            services: Services::new(options.verdict_only),
             options,
             reader: None,
             binder: Binder::new(),
@@ -71,8 +76,15 @@ impl Loader {
         }
     }
 
-    /// Reads about `lines` lines more. A file is read whole when its turn comes.
+    /// Reads about `lines` lines more, or completes as many servers. A file is read whole when its
+    /// turn comes.
     pub fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
+        if let Some(reader) = &self.reader
+            && self.services.has_work()
+        {
+            self.services.step(&reader.sources, lines);
+            return Progress::More;
+        }
         let mut cx = reader::Context {
             files,
             facts,
@@ -123,7 +135,14 @@ impl Loader {
         for (_, finding) in findings {
             self.diagnostics.push(origin::explained(finding, reader));
         }
-        if more { Progress::More } else { Progress::Done }
+        for service in self.binder.draft.closed.drain(..) {
+            self.services.push(service);
+        }
+        if more || self.services.has_work() {
+            Progress::More
+        } else {
+            Progress::Done
+        }
     }
 
     /// Completes what was read.
@@ -152,7 +171,7 @@ impl Loader {
         let mut config = if reader.stopped() {
             Config::default()
         } else {
-            resolve::resolve(self.binder.draft, &mut cx)
+            resolve::resolve(self.binder.draft, self.services, &mut cx)
         };
         config.files = reader.files();
         let outline = self.binder.outline.unwrap_or_default();
@@ -205,7 +224,7 @@ const fn missing_class(options: &LoadOptions) -> Class {
     if options.strict_includes {
         Class::FileNotFound
     } else {
-        Class::Advice
+        Class::Notice
     }
 }
 

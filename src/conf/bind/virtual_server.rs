@@ -104,6 +104,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         st.diagnostics.push(finding);
     } else {
         service_policy::close(draft, st);
+        draft.closed.extend(draft.services.pop());
     }
 }
 
