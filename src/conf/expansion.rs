@@ -99,6 +99,14 @@ impl Mode {
         depth: 0,
     };
 
+    /// A line of its own of a definition of several lines.
+    const fn in_definition(self) -> Self {
+        Self {
+            conditional: false,
+            ..self.deeper()
+        }
+    }
+
     /// One definition or repetition further.
     const fn deeper(self) -> Self {
         Self {
@@ -245,9 +253,11 @@ impl Reader {
         }
     }
 
-    /// Takes an ordinary line: substitutes until nothing is left to replace. A definition of
-    /// several lines makes several lines of it, each of which begins from the start.
-    fn text(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
+    /// Takes an ordinary line: substitutes until nothing is left to replace. Of a definition of
+    /// several lines the first goes on this one, and each of the others begins from the start. What
+    /// a substitution brings to the beginning of a line is text, as with keepalived 2.4: no
+    /// repetition, condition or definition, but it may be an include.
+    fn text(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mut mode: Mode) {
         let mut current: Option<String> = None;
         for round in 0.. {
             let now = current.as_deref().unwrap_or(line);
@@ -259,30 +269,29 @@ impl Reader {
                 current = None;
                 break;
             }
-            if next.contains('\n') {
+            if let Some(first) = next.find('\n') {
+                let line = self.strip(cx, &next[..first], place).into_owned();
                 self.expansion.work.push(Work::Lines {
                     text: Arc::from(next),
-                    at: 0,
-                    mode: mode.deeper(),
+                    at: first + 1,
+                    mode: mode.in_definition(),
                 });
-                return;
+                mode = mode.deeper();
+                current = Some(line);
+                continue;
             }
-            // A repetition has to be seen before its names are replaced.
-            let more = matches!(syntax::directive(&next), Directive::Text(_));
             current = Some(next);
-            if !more {
-                break;
-            }
         }
         match current {
-            None => self.emit(cx, line, place, mode.expanded),
+            None => self.emit(cx, line, place, mode),
             Some(line) => {
                 // A definition may hold a comment mark that only now is one.
                 let line = self.strip(cx, &line, place);
-                if matches!(syntax::directive(&line), Directive::Text(_)) {
-                    self.emit(cx, &line, place, true);
+                let mode = mode.deeper();
+                if matches!(syntax::directive(&line), Directive::Include { .. }) {
+                    self.logical(cx, &line, place, mode);
                 } else {
-                    self.logical(cx, &line, place, mode.deeper());
+                    self.emit(cx, &line, place, mode);
                 }
             }
         }
@@ -317,11 +326,12 @@ impl Reader {
         current
     }
 
-    /// Cuts a finished line at its braces and appends it to the slice.
-    fn emit(&mut self, cx: &mut Context<'_>, line: &str, place: Place, expanded: bool) {
+    /// Cuts a finished line at its braces and appends it to the slice. What follows a brace is a
+    /// line that begins from the start.
+    fn emit(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
         let base = cx.slice.text.len();
         cx.slice.text.push_str(line);
-        let store = if expanded {
+        let store = if mode.expanded {
             Store::Expanded
         } else {
             Store::Arena
@@ -333,6 +343,14 @@ impl Reader {
         pieces.clear();
         syntax::statement(line, |piece| pieces.push(piece));
         for &piece in &pieces {
+            if begin > 0
+                && !in_text
+                && !matches!(syntax::directive(&line[begin..]), Directive::Text(_))
+            {
+                self.expansion.pieces = pieces;
+                self.logical(cx, &line[begin..], place, mode.in_definition());
+                return;
+            }
             if let Piece::Open(at) | Piece::Close(at) = piece {
                 begin = at + 1;
             }

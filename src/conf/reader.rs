@@ -223,7 +223,7 @@ impl Reader {
         }
         let line = self.strip(cx, raw, place);
         if let Directive::Definition { name, value } = syntax::directive(&line) {
-            let goes_on = continues(raw);
+            let goes_on = line.ends_with('\\');
             return self.define(cx, text, (name, value, goes_on), place, end);
         }
         self.first(cx, &line, place);
@@ -273,8 +273,9 @@ impl Reader {
         Cow::Owned(physical.text)
     }
 
-    /// Stores a definition, with the lines that a backslash at the end adds, also at the end of a
-    /// comment. Among them comments and lines of blanks do not count, and an empty line is the end.
+    /// Stores a definition, with the lines that a backslash at the end adds. Among them lines of
+    /// blanks do not count, and an empty line or a comment is the end, whatever the comment ends
+    /// with (until 2.2 it went on behind a comment that ended with a backslash).
     fn define(
         &mut self,
         cx: &mut Context<'_>,
@@ -299,8 +300,10 @@ impl Reader {
             let begin = raw.trim_start_matches(syntax::is_space);
             if raw.strip_suffix('\r').unwrap_or(raw).is_empty() {
                 break;
-            } else if begin.is_empty() || begin.starts_with(['#', '!']) {
+            } else if begin.is_empty() {
                 continue;
+            } else if begin.starts_with(['#', '!']) {
+                break;
             }
             // Empty lines at the beginning do not count: the first one of text goes on the line
             // on which the definition is used.
@@ -311,7 +314,7 @@ impl Reader {
             }
             let line = self.strip(cx, raw, place);
             value.push_str(line.strip_suffix('\\').unwrap_or(&line));
-            goes_on = continues(raw);
+            goes_on = line.ends_with('\\');
         }
         self.definitions.define(name, value, began);
         end
@@ -326,11 +329,6 @@ impl Reader {
     pub(super) fn span(&self, place: Place, columns: Option<(usize, usize)>) -> Span {
         span(&self.sources, place, columns)
     }
-}
-
-/// Whether a definition goes on after a line.
-fn continues(raw: &str) -> bool {
-    raw.trim_end_matches(syntax::is_space).ends_with('\\')
 }
 
 /// The place as a span; `columns` within the line, or all of it without the blanks around it.

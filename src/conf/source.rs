@@ -120,6 +120,11 @@ pub trait HostFacts {
         self.interface_exists(name).then_some(Link::Other)
     }
 
+    /// Why the directory that is to hold a file cannot be found, as the system's number and text.
+    fn directory_error(&self, _file: &str) -> Option<(i32, String)> {
+        None
+    }
+
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.
     fn program(&self, _name: &str) -> Program {
         Program::Secure

@@ -95,6 +95,15 @@ fn program(path: &Path) -> Program {
     }
 }
 
+/// Why the directory of a file cannot be found.
+fn directory_error(file: &str) -> Option<(i32, String)> {
+    let path = source::to_path(file);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let error = directory?.canonicalize().err()?;
+    let number = error.raw_os_error().unwrap_or_default();
+    Some((number, nix::errno::Errno::from_raw(number).desc().to_owned()))
+}
+
 /// Where iproute2 keeps its tables of names; what stands in the first counts more.
 const NAMES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
 
@@ -178,6 +187,10 @@ impl HostFacts for Facts {
         link_kind::of(source::to_bytes(name).as_ref())
     }
 
+    fn directory_error(&self, file: &str) -> Option<(i32, String)> {
+        directory_error(file)
+    }
+
     fn program(&self, name: &str) -> Program {
         let name = std::ffi::OsString::from(source::to_display(name).into_owned());
         if name.as_encoded_bytes().contains(&b'/') {
@@ -232,6 +245,10 @@ impl HostFacts for PatientFacts {
 
     fn namespace_exists(&self, name: &str) -> bool {
         Facts.namespace_exists(name)
+    }
+
+    fn directory_error(&self, file: &str) -> Option<(i32, String)> {
+        directory_error(file)
     }
 
     fn program(&self, name: &str) -> Program {

@@ -316,7 +316,7 @@ impl Binder {
                 opened,
             } => {
                 let finding = st
-                    .finding(Class::Notice, MISSING_OPEN, None)
+                    .finding(Class::Advice, MISSING_OPEN, None)
                     .note(
                         format!("`{}` needs a block", opened.name),
                         Some(st.span_at(opened.mark)),

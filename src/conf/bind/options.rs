@@ -111,10 +111,12 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
 }
 
 fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
+    let dynamic = draft.is_dynamic();
     let Draft {
         instances,
         trackers,
         bfd_instances,
+        disabled_bfd,
         ..
     } = draft;
     let Some(instance) = instances.last_mut() else {
@@ -124,6 +126,8 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let known = Known {
         trackers,
         bfd: bfd_instances,
+        disabled_bfd,
+        dynamic,
     };
     let missing = line(st, &instance.name, kind, known, tracking)?;
     draft.missing_interface |= missing;
@@ -196,8 +200,11 @@ fn same_family(instance: &mut InstanceDraft, address: IpAddr) -> bool {
 /// `mcast_src_ip ADDRESS`, `unicast_src_ip ADDRESS`
 pub(in super::super) fn source(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let unicast = st.need(0)? == "unicast_src_ip";
-    let address = st.address(1)?;
-    let shown = to_display(st.need(1)?);
+    let word = st.need(1)?;
+    // keepalived tolerates a prefix length here.
+    let text = word.split_once('/').map_or(word, |(address, _)| address);
+    let address: Option<IpAddr> = text.parse().ok();
+    let shown = to_display(word);
     current(draft, |instance| {
         let name = instance.name.clone();
         instance.options.unicast |= unicast;
@@ -528,7 +535,7 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
             instance.name
         );
         st.error(Class::General, message, Some(0));
-        let message = "        Please use global lvs_sync_daemon";
+        let message = "       Please use global lvs_sync_daemon";
         st.error(Class::General, message, Some(0));
         Ok(())
     })?;

@@ -86,6 +86,8 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let known = Known {
         trackers: &draft.trackers,
         bfd: &draft.bfd_instances,
+        disabled_bfd: &draft.disabled_bfd,
+        dynamic: draft.is_dynamic(),
     };
     let outcome = line(st, &group.name, kind, known, &mut group.tracking);
     draft.sync_groups.push(group);

@@ -142,7 +142,10 @@ struct Partial {
     service: VirtualServer,
     inherited: Inherited,
     drafts: std::vec::IntoIter<RealServerDraft>,
+    /// Servers as they are written.
     seen: HashSet<RealServerKey>,
+    /// Servers that got another port.
+    rewritten: HashSet<RealServerKey>,
 }
 
 impl Partial {
@@ -152,18 +155,30 @@ impl Partial {
         for draft in self.drafts.by_ref().take(most) {
             count += 1;
             let place = draft.place;
+            let written = RealServerKey {
+                address: draft.address,
+                port: draft.port.unwrap_or(self.inherited.port),
+            };
             let server = real_server(draft, &self.inherited, cx);
-            if self.seen.insert(server.key) {
-                self.service.real_servers.push(server);
-            } else {
+            let key = server.key;
+            let inherited = &self.inherited;
+            if !self.seen.insert(written) {
                 let message = format!(
                     "VS {}: real server [{}]:{}:{} is duplicated - removing second rs",
-                    self.inherited.label,
-                    server.key.address,
-                    self.inherited.protocol,
-                    server.key.port
+                    inherited.label, written.address, inherited.protocol, written.port
                 );
                 cx.report(Class::General, message, place);
+            } else if self.rewritten.contains(&key)
+                || written != key && (self.seen.contains(&key) || !self.rewritten.insert(key))
+            {
+                let message = format!(
+                    "VS {}: real server [{}]:{}:{} has the port of the service and is a server twice \
+                     with it; the second one is left out",
+                    inherited.label, key.address, inherited.protocol, written.port
+                );
+                cx.report(Class::Advice, message, place);
+            } else {
+                self.service.real_servers.push(server);
             }
         }
         count
@@ -259,6 +274,16 @@ fn begin(
             format!("WARNING - virtual server {label}, sorry server has port specified - clearing");
         cx.report(Class::General, message, place);
     }
+    if let (Target::Address(_, port), Some(sorry)) = (&draft.target, &mut draft.policy.sorry_server)
+        && sorry.forwarding.unwrap_or(forwarding) != Forwarding::Nat
+        && sorry.port.is_some_and(|own| own != *port)
+    {
+        let message = format!(
+            "WARNING - virtual server {label} and sorry server ports don't match - resetting"
+        );
+        cx.report(Class::General, message, place);
+        sorry.port = None;
+    }
     let persistence = persistence(&draft);
     let family = draft.family().unwrap_or(Family::V4);
     let Some((key, entries)) = target(&draft, family, groups) else {
@@ -302,6 +327,7 @@ fn begin(
         },
         inherited,
         seen: HashSet::with_capacity(draft.real_servers.len()),
+        rewritten: HashSet::new(),
         drafts: draft.real_servers.into_iter(),
     })
 }
