@@ -11,6 +11,7 @@ mod old_tls;
 mod pause;
 mod reload;
 mod reports;
+mod scripts;
 mod services;
 mod setup;
 mod web;

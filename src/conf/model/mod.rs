@@ -15,6 +15,7 @@ pub mod plan;
 mod policy;
 mod probe;
 pub mod routing;
+mod script;
 mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, TlsClient};
@@ -30,9 +31,11 @@ pub use global::{
 pub use indirect::{GroupEntry, IndirectTarget, ServerGroup};
 pub use policy::{CheckDefaults, ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
-    BfdProbe, CheckRef, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
-    HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
+    BfdProbe, CheckRef, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
+    MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
+pub use script::CheckScript;
+pub(super) use script::command_words;
 pub use vrrp::{
     AddressOptions, AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority,
     Scope, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,

@@ -128,14 +128,14 @@ impl Level {
             | Self::SmtpHost
             | Self::DnsCheck
             | Self::UdpCheck
-            | Self::PingCheck => false,
+            | Self::PingCheck
+            | Self::MiscCheck => false,
             Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile
             | Self::TrackGroup
             | Self::GarpGroup
-            | Self::MiscCheck
             | Self::FileCheck
             | Self::BfdCheck
             | Self::BfdInstance
@@ -168,9 +168,8 @@ impl Level {
             Self::DnsCheck => probes::DNS_CHECK,
             Self::UdpCheck => probes::UDP_CHECK,
             Self::PingCheck => probes::PING_CHECK,
-            Self::MiscCheck | Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
-                &[]
-            }
+            Self::MiscCheck => probes::MISC_CHECK,
+            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
         }
     }
 }

@@ -35,9 +35,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::SmtpHost
         | Level::DnsCheck
         | Level::UdpCheck
-        | Level::PingCheck => &[],
+        | Level::PingCheck
+        | Level::MiscCheck => &[],
         Level::Url | Level::SslUrl => probes::URL,
-        Level::MiscCheck => probes::MISC_CHECK,
         Level::FileCheck => probes::FILE_CHECK,
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,
