@@ -21,6 +21,8 @@ const MAX_EXPANSION: usize = 1 << 20;
 const MAX_LINE: usize = 1 << 20;
 /// Rounds of substitution, and how deep definitions may lie in each other.
 const MAX_ROUNDS: usize = 64;
+/// The keyword after which reading pauses until the line was bound.
+pub(super) const NAMESPACE_KEYWORD: &str = "net_namespace";
 /// Said when a definition does not end.
 const ENDLESS: &str = "Definition refers to itself, or expands to too much - not expanded";
 
@@ -115,6 +117,11 @@ impl Mode {
             depth: self.depth + 1,
         }
     }
+}
+
+/// Whether nothing at the beginning of the line asks for anything of the reader.
+fn is_plain(line: &str) -> bool {
+    matches!(syntax::directive(line), Directive::Text(_))
 }
 
 impl Reader {
@@ -277,10 +284,18 @@ impl Reader {
                     mode: mode.in_definition(),
                 });
                 mode = mode.deeper();
+                let plain = is_plain(&line);
                 current = Some(line);
-                continue;
+                if plain {
+                    continue;
+                }
+                break;
             }
+            let plain = is_plain(&next);
             current = Some(next);
+            if !plain {
+                break;
+            }
         }
         match current {
             None => self.emit(cx, line, place, mode),
@@ -343,10 +358,7 @@ impl Reader {
         pieces.clear();
         syntax::statement(line, |piece| pieces.push(piece));
         for &piece in &pieces {
-            if begin > 0
-                && !in_text
-                && !matches!(syntax::directive(&line[begin..]), Directive::Text(_))
-            {
+            if begin > 0 && !in_text && !is_plain(&line[begin..]) {
                 self.expansion.pieces = pieces;
                 self.logical(cx, &line[begin..], place, mode.in_definition());
                 return;
@@ -370,6 +382,12 @@ impl Reader {
                 && line.get(start..end) == Some(include::CHECK_KEYWORD)
             {
                 include::check_level(self, cx, place, &line[end..]);
+            }
+            if let (false, Piece::Word(start, end)) = (in_text, piece)
+                && line.get(start..end) == Some(NAMESPACE_KEYWORD)
+            {
+                // How the lines below are read depends on what becomes of it.
+                self.expansion.quota = 0;
             }
             in_text = push_in(&mut cx.slice, place, store, piece, base, in_text);
         }

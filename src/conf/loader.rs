@@ -135,6 +135,7 @@ impl Loader {
         for (_, finding) in findings {
             self.diagnostics.push(origin::explained(finding, reader));
         }
+        reader.parent_alone = self.binder.draft.elsewhere;
         for service in self.binder.draft.closed.drain(..) {
             self.services.push(service);
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
 use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::expand::Definitions;
-use super::expansion::Expansion;
+use super::expansion::{Expansion, NAMESPACE_KEYWORD};
 use super::include::{self, Checks};
 use super::source::{Files, HostFacts, Source, to_display};
 use super::syntax::{self, Directive, Piece};
@@ -70,6 +70,9 @@ pub(super) struct Reader {
     pub(super) read_bytes: usize,
     /// Takes every line by the rules per line; the fast way has to come to the same.
     pub(super) careful: bool,
+    /// Only keepalived's parent process reads, which knows the text with its comments; its children
+    /// get a copy in which a comment is an empty line.
+    pub(super) parent_alone: bool,
     /// What of the physical line is still to be taken.
     pub(super) expansion: Expansion,
     pub(super) config_id: String,
@@ -87,6 +90,7 @@ impl Reader {
             checks: if strict { Checks::ALL } else { Checks::NONE },
             read_bytes: 0,
             careful: false,
+            parent_alone: false,
             expansion: Expansion::default(),
             config_id,
             wide_seen: false,
@@ -223,7 +227,7 @@ impl Reader {
         }
         let line = self.strip(cx, raw, place);
         if let Directive::Definition { name, value } = syntax::directive(&line) {
-            let goes_on = line.ends_with('\\');
+            let goes_on = self.goes_on(&line, raw);
             return self.define(cx, text, (name, value, goes_on), place, end);
         }
         self.first(cx, &line, place);
@@ -273,9 +277,15 @@ impl Reader {
         Cow::Owned(physical.text)
     }
 
+    /// Whether a definition goes on after a line.
+    fn goes_on(&self, line: &str, raw: &str) -> bool {
+        let raw = raw.trim_end_matches(syntax::is_space);
+        line.ends_with('\\') || self.parent_alone && raw.ends_with('\\')
+    }
+
     /// Stores a definition, with the lines that a backslash at the end adds. Among them lines of
     /// blanks do not count, and an empty line or a comment is the end, whatever the comment ends
-    /// with (until 2.2 it went on behind a comment that ended with a backslash).
+    /// with (with 2.2 it goes on behind a comment that ends with a backslash).
     fn define(
         &mut self,
         cx: &mut Context<'_>,
@@ -303,6 +313,9 @@ impl Reader {
             } else if begin.is_empty() {
                 continue;
             } else if begin.starts_with(['#', '!']) {
+                if self.parent_alone {
+                    continue;
+                }
                 break;
             }
             // Empty lines at the beginning do not count: the first one of text goes on the line
@@ -314,7 +327,7 @@ impl Reader {
             }
             let line = self.strip(cx, raw, place);
             value.push_str(line.strip_suffix('\\').unwrap_or(&line));
-            goes_on = line.ends_with('\\');
+            goes_on = self.goes_on(&line, raw);
         }
         self.definitions.define(name, value, began);
         end
@@ -409,6 +422,7 @@ fn starts_special(body: &str, piece: Piece) -> bool {
             let word = &body.as_bytes()[start..end];
             match word.first() {
                 Some(b'@' | b'~') => true,
+                Some(b'n') => word == NAMESPACE_KEYWORD.as_bytes(),
                 Some(b'i') => {
                     word.starts_with(b"include")
                         && (word.len() <= 8 || word == include::CHECK_KEYWORD.as_bytes())

@@ -535,7 +535,12 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
             instance.name
         );
         st.error(Class::General, message, Some(0));
-        let message = "       Please use global lvs_sync_daemon";
+        // keepalived indents it by the name.
+        let indent = match instance.name.len() {
+            1 => 7,
+            length => length + 4,
+        };
+        let message = format!("{:indent$}Please use global lvs_sync_daemon", "");
         st.error(Class::General, message, Some(0));
         Ok(())
     })?;

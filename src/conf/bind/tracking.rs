@@ -114,12 +114,6 @@ pub(super) fn line(
 ) -> Result<bool, super::Stop> {
     let name = st.need(0)?;
     let shown = to_display(name);
-    if kind == Kind::Interface
-        && let Some(option) = st.word(1).filter(|word| *word != "weight")
-    {
-        unknown_option(st, owner, kind, option);
-        return Ok(false);
-    }
     let Some(own) = kind.own(name, known, st) else {
         if kind == Kind::Bfd && known.disabled_bfd.iter().any(|other| other == name) {
             let message = format!("({owner}) track bfd {shown} is disabled and not tracked");
