@@ -9,9 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::model::options::{InstanceOptions, LinkSettings, SyncGroup, Trackers};
 use super::model::routing::Statics;
 use super::model::{
-    Dynamic,
-    AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, FileProbe, Forwarding,
-    GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, Dynamic, FileProbe,
+    Forwarding, GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
     ServerGroup, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;

@@ -393,5 +393,4 @@ impl Reader {
         }
         self.expansion.pieces = pieces;
     }
-
 }

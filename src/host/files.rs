@@ -98,10 +98,15 @@ fn program(path: &Path) -> Program {
 /// Why the directory of a file cannot be found.
 fn directory_error(file: &str) -> Option<(i32, String)> {
     let path = source::to_path(file);
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let error = directory?.canonicalize().err()?;
     let number = error.raw_os_error().unwrap_or_default();
-    Some((number, nix::errno::Errno::from_raw(number).desc().to_owned()))
+    Some((
+        number,
+        nix::errno::Errno::from_raw(number).desc().to_owned(),
+    ))
 }
 
 /// Where iproute2 keeps its tables of names; what stands in the first counts more.

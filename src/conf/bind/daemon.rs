@@ -372,7 +372,11 @@ pub(in super::super) fn extra_garp(draft: &mut Draft, st: &mut Statement<'_>) ->
 /// `vrrp_ipsets [NAME…]`: sets of iptables. A keepalived that is built without iptables does not
 /// know them.
 pub(in super::super) fn ipsets(_: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    st.error(Class::UnknownKeyword, "Unknown keyword 'vrrp_ipsets'", Some(0));
+    st.error(
+        Class::UnknownKeyword,
+        "Unknown keyword 'vrrp_ipsets'",
+        Some(0),
+    );
     Ok(())
 }
 

@@ -86,13 +86,7 @@ pub(in super::super) fn garp_interfaces_close(draft: &mut Draft, st: &mut Statem
 }
 
 /// An interface joins the group that is being read.
-fn join(
-    draft: &mut Draft,
-    st: &mut Statement<'_>,
-    name: &str,
-    told: &str,
-    index: Option<usize>,
-) {
+fn join(draft: &mut Draft, st: &mut Statement<'_>, name: &str, told: &str, index: Option<usize>) {
     let shown = to_display(name);
     if draft.misses(name, st.facts) {
         let message = format!("WARNING - interface {shown} specified for garp_group doesn't exist");

@@ -103,8 +103,7 @@ impl Services {
     ) -> Vec<VirtualServer> {
         for draft in open {
             if draft.real_servers.is_empty() {
-                let finding =
-                    cx.finding(Class::General, draft.without_servers(), draft.place);
+                let finding = cx.finding(Class::General, draft.without_servers(), draft.place);
                 self.findings.push(finding);
                 continue;
             }
@@ -187,7 +186,13 @@ impl Partial {
     fn finish(self, cx: &mut Context<'_>) -> VirtualServer {
         let mut service = self.service;
         let label = &self.inherited.label;
-        probes::quorum(&mut service.policy, label, &service.real_servers, self.place, cx);
+        probes::quorum(
+            &mut service.policy,
+            label,
+            &service.real_servers,
+            self.place,
+            cx,
+        );
         probes::unchecked(label, &service.real_servers, self.place, cx);
         service
     }

@@ -73,8 +73,7 @@ fn authentication(draft: &mut InstanceDraft, rules: Rules, messages: &mut Vec<St
 }
 
 /// Said of unicast with nobody.
-pub(super) const NO_PEERS: &str =
-    "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This \
+pub(super) const NO_PEERS: &str = "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This \
      usage is deprecated - please update your configuration.";
 
 fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
@@ -88,8 +87,7 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
         options.unicast = false;
     }
     if options.vmac.is_some() && options.promote_secondaries {
-        messages
-            .push("promote_secondaries is automatically set for vmacs - ignoring".to_owned());
+        messages.push("promote_secondaries is automatically set for vmacs - ignoring".to_owned());
         options.promote_secondaries = false;
     }
     if options.vmac.is_none() && options.transmit_on_base {

@@ -83,13 +83,21 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
             (Some(_), Some(_)) => return None,
         };
         let alone = options.unicast && options.peers.is_empty();
-        Some((format!("({}){what}", draft.name), draft.place, alone.then_some(&draft.name)))
+        Some((
+            format!("({}){what}", draft.name),
+            draft.place,
+            alone.then_some(&draft.name),
+        ))
     });
     let Some((message, place, alone)) = lacking.next() else {
         return false;
     };
     if let Some(name) = alone {
-        cx.report(Class::General, format!("({name}) {}", options::NO_PEERS), place);
+        cx.report(
+            Class::General,
+            format!("({name}) {}", options::NO_PEERS),
+            place,
+        );
     }
     let mut finding = cx
         .finding(Class::General, message, place)
