@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ast::Slice;
+use super::ast::{Line, Slice};
 use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
@@ -57,6 +57,8 @@ pub struct Loader {
     reader: Option<Reader>,
     binder: Binder,
     services: Services,
+    /// The end of the text was looked at.
+    ended: bool,
     slice: Slice,
     diagnostics: Diagnostics,
 }
@@ -68,6 +70,7 @@ impl Loader {
         Self {
             main: main.to_owned(),
             services: Services::new(options.verdict_only),
+            ended: false,
             options,
             reader: None,
             binder: Binder::new(),
@@ -136,6 +139,13 @@ impl Loader {
             self.diagnostics.push(origin::explained(finding, reader));
         }
         reader.parent_alone = self.binder.draft.elsewhere;
+        if !more && !std::mem::replace(&mut self.ended, true) {
+            end(
+                (&mut self.binder, &mut self.diagnostics),
+                (&self.slice, reader),
+                facts,
+            );
+        }
         for service in self.binder.draft.closed.drain(..) {
             self.services.push(service);
         }
@@ -158,13 +168,6 @@ impl Loader {
             return (Loaded::default(), Outline::default());
         };
         let sources = &reader.sources;
-        if !reader.stopped() {
-            let diagnostics = &mut self.diagnostics;
-            self.binder
-                .end(&mut |finding| diagnostics.push(finding), &|mark| {
-                    reader::span(sources, mark.place, mark.columns)
-                });
-        }
         let mut cx = resolve::Context {
             sources,
             diagnostics: &mut self.diagnostics,
@@ -181,6 +184,30 @@ impl Loader {
             diagnostics: self.diagnostics,
         };
         (loaded, outline.complete(reader.sources))
+    }
+}
+
+/// Tells what is open at the end of the text, and ends it.
+fn end(
+    (binder, diagnostics): (&mut Binder, &mut Diagnostics),
+    (slice, reader): (&Slice, &Reader),
+    facts: &dyn HostFacts,
+) {
+    binder.end(&mut |finding| diagnostics.push(finding), &|mark| {
+        reader::span(&reader.sources, mark.place, mark.columns)
+    });
+    let before = diagnostics.count();
+    let mut statement = Statement {
+        slice,
+        sources: &reader.sources,
+        facts,
+        diagnostics,
+        line: Line::NONE,
+    };
+    binder.close_open(&mut statement);
+    for finding in diagnostics.since(before) {
+        // There is no line that it is about.
+        finding.at = None;
     }
 }
 

@@ -144,7 +144,7 @@ impl Reader {
             left = left.saturating_sub(taken);
             self.chunk(cx, &text, offset, end);
         }
-        !self.abort && !(self.stack.is_empty() && self.expansion.is_done())
+        !self.abort && (!self.stack.is_empty() || !self.expansion.is_done())
     }
 
     /// Takes the whole lines `begin..end` of the file on top of the stack.

@@ -85,12 +85,12 @@ pub trait HostFacts {
     /// The directory that a relative name of the main file refers to (`${_PWD}` is absolute).
     fn working_directory(&self) -> PathBuf;
 
-    /// Whether there is a user of that name or number. Who knows no users takes them as given.
+    /// Whether there is a user of that name; keepalived takes no numbers. Who knows no users takes them as given.
     fn user_exists(&self, _name: &str) -> bool {
         true
     }
 
-    /// Whether there is a group of that name or number.
+    /// Whether there is a group of that name.
     fn group_exists(&self, _name: &str) -> bool {
         true
     }

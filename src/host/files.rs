@@ -165,11 +165,11 @@ impl HostFacts for Facts {
     }
 
     fn user_exists(&self, name: &str) -> bool {
-        name.parse::<u32>().is_ok() || matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
+        matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
     }
 
     fn group_exists(&self, name: &str) -> bool {
-        name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
+        matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
     }
 
     fn cpus(&self) -> u32 {

@@ -150,6 +150,7 @@ pub(in super::super) fn neighbor_ip(draft: &mut Draft, st: &mut Statement<'_>) -
     current(draft, |bfd| {
         match address {
             Some(address) => bfd.neighbor = Some(address),
+            None if bfd.refused => {}
             None => {
                 let what = format!("has malformed neighbor address {word}, ignoring instance");
                 wrong(st, bfd, &what);

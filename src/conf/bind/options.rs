@@ -98,8 +98,12 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         return Ok(());
     };
     if slot.is_some() {
+        let what = match keyword {
+            "notify_deleted" => "",
+            _ => " script",
+        };
         let message = format!(
-            "({}) {keyword} script already specified - ignoring {}",
+            "({}) {keyword}{what} already specified - ignoring {}",
             instance.name,
             to_display(word)
         );

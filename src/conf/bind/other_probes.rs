@@ -220,6 +220,9 @@ pub(in super::super) fn misc_dynamic(draft: &mut Draft, _: &mut Statement<'_>) -
 /// `user USER [GROUP]`
 pub(in super::super) fn misc_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     misc(draft, |misc| {
+        if misc.refused {
+            return Ok(());
+        }
         match st.word(1) {
             Some(user) if check_user(Some(user), st.word(2), st).is_err() => {
                 misc.refused = true;

@@ -56,7 +56,16 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     global.scripts.user.clone_from(&draft.scripts.user);
     global.scripts.group.clone_from(&draft.scripts.group);
     let mut trackers = draft.trackers;
-    let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
+    let mut unsaid = Diagnostics::default();
+    let mut heard = Context {
+        sources: cx.sources,
+        diagnostics: match draft.missing_interface {
+            true => &mut unsaid,
+            false => &mut *cx.diagnostics,
+        },
+    };
+    let mut sync_groups =
+        groups::groups(draft.sync_groups, &draft.group_places, &names, &mut heard);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
