@@ -92,7 +92,9 @@ pub(super) fn without_comment(line: &str) -> Option<&str> {
             _ => {}
         }
     }
-    quotes.is_multiple_of(2).then(|| line.trim_end_matches(is_space))
+    quotes
+        .is_multiple_of(2)
+        .then(|| line.trim_end_matches(is_space))
 }
 
 /// Takes comments away.
