@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use keepalived_rs::cli::check::{Check, Format, Target};
 use keepalived_rs::cli::{self, Cli, Command};
-use keepalived_rs::conf::{self, LoadOptions};
+use keepalived_rs::conf::{self, Class, LoadOptions};
 use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
@@ -91,6 +91,7 @@ fn load_options(cli: &Cli) -> LoadOptions {
         config_id: cli.config_id.clone(),
         strict_includes: cli.all_config,
         seed: seed(),
+        verdict_only: false,
     }
 }
 
@@ -235,6 +236,7 @@ fn check_files(check: Check) -> i32 {
             config_id: check.config_id,
             strict_includes: check.all_config,
             seed: seed(),
+            verdict_only: false,
         },
         porting: check.target == Some(Target::Keepalived243),
     };
@@ -255,12 +257,21 @@ fn check_files(check: Check) -> i32 {
 
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
-    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &PatientFacts);
+    let options = LoadOptions {
+        verdict_only: true,
+        ..load_options(cli)
+    };
+    let loaded = conf::load(&cli.config, options, &HostFiles, &PatientFacts);
     let styled = file.is_none() && colours(&io::stderr());
     let mut text = String::new();
     for finding in &loaded.diagnostics {
-        // First the line that scripts know, then the excerpt for people.
-        text.push_str(&format!("{finding}\n{}\n", conf::render(finding, styled)));
+        // First the line that scripts know, then the excerpt for people. What keepalived does not
+        // say is no such line.
+        if finding.class != Class::Advice {
+            text.push_str(&format!("{finding}\n"));
+        }
+        text.push_str(&conf::render(finding, styled));
+        text.push('\n');
     }
     if loaded.diagnostics.dropped() > 0 {
         let dropped = loaded.diagnostics.dropped();
