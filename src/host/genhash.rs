@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::tls::{self, Step};
 
 /// How much is read and shown at once, as with keepalived.
-const ROOM: usize = 4096;
+const ROOM: usize = 4095;
 /// How long each step may take if nothing is said, in seconds.
 const TIMEOUT: u64 = 5;
 
@@ -277,6 +277,18 @@ fn is_late(error: &io::Error) -> bool {
 impl Request {
     fn carry_out(&self, report: &mut Report) {
         let start = Instant::now();
+        self.ask(report);
+        if self.verbose {
+            let micros = start.elapsed().as_micros();
+            report.line("");
+            report.line(&format!(
+                "Global response time for [{}] = {micros} usecs",
+                self.url
+            ));
+        }
+    }
+
+    fn ask(&self, report: &mut Report) {
         let mut stream = match self.connect() {
             Ok(stream) => stream,
             Err(complaint) => return report.line(complaint),
@@ -291,25 +303,21 @@ impl Request {
         let Some(sum) = self.read(&mut stream, report) else {
             return;
         };
-        if self.verbose {
-            report.line("");
-            report.line(&title("   HTML hash resulting   "));
-            report.dump(&sum);
-            report.line(&title("HTML hash final resulting"));
-        }
+        self.show_sum(&sum, report);
         let hex = sum.iter().fold(String::new(), |mut text, byte| {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         });
         report.line(&hex);
+    }
+
+    fn show_sum(&self, sum: &[u8], report: &mut Report) {
         if self.verbose {
-            let micros = start.elapsed().as_micros();
             report.line("");
-            report.line(&format!(
-                "Global response time for [{}] = {micros} usecs",
-                self.url
-            ));
+            report.line(&title("   HTML hash resulting   "));
+            report.dump(sum);
+            report.line(&title("HTML hash final resulting"));
         }
     }
 
@@ -372,10 +380,11 @@ impl Request {
             let count = match stream.read(free) {
                 Ok(count) => count,
                 Err(error) if is_late(&error) => {
-                    report.line(if self.tls {
-                        "Timeout SSL read"
-                    } else {
-                        "Timeout HTTP read"
+                    let silent = head.as_ref().is_some_and(Vec::is_empty);
+                    report.line(match (self.tls, silent) {
+                        (true, _) => "Timeout SSL read",
+                        (false, true) => "Timeout WEB read",
+                        (false, false) => "Timeout HTTP read",
                     });
                     return None;
                 }
@@ -398,6 +407,11 @@ impl Request {
                 continue;
             };
             if count == 0 {
+                if self.verbose && !header.is_empty() {
+                    report.line(&title("   HTTP Header Buffer   "));
+                }
+                // As if there had been a page without a byte.
+                self.show_sum(&Md5::new().finalize(), report);
                 report
                     .errors
                     .push_str("no data received from remote webserver\n");
