@@ -7,7 +7,7 @@
 //! there is at most one attempt under way for each. Many attempts that are due at once are started
 //! a few at a time, so that adverts get their turn between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use slab::Slab;
 
@@ -50,6 +50,8 @@ pub struct Domain {
     shortage: Shortage,
     /// Commands of an attempt on their way out; kept to reuse the memory.
     commands: Vec<ProbeCmd>,
+    /// Servers that begin as down, by their services' and their own names.
+    pub(super) down_before: BTreeSet<(String, String)>,
 }
 
 /// A checker and where it belongs.
@@ -106,6 +108,7 @@ impl Domain {
             not_before: None,
             shortage: Shortage::default(),
             commands: Vec::new(),
+            down_before: BTreeSet::new(),
         }
     }
 
@@ -161,18 +164,26 @@ impl Domain {
         View(self)
     }
 
-    /// Puts a new checker into the table and schedules its first attempt.
+    /// Before the first start: these servers (of these services) were down for a process that is
+    /// about to end; their checks begin with that.
+    pub fn inherit(&mut self, down: impl IntoIterator<Item = (String, String)>) {
+        self.down_before.extend(down);
+    }
+
+    /// Puts a new checker into the table and schedules its first attempt; `down`: it was down
+    /// before, for another process.
     pub(super) fn add_checker(
         &mut self,
         now: Instant,
         service: ServiceIndex,
         check: CheckRef<'_>,
+        down: bool,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
             service,
             server: 0,
             check: 0,
-            checker: Checker::new(check.connect.alpha),
+            checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
             running: None,
         });

@@ -21,6 +21,7 @@ pub mod files;
 mod firewall;
 mod genl;
 mod ground;
+mod hand_over;
 mod ledger;
 mod link_kind;
 mod links;

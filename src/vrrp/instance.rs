@@ -104,6 +104,8 @@ pub(super) enum Input {
     Advert(Heard),
     /// A master was not run for so long that a rival may have taken over.
     Overslept(Duration),
+    /// The same as the heir of a master: see [`super::Domain::inherit`].
+    Inherit,
     /// The daemon ends, or the instance leaves the configuration.
     Stop,
 }
@@ -276,7 +278,8 @@ impl Instance {
 
     fn step_init(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
-            Input::Start => self.start(cx),
+            Input::Start => self.start(cx, false),
+            Input::Inherit => self.start(cx, true),
             // Nothing reaches an instance before its start or after its stop.
             Input::Able
             | Input::Unable(_)
@@ -307,7 +310,11 @@ impl Instance {
                 | Timer::Truce => {}
             },
             // It is started and able already, holds no address, and does not speak in its sleep.
-            Input::Start | Input::Able | Input::AddressLost(_) | Input::Overslept(_) => {}
+            Input::Start
+            | Input::Inherit
+            | Input::Able
+            | Input::AddressLost(_)
+            | Input::Overslept(_) => {}
         }
     }
 
@@ -330,7 +337,7 @@ impl Instance {
                 Timer::Retry => self.retry(cx),
                 Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
             },
-            Input::Start | Input::Able => {}
+            Input::Start | Input::Inherit | Input::Able => {}
         }
     }
 
@@ -352,6 +359,7 @@ impl Instance {
             // Adverts may still come in while an address is missing; without one there is
             // nothing to answer with. A second reason for FAULT changes nothing.
             Input::Start
+            | Input::Inherit
             | Input::Unable(_)
             | Input::AddressLost(_)
             | Input::Advert(_)
@@ -359,11 +367,13 @@ impl Instance {
         }
     }
 
-    fn start(&mut self, cx: &mut Cx<'_>) {
+    /// Takes part from now on; `heir`: as the master that another process of this host was until
+    /// now, whose addresses are there already.
+    fn start(&mut self, cx: &mut Cx<'_>, heir: bool) {
         if let Some(reason) = self.look_up(cx) {
             self.say_fault(cx, reason);
             self.move_to(cx, State::Fault, true);
-        } else if self.priority().is_owner() {
+        } else if heir || self.priority().is_owner() {
             // RFC 3768 §6.4.1: the owner asks nobody.
             self.move_to(cx, State::Master, true);
         } else {
