@@ -8,16 +8,18 @@
 //! a few at a time, so that adverts get their turn between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use slab::Slab;
 
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
+use super::notice;
 use super::probe::{Attempt, Detail, MiscEnd, Outcome, Setting, Verdict, http_of, misc};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
-use crate::base::{Duration, Instant, Rng, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, Rng, TimerQueue};
 use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey, TcpCheck};
 use crate::ops::{ChildEnd, ChildSignal, Command, ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
@@ -48,6 +50,10 @@ pub struct Domain {
     /// More attempts are due, but not before this.
     not_before: Option<Instant>,
     shortage: Shortage,
+    /// Addresses of this host, for `ha_suspend`.
+    pub(super) local: BTreeSet<(IpAddr, IfIndex)>,
+    /// `rs_init_notifies`
+    pub(super) notify_initial: bool,
     /// Commands of an attempt on their way out; kept to reuse the memory.
     commands: Vec<ProbeCmd>,
     /// Servers that begin as down, by their services' and their own names.
@@ -107,6 +113,8 @@ impl Domain {
             probes_started: 0,
             not_before: None,
             shortage: Shortage::default(),
+            local: BTreeSet::new(),
+            notify_initial: false,
             commands: Vec::new(),
             down_before: BTreeSet::new(),
         }
@@ -117,6 +125,9 @@ impl Domain {
         match event {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
             Event::Child(number, end) => self.child(now, ProbeId(number), end, out),
+            Event::Address(index, address, here) => {
+                self.address(now, (address, index), here, out);
+            }
             Event::Stop => self.stop(out),
         }
     }
@@ -191,8 +202,13 @@ impl Domain {
         index
     }
 
-    /// Schedules an attempt as at the start, unless one is due before.
+    /// Schedules an attempt as at the start, unless one is due before or the check rests.
     pub(super) fn schedule_first(&mut self, now: Instant, index: CheckerIndex, check: &TcpCheck) {
+        let owner = self.checkers.get(index).map(|entry| entry.service);
+        let service = owner.and_then(|service| self.services.get(service));
+        if service.is_some_and(|service| service.suspended) {
+            return;
+        }
         let first = now + FIRST_AFTER + self.rng.duration_below(check.warmup);
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
         self.timers.set(index, at);
@@ -210,6 +226,12 @@ impl Domain {
         self.give_up(index, out);
         self.timers.cancel(index);
         self.checkers.try_remove(index);
+    }
+
+    /// Lets a checker rest until it is scheduled again.
+    pub(super) fn put_to_rest(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
+        self.give_up(index, out);
+        self.timers.cancel(index);
     }
 
     /// Gives the attempt under way up, if there is one, with its deadline.
@@ -481,6 +503,9 @@ impl Domain {
                 let alive = server.is_alive();
                 messages::shutting_down(subject, alive, !alive && server.is_inhibited());
             }
+            if service.config.policy.omega {
+                notice::omega(service, out);
+            }
             out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }
     }
@@ -490,7 +515,7 @@ impl Domain {
         if !cfg!(debug_assertions) {
             return;
         }
-        let mut seen = 0;
+        let (mut seen, mut resting) = (0, 0);
         for (own, service) in &self.services {
             for (place, server) in service.servers.iter().enumerate() {
                 debug_assert_eq!(server.checkers.len(), server.config.checks().count());
@@ -504,7 +529,12 @@ impl Domain {
                         (entry.service, entry.server, entry.check),
                         (own, place, check)
                     );
-                    debug_assert!(self.timers.get(index).is_some(), "a checker that sleeps");
+                    debug_assert_eq!(
+                        self.timers.get(index).is_none(),
+                        service.suspended,
+                        "a checker that sleeps, or one that does not rest"
+                    );
+                    resting += usize::from(service.suspended);
                     failing += usize::from(!entry.checker.is_up());
                     seen += 1;
                 }
@@ -512,7 +542,8 @@ impl Domain {
             }
         }
         debug_assert_eq!(seen, self.checkers.len(), "a checker that nobody has");
-        debug_assert_eq!(seen, self.timers.len(), "a timer that nobody has");
+        let running = seen - resting;
+        debug_assert_eq!(running, self.timers.len(), "a timer that nobody has");
     }
 }
 

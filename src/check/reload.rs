@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Action;
 use super::domain::Domain;
 use super::messages::{self, Subject};
+use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
@@ -19,7 +20,14 @@ use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, Virtua
 use crate::ops::ServiceName;
 
 impl Domain {
+    /// `rs_init_notifies`: whether servers tell their state when they come.
+    pub const fn tell_initial_states(&mut self, tell: bool) {
+        self.notify_initial = tell;
+    }
+
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
+    ///
+    /// Servers that are new tell their state if [`Domain::tell_initial_states`] says so.
     pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
         // What is given up may be taken by a service that stands before.
         for step in &plan {
@@ -152,6 +160,12 @@ impl Domain {
         };
         // Out of the table while its checkers are made.
         let mut service = std::mem::replace(slot, Service::new(config));
+        let rested = service.suspended;
+        let rest = self.has_to_rest(&Service::new(config));
+        if let Some(slot) = self.services.get_mut(index) {
+            slot.suspended = rest;
+        }
+        service.suspended = rest;
         let first_time = service.names.is_empty() && service.servers.is_empty();
         if !first_time {
             let before = std::mem::take(&mut service.config.entries);
@@ -160,28 +174,48 @@ impl Domain {
             }
         }
         service.set_config(config);
+        let known: BTreeSet<RealServerKey> = service.servers.iter().map(Server::key).collect();
         let activated = self.set_servers(now, index, &mut service, config, out);
         self.claim(index, &mut service);
+        if self.notify_initial {
+            let new = service
+                .servers
+                .iter()
+                .filter(|server| !known.contains(&server.key()));
+            for server in new.filter(|server| server.is_alive()) {
+                out.push(notice::server(&service, &server.config, true));
+            }
+        }
         match (service.recount(), first_time) {
             (Quorum::Same, true) if service.sorry().is_some() => {
                 messages::starts_without_quorum(self.style, &service);
                 service.say_sorry(self.style);
             }
-            (Quorum::Gained, true) => messages::quorum(self.style, &service, Quorum::Gained),
             (Quorum::Same, true | false) => {}
-            (quorum @ (Quorum::Gained | Quorum::Lost), _) => {
+            (quorum @ (Quorum::Gained | Quorum::Lost), first_time) => {
                 messages::quorum(self.style, &service, quorum);
-                service.say_sorry(self.style);
+                if !first_time {
+                    service.say_sorry(self.style);
+                }
+                out.push(notice::quorum(&service, service.quorum_up));
             }
         }
         for server in activated {
-            messages::activating(self.subject(&config.key, server));
+            let subject = self.subject(&config.key, server);
+            if rest {
+                messages::deactivating(subject);
+            } else {
+                messages::activating(subject);
+            }
         }
         for name in &service.names {
             out.push(Action::Want(service.wanted(*name)));
         }
         if let Some(slot) = self.services.get_mut(index) {
             *slot = service;
+        }
+        if rest != rested && !first_time {
+            self.suspend(now, index, rest, out);
         }
     }
 
@@ -235,9 +269,10 @@ impl Domain {
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
-        let name = self.services.get(service).map_or_else(String::new, |service| {
-            service.config.key.to_string()
-        });
+        let name = self
+            .services
+            .get(service)
+            .map_or_else(String::new, |service| service.config.key.to_string());
         let down = self.down_before.remove(&(name, config.key.to_string()));
         let checkers: Vec<CheckerIndex> = config
             .checks()

@@ -24,8 +24,8 @@ use super::terms;
 use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
-    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, ServiceName, SocketId,
-    SocketSpec, WatchId,
+    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, ServiceName,
+    SocketId, SocketSpec, WatchId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +40,8 @@ pub(super) enum Answer {
     ProbeFailed(ProbeId, ProbeFailure),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// [`Event::IpvsLook`].
+    IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -65,6 +67,7 @@ impl Answer {
                 what: ProbeIo::Failed(*failure),
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+            Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -203,6 +206,10 @@ impl Drivers {
                     let table = self.ipvs.table(&mut self.buffer);
                     answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
                 }
+                Effect::LookIpvs(names) => {
+                    let found = self.ipvs.look(names, &mut self.buffer);
+                    answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
+                }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
@@ -296,8 +303,10 @@ impl Drivers {
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
-            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..)) {
-                self.ledger.add(service_entry(op));
+            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
+                && let Some(service) = op.service()
+            {
+                self.ledger.add(Entry::Service(service));
             }
         }
         let results = self.ipvs.carry_out(&ops, &mut self.buffer);
@@ -309,9 +318,14 @@ impl Drivers {
                 | IpvsOp::DestAdd(..)
                 | IpvsOp::DestSet(..)
                 | IpvsOp::DestDel(..) => errno == libc::ESRCH,
+                // What others put there after it is not ours, and ours is deleted one by one.
+                IpvsOp::Flush
+                | IpvsOp::Timeouts(_)
+                | IpvsOp::DaemonStart(..)
+                | IpvsOp::DaemonStop(_) => false,
             };
-            if gone {
-                self.ledger.remove(service_entry(op));
+            if gone && let Some(service) = op.service() {
+                self.ledger.remove(Entry::Service(service));
             }
             if errno != 0 {
                 answers.push(Answer::Refused(tag, errno));
@@ -421,7 +435,11 @@ impl Drivers {
 
     /// Removes what another process has installed and the node does not want; `wanted` tells which
     /// services it does.
-    pub(super) fn drop_unclaimed(&mut self, table: &terms::Ipvs, wanted: impl Fn(ServiceName) -> bool) {
+    pub(super) fn drop_unclaimed(
+        &mut self,
+        table: &terms::Ipvs,
+        wanted: impl Fn(ServiceName) -> bool,
+    ) {
         let unclaimed = std::mem::take(&mut self.unclaimed);
         let gone: Vec<Entry> = unclaimed
             .into_iter()
@@ -463,10 +481,6 @@ fn entry_of(spec: &AddressSpec) -> Entry {
         address: spec.address,
         prefix_len: spec.prefix_len,
     }
-}
-
-const fn service_entry(op: &IpvsOp) -> Entry {
-    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

@@ -96,18 +96,55 @@ impl Ipvs {
         }
         let mut table = Vec::with_capacity(services.len());
         for service in services {
-            let request = Request::GetDestinations(service.id);
-            let destinations = self
-                .dump(family, &request, buffer)?
-                .into_iter()
-                .filter_map(|reply| match reply {
-                    Reply::Destination(found) => Some(DestinationSpec::from(found)),
-                    Reply::Service(_) => None,
-                })
-                .collect();
-            table.push(IpvsService::from_dump(service, destinations));
+            table.push(self.with_destinations(family, service, buffer)?);
         }
         Ok(table)
+    }
+
+    /// Reads those of the services that there are.
+    ///
+    /// # Errors
+    /// What the kernel says; `ENOENT` where it has no IPVS.
+    pub(super) fn look(
+        &mut self,
+        names: &[ServiceName],
+        buffer: &mut [u8],
+    ) -> io::Result<Vec<IpvsService>> {
+        let family = self.family(buffer)?;
+        let mut found = Vec::with_capacity(names.len());
+        for &name in names {
+            let request = Request::GetService(name);
+            match self.ask(family, (&request, NLM_F_REQUEST | NLM_F_ACK), buffer) {
+                Ok(replies) => {
+                    for reply in replies {
+                        if let Reply::Service(service) = reply {
+                            found.push(self.with_destinations(family, service, buffer)?);
+                        }
+                    }
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    fn with_destinations(
+        &mut self,
+        family: u16,
+        service: ipvs::Service,
+        buffer: &mut [u8],
+    ) -> io::Result<IpvsService> {
+        let request = Request::GetDestinations(service.id);
+        let destinations = self
+            .dump(family, &request, buffer)?
+            .into_iter()
+            .filter_map(|reply| match reply {
+                Reply::Destination(found) => Some(DestinationSpec::from(found)),
+                Reply::Service(_) => None,
+            })
+            .collect();
+        Ok(IpvsService::from_dump(service, destinations))
     }
 
     fn dump(
@@ -116,9 +153,17 @@ impl Ipvs {
         request: &Request,
         buffer: &mut [u8],
     ) -> io::Result<Vec<Reply>> {
+        self.ask(family, (request, NLM_F_REQUEST | NLM_F_DUMP), buffer)
+    }
+
+    fn ask(
+        &mut self,
+        family: u16,
+        (request, flags): (&Request, u16),
+        buffer: &mut [u8],
+    ) -> io::Result<Vec<Reply>> {
         let mut replies = Vec::new();
         let append = |sequence, out: &mut Vec<u8>| {
-            let flags = NLM_F_REQUEST | NLM_F_DUMP;
             request.append(family, flags, sequence, out);
         };
         self.requester

@@ -36,6 +36,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks for one.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
 
+/// How long the locks of a worker that has ended may stay.
+pub(super) const UNLOCK: Duration = Duration::from_millis(500);
+
 /// How long either side waits for the other's next word.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -191,7 +194,10 @@ mod tests {
     fn estate() -> Estate {
         Estate {
             masters: vec!["VI_1".to_owned()],
-            down: vec![("[192.0.2.1]:tcp:80".to_owned(), "[192.0.2.9]:tcp:80".to_owned())],
+            down: vec![(
+                "[192.0.2.1]:tcp:80".to_owned(),
+                "[192.0.2.9]:tcp:80".to_owned(),
+            )],
         }
     }
 
@@ -215,7 +221,8 @@ mod tests {
             }
             assert_eq!(new.estate().unwrap(), estate());
             new.stream.get_mut().write_all(word.as_bytes()).unwrap();
-            let heard = std::iter::repeat_with(|| waiting.look(start, estate)).find_map(|wish| wish);
+            let heard =
+                std::iter::repeat_with(|| waiting.look(start, estate)).find_map(|wish| wish);
             assert_eq!(heard, Some(wish));
             waiting.successor = None;
         }

@@ -380,11 +380,14 @@ impl Supervisor<'_> {
             }
             return Ok(Started::No(status));
         }
-        let go = self.settled.as_ref().map_or_else(Go::default, |settled| Go {
-            ledger: settled.ledger.clone(),
-            meeting: settled.meeting.clone(),
-            follows: settled.follows,
-        });
+        let go = self
+            .settled
+            .as_ref()
+            .map_or_else(Go::default, |settled| Go {
+                ledger: settled.ledger.clone(),
+                meeting: settled.meeting.clone(),
+                follows: settled.follows,
+            });
         if let Some(worker) = &mut self.worker {
             worker.channel.say(&Word::Go(go));
             if worker.channel.hear() == Some(Word::Ready) {

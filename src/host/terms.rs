@@ -197,7 +197,10 @@ impl Channel {
     pub(super) fn hear_within(&mut self, patience: Duration) -> Option<Word> {
         // Zero would be no limit.
         let patience = patience.max(Duration::from_millis(1));
-        self.stream.get_ref().set_read_timeout(Some(patience)).ok()?;
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(patience))
+            .ok()?;
         let word = self.hear();
         drop(self.stream.get_ref().set_read_timeout(None));
         word

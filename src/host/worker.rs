@@ -269,10 +269,7 @@ impl<'a> Worker<'a> {
             return Err(Failure::Unwanted);
         };
         logger::set_suffix(terms.suffix());
-        let mut predecessor = go
-            .follows
-            .then(|| Predecessor::find(&go.meeting))
-            .flatten();
+        let mut predecessor = go.follows.then(|| Predecessor::find(&go.meeting)).flatten();
         let estate = predecessor.as_mut().map(Predecessor::estate).transpose();
         let estate = estate.inspect_err(|error| {
             log::warn!(target: ident::DAEMON, "the daemon before this one does not tell its state: {error}");
@@ -341,9 +338,14 @@ impl<'a> Worker<'a> {
         predecessor.done();
         let EventLoop { drivers, node, .. } = &mut self.event_loop;
         drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
-        // They were the other's until now.
-        if let Err(failure) = self.pid_files(&copy) {
-            log::error!(target: ident::DAEMON, "{failure}");
+        // They were the other's until now; its end is seen before the kernel has unlocked them all.
+        let until = clock::now() + hand_over::UNLOCK;
+        while let Err(failure) = self.pid_files(&copy) {
+            if clock::now() >= until || !matches!(failure, Failure::Running) {
+                log::error!(target: ident::DAEMON, "{failure}");
+                break;
+            }
+            std::thread::sleep(hand_over::LOOK / 4);
         }
         self.take_on(&copy);
     }

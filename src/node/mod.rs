@@ -14,9 +14,9 @@ pub mod snapshot;
 mod tests;
 mod wiring;
 
-use crate::base::Instant;
+use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, LogStyle};
+use crate::conf::model::{Config, InstanceKey, LogStyle, VrrpInstance};
 use crate::ops::{Effect, Event, ServiceName};
 use crate::{check, iface, ipvs, notify, vrrp};
 
@@ -49,6 +49,10 @@ pub struct Node {
     iface: iface::Domain,
     notify: notify::Domain,
     queues: wiring::Queues,
+    /// The instance that the daemon which copies connections follows.
+    sync_instance: Option<InstanceKey>,
+    /// Whether that is master, as it was told last.
+    sync_master: Option<bool>,
     /// Counts the configurations.
     generation: u64,
     /// Another process did this work until now.
@@ -68,6 +72,8 @@ impl Node {
             iface: iface::Domain::default(),
             notify: notify::Domain::default(),
             queues: wiring::Queues::default(),
+            sync_instance: None,
+            sync_master: None,
             generation: 0,
             inherits: false,
             stopping: false,
@@ -129,11 +135,42 @@ impl Node {
         }
         self.vrrp
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
+        self.follow_instance_of(now, &config);
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
+        self.check
+            .tell_initial_states(config.global.checks.notify_initial);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// Hands the settings of IPVS on, with the instance whose state its daemon follows.
+    fn follow_instance_of(&mut self, now: Instant, config: &Config) {
+        let lvs = &config.global.lvs;
+        let name = lvs
+            .sync_daemon
+            .as_ref()
+            .and_then(|daemon| daemon.instance.as_ref());
+        let instance = config
+            .vrrp_instances
+            .iter()
+            .find(|instance| Some(&instance.name) == name);
+        if let (Some(name), None) = (name, instance) {
+            log::info!(
+                target: ident::VRRP,
+                "Unable to find vrrp instance {name} for lvs_syncd - clearing lvs_syncd config"
+            );
+        }
+        let followed = instance.map(VrrpInstance::key);
+        if followed != self.sync_instance {
+            self.sync_instance = followed;
+            self.sync_master = None;
+            self.ipvs
+                .handle(now, ipvs::Event::Follow(None), &mut self.queues.ipvs);
+        }
+        let router_id = instance.map(|instance| instance.vrid.get());
+        self.ipvs.apply(now, lvs, router_id, &mut self.queues.ipvs);
     }
 
     /// Takes an event.

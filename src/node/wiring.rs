@@ -56,6 +56,10 @@ impl Node {
                         .handle(now, ipvs::Event::Refused(tag, errno), &mut self.queues.ipvs);
                 }
             },
+            Event::IpvsLook(found) => {
+                self.ipvs
+                    .handle(now, ipvs::Event::Look(found), &mut self.queues.ipvs);
+            }
             Event::IpvsTable(table) => {
                 self.ipvs
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
@@ -97,6 +101,9 @@ impl Node {
         self.check
             .handle(now, check::Event::Stop, &mut self.queues.check);
         self.drain(now, out);
+        self.ipvs
+            .handle(now, ipvs::Event::Stop, &mut self.queues.ipvs);
+        self.drain(now, out);
         self.notify
             .handle(now, notify::Event::Stop, &mut self.queues.notify);
         self.drain(now, out);
@@ -109,6 +116,22 @@ impl Node {
             command.group.clone_from(&self.config.global.scripts.group);
         }
         command
+    }
+
+    /// Lets the daemon that copies connections know whether its instance is master.
+    fn follow(&mut self, now: Instant) {
+        let Some(key) = &self.sync_instance else {
+            return;
+        };
+        let master = self
+            .vrrp
+            .instance(key)
+            .map(|view| view.state == vrrp::State::Master);
+        if master != self.sync_master {
+            self.sync_master = master;
+            self.ipvs
+                .handle(now, ipvs::Event::Follow(master), &mut self.queues.ipvs);
+        }
     }
 
     /// Hands actions on until none is left.
@@ -124,7 +147,11 @@ impl Node {
                     forwards_v6: interface.forwards_v6,
                 }),
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
-                iface::Action::Address(change) => vrrp::Event::Address(change),
+                iface::Action::Address(change) => {
+                    let event = check::Event::Address(change.index, change.address, change.present);
+                    self.check.handle(now, event, &mut self.queues.check);
+                    vrrp::Event::Address(change)
+                }
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }
@@ -140,6 +167,10 @@ impl Node {
                 check::Action::Want(wanted) => {
                     let event = ipvs::Event::Want(wanted.spec, wanted.destinations);
                     self.ipvs.handle(now, event, &mut self.queues.ipvs);
+                }
+                check::Action::Notice(notice) => {
+                    let event = notify::Event::Notice(notice);
+                    self.notify.handle(now, event, &mut self.queues.notify);
                 }
                 check::Action::Unwant(name) => {
                     self.ipvs
@@ -160,6 +191,7 @@ impl Node {
                 }
             }
         }
+        self.follow(now);
         for action in self.queues.ipvs.drain(..) {
             match action {
                 ipvs::Action::World(effect) => out.push(effect),

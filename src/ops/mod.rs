@@ -12,7 +12,8 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp, IpvsService,
-    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
+    KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec, SyncDaemon, SyncRole,
+    Timeouts,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::kernel::{IpvsService, KernelOp, OpTag};
+use super::kernel::{IpvsService, KernelOp, OpTag, ServiceName};
 use super::process::{ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, WatchId};
 use crate::base::{Duration, IfIndex, Mac};
 
@@ -45,6 +45,9 @@ pub enum Event<'a> {
     },
     /// The answer to [`Effect::ReadIpvs`]: the whole table, or why it cannot be had.
     IpvsTable(Result<&'a [IpvsService], i32>),
+    /// The answer to [`Effect::LookIpvs`]: those of the services that there are, or why that
+    /// cannot be told.
+    IpvsLook(Result<&'a [IpvsService], i32>),
     /// A child ended, or could not be started.
     Child {
         /// The child.
@@ -249,6 +252,8 @@ pub enum Effect {
     Kernel(KernelOp, OpTag),
     /// Read the IPVS table; answered by [`Event::IpvsTable`].
     ReadIpvs,
+    /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
+    LookIpvs(Vec<ServiceName>),
     /// Open a socket.
     Open(SocketId, SocketSpec),
     /// Close it.

@@ -169,7 +169,10 @@ impl Domain {
             Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
                 self.waiting.remove(&id);
                 let heirs = &mut self.heirs;
-                let name = self.instances.get(&id).map(|instance| &instance.config.name);
+                let name = self
+                    .instances
+                    .get(&id)
+                    .map(|instance| &instance.config.name);
                 let input = match name.is_some_and(|name| heirs.remove(name)) {
                     true => Input::Inherit,
                     false => Input::Start,

@@ -131,6 +131,7 @@ impl Outside {
             Effect::Fifo(id, command) => self.fifo(id, command),
             Effect::Kernel(..)
             | Effect::ReadIpvs
+            | Effect::LookIpvs(_)
             | Effect::Open(..)
             | Effect::Close(_)
             | Effect::Send(..)

@@ -302,6 +302,7 @@ impl World {
             Arrival::SocketFailed(..)
             | Arrival::Refused(..)
             | Arrival::IpvsTable(_)
+            | Arrival::IpvsLook(_)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) => Cause::News,
         };
@@ -454,6 +455,17 @@ impl World {
                 };
                 trace::line(format_args!("read IPVS"));
                 self.answer(host, Duration::ZERO, Arrival::IpvsTable(table));
+            }
+            Effect::LookIpvs(names) => {
+                let kernel = &self.hosts[host].kernel;
+                let found = if kernel.traits.ipvs {
+                    let mut table = kernel.ipvs.dump();
+                    table.retain(|service| names.contains(&service.name));
+                    Ok(table)
+                } else {
+                    Err(errno::ENOENT)
+                };
+                self.answer(host, Duration::ZERO, Arrival::IpvsLook(found));
             }
             Effect::Open(socket, spec) => self.open(host, socket, spec),
             Effect::Close(socket) => {

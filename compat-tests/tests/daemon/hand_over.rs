@@ -11,7 +11,10 @@ use super::setup::{Bed, CONFIG, SOON, VIP, binary};
 
 fn start(bed: &Bed, options: &[&str]) -> Proc {
     let mut command = Command::new(binary());
-    command.args(["-n", "-D"]).args(options).stdin(Stdio::null());
+    command
+        .args(["-n", "-D"])
+        .args(options)
+        .stdin(Stdio::null());
     bed.host.spawn(command).unwrap()
 }
 
@@ -20,7 +23,8 @@ fn adverts(bed: &Bed) -> Vec<(u8, Duration)> {
     frames
         .iter()
         .filter_map(|frame| {
-            let advert = frame.packet().advert()?;
+            let packet = frame.packet();
+            let advert = packet.advert()?;
             let since = frame.at.duration_since(bed.start).unwrap_or_default();
             Some((advert.priority, since))
         })
@@ -39,7 +43,9 @@ fn a_restart_that_hands_over_is_noticed_by_nobody() {
     let bed = Bed::new(CONFIG);
     let mut daemon = start(&bed, &["--hand-over"]);
     bed.wait_address(VIP, true);
-    let backup = CONFIG.replace("MASTER", "BACKUP").replace("100\n    advert", "50\n    advert");
+    let backup = CONFIG
+        .replace("MASTER", "BACKUP")
+        .replace("100\n    advert", "50\n    advert");
     let (peer, _backup) = bed.peer(&backup);
     let listener = bed
         .host
@@ -67,15 +73,35 @@ fn a_restart_that_hands_over_is_noticed_by_nobody() {
         assert_eq!(&heard, b"still here");
     }
     let seen = adverts(&bed).len();
-    wait_until(SOON, "adverts of the last daemon", || adverts(&bed).len() >= seen + 2).unwrap();
+    wait_until(SOON, "adverts of the last daemon", || {
+        adverts(&bed).len() >= seen + 2
+    })
+    .unwrap();
     let adverts = adverts(&bed);
-    assert!(adverts.iter().all(|&(priority, _)| priority == 100), "{adverts:?}");
-    let longest = adverts.windows(2).map(|pair| pair[1].1 - pair[0].1).max().unwrap();
-    assert!(longest < Duration::from_millis(1500), "{longest:?} in {adverts:?}");
+    assert!(
+        adverts.iter().all(|&(priority, _)| priority == 100),
+        "{adverts:?}"
+    );
+    let longest = adverts
+        .windows(2)
+        .map(|pair| pair[1].1 - pair[0].1)
+        .max()
+        .unwrap();
+    assert!(
+        longest < Duration::from_millis(1500),
+        "{longest:?} in {adverts:?}"
+    );
     let lines = bed.logged();
     let has = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert_eq!(has("Going on with the work of the daemon before this one (1 masters)"), 2);
-    assert_eq!((has("removing VIPs"), has("sent 0 priority")), (0, 0), "{lines:#?}");
+    assert_eq!(
+        has("Going on with the work of the daemon before this one (1 masters)"),
+        2
+    );
+    assert_eq!(
+        (has("removing VIPs"), has("sent 0 priority")),
+        (0, 0),
+        "{lines:#?}"
+    );
 
     // At the end as ever, only later: nobody comes.
     assert_eq!(bed.stop(&mut daemon), Some(0));
@@ -83,9 +109,14 @@ fn a_restart_that_hands_over_is_noticed_by_nobody() {
     bed.wait_address(VIP, false);
     bed.wait_log("sent 0 priority");
     wait_until(SOON, "nothing in the run directory", || {
-        ["vrrp.pid", "keepalived.pid", "keepalived.ledger", "keepalived.handover"]
-            .iter()
-            .all(|file| bed.host.read(format!("/run/{file}")).is_err())
+        [
+            "vrrp.pid",
+            "keepalived.pid",
+            "keepalived.ledger",
+            "keepalived.handover",
+        ]
+        .iter()
+        .all(|file| bed.host.read(format!("/run/{file}")).is_err())
     })
     .unwrap();
 }

@@ -6,8 +6,8 @@
 mod checks;
 mod command_line;
 mod crash;
-mod hand_over;
 mod flood;
+mod hand_over;
 mod life;
 mod old_tls;
 mod pause;

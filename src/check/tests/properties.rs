@@ -34,7 +34,8 @@ impl World {
 
     /// Takes the actions as IPVS and the host do; gives their number.
     fn take(&mut self, actions: Vec<Action>) -> usize {
-        let number = actions.len();
+        let told = |action: &&Action| !matches!(action, Action::Notice(_));
+        let number = actions.iter().filter(told).count();
         for action in actions {
             match action {
                 Action::Probe(id, ProbeCmd::Connect(spec)) => self.probes.push((id, spec.to)),
@@ -46,6 +47,7 @@ impl World {
                 Action::Want(wanted) => {
                     self.wanted.insert(wanted.spec.name, wanted);
                 }
+                Action::Notice(_) => {}
                 Action::Unwant(name) => {
                     assert!(self.wanted.remove(&name).is_some(), "{name} was not wanted");
                 }

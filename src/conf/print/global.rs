@@ -8,8 +8,8 @@ use std::path::Path;
 use super::super::bind::slots::{Slot, slot};
 use super::super::model::options::{Script, Version};
 use super::super::model::{
-    Dumps, Dynamic, Fifo, GarpSettings, Global, Mail, OnOff, Process, ReceivePolicy, Scheduling,
-    Scripts, VrrpDefaults,
+    Dumps, Dynamic, Fifo, FlushOnStop, GarpSettings, Global, Lvs, LvsTimeouts, Mail, OnOff,
+    Process, ReceivePolicy, Scheduling, Scripts, VrrpDefaults,
 };
 use super::super::schema::facts;
 use super::super::source::to_text;
@@ -71,6 +71,7 @@ pub(super) fn settings(out: &mut Printer, global: &Global) {
             Dynamic::Yes => out.line("dynamic_interfaces"),
             Dynamic::AllowChanges => out.line("dynamic_interfaces allow_if_changes"),
         }
+        lvs(out, &global.lvs);
         vrrp(out, &global.vrrp);
     });
 }
@@ -183,6 +184,38 @@ fn fifo(out: &mut Printer, keyword: &str, fifo: &Fifo) {
         out.line(format!("{keyword} {path}{owner}"));
     }
     script(out, &format!("{keyword}_script"), fifo.script.as_ref());
+}
+
+/// What of IPVS as a whole is more than a flag.
+fn lvs(out: &mut Printer, lvs: &Lvs) {
+    match lvs.flush_on_stop {
+        FlushOnStop::Own => {}
+        FlushOnStop::Services => out.line("lvs_flush_on_stop VS"),
+        FlushOnStop::All => out.line("lvs_flush_on_stop"),
+    }
+    let LvsTimeouts { tcp, tcp_fin, udp } = lvs.timeouts;
+    let timeouts: String = [("tcp", tcp), ("tcpfin", tcp_fin), ("udp", udp)]
+        .into_iter()
+        .filter_map(|(name, time)| Some(format!(" {name} {}", time?.as_secs())))
+        .collect();
+    if !timeouts.is_empty() {
+        out.line(format!("lvs_timeouts{timeouts}"));
+    }
+    if let Some(daemon) = &lvs.sync_daemon {
+        let mut line = format!("lvs_sync_daemon {}", quoted(&daemon.interface));
+        let options = [
+            ("inst", daemon.instance.as_deref().map(quoted)),
+            ("id", daemon.id.map(|id| id.to_string())),
+            ("maxlen", daemon.max_length.map(|bytes| bytes.to_string())),
+            ("port", daemon.port.map(|port| port.to_string())),
+            ("ttl", daemon.ttl.map(|ttl| ttl.to_string())),
+            ("group", daemon.group.map(|group| group.to_string())),
+        ];
+        for (name, value) in options {
+            line.extend(value.map(|value| format!(" {name} {value}")));
+        }
+        out.line(line);
+    }
 }
 
 fn vrrp(out: &mut Printer, vrrp: &VrrpDefaults) {

@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::{daemon, global, process, settings};
+use super::super::bind::{daemon, global, lvs, process, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -55,7 +55,39 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "log adverts with unknown VRID",
     ),
+    Keyword::leaf(
+        "lvs_flush",
+        daemon::setting,
+        "empty the IPVS table at the start",
+    ),
+    Keyword::leaf(
+        "lvs_flush_on_stop",
+        lvs::flush_on_stop,
+        "how much of IPVS is emptied at the stop",
+    ),
+    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
+    Keyword::leaf(
+        "lvs_no_repair",
+        daemon::setting,
+        "leave what other programs change of our services",
+    ),
+    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
+    Keyword::leaf(
+        "lvs_notify_fifo_script",
+        settings::fifo_script,
+        "reads the FIFO of the checkers",
+    ),
     Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
+    Keyword::leaf(
+        "lvs_sync_daemon",
+        lvs::sync_daemon,
+        "tells other directors of connections",
+    ),
+    Keyword::leaf(
+        "lvs_timeouts",
+        lvs::timeouts,
+        "how long connections are remembered",
+    ),
     Keyword::leaf(
         "max_auto_priority",
         process::automatic,
@@ -106,6 +138,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::router_id),
         doc: "how this router names itself",
     },
+    Keyword::leaf(
+        "rs_init_notifies",
+        daemon::setting,
+        "send RS notify at startup and after reload for present state",
+    ),
     Keyword::leaf(
         "shutdown_script",
         settings::daemon_script,

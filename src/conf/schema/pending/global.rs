@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, lvs, process, settings};
+use super::super::super::bind::{daemon, process, settings};
 use super::super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -88,17 +88,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "lvs_flush",
-        daemon::setting,
-        "flush whole IPVS table at start",
-    ),
-    Keyword::leaf(
-        "lvs_flush_on_stop",
-        lvs::flush_on_stop,
-        "how much of IPVS is emptied at the stop",
-    ),
-    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
-    Keyword::leaf(
         "lvs_netlink_cmd_rcv_bufs",
         daemon::setting,
         "same for checker",
@@ -117,22 +106,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "lvs_netlink_monitor_rcv_bufs_force",
         daemon::setting,
         "same for checker",
-    ),
-    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
-    Keyword::leaf(
-        "lvs_notify_fifo_script",
-        settings::fifo_script,
-        "reads the FIFO of the checkers",
-    ),
-    Keyword::leaf(
-        "lvs_sync_daemon",
-        lvs::sync_daemon,
-        "tells other directors of connections",
-    ),
-    Keyword::leaf(
-        "lvs_timeouts",
-        lvs::timeouts,
-        "how long connections are remembered",
     ),
     Keyword::leaf("nftables", daemon::setting, "use nftables for filtering"),
     Keyword::leaf(
@@ -192,11 +165,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "process_monitor_rcv_bufs_force",
         daemon::setting,
         "use SO_RCVBUFFORCE",
-    ),
-    Keyword::leaf(
-        "rs_init_notifies",
-        daemon::setting,
-        "send RS notify at startup and after reload for present state",
     ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
