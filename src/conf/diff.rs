@@ -168,6 +168,7 @@ pub fn plan(old: &Config, new: &Config) -> Plan {
         global: (old.global != new.global).then(|| new.global.clone()),
         restart: settings::restarts(&old.global, &new.global),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
+        shared: old.trackers != new.trackers || old.sync_groups != new.sync_groups,
         services: diff(&old.virtual_servers, &new.virtual_servers),
     }
 }

@@ -32,6 +32,7 @@ mod netlink;
 mod pidfile;
 mod ping;
 mod process;
+mod processes;
 mod programs;
 mod raw_socket;
 mod reloading;

@@ -18,7 +18,7 @@ use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, InstanceKey, LogStyle, VrrpInstance};
 use crate::ops::{Effect, Event, ServiceName};
-use crate::{check, iface, ipvs, notify, vrrp};
+use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// What the node has to know before it starts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +48,7 @@ pub struct Node {
     ipvs: ipvs::Domain,
     iface: iface::Domain,
     notify: notify::Domain,
+    track: track::Domain,
     queues: wiring::Queues,
     /// The instance that the daemon which copies connections follows.
     sync_instance: Option<InstanceKey>,
@@ -71,6 +72,7 @@ impl Node {
             ipvs: ipvs::Domain::default(),
             iface: iface::Domain::default(),
             notify: notify::Domain::default(),
+            track: track::Domain::new(options.log_style),
             queues: wiring::Queues::default(),
             sync_instance: None,
             sync_master: None,
@@ -136,7 +138,9 @@ impl Node {
         self.vrrp
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
         self.follow_instance_of(now, &config);
-        self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
+        self.track.apply(now, &config, &mut self.queues.track);
+        self.vrrp
+            .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check
             .tell_initial_states(config.global.checks.notify_initial);
         self.check.apply(now, plan.services, &mut self.queues.check);
@@ -181,6 +185,7 @@ impl Node {
 
     /// Lets everything that is due at `now` happen; harmless if nothing is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.track.handle_timeout(now, &mut self.queues.track);
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
         self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
@@ -193,6 +198,7 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Instant> {
         [
             self.vrrp.next_deadline(),
+            self.track.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),
             self.notify.next_deadline(),

@@ -39,6 +39,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "add instance/netns to dump file names",
     ),
+    Keyword::leaf(
+        "enable_script_security",
+        settings::script_security,
+        "scripts that others can change do not run",
+    ),
+    Keyword::leaf(
+        "fifo_write_vrrp_states_on_reload",
+        daemon::setting,
+        "rewrite all vrrp states to FIFO after reload",
+    ),
     Keyword {
         name: "include_check",
         form: Form::Leaf(global::include_check),
@@ -99,6 +109,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "timer lateness that triggers the raise",
     ),
     Keyword::leaf(
+        "notify_fifo",
+        daemon::fifo,
+        "FIFO that receives vrrp and checker events",
+    ),
+    Keyword::leaf(
+        "notify_fifo_script",
+        settings::fifo_script,
+        "reads the notify FIFO",
+    ),
+    Keyword::leaf(
         "process_name",
         daemon::process_name,
         "name of parent process",
@@ -143,6 +163,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "send RS notify at startup and after reload for present state",
     ),
+    Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "shutdown_script",
         settings::daemon_script,
@@ -243,6 +264,17 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "default v6 advert group",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
+    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
+    Keyword::leaf(
+        "vrrp_notify_fifo_script",
+        settings::fifo_script,
+        "reads the notify FIFO of VRRP",
+    ),
+    Keyword::leaf(
+        "vrrp_notify_priority_changes",
+        daemon::setting,
+        "emit notify on effective priority change too",
+    ),
     Keyword::leaf(
         "vrrp_owner_ignore_adverts",
         daemon::setting,

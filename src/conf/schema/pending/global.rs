@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, process, settings};
+use super::super::super::bind::{daemon, process};
 use super::super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -52,11 +52,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "allow interfaces not (yet) existing; optionally interface type/index changes",
     ),
     Keyword::leaf("enable_dbus", daemon::setting, "join system bus"),
-    Keyword::leaf(
-        "enable_script_security",
-        settings::script_security,
-        "scripts that others can change do not run",
-    ),
     Keyword::leaf("enable_snmp_checker", daemon::setting, "serve checker MIB"),
     Keyword::leaf("enable_snmp_keepalived", daemon::setting, "older spelling"),
     Keyword::leaf(
@@ -72,11 +67,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "serve keepalived vrrp MIB",
     ),
     Keyword::leaf("enable_traps", daemon::setting, "send SNMP notifications"),
-    Keyword::leaf(
-        "fifo_write_vrrp_states_on_reload",
-        daemon::setting,
-        "rewrite all vrrp states to FIFO after reload",
-    ),
     Keyword::leaf(
         "iproute_etc_dir",
         daemon::setting,
@@ -147,16 +137,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
     },
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
-        "notify_fifo",
-        daemon::fifo,
-        "FIFO that receives vrrp and checker events",
-    ),
-    Keyword::leaf(
-        "notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO",
-    ),
-    Keyword::leaf(
         "process_monitor_rcv_bufs",
         daemon::setting,
         "SO_RCVBUF of proc connector socket",
@@ -166,7 +146,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "use SO_RCVBUFFORCE",
     ),
-    Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "set_supplementary_groups",
         daemon::setting,
@@ -269,17 +248,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_netlink_monitor_rcv_bufs_force",
         daemon::setting,
         "use SO_RCVBUFFORCE",
-    ),
-    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
-    Keyword::leaf(
-        "vrrp_notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO of VRRP",
-    ),
-    Keyword::leaf(
-        "vrrp_notify_priority_changes",
-        daemon::setting,
-        "emit notify on effective priority change too",
     ),
     Keyword::leaf(
         "vrrp_rx_bufs_multiplier",
