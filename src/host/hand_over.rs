@@ -50,6 +50,8 @@ const STOP: Duration = Duration::from_secs(6);
 struct Letter {
     masters: Vec<String>,
     down: Vec<(String, String)>,
+    #[serde(default)]
+    scripts: Vec<(String, bool)>,
 }
 
 /// What a successor wants.
@@ -124,6 +126,7 @@ fn told(mut stream: UnixStream, estate: Estate) -> Option<UnixStream> {
     let letter = Letter {
         masters: estate.masters,
         down: estate.down,
+        scripts: estate.scripts,
     };
     let mut line = serde_json::to_vec(&letter).ok()?;
     line.push(b'\n');
@@ -161,6 +164,7 @@ impl Predecessor {
         Ok(Estate {
             masters: letter.masters,
             down: letter.down,
+            scripts: letter.scripts,
         })
     }
 
@@ -198,6 +202,7 @@ mod tests {
                 "[192.0.2.1]:tcp:80".to_owned(),
                 "[192.0.2.9]:tcp:80".to_owned(),
             )],
+            scripts: vec![("chk".to_owned(), true)],
         }
     }
 

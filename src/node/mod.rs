@@ -37,6 +37,8 @@ pub struct Estate {
     pub masters: Vec<String>,
     /// Real servers that are down, each as its service and itself.
     pub down: Vec<(String, String)>,
+    /// Scripts of trackers, and whether they have gone well.
+    pub scripts: Vec<(String, bool)>,
 }
 
 /// The daemon.
@@ -103,6 +105,7 @@ impl Node {
         let down = servers.filter(|server| !server.alive);
         Estate {
             masters: masters.map(|instance| instance.name).collect(),
+            scripts: self.track.script_verdicts(),
             down: down
                 .map(|server| (server.service.to_string(), server.server.to_string()))
                 .collect(),
@@ -113,6 +116,7 @@ impl Node {
     pub fn inherit(&mut self, estate: Estate) {
         self.vrrp.inherit(estate.masters);
         self.check.inherit(estate.down);
+        self.track.inherit(estate.scripts);
         self.inherits = true;
     }
 

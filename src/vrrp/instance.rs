@@ -416,11 +416,14 @@ impl Instance {
             self.move_to(cx, State::Fault, true);
         } else if self.bond.held == Some(Hold::Fault) {
             self.move_to(cx, State::Fault, true);
+        } else if heir {
+            // Trackers that have not said anything yet disturb it as little as after a reload.
+            self.move_to(cx, State::Master, true);
         } else if self.fitness.waits || self.bond.held.is_some() {
             // Not a word until the verdict is there.
             self.fitness.quiet = true;
             self.move_to(cx, State::Fault, true);
-        } else if heir || self.priority().is_owner() {
+        } else if self.priority().is_owner() {
             // RFC 3768 §6.4.1: the owner asks nobody.
             self.move_to(cx, State::Master, true);
         } else {
