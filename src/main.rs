@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use keepalived_rs::cli::check::{Check, Format, Target};
 use keepalived_rs::cli::{self, Cli, Command};
 use keepalived_rs::conf::{self, LoadOptions};
+use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
     self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
@@ -17,7 +18,13 @@ use keepalived_rs::host::{
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
 fn main() -> ExitCode {
-    let status = match cli::parse(std::env::args_os()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some((name, options)) = genhash::called(&arguments) {
+        host::default_sigpipe();
+        let status = genhash::run(&name, &options);
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
+    }
+    let status = match cli::parse(arguments) {
         Command::Run(cli) => {
             remark(&cli);
             host::log_panics();

@@ -16,8 +16,9 @@ use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
 use super::notice;
-use super::probe::{Attempt, Detail, MiscEnd, Outcome, Setting, Verdict, http_of, misc};
+use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
 use super::service::{CheckerIndex, Service, ServiceIndex};
+use super::weight::Shift;
 use super::{Action, Event};
 use crate::base::{Duration, IfIndex, Instant, Rng, TimerQueue};
 use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey, TcpCheck};
@@ -71,6 +72,8 @@ pub(super) struct Entry {
     pub(super) checker: Checker,
     /// Where it is among the resources of its check.
     course: Course,
+    /// What it makes of its server's weight.
+    pub(super) shift: Shift,
     running: Option<(ProbeId, Attempt)>,
 }
 
@@ -196,6 +199,7 @@ impl Domain {
             check: 0,
             checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
+            shift: Shift::default(),
             running: None,
         });
         self.schedule_first(now, index, check.connect);
@@ -420,6 +424,9 @@ impl Domain {
         let after = settled.map_or(check.connect.delay_loop, |settled| settled.after);
         let after = if at_once { Duration::ZERO } else { after };
         let news = settled.map_or(News::Nothing, |settled| settled.news);
+        if let Some(shift) = Shift::of(check, &verdict) {
+            self.shift(index, shift, out);
+        }
         let Some(owner) = self.services.get(service) else {
             return;
         };
@@ -432,20 +439,28 @@ impl Domain {
             server: server.key(),
         };
         let number = self.checkers.get(index).map(|entry| entry.check);
+        let mut text = None;
         if let Some(check) = number.and_then(|number| server.config.check(number)) {
             messages::attempt(subject, check, &verdict, asked, news);
+            text = messages::mailed(check, &verdict, news);
         }
+        let was_alive = server.is_alive();
         self.timers.set(index, now + after);
         if let Outcome::Unknown(errno) = outcome {
             self.shortage.say(now, subject, errno);
             return;
         }
-        if let Detail::Misc(MiscEnd::Weighed(weight)) = verdict.detail
-            && let Some(service) = self.services.get_mut(service)
-        {
-            service.reweigh(style, (place, weight), out);
-        }
         self.pass_on(news, (service, place), out);
+        if matches!(news, News::Down { .. }) {
+            self.unshift(index);
+        }
+        if let Some((up, text)) = text
+            && let Some(service) = self.services.get(service)
+            && let Some(server) = service.servers.get(place)
+        {
+            let turned = server.is_alive() != was_alive;
+            out.push(notice::check(service, server, (up, turned), text));
+        }
     }
 
     /// What the news of a check mean for its server and service.

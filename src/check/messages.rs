@@ -12,7 +12,7 @@ use std::fmt;
 use super::probe::Outcome;
 use super::service::{Quorum, Service};
 use crate::base::ident::CHECK;
-pub(super) use attempt::{Asked, attempt};
+pub(super) use attempt::{Asked, attempt, mailed};
 
 use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
 use crate::ops::ServiceName;

@@ -21,6 +21,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod view;
+mod weight;
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -70,7 +70,7 @@ impl Service {
             return;
         }
         messages::quorum(style, self, quorum);
-        out.push(notice::quorum(self, self.quorum_up));
+        out.push(notice::quorum(self, self.quorum_up, notice::Came::Since));
         if self.sorry().is_none() {
             return;
         }

@@ -189,15 +189,19 @@ impl Domain {
         match (service.recount(), first_time) {
             (Quorum::Same, true) if service.sorry().is_some() => {
                 messages::starts_without_quorum(self.style, &service);
+                out.push(notice::starts_without_quorum(&service));
                 service.say_sorry(self.style);
             }
             (Quorum::Same, true | false) => {}
             (quorum @ (Quorum::Gained | Quorum::Lost), first_time) => {
                 messages::quorum(self.style, &service, quorum);
-                if !first_time {
+                let came = if first_time {
+                    notice::Came::AtStart
+                } else {
                     service.say_sorry(self.style);
-                }
-                out.push(notice::quorum(&service, service.quorum_up));
+                    notice::Came::Since
+                };
+                out.push(notice::quorum(&service, service.quorum_up, came));
             }
         }
         for server in activated {
@@ -239,6 +243,9 @@ impl Domain {
             let server = match step {
                 Step::Remove(gone) => {
                     if let Some(server) = before.remove(&gone.key) {
+                        if server.is_alive() {
+                            out.push(notice::removed(service, &server));
+                        }
                         self.drop_server(key, server, out);
                     }
                     continue;
@@ -311,10 +318,7 @@ impl Domain {
     ) -> Server {
         let subject = self.subject(service, new.key);
         let was_alive = server.is_alive();
-        if server.config.weight != new.weight {
-            messages::changing_weight(subject, server.weight, new.weight, was_alive);
-            server.weight = new.weight;
-        }
+        let before = self.weight_of(&server.checkers, server.config.weight);
         if !server.config.checks().eq(new.checks()) {
             let checkers = std::mem::take(&mut server.checkers);
             let before = server.config.checks().zip(checkers).collect();
@@ -341,6 +345,11 @@ impl Domain {
                 server.checkers.push(index);
             }
             server.failing = self.failing(&server.checkers);
+        }
+        let weight = self.weight_of(&server.checkers, new.weight);
+        if weight != before {
+            messages::changing_weight(subject, server.weight, weight, was_alive);
+            server.weight = weight;
         }
         server.config = new;
         match (was_alive, server.is_alive()) {

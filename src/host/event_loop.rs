@@ -356,6 +356,14 @@ impl EventLoop {
                     self.handle(Event::Fifo { id, what });
                 }
             }
+            Source::Names => {
+                for (id, address) in self.drivers.names.answers() {
+                    if let Err(failure) = self.drivers.dialled(id, address) {
+                        let what = ProbeIo::Failed(failure);
+                        self.handle(Event::Probe { id, what });
+                    }
+                }
+            }
             Source::Timer => {}
         }
         Ok(())

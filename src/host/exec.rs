@@ -14,6 +14,7 @@ use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
@@ -23,11 +24,12 @@ use super::sys::BATCH;
 use super::terms;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
-    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, ServiceName,
-    SocketId, SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
+    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
+    ServiceName, SocketId, SocketSpec, Transport, WatchId,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// What carrying out effects leads to at once; handed to the node afterwards.
 #[derive(Debug)]
@@ -98,6 +100,7 @@ pub(super) struct Drivers {
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
     pub(super) probes: Probes,
     pub(super) programs: Programs,
+    pub(super) names: Resolver,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
@@ -164,6 +167,7 @@ impl Drivers {
             sources: Sources::default(),
             sockets: BTreeMap::new(),
             probes: Probes::new(),
+            names: Resolver::default(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
@@ -193,6 +197,12 @@ impl Drivers {
                 }
                 Effect::Kernel(op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_)), tag) => {
                     self.change_link(op, *tag, answers);
+                }
+                Effect::Kernel(KernelOp::PromoteSecondaries(on, wanted), tag) => {
+                    let errno = self.links.promote(*on, *wanted, &mut self.buffer);
+                    if errno != 0 {
+                        answers.push(Answer::Refused(*tag, errno));
+                    }
                 }
                 Effect::Kernel(KernelOp::Firewall(op), tag) => {
                     self.change_firewall(op, *tag, answers);
@@ -281,7 +291,8 @@ impl Drivers {
             KernelOp::AddressAdd(_)
             | KernelOp::AddressDel(_)
             | KernelOp::Ipvs(_)
-            | KernelOp::Firewall(_) => 0,
+            | KernelOp::Firewall(_)
+            | KernelOp::PromoteSecondaries(..) => 0,
         };
         if errno != 0 {
             answers.push(Answer::Refused(tag, errno));
@@ -390,14 +401,55 @@ impl Drivers {
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Write(bytes) => {
-                if let Err(failure) = self.probes.write(id, bytes) {
-                    self.end_probe(id);
+            ProbeCmd::Dial(dial) => {
+                if let Err(error) = self.dial(id, dial) {
+                    let failure = ProbeFailure::Local(errno(&error));
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Close => self.end_probe(id),
+            ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
+            ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Close => {
+                self.names.forget(id);
+                self.end_probe(id);
+            }
         }
+    }
+
+    fn write(&mut self, id: ProbeId, bytes: &[u8], answers: &mut Vec<Answer>) {
+        if let Err(failure) = self.probes.write(id, bytes) {
+            self.end_probe(id);
+            answers.push(Answer::ProbeFailed(id, failure));
+        }
+    }
+
+    fn dial(&mut self, id: ProbeId, dial: &Dial) -> io::Result<()> {
+        if let Some(descriptor) = self.names.open()? {
+            let token = self.sources.insert(Source::Names);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.names.look_up(id, dial)
+    }
+
+    /// A name was looked up: connects, if there is something to connect to.
+    ///
+    /// # Errors
+    /// Why there will be no connection.
+    pub(super) fn dialled(
+        &mut self,
+        id: ProbeId,
+        address: Option<SocketAddr>,
+    ) -> Result<(), ProbeFailure> {
+        let to = address.ok_or(ProbeFailure::Remote(libc::EADDRNOTAVAIL))?;
+        let spec = ConnectSpec {
+            to,
+            from: None,
+            interface: None,
+            mark: 0,
+            transport: Transport::Stream,
+        };
+        self.connect(id, &spec)
     }
 
     fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {

@@ -51,6 +51,8 @@ struct Base {
 pub(super) struct OwnLinks {
     socket: Requester,
     below: BTreeMap<IfIndex, Base>,
+    /// Interfaces whose `promote_secondaries` was 0, and how many want it to be 1.
+    promoting: BTreeMap<IfIndex, (String, u32)>,
 }
 
 /// A message and what else it asks for (`NLM_F_*`).
@@ -62,6 +64,7 @@ impl OwnLinks {
         Ok(Self {
             socket: Requester::open(NETLINK_ROUTE)?,
             below: BTreeMap::new(),
+            promoting: BTreeMap::new(),
         })
     }
 
@@ -120,6 +123,40 @@ impl OwnLinks {
         let results = self.results(&steps, buffer);
         // An interface that is gone has nothing to be set back.
         results.first().copied().unwrap_or(0)
+    }
+
+    /// Sets `promote_secondaries`, or gives an interface the value back that it had; the error
+    /// number, 0 for success.
+    pub(super) fn promote(&mut self, on: IfIndex, wanted: bool, buffer: &mut [u8]) -> i32 {
+        let value = u32::from(wanted);
+        let name = match (self.promoting.get_mut(&on), wanted) {
+            (Some((_, count)), true) => {
+                *count += 1;
+                return 0;
+            }
+            (Some((_, count)), false) if *count > 1 => {
+                *count -= 1;
+                return 0;
+            }
+            (Some((name, _)), false) => {
+                let name = std::mem::take(name);
+                self.promoting.remove(&on);
+                name
+            }
+            (None, false) => return 0,
+            (None, true) => {
+                let Some(name) = interface_name(on) else {
+                    return libc::ENODEV;
+                };
+                if setting(&name, "promote_secondaries") != 0 {
+                    return 0;
+                }
+                self.promoting.insert(on, (name.clone(), 1));
+                name
+            }
+        };
+        let message = set(&name, &[(PROMOTE_SECONDARIES, value)]);
+        self.carry_out(&[(RTM_NEWLINK, message, 0)], buffer)
     }
 
     /// Takes a link away that a crashed run left; the error number, 0 for success.

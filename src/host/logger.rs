@@ -414,6 +414,7 @@ mod tests {
         hour: 3,
         minute: 4,
         second: 5,
+        east_minutes: 0,
     };
 
     #[test]

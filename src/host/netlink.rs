@@ -27,7 +27,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use super::request::{self, Raw, Requester};
 use crate::base::{IfIndex, Mac, ident};
-use crate::ops::{AddressChange, AddressSpec, LinkChange, LinkState};
+use crate::ops::{AddressChange, AddressSpec, AddressTraits, LinkChange, LinkState};
 
 // linux/rtnetlink.h
 const RTM_NEWLINK: u16 = 16;
@@ -485,6 +485,19 @@ impl Addresses {
     }
 }
 
+fn flags(more: &AddressTraits) -> AddressFlags {
+    [
+        (more.no_detection, AddressFlags::Nodad),
+        (more.home, AddressFlags::Homeaddress),
+        (more.manage_temporary, AddressFlags::Managetempaddr),
+        (more.no_prefix_route, AddressFlags::Noprefixroute),
+        (more.auto_join, AddressFlags::Mcautojoin),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, flag)| wanted.then_some(flag))
+    .collect()
+}
+
 fn encode(op: AddressOp<'_>) -> Vec<u8> {
     let (AddressOp::Add(spec) | AddressOp::Remove(spec)) = op;
     let mut message = AddressMessage::default();
@@ -500,24 +513,23 @@ fn encode(op: AddressOp<'_>) -> Vec<u8> {
     // A removal names the address alone. The kernel would also compare a label and a prefix, and
     // somebody may have changed the label meanwhile.
     if let AddressOp::Add(_) = op {
-        attributes.push(AddressAttribute::Address(spec.address));
+        let ends = spec.more.peer.unwrap_or(spec.address);
+        attributes.push(AddressAttribute::Address(ends));
         if let Some(broadcast) = spec.broadcast {
             attributes.push(AddressAttribute::Broadcast(broadcast));
         }
         if let Some(label) = &spec.label {
             attributes.push(AddressAttribute::Label(label.clone()));
         }
-        if spec.address.is_ipv6() {
-            // The address moved here a moment ago: waiting for duplicate address detection would
-            // make it useless for seconds, and the old master may still answer.
-            attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-            if spec.prefix_len == 128 {
-                // Never chosen as a source address.
-                let mut lifetimes = CacheInfo::default();
-                lifetimes.ifa_preferred = 0;
-                lifetimes.ifa_valid = u32::MAX;
-                attributes.push(AddressAttribute::CacheInfo(lifetimes));
-            }
+        let flags = flags(&spec.more);
+        if !flags.is_empty() {
+            attributes.push(AddressAttribute::Flags(flags));
+        }
+        if let Some(preferred) = spec.more.preferred {
+            let mut lifetimes = CacheInfo::default();
+            lifetimes.ifa_preferred = preferred;
+            lifetimes.ifa_valid = u32::MAX;
+            attributes.push(AddressAttribute::CacheInfo(lifetimes));
         }
         attributes.push(AddressAttribute::Protocol(PROTO_KEEPALIVED.into()));
     }
@@ -536,6 +548,7 @@ mod tests {
             scope: 0,
             broadcast: Some("192.0.2.255".parse().unwrap()),
             label: Some("eth0:1".to_owned()),
+            more: AddressTraits::default(),
         }
     }
 

@@ -334,6 +334,7 @@ mod tests {
             hour: i32::try_from(of_day / 3600).unwrap(),
             minute: i32::try_from(of_day / 60 % 60).unwrap(),
             second: i32::try_from(of_day % 60).unwrap(),
+            east_minutes: 60,
         }
     }
 

@@ -34,7 +34,7 @@ use super::terms::{self, Channel, Go, Terms, Word};
 use super::worker::{self, Places, WorkerOptions};
 use super::{clock, console};
 use crate::base::{Instant, ident};
-use crate::ops::AddressSpec;
+use crate::ops::{AddressSpec, AddressTraits};
 
 /// A worker that lived this long is started again at once.
 const STABLE: Duration = Duration::from_secs(60);
@@ -705,6 +705,7 @@ pub(super) fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -
                 scope: 0,
                 broadcast: None,
                 label: None,
+                more: AddressTraits::default(),
             }),
             Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
         })

@@ -234,6 +234,8 @@ pub(super) struct LocalTime {
     pub(super) minute: i32,
     /// 0 to 60.
     pub(super) second: i32,
+    /// How far the zone is east of Greenwich.
+    pub(super) east_minutes: i64,
 }
 
 /// The local time at `seconds` since 1970.
@@ -253,6 +255,7 @@ pub(super) fn local_time(seconds: i64) -> LocalTime {
         hour: tm.tm_hour,
         minute: tm.tm_min,
         second: tm.tm_sec,
+        east_minutes: tm.tm_gmtoff / 60,
     }
 }
 

@@ -141,6 +141,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::ReadIpvs | Effect::LookIpvs(_) => "read IPVS",
+        Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
         Effect::Send(_, Frame::Ip { bytes, .. }) if bytes[22] == 0 => "resign",

@@ -43,10 +43,13 @@ impl Node {
                 let event = vrrp::Event::SocketFailed(socket, errno);
                 self.vrrp.handle(now, event, &mut self.queues.vrrp);
             }
-            Event::Probe { id, what } => {
-                self.check
-                    .handle(now, check::Event::Probe(id, what), &mut self.queues.check);
-            }
+            Event::Probe { id, what } => match id.mail() {
+                Some(number) => self.notify.mail(now, number, what, &mut self.queues.notify),
+                None => {
+                    self.check
+                        .handle(now, check::Event::Probe(id, what), &mut self.queues.check);
+                }
+            },
             Event::Refused { tag, errno } => match tag.owner {
                 OpOwner::Vrrp => {
                     self.vrrp

@@ -38,6 +38,9 @@ pub enum KernelOp {
     LinkDel(LinkSpec),
     /// Changes what the firewall keeps from virtual addresses.
     Firewall(FirewallOp),
+    /// Sets `promote_secondaries` of an interface, so that secondary addresses outlive their
+    /// primary one; `false` gives it the value back that it had.
+    PromoteSecondaries(IfIndex, bool),
 }
 
 /// A link of our own on top of another.
@@ -124,6 +127,28 @@ pub struct AddressSpec {
     pub broadcast: Option<Ipv4Addr>,
     /// IPv4 label, at most 15 bytes.
     pub label: Option<String>,
+    /// What is seldom said of one.
+    pub more: AddressTraits,
+}
+
+/// Further properties of an address; the flags are the kernel's (`IFA_F_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct AddressTraits {
+    /// The other end of a point to point link; the length of the prefix is then that of its
+    /// network.
+    pub peer: Option<IpAddr>,
+    /// IPv6: nobody on the link is asked whether he has the address (`IFA_F_NODAD`).
+    pub no_detection: bool,
+    /// IPv6: a home address (`IFA_F_HOMEADDRESS`).
+    pub home: bool,
+    /// IPv6: temporary addresses are made from it (`IFA_F_MANAGETEMPADDR`).
+    pub manage_temporary: bool,
+    /// It makes no route to its network (`IFA_F_NOPREFIXROUTE`).
+    pub no_prefix_route: bool,
+    /// A multicast address is joined (`IFA_F_MCAUTOJOIN`).
+    pub auto_join: bool,
+    /// IPv6: seconds for which it may be chosen as a source; the largest number is for ever.
+    pub preferred: Option<u32>,
 }
 
 /// A virtual service as IPVS keeps it.

@@ -176,17 +176,63 @@ pub enum Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u64);
 
+impl ProbeId {
+    /// The highest bit says that it is no check that asks but a mail on its way.
+    const MAIL: u64 = 1 << 63;
+
+    /// The connection of a mail.
+    #[must_use]
+    pub const fn of_mail(number: u64) -> Self {
+        Self(number | Self::MAIL)
+    }
+
+    /// The number of the mail, if it is one that asks.
+    #[must_use]
+    pub const fn mail(self) -> Option<u64> {
+        if self.0 & Self::MAIL == 0 {
+            None
+        } else {
+            Some(self.0 & !Self::MAIL)
+        }
+    }
+}
+
 /// What a check asks of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeCmd {
     /// Starts to connect. A stream answers with [`ProbeIo::Connected`] or [`ProbeIo::Failed`];
     /// datagrams can be written at once. Deadlines are the check's own business.
     Connect(ConnectSpec),
+    /// Looks a name up, which holds nothing else up, and connects to what it stands for; answered
+    /// as `Connect` is.
+    Dial(Dial),
     /// Sends bytes, or one datagram; nothing answers it but a failure. Only once connected.
     Write(Vec<u8>),
+    /// Sends something that this host knows, as `Write` does.
+    WriteFact(HostFact),
     /// Gives the connection up; nothing more is heard of it. Not needed after
     /// [`ProbeIo::Failed`], which ends it.
     Close,
+}
+
+/// A server that is known by name, over TCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dial {
+    /// Its name.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// What only the host knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFact {
+    /// The local date and time, as RFC 5322 §3.3 writes it.
+    Date,
+    /// The host's name, in full where `/etc/hosts` has it so.
+    Name,
+    /// The name of the user that the daemon runs as.
+    User,
 }
 
 /// A connection that a check wants.

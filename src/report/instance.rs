@@ -362,8 +362,10 @@ fn write_addresses(
     if !config.options.excluded.is_empty() {
         writeln!(out, "   Virtual IP Excluded :")?;
     }
-    for vip in &config.options.excluded {
-        writeln!(out, "     {}", address::text(vip, &config.interface, false))?;
+    let first = config.addresses.len();
+    for (place, vip) in config.options.excluded.iter().enumerate() {
+        let set = present.get(first + place).copied().unwrap_or(false);
+        writeln!(out, "     {}", address::text(vip, &config.interface, set))?;
     }
     Ok(())
 }

@@ -297,7 +297,12 @@ fn write_lists(
     data.list("vips", &vips.collect::<Vec<_>>())?;
     let options = &instance.options;
     let excluded = options.excluded.iter();
-    let excluded = excluded.map(|vip| address::text(vip, &instance.interface, false));
+    let first = instance.addresses.len();
+    let set = |place: usize| {
+        view.is_some_and(|view| view.detail.present.get(first + place) == Some(&true))
+    };
+    let excluded = excluded.enumerate();
+    let excluded = excluded.map(|(place, vip)| address::text(vip, &instance.interface, set(place)));
     data.list("evips", &excluded.collect::<Vec<_>>())?;
     let tracking = &options.tracking;
     let interfaces = tracking.interfaces.iter();

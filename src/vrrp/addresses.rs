@@ -14,7 +14,7 @@ use super::messages::{Line, Note, note, say};
 use super::own_link::home;
 use crate::base::{Duration, IfIndex, Instant};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
-use crate::ops::{AddressSpec, Effect, KernelOp, OpOwner, OpTag};
+use crate::ops::{AddressSpec, AddressTraits, Effect, KernelOp, OpOwner, OpTag};
 
 /// The most addresses that are added in one go before they are announced. Groups start with one
 /// address and double, so that the first announcement does not wait for the addresses that follow,
@@ -53,6 +53,8 @@ impl Standing {
 #[derive(Debug)]
 pub(super) struct Vip {
     pub(super) config: VirtualAddress,
+    /// It is not in adverts (`virtual_ipaddress_excluded`).
+    pub(super) excluded: bool,
     /// Names it in operation tags; never used twice within the instance.
     pub(super) slot: u32,
     /// The interface that carries it, while that exists.
@@ -70,7 +72,7 @@ impl Vip {
         Some(AddressKey {
             on: self.on?,
             address: self.config.address,
-            prefix_len: self.config.prefix_len,
+            prefix_len: prefix_len(&self.config),
         })
     }
 
@@ -84,14 +86,45 @@ impl Vip {
 
     /// The address as it is asked of the kernel.
     pub(super) fn spec(&self) -> Option<AddressSpec> {
-        Some(AddressSpec {
-            interface: self.on?,
-            address: self.config.address,
-            prefix_len: self.config.prefix_len,
-            scope: self.config.scope.0,
-            broadcast: self.config.broadcast,
-            label: self.config.label.clone(),
-        })
+        Some(spec(&self.config, self.on?))
+    }
+}
+
+/// The length of the prefix as the kernel counts it: that of the other end, where there is one.
+pub(super) fn prefix_len(config: &VirtualAddress) -> u8 {
+    config
+        .options
+        .peer
+        .map_or(config.prefix_len, |peer| peer.len)
+}
+
+/// An address of the configuration as it is asked of the kernel, on this interface.
+pub(super) fn spec(config: &VirtualAddress, interface: IfIndex) -> AddressSpec {
+    let v6 = config.address.is_ipv6();
+    let options = &config.options;
+    let prefix_len = prefix_len(config);
+    // An address of one host (RFC 5798 §8.2.4) is never chosen as a source unless asked for.
+    let preferred = options
+        .preferred_lifetime
+        .or((prefix_len == 128).then_some(0));
+    AddressSpec {
+        interface,
+        address: config.address,
+        prefix_len,
+        scope: config.scope.0,
+        broadcast: config.broadcast,
+        label: config.label.clone(),
+        more: AddressTraits {
+            peer: options.peer.map(|peer| peer.address),
+            // The address moved here a moment ago: waiting for duplicate address detection would
+            // make it useless for seconds, and the old master may still answer.
+            no_detection: v6 && !options.detect_duplicates,
+            home: v6 && options.home,
+            manage_temporary: v6 && options.manage_temporary,
+            no_prefix_route: options.no_prefix_route,
+            auto_join: options.auto_join,
+            preferred: preferred.filter(|_| v6),
+        },
     }
 }
 
@@ -112,6 +145,9 @@ const FIGHT_SPAN: Duration = Duration::from_secs(60);
 const REPAIR_DELAY: Duration = Duration::from_millis(10);
 /// From a refusal by the kernel to the next attempt.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// In operation tags: the setting of the interface.
+pub(super) const PROMOTION_SLOT: u32 = (u32::MAX >> 1) - 1;
 
 /// What an operation was, from its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,13 +183,17 @@ impl Instance {
     pub(super) fn adopt_addresses(&mut self, cx: &mut Cx<'_>) {
         let mut old = VecDeque::from(std::mem::take(&mut self.vips));
         // Reloads mostly keep the order, so that the search ends at the first.
-        let mut kept = Vec::with_capacity(self.config.addresses.len());
-        for config in &self.config.addresses {
-            let at = old.iter().position(|vip| vip.config == *config);
+        let addresses = self.config.addresses.iter().map(|vip| (vip, false));
+        let excluded = self.config.options.excluded.iter().map(|vip| (vip, true));
+        let mut kept = Vec::with_capacity(addresses.len() + excluded.len());
+        for (config, excluded) in addresses.chain(excluded) {
+            let same = |vip: &Vip| vip.config == *config && vip.excluded == excluded;
+            let at = old.iter().position(same);
             let vip = at.and_then(|at| old.remove(at)).unwrap_or_else(|| {
                 self.next_slot += 1;
                 Vip {
                     config: config.clone(),
+                    excluded,
                     slot: self.next_slot,
                     on: None,
                     standing: Standing::Absent,
@@ -245,6 +285,9 @@ impl Instance {
     /// keepalived resigns and takes over again, which costs the clients up to 3 s.
     pub(super) fn address_lost(&mut self, cx: &mut Cx<'_>, index: usize) {
         let vip = &mut self.vips[index];
+        if vip.config.options.untracked {
+            return;
+        }
         match vip.standing {
             Standing::Ours | Standing::Owned => {}
             Standing::Absent | Standing::Refused | Standing::Stuck | Standing::Lost => return,
@@ -307,12 +350,16 @@ impl Instance {
 
     /// Removes every address that is ours.
     pub(super) fn remove_addresses(&mut self, cx: &mut Cx<'_>) {
-        if !self.vips.is_empty() {
-            say(cx.style, &self.config.name, Line::RemovingVips);
-        }
-        for index in 0..self.vips.len() {
-            self.vips[index].complained = false;
-            self.remove_address(cx, index);
+        for excluded in [false, true] {
+            if self.vips.iter().any(|vip| vip.excluded == excluded) {
+                say(cx.style, &self.config.name, Line::RemovingVips { excluded });
+            }
+            for index in 0..self.vips.len() {
+                if self.vips[index].excluded == excluded {
+                    self.vips[index].complained = false;
+                    self.remove_address(cx, index);
+                }
+            }
         }
     }
 
@@ -360,6 +407,25 @@ impl Instance {
         }
         if self.vips.iter().any(|vip| vip.standing == Standing::Ours) {
             self.remove_addresses(cx);
+        }
+    }
+
+    /// Lets secondary addresses of its interface outlive their primary one
+    /// (`promote_secondaries`), or leaves that as it was.
+    pub(super) fn settle_promotion(&mut self, cx: &mut Cx<'_>, wanted: bool) {
+        let wanted = wanted && self.config.options.promote_secondaries;
+        let facts = cx.links.by_name(home(&self.config)).filter(|_| wanted);
+        let on = facts.map(|facts| facts.index);
+        let before = std::mem::replace(&mut self.promoting, on);
+        if before == on {
+            return;
+        }
+        let tag = tag(self.id, PROMOTION_SLOT, Kind::Add);
+        for (interface, wanted) in [(before, false), (on, true)] {
+            if let Some(interface) = interface {
+                let op = KernelOp::PromoteSecondaries(interface, wanted);
+                cx.effect(Effect::Kernel(op, tag));
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::addresses::{Kind, untag};
+use super::addresses::{Kind, PROMOTION_SLOT, untag};
 use super::departed::Departed;
 use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
@@ -374,6 +374,7 @@ impl Domain {
                 line.lasting = Lasting::Last;
             }
             instance.depart(&mut cx);
+            instance.settle_promotion(&mut cx, false);
             instance.give_own_link_up(&mut cx);
         }
         self.waiting.remove(&id);
@@ -477,6 +478,7 @@ impl Domain {
         let before = instance.channel;
         instance.settle_own_link(&mut cx);
         instance.place_addresses(&mut cx);
+        instance.settle_promotion(&mut cx, true);
         let mut fault = instance.look_up(&cx);
         if before != instance.channel {
             self.move_to_channel(id, before, out);
@@ -681,6 +683,10 @@ impl Domain {
                     self.start(now, id, out);
                 }
             }
+            // It is a comfort; without it addresses are put back one by one.
+            Some(_) if slot == PROMOTION_SLOT => {
+                log::warn!(target: VRRP, "promote_secondaries cannot be set: error {errno}");
+            }
             Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
@@ -712,6 +718,7 @@ impl Domain {
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         for id in ids {
             if let Some((instance, mut cx)) = self.split(now, id, out) {
+                instance.settle_promotion(&mut cx, false);
                 instance.give_own_link_up(&mut cx);
             }
         }

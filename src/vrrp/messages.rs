@@ -62,8 +62,12 @@ pub(super) enum Line<'a> {
         from: IpAddr,
     },
     SentZero,
-    SettingVips,
-    RemovingVips,
+    SettingVips {
+        excluded: bool,
+    },
+    RemovingVips {
+        excluded: bool,
+    },
     SettingDropRule,
     RemovingDropRule,
     OwnLinkMade(&'a OwnLink),
@@ -244,8 +248,8 @@ impl Line<'_> {
             Self::Timeout
             | Self::BackupGotZero
             | Self::MasterGotZero
-            | Self::SettingVips
-            | Self::RemovingVips
+            | Self::SettingVips { .. }
+            | Self::RemovingVips { .. }
             | Self::SettingDropRule
             | Self::RemovingDropRule
             | Self::AnnouncingOn { .. } => Level::Debug,
@@ -355,8 +359,8 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             f,
             "Received advert with higher priority {priority}, ours {ours}"
         ),
-        Line::SettingVips => f.write_str("setting protocol VIPs."),
-        Line::RemovingVips => f.write_str("removing protocol VIPs."),
+        Line::SettingVips { excluded } => write!(f, "setting protocol {}VIPs.", mark(excluded)),
+        Line::RemovingVips { excluded } => write!(f, "removing protocol {}VIPs.", mark(excluded)),
         Line::SettingDropRule
         | Line::RemovingDropRule
         | Line::OwnLinkMade(_)
@@ -451,8 +455,8 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             "Restoring our priority to 255 since {from} is no longer advertising as address owner"
         ),
         Line::SentZero => f.write_str("sent 0 priority"),
-        Line::SettingVips => f.write_str("setting VIPs."),
-        Line::RemovingVips => f.write_str("removing VIPs."),
+        Line::SettingVips { excluded } => write!(f, "setting {}VIPs.", mark(excluded)),
+        Line::RemovingVips { excluded } => write!(f, "removing {}VIPs.", mark(excluded)),
         Line::SettingDropRule => f.write_str("setting firewall drop rule"),
         Line::RemovingDropRule => f.write_str("removing firewall drop rule"),
         Line::OwnLinkMade(own) => write!(
@@ -573,6 +577,11 @@ impl fmt::Display for Note<'_> {
             ),
         }
     }
+}
+
+/// How keepalived calls addresses that are not in adverts.
+const fn mark(excluded: bool) -> &'static str {
+    if excluded { "E-" } else { "" }
 }
 
 fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: IpAddr) -> fmt::Result {

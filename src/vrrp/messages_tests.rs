@@ -47,8 +47,18 @@ fn current_lines_about_states_are_keepalived_2s() {
             ),
             (Line::Timeout, "(VI_1) Receive advertisement timeout"),
             (Line::SentZero, "(VI_1) sent 0 priority"),
-            (Line::SettingVips, "(VI_1) setting VIPs."),
-            (Line::RemovingVips, "(VI_1) removing VIPs."),
+            (
+                Line::SettingVips { excluded: false },
+                "(VI_1) setting VIPs.",
+            ),
+            (
+                Line::RemovingVips { excluded: false },
+                "(VI_1) removing VIPs.",
+            ),
+            (
+                Line::RemovingVips { excluded: true },
+                "(VI_1) removing E-VIPs.",
+            ),
             (
                 Line::AnnouncingOn { interface, address },
                 "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.101",
@@ -176,11 +186,11 @@ fn old_lines_are_keepalived_1_3s() {
             "VRRP_Instance(VI_1) Entering BACKUP STATE",
         ),
         (
-            Line::SettingVips,
+            Line::SettingVips { excluded: false },
             "VRRP_Instance(VI_1) setting protocol VIPs.",
         ),
         (
-            Line::RemovingVips,
+            Line::RemovingVips { excluded: false },
             "VRRP_Instance(VI_1) removing protocol VIPs.",
         ),
         (Line::SentZero, "VRRP_Instance(VI_1) sent 0 priority"),
@@ -217,7 +227,7 @@ fn the_styles_differ_in_the_detail_that_a_line_needs() {
     assert_eq!(Line::Timeout.level(LogStyle::Current), Some(Level::Debug));
     assert_eq!(Line::Timeout.level(LogStyle::V1_3), None);
     assert_eq!(
-        Line::SettingVips.level(LogStyle::Current),
+        Line::SettingVips { excluded: false }.level(LogStyle::Current),
         Some(Level::Debug)
     );
     for style in [LogStyle::Current, LogStyle::V1_3] {

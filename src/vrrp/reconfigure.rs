@@ -30,7 +30,9 @@ impl Instance {
             };
             say(cx.style, &self.config.name, line);
         }
-        if old.addresses != self.config.addresses {
+        if old.addresses != self.config.addresses
+            || old.options.excluded != self.config.options.excluded
+        {
             self.adopt_addresses(cx);
             self.check_room(cx);
         }

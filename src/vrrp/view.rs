@@ -59,7 +59,7 @@ pub struct Detail {
     pub faults: u32,
     /// Its socket.
     pub socket: Option<SocketId>,
-    /// Which addresses of the configuration are on this host, in its order.
+    /// Which addresses of the configuration are on this host, in its order, excluded ones last.
     pub present: Vec<bool>,
 }
 
@@ -99,7 +99,8 @@ impl Domain {
             State::Master => Some(Timer::Advert),
             State::Init | State::Fault => None,
         };
-        let addresses = instance.config.addresses.iter();
+        let excluded = instance.config.options.excluded.iter();
+        let addresses = instance.config.addresses.iter().chain(excluded);
         Detail {
             source: instance.source,
             master: instance

@@ -89,7 +89,10 @@ impl Refusal {
     pub const fn concerns(&self, op: &KernelOp) -> bool {
         match op {
             KernelOp::AddressAdd(_) | KernelOp::AddressDel(_) => self.addresses,
-            KernelOp::LinkAdd(_) | KernelOp::LinkDel(_) | KernelOp::Firewall(_) => false,
+            KernelOp::LinkAdd(_)
+            | KernelOp::LinkDel(_)
+            | KernelOp::Firewall(_)
+            | KernelOp::PromoteSecondaries(..) => false,
             KernelOp::Ipvs(_) => self.ipvs,
         }
     }

@@ -33,6 +33,8 @@ pub mod errno {
     pub const EADDRNOTAVAIL: i32 = 99;
     /// Connection refused.
     pub const ECONNREFUSED: i32 = 111;
+    /// Nobody is there.
+    pub const EHOSTUNREACH: i32 = 113;
 }
 
 /// `IFA_PROTO` of addresses that keepalived adds.
@@ -321,6 +323,10 @@ impl Kernel {
                 let removed = own.and_then(|index| self.remove_link(index));
                 removed.map(|_| ()).ok_or(errno::ENODEV)
             }
+            KernelOp::PromoteSecondaries(_, wanted) => {
+                self.traits.promote_secondaries = *wanted;
+                Ok(())
+            }
             KernelOp::Firewall(op) => {
                 self.generation += 1;
                 self.change_firewall(*op);
@@ -532,6 +538,7 @@ mod tests {
             scope: 0,
             broadcast: None,
             label: None,
+            more: keepalived_rs::ops::AddressTraits::default(),
         }
     }
 

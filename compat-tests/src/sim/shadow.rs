@@ -506,7 +506,9 @@ impl World {
             KernelOp::AddressAdd(_) => error == errno::EEXIST && self.has_owner(host),
             // It went with the one below it.
             KernelOp::LinkDel(_) => error == errno::ENODEV,
-            KernelOp::LinkAdd(_) | KernelOp::Firewall(_) => false,
+            KernelOp::LinkAdd(_) | KernelOp::Firewall(_) | KernelOp::PromoteSecondaries(..) => {
+                false
+            }
             KernelOp::Ipvs(_) => !machine.kernel.traits.ipvs,
         };
         let foreign = machine.refusal.is_some() || self.shadow.tolerant.contains(&host);

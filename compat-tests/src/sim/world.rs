@@ -13,8 +13,8 @@ use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
-    AddressSpec, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    SocketId, SocketSpec,
+    AddressSpec, AddressTraits, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId,
+    ProbeIo, SocketId, SocketSpec,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -192,6 +192,7 @@ impl World {
                     scope: 0,
                     broadcast: None,
                     label: None,
+                    more: AddressTraits::default(),
                 };
                 if kernel.add_address(&spec, 0).is_err() {
                     unreachable!("a new interface takes an address")
@@ -485,6 +486,16 @@ impl World {
                 let at = self.now + Duration::from_micros(100);
                 self.schedule
                     .push(at, Rank::Arrival, Item::Syn(host, epoch, id, 0));
+            }
+            Effect::Probe(id, ProbeCmd::Dial(dial)) => {
+                // Nobody answers for names in this world.
+                trace::line(format_args!("probe {} dial {}", id.0, dial.server));
+                let failure = ProbeFailure::Remote(errno::EHOSTUNREACH);
+                let back = Duration::from_micros(200);
+                self.answer(host, back, Arrival::Probe(id, ProbeIo::Failed(failure)));
+            }
+            Effect::Probe(id, ProbeCmd::WriteFact(fact)) => {
+                trace::line(format_args!("probe {} write {fact:?}", id.0));
             }
             Effect::Probe(id, ProbeCmd::Write(bytes)) => {
                 trace::line(format_args!("probe {} write {}", id.0, bytes.len()));
@@ -796,5 +807,6 @@ fn describe(op: &KernelOp) -> String {
         KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
         KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
         KernelOp::Firewall(op) => format!("{op:?}"),
+        KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }

@@ -9,6 +9,7 @@ mod crash;
 mod flood;
 mod hand_over;
 mod life;
+mod mails;
 mod old_tls;
 mod pause;
 mod reload;

@@ -13,7 +13,7 @@ use crate::conf::model::{
     Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey,
     TcpCheck, VirtualServer,
 };
-use crate::ops::{ForwardMethod, ProbeFailure};
+use crate::ops::{Alert, ForwardMethod, ProbeFailure};
 use crate::tests::logged;
 
 const SECOND: Duration = Duration::from_secs(1);

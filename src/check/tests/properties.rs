@@ -41,7 +41,12 @@ impl World {
                 Action::Probe(id, ProbeCmd::Connect(spec)) => self.probes.push((id, spec.to)),
                 Action::Probe(id, ProbeCmd::Close) => self.probes.retain(|(open, _)| *open != id),
                 // A bare connection says nothing.
-                Action::Probe(_, ProbeCmd::Write(_)) | Action::Spawn(..) | Action::Kill(..) => {
+                Action::Probe(
+                    _,
+                    ProbeCmd::Write(_) | ProbeCmd::Dial(_) | ProbeCmd::WriteFact(_),
+                )
+                | Action::Spawn(..)
+                | Action::Kill(..) => {
                     panic!("TCP_CHECK only connects")
                 }
                 Action::Want(wanted) => {

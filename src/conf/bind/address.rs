@@ -14,8 +14,8 @@ use super::words::named;
 use super::{Outcome, Statement};
 use crate::base::Family;
 
-/// Options of an address line that are read and checked, but on which nothing acts yet.
-const PENDING: [&str; 9] = [
+/// Options of an address line beyond those of `option_at`.
+const FURTHER: [&str; 9] = [
     "peer",
     "home",
     "-nodad",
@@ -106,8 +106,8 @@ fn line(st: &mut Statement<'_>, fixed: bool) -> Option<(VirtualAddress, Option<S
                 group = value(st, option, index, text).map(str::to_owned);
                 1 + usize::from(group.is_some())
             }
-            _ if PENDING.contains(&option) && !(fixed && option == "use_vmac") => {
-                pending(st, option, index, text, &mut parsed)
+            _ if FURTHER.contains(&option) && !(fixed && option == "use_vmac") => {
+                further(st, option, index, text, &mut parsed)
             }
             _ => option_at(st, option, index, text, &mut parsed)?,
         };
@@ -195,16 +195,18 @@ fn value<'s>(st: &mut Statement<'s>, option: &str, index: usize, text: &str) -> 
     value
 }
 
-/// Takes an option on which nothing acts yet; returns how many words it takes.
-fn pending(
+/// Takes one of [`FURTHER`]; returns how many words it takes.
+fn further(
     st: &mut Statement<'_>,
     option: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
 ) -> usize {
-    let message = format!("option '{option}' is read and checked, but not active in this version");
-    st.error(Class::Advice, message, Some(index));
+    if option == "use_vmac" {
+        let message = "option 'use_vmac' is read and checked, but not active in this version";
+        st.error(Class::Advice, message, Some(index));
+    }
     let options = &mut parsed.options;
     match option {
         "home" => options.home = true,

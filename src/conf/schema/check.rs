@@ -125,6 +125,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         "sh: another server if the one is down",
     ),
     Keyword::leaf("sh-port", sp::hash_flag, "sh: the port counts"),
+    Keyword::leaf("smtp_alert", sp::smtp_alert, "mail at changes"),
     Keyword::leaf(
         "sorry_server",
         sp::sorry_server,
@@ -254,6 +255,7 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(rs::retry),
         doc: "attempts after a failure",
     },
+    Keyword::leaf("smtp_alert", srv::smtp_alert, "mail at changes"),
     Keyword::leaf(
         "uthreshold",
         srv::uthreshold,

@@ -109,6 +109,22 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "timer lateness that triggers the raise",
     ),
     Keyword::leaf(
+        "no_checker_emails",
+        daemon::setting,
+        "suppress mails about checkers of RS (VS quorum mails stay)",
+    ),
+    Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
+    Keyword {
+        name: "notification_email",
+        form: Form::NamedValues {
+            open: daemon::emails_open,
+            line: daemon::email,
+            close: Some(daemon::emails),
+        },
+        doc: "who gets mails",
+    },
+    Keyword::leaf("notification_email_from", daemon::setting, "From address"),
+    Keyword::leaf(
         "notify_fifo",
         daemon::fifo,
         "FIFO that receives vrrp and checker events",
@@ -174,6 +190,28 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "kill time of shutdown script",
     ),
+    Keyword::leaf(
+        "smtp_alert",
+        daemon::setting,
+        "global default for smtp_alert everywhere",
+    ),
+    Keyword::leaf(
+        "smtp_alert_checker",
+        daemon::setting,
+        "mail default for checkers",
+    ),
+    Keyword::leaf("smtp_alert_vrrp", daemon::setting, "mail default for vrrp"),
+    Keyword::leaf(
+        "smtp_connect_timeout",
+        daemon::smtp_timeout,
+        "mail connect timeout",
+    ),
+    Keyword::leaf(
+        "smtp_helo_name",
+        daemon::setting,
+        "HELO argument for alerts",
+    ),
+    Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
     Keyword::leaf(
         "startup_script",
         settings::daemon_script,

@@ -262,6 +262,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         doc: "1 to 254; 255 owns the addresses",
     },
     Keyword::leaf(
+        "promote_secondaries",
+        options::flag,
+        "sets promote_secondaries on the interface",
+    ),
+    Keyword::leaf(
         "skip_check_adv_addr",
         options::boolean,
         "the addresses in adverts are not compared",
@@ -349,6 +354,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         },
         doc: "the addresses of the virtual router",
     },
+    Keyword::values(
+        "virtual_ipaddress_excluded",
+        options::excluded,
+        "addresses that are not in adverts",
+    ),
     Keyword {
         name: "virtual_router_id",
         form: Form::Leaf(instance::virtual_router_id),

@@ -1,11 +1,12 @@
 //! Which addresses are touched, and which are not.
 
-use super::super::addresses::{Kind, tag};
+use super::super::addresses::{Kind, spec, tag};
 use super::super::instance::{Input, InstanceId, Timer};
 use super::super::{Event, State};
 use super::machine::heard;
 use super::{Bench, Step, address, config, facts, index, ms, vip};
 use crate::conf::model::Priority;
+use crate::conf::model::routing::Prefix;
 
 #[test]
 fn exactly_the_own_leftovers_of_a_crashed_run_are_taken_away_at_the_start() {
@@ -331,4 +332,98 @@ fn more_addresses_than_an_advert_can_name_are_held_all_the_same() {
     let bench = Bench::master(many);
     let view = bench.domain.view();
     assert_eq!(view[0].wanted.len(), 300);
+}
+
+// Input: an address in adverts, one of the other family that is not, one that nobody tracks; the
+// last two are lost. Output: announced in this order, removed in it; the tracked one comes back.
+#[test]
+fn excluded_addresses_follow_the_others_and_are_repaired_unless_untracked() {
+    let mut config = config();
+    let mut untracked = vip("192.0.2.103");
+    untracked.options.untracked = true;
+    config.options.excluded = vec![vip("192.0.2.102"), untracked];
+    let mut bench = Bench::new();
+    bench.apply(vec![Step::Add(config)]);
+    let said = bench.run(ms(4000));
+    let added: Vec<&str> = said
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(_, said)| said.starts_with('+').then_some(said))
+        .collect();
+    assert_eq!(
+        added,
+        ["+192.0.2.101/32", "+192.0.2.102/32", "+192.0.2.103/32"]
+    );
+    for last in ["192.0.2.101", "192.0.2.102", "192.0.2.103"] {
+        bench.tell(Event::Address(address(last, 32, true)));
+    }
+    bench.tell(Event::Address(address("192.0.2.102", 32, false)));
+    bench.tell(Event::Address(address("192.0.2.103", 32, false)));
+    let said = bench.run(ms(20));
+    let said = said.join("\n");
+    assert!(said.contains("+192.0.2.102/32"), "{said}");
+    assert!(!said.contains("+192.0.2.103/32"), "{said}");
+    assert_eq!(
+        bench.tell(Event::Stop),
+        [
+            "advert 0",
+            "-192.0.2.101/32",
+            "-192.0.2.102/32",
+            "-192.0.2.103/32"
+        ]
+    );
+}
+
+// Input: what is said of an address, in both families. Output: as it is asked of the kernel.
+#[test]
+fn options_of_an_address_reach_the_kernel_where_it_knows_them() {
+    let mut v4 = vip("192.0.2.101");
+    v4.options.peer = Some(Prefix {
+        address: "192.0.2.7".parse().unwrap(),
+        len: 24,
+    });
+    v4.options.home = true;
+    v4.options.preferred_lifetime = Some(9);
+    let asked = spec(&v4, index());
+    assert_eq!(
+        (asked.prefix_len, asked.more.peer),
+        (24, v4.options.peer.map(|peer| peer.address))
+    );
+    assert_eq!(
+        (
+            asked.more.home,
+            asked.more.preferred,
+            asked.more.no_detection
+        ),
+        (false, None, false)
+    );
+    let mut v6 = vip("2001:db8::1");
+    v6.prefix_len = 128;
+    assert_eq!(spec(&v6, index()).more.preferred, Some(0));
+    assert!(spec(&v6, index()).more.no_detection);
+    v6.options.preferred_lifetime = Some(9);
+    v6.options.detect_duplicates = true;
+    v6.options.home = true;
+    let asked = spec(&v6, index());
+    assert_eq!(
+        (
+            asked.more.home,
+            asked.more.preferred,
+            asked.more.no_detection
+        ),
+        (true, Some(9), false)
+    );
+}
+
+// Input: two instances of one interface with `promote_secondaries`. Output: asked once for each,
+// given back when each goes.
+#[test]
+fn secondaries_are_promoted_from_start_to_stop() {
+    let mut first = config();
+    first.options.promote_secondaries = true;
+    let mut bench = Bench::new();
+    let said = bench.apply(vec![Step::Add(first.clone())]);
+    assert!(said.contains(&"promote true".to_owned()), "{said:?}");
+    let said = bench.apply(vec![Step::Remove(first)]);
+    assert!(said.contains(&"promote false".to_owned()), "{said:?}");
 }

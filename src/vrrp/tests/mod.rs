@@ -331,6 +331,7 @@ fn text(effect: &Effect) -> String {
         }
         Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
         Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::PromoteSecondaries(_, wanted), _) => format!("promote {wanted}"),
         Effect::Kernel(KernelOp::Firewall(op), _) => match op {
             FirewallOp::Block(blocked) => format!("block {}", blocked.address),
             FirewallOp::Unblock(blocked) => format!("unblock {}", blocked.address),

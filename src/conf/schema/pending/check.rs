@@ -5,10 +5,8 @@
 use super::super::super::bind::{other_probes as o, server_policy as s, service_policy as v};
 use super::super::{Keyword, Level};
 
-pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
-    Keyword::leaf("smtp_alert", v::smtp_alert, "mail at changes"),
-    Keyword::leaf("snmp_name", v::snmp_name, "name in the MIB"),
-];
+pub(super) static VIRTUAL_SERVER: &[Keyword] =
+    &[Keyword::leaf("snmp_name", v::snmp_name, "name in the MIB")];
 
 pub(super) static REAL_SERVER: &[Keyword] = &[
     Keyword::block(
@@ -25,6 +23,5 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         Some(o::close_file),
         "looks at a tracked file",
     ),
-    Keyword::leaf("smtp_alert", s::smtp_alert, "mail at changes"),
     Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB"),
 ];

@@ -3,7 +3,7 @@
 //! Owns: the table. Driven by: `schema::pending`.
 
 use super::super::super::bind::{daemon, process};
-use super::super::{Form, Keyword};
+use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf(
@@ -121,22 +121,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
-        "no_checker_emails",
-        daemon::setting,
-        "suppress mails about checkers of RS (VS quorum mails stay)",
-    ),
-    Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
-    Keyword {
-        name: "notification_email",
-        form: Form::NamedValues {
-            open: daemon::emails_open,
-            line: daemon::email,
-            close: Some(daemon::emails),
-        },
-        doc: "who gets mails",
-    },
-    Keyword::leaf("notification_email_from", daemon::setting, "From address"),
-    Keyword::leaf(
         "process_monitor_rcv_bufs",
         daemon::setting,
         "SO_RCVBUF of proc connector socket",
@@ -151,28 +135,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "call initgroups for script user",
     ),
-    Keyword::leaf(
-        "smtp_alert",
-        daemon::setting,
-        "global default for smtp_alert everywhere",
-    ),
-    Keyword::leaf(
-        "smtp_alert_checker",
-        daemon::setting,
-        "mail default for checkers",
-    ),
-    Keyword::leaf("smtp_alert_vrrp", daemon::setting, "mail default for vrrp"),
-    Keyword::leaf(
-        "smtp_connect_timeout",
-        daemon::smtp_timeout,
-        "mail connect timeout",
-    ),
-    Keyword::leaf(
-        "smtp_helo_name",
-        daemon::setting,
-        "HELO argument for alerts",
-    ),
-    Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
     Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,

@@ -94,11 +94,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "it runs without addresses",
     ),
     Keyword::leaf(
-        "promote_secondaries",
-        options::flag,
-        "sets promote_secondaries on the interface",
-    ),
-    Keyword::leaf(
         "smtp_alert",
         options::boolean,
         "a mail at every change of state",
@@ -113,11 +108,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "use_vmac_addr",
         options::flag,
         "so do addresses on other interfaces",
-    ),
-    Keyword::values(
-        "virtual_ipaddress_excluded",
-        options::excluded,
-        "addresses that are not in adverts",
     ),
     Keyword::values(
         "virtual_routes",
