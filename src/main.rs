@@ -151,6 +151,7 @@ fn settings(cli: &Cli) -> Settings {
             bfd_pid_file: file(&cli.bfd_pid),
             namespace: cli.namespace.clone(),
             addresses: cli.address_monitoring,
+            hand_over: cli.hand_over,
             log_style: cli.log_style.unwrap_or_default(),
             leave: Leave {
                 vrrp: cli.dont_release_vrrp,

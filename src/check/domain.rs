@@ -57,6 +57,8 @@ pub struct Domain {
     pub(super) notify_initial: bool,
     /// Commands of an attempt on their way out; kept to reuse the memory.
     commands: Vec<ProbeCmd>,
+    /// Servers that begin as down, by their services' and their own names.
+    pub(super) down_before: BTreeSet<(String, String)>,
 }
 
 /// A checker and where it belongs.
@@ -117,6 +119,7 @@ impl Domain {
             local: BTreeSet::new(),
             notify_initial: false,
             commands: Vec::new(),
+            down_before: BTreeSet::new(),
         }
     }
 
@@ -175,18 +178,26 @@ impl Domain {
         View(self)
     }
 
-    /// Puts a new checker into the table and schedules its first attempt.
+    /// Before the first start: these servers (of these services) were down for a process that is
+    /// about to end; their checks begin with that.
+    pub fn inherit(&mut self, down: impl IntoIterator<Item = (String, String)>) {
+        self.down_before.extend(down);
+    }
+
+    /// Puts a new checker into the table and schedules its first attempt; `down`: it was down
+    /// before, for another process.
     pub(super) fn add_checker(
         &mut self,
         now: Instant,
         service: ServiceIndex,
         check: CheckRef<'_>,
+        down: bool,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
             service,
             server: 0,
             check: 0,
-            checker: Checker::new(check.connect.alpha),
+            checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
             shift: Shift::default(),
             running: None,

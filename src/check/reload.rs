@@ -276,11 +276,16 @@ impl Domain {
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
+        let name = self
+            .services
+            .get(service)
+            .map_or_else(String::new, |service| service.config.key.to_string());
+        let down = self.down_before.remove(&(name, config.key.to_string()));
         let checkers: Vec<CheckerIndex> = config
             .checks()
             .map(|check| {
                 activated.push(config.key);
-                self.add_checker(now, service, check)
+                self.add_checker(now, service, check, down)
             })
             .collect();
         Server {
@@ -334,7 +339,7 @@ impl Domain {
                     }
                     Match::None => {
                         activated.push(new.key);
-                        self.add_checker(now, index, check)
+                        self.add_checker(now, index, check, false)
                     }
                 };
                 server.checkers.push(index);

@@ -19,15 +19,16 @@ use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
 use super::sources::{Source, Sources};
+use super::supervisor;
 use super::sys::BATCH;
 use super::terms;
 use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    SocketId, SocketSpec, Transport, WatchId,
+    ServiceName, SocketId, SocketSpec, Transport, WatchId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// What carrying out effects leads to at once; handed to the node afterwards.
@@ -105,6 +106,8 @@ pub(super) struct Drivers {
     links: OwnLinks,
     firewall: Firewall,
     ledger: Ledger,
+    /// What another process has installed and nothing here has asked for yet.
+    unclaimed: BTreeSet<Entry>,
     /// Netlink messages and packets pass through here; nothing stays.
     pub(super) buffer: Vec<u8>,
     /// Set once the daemon stops, for what is to stay.
@@ -170,6 +173,7 @@ impl Drivers {
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
             ledger,
+            unclaimed: BTreeSet::new(),
             buffer: vec![0; BUFFER],
             leave: Leave::default(),
             exit: None,
@@ -245,6 +249,7 @@ impl Drivers {
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
             if let AddressOp::Add(spec) = op {
+                self.unclaimed.remove(&entry_of(spec));
                 self.ledger.add(entry_of(spec));
             }
         }
@@ -469,6 +474,51 @@ impl Drivers {
     pub(super) fn end_probe(&mut self, id: ProbeId) {
         if let Some(token) = self.probes.close(id) {
             self.sources.remove(token);
+        }
+    }
+
+    /// Goes on with the list of another process.
+    pub(super) fn adopt(&mut self) {
+        match self.ledger.adopt() {
+            Ok(entries) => self.unclaimed = entries.into_iter().collect(),
+            Err(error) => log::warn!(
+                target: ident::DAEMON,
+                "what the daemon before this one has installed cannot be read: {error}"
+            ),
+        }
+    }
+
+    /// Removes what another process has installed and the node does not want; `wanted` tells which
+    /// services it does.
+    pub(super) fn drop_unclaimed(
+        &mut self,
+        table: &terms::Ipvs,
+        wanted: impl Fn(ServiceName) -> bool,
+    ) {
+        let unclaimed = std::mem::take(&mut self.unclaimed);
+        let gone: Vec<Entry> = unclaimed
+            .into_iter()
+            .filter(|entry| match entry {
+                Entry::Service(name) => !wanted(*name),
+                Entry::Address { .. } => true,
+                // They are made anew, or found, when an instance starts.
+                Entry::Link(_) | Entry::Firewall(_) => false,
+            })
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        log::info!(
+            target: ident::DAEMON,
+            "Removing {} addresses and services of the daemon before this one, which are not \
+             configured any more",
+            gone.len()
+        );
+        if let Err(error) = supervisor::remove(&gone, table, &mut self.buffer) {
+            log::error!(target: ident::DAEMON, "cleaning up: {error}");
+        }
+        for entry in gone {
+            self.ledger.remove(entry);
         }
     }
 

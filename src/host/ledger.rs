@@ -129,6 +129,24 @@ impl Ledger {
         Ok(bytes.chunks_exact(SLOT).filter_map(decode).collect())
     }
 
+    /// Takes what another process has noted for its own; returns it.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub(super) fn adopt(&mut self) -> io::Result<Vec<Entry>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(HEADER_OFFSET))?;
+        self.file.read_to_end(&mut bytes)?;
+        for (slot, bytes) in (0..).zip(bytes.chunks_exact(SLOT)) {
+            match decode(bytes) {
+                Some(entry) => drop(self.slots.insert(entry, slot)),
+                None => self.free.push(slot),
+            }
+            self.next = slot + 1;
+        }
+        Ok(self.slots.keys().copied().collect())
+    }
+
     /// Forgets everything.
     ///
     /// # Errors
@@ -345,6 +363,27 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
         other.clear().unwrap();
         assert_eq!(ledger.entries().unwrap(), []);
+    }
+
+    // Input: a ledger that another process takes over, removing one entry and adding another.
+    // Output: the rest stays, and slots are used again.
+    #[test]
+    fn a_ledger_goes_from_one_process_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let [a, b, c, d] = entries();
+        let mut old = Ledger::named(&path).unwrap();
+        for entry in [a, b, c] {
+            old.add(entry);
+        }
+        old.remove(b);
+        drop(old);
+        let mut new = Ledger::named(&path).unwrap();
+        assert_eq!(new.adopt().unwrap(), [a, c]);
+        new.add(a);
+        new.add(d);
+        new.remove(c);
+        assert_eq!(new.entries().unwrap(), [a, d]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod firewall;
 pub mod genhash;
 mod genl;
 mod ground;
+mod hand_over;
 mod ledger;
 mod link_kind;
 mod links;

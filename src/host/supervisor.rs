@@ -19,6 +19,7 @@ use nix::unistd::{Pid, getpid};
 use super::daemon_script;
 use super::firewall::Firewall;
 use super::genl::Ipvs;
+use super::hand_over::Predecessor;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
 use super::logger::{self, LogOptions};
@@ -224,6 +225,10 @@ struct Settled {
     places: Places,
     /// The ledger's name, if it has one.
     ledger: Option<PathBuf>,
+    /// Where one daemon waits for the next.
+    meeting: PathBuf,
+    /// One waits there for this one.
+    follows: bool,
 }
 
 /// How a start went.
@@ -375,16 +380,21 @@ impl Supervisor<'_> {
             }
             return Ok(Started::No(status));
         }
-        let go = Go {
-            ledger: self
-                .settled
-                .as_ref()
-                .and_then(|settled| settled.ledger.clone()),
-        };
+        let go = self
+            .settled
+            .as_ref()
+            .map_or_else(Go::default, |settled| Go {
+                ledger: settled.ledger.clone(),
+                meeting: settled.meeting.clone(),
+                follows: settled.follows,
+            });
         if let Some(worker) = &mut self.worker {
             worker.channel.say(&Word::Go(go));
             if worker.channel.hear() == Some(Word::Ready) {
                 self.manager.tell(&format!("READY=1\nMAINPID={}", getpid()));
+                if let Some(settled) = &mut self.settled {
+                    settled.follows = false;
+                }
             }
         }
         if !self.settings.foreground {
@@ -436,6 +446,19 @@ impl Supervisor<'_> {
         let places = Places::new(&self.terms, &self.settings.worker);
         let own = self.settings.pid_file.clone();
         let path = own.unwrap_or_else(|| self.terms.pid_file(&run, "keepalived"));
+        let meeting = path.with_extension("handover");
+        let follows = match Predecessor::find(&meeting) {
+            Some(_) if self.settings.worker.hand_over => true,
+            Some(other) => {
+                log::info!(
+                    target: ident::DAEMON,
+                    "A daemon waits for one that goes on with its work; it is told to stop"
+                );
+                other.stop();
+                false
+            }
+            None => false,
+        };
         let mut pid_file = match PidFile::lock(&path) {
             Ok(file) => file,
             Err(PidFileError::Running) => {
@@ -467,6 +490,8 @@ impl Supervisor<'_> {
             pid_file,
             places,
             ledger,
+            meeting,
+            follows,
         });
         self.clean_up("an earlier run");
         if let Some(program) = self.terms.startup.clone() {
@@ -505,12 +530,16 @@ impl Supervisor<'_> {
         for word in worker.channel.heard() {
             match word {
                 Word::Terms(terms) => self.terms = *terms,
-                Word::Go(_) | Word::Ready => {}
+                Word::Go(_) | Word::Ready | Word::Waiting => {}
             }
         }
     }
 
     fn clean_up(&mut self, whose: &str) {
+        if self.settled.as_ref().is_some_and(|settled| settled.follows) {
+            // What is there is the other daemon's as long as this one has not begun.
+            return;
+        }
         clean_up(&mut self.ledger, &self.terms.namespace_ipvs, whose);
     }
 
@@ -566,7 +595,19 @@ impl Supervisor<'_> {
     fn stop(&mut self) -> io::Result<()> {
         self.listen();
         self.forward(Unix::SIGTERM as i32);
-        let deadline = clock::now() + Duration::from_micros(self.terms.child_wait);
+        let patience = Duration::from_micros(self.terms.child_wait);
+        if self.settings.worker.hand_over
+            && let Some(worker) = &mut self.worker
+            && worker.channel.hear_within(patience) == Some(Word::Waiting)
+        {
+            // It lives on without this process, and cleans up if nobody comes.
+            self.worker = None;
+            if let Some(settled) = self.settled.take() {
+                settled.pid_file.remove();
+            }
+            return Ok(());
+        }
+        let deadline = clock::now() + patience;
         while self.worker.is_some() {
             let patience = deadline.saturating_since(clock::now());
             if patience.is_zero() {
@@ -644,7 +685,11 @@ fn clean_up(ledger: &mut Ledger, ipvs: &terms::Ipvs, whose: &str) {
     }
 }
 
-fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -> io::Result<()> {
+/// Removes what `entries` name from the kernel.
+///
+/// # Errors
+/// What opening the sockets for it gives.
+pub(super) fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -> io::Result<()> {
     // Addresses first: they are what a second master would fight over.
     let specs: Vec<AddressSpec> = entries
         .iter()

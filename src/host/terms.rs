@@ -74,6 +74,10 @@ pub(super) struct Program {
 pub(super) struct Go {
     /// The ledger, if it has a name; else it is the one that was inherited.
     pub(super) ledger: Option<PathBuf>,
+    /// Where a daemon that hands its work over waits for the next one.
+    pub(super) meeting: PathBuf,
+    /// Whether one waits there for this one.
+    pub(super) follows: bool,
 }
 
 /// Something that is said.
@@ -85,6 +89,8 @@ pub(super) enum Word {
     Go(Go),
     /// By the worker.
     Ready,
+    /// By the worker that is to stop: it waits for a successor, and needs no parent any more.
+    Waiting,
 }
 
 impl Terms {
@@ -185,6 +191,19 @@ impl Channel {
             Ok(count) if count > 0 => serde_json::from_str(&std::mem::take(&mut self.line)).ok(),
             Ok(_) | Err(_) => None,
         }
+    }
+
+    /// Waits for a word, but not for longer than `patience`.
+    pub(super) fn hear_within(&mut self, patience: Duration) -> Option<Word> {
+        // Zero would be no limit.
+        let patience = patience.max(Duration::from_millis(1));
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(patience))
+            .ok()?;
+        let word = self.hear();
+        drop(self.stream.get_ref().set_read_timeout(None));
+        word
     }
 
     /// The words that have arrived, without waiting.

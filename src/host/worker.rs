@@ -16,6 +16,7 @@ use super::address_log::AddressLog;
 use super::event_loop::EventLoop;
 use super::exec::Leave;
 use super::files::{Facts, HostFiles};
+use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
 use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
@@ -25,7 +26,7 @@ use super::reports::{Reports, Runs, UMASK};
 use super::service_manager::Watchdog;
 use super::signals::Signal;
 use super::supervisor::{system_time, user_time};
-use super::terms::{Channel, Terms, Word};
+use super::terms::{Channel, Go, Terms, Word};
 use super::{clock, console, logger, sys};
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
@@ -33,7 +34,7 @@ use crate::conf::model::{Config, LogStyle, OnOff};
 use crate::conf::{
     Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, print, render, source,
 };
-use crate::node::Options;
+use crate::node::{Estate, Options};
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
 
@@ -65,6 +66,8 @@ pub struct WorkerOptions {
     pub namespace: Option<String>,
     /// `-a`: each change of an address is told.
     pub addresses: bool,
+    /// `--hand-over`: the next daemon goes on with the work of this one.
+    pub hand_over: bool,
     /// `--log-style`.
     pub log_style: LogStyle,
     /// `-V`, `-I`.
@@ -208,6 +211,9 @@ struct Worker<'a> {
     schedule: Schedule,
     /// Configurations that were kept.
     kept: u32,
+    go: Go,
+    /// Told to stop, it waits for a successor.
+    waiting: Option<Waiting>,
 }
 
 /// Enters the namespace of the command line, or that which the configuration names, which then is
@@ -263,7 +269,12 @@ impl<'a> Worker<'a> {
             return Err(Failure::Unwanted);
         };
         logger::set_suffix(terms.suffix());
-        let named = go.ledger.and_then(|path| Ledger::named(&path));
+        let mut predecessor = go.follows.then(|| Predecessor::find(&go.meeting)).flatten();
+        let estate = predecessor.as_mut().map(Predecessor::estate).transpose();
+        let estate = estate.inspect_err(|error| {
+            log::warn!(target: ident::DAEMON, "the daemon before this one does not tell its state: {error}");
+        });
+        let named = go.ledger.as_deref().and_then(Ledger::named);
         let ledger = named.unwrap_or(spare);
         let node = Options {
             seed: options.load.seed ^ u64::from(getpid().as_raw().cast_unsigned()),
@@ -291,17 +302,52 @@ impl<'a> Worker<'a> {
             process: process::State::default(),
             schedule: Schedule::default(),
             kept: 0,
+            go,
+            waiting: None,
         };
-        this.pid_files(&config)?;
-        this.take_on(&config);
         let plan = diff::plan(&Config::default(), &config);
-        this.apply(plan, config);
+        match (predecessor, estate) {
+            (Some(predecessor), Ok(Some(estate))) => {
+                this.follow(predecessor, estate, plan, config);
+            }
+            _ => {
+                this.pid_files(&config)?;
+                this.take_on(&config);
+                this.apply(plan, config);
+            }
+        }
         log::info!(target: ident::DAEMON, "Startup complete");
         if options.dump {
             this.reports.log(this.runs());
         }
         this.channel.say(&Word::Ready);
         Ok(this)
+    }
+
+    /// Goes on with the work of another worker, which ends when this one has begun.
+    fn follow(&mut self, predecessor: Predecessor, estate: Estate, plan: Plan, config: Config) {
+        log::info!(
+            target: ident::DAEMON,
+            "Going on with the work of the daemon before this one ({} masters)",
+            estate.masters.len()
+        );
+        self.event_loop.drivers.adopt();
+        self.event_loop.node.inherit(estate);
+        let copy = config.clone();
+        self.apply(plan, config);
+        predecessor.done();
+        let EventLoop { drivers, node, .. } = &mut self.event_loop;
+        drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
+        // They were the other's until now; its end is seen before the kernel has unlocked them all.
+        let until = clock::now() + hand_over::UNLOCK;
+        while let Err(failure) = self.pid_files(&copy) {
+            if clock::now() >= until || !matches!(failure, Failure::Running) {
+                log::error!(target: ident::DAEMON, "{failure}");
+                break;
+            }
+            std::thread::sleep(hand_over::LOOK / 4);
+        }
+        self.take_on(&copy);
     }
 
     fn apply(&mut self, plan: Plan, config: Config) {
@@ -419,7 +465,9 @@ impl<'a> Worker<'a> {
                 .as_mut()
                 .map(|watchdog| watchdog.ping(clock::now()));
             let scheduled = self.schedule.patience(self.event_loop.now());
-            let patience = [patience, ping, scheduled].into_iter().flatten().min();
+            let looks = self.waiting.is_some().then_some(hand_over::LOOK);
+            let patience = [patience, ping, scheduled, looks];
+            let patience = patience.into_iter().flatten().min();
             let turn = match self.event_loop.turn(patience) {
                 Ok(turn) => turn,
                 Err(error) => {
@@ -440,6 +488,7 @@ impl<'a> Worker<'a> {
             if let Some(late) = self.event_loop.take_late() {
                 self.process.was_late(late);
             }
+            self.attend();
             if self.schedule.due(self.event_loop.now()) {
                 self.signal(Signal::Reload);
             }
@@ -459,14 +508,10 @@ impl<'a> Worker<'a> {
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Stop if self.stop_by.is_none() => {
-                self.stop_by = Some(self.event_loop.now() + STOP_PATIENCE);
-                self.reload = None;
-                self.event_loop.drivers.leave = self.options.leave;
-                self.event_loop.handle(Event::Stop);
-            }
-            Signal::Stop => {}
-            Signal::Reload if self.stop_by.is_some() => {}
+            Signal::Stop if self.stop_by.is_some() => {}
+            Signal::Stop if self.options.hand_over && self.waiting.is_none() => self.wait(),
+            Signal::Stop => self.stop(),
+            Signal::Reload if self.stop_by.is_some() || self.waiting.is_some() => {}
             Signal::Reload if self.reload.is_some() => {
                 log::info!(target: ident::DAEMON, "Reload already in progress, request queued");
                 self.again = true;
@@ -487,6 +532,67 @@ impl<'a> Worker<'a> {
                 target: ident::DAEMON,
                 "signal TDUMP: there are no threads to tell of; ignored"
             ),
+        }
+    }
+
+    /// Resigns, takes everything away and ends.
+    fn stop(&mut self) {
+        self.stop_by = Some(self.event_loop.now() + STOP_PATIENCE);
+        self.reload = None;
+        self.event_loop.drivers.leave = self.options.leave;
+        self.event_loop.handle(Event::Stop);
+    }
+
+    /// Goes on until a successor does.
+    fn wait(&mut self) {
+        match Waiting::at(&self.go.meeting, self.event_loop.now()) {
+            Ok(waiting) => {
+                log::info!(
+                    target: ident::DAEMON,
+                    "Waiting {} seconds for the next daemon to go on with the work",
+                    hand_over::PATIENCE.as_secs()
+                );
+                // The parent ends; this process is not to end with it.
+                if let Err(error) = nix::sys::prctl::set_pdeathsig(None) {
+                    log::warn!(target: ident::DAEMON, "cannot outlive the parent: {error}");
+                }
+                self.reload = None;
+                self.waiting = Some(waiting);
+                self.channel.say(&Word::Waiting);
+            }
+            Err(error) => {
+                log::error!(
+                    target: ident::DAEMON,
+                    "no successor can be waited for at {}: {error}",
+                    self.go.meeting.display()
+                );
+                self.channel.say(&Word::Ready);
+                self.stop();
+            }
+        }
+    }
+
+    /// Looks whether a successor has come, or will not.
+    fn attend(&mut self) {
+        let now = self.event_loop.now();
+        let node = &self.event_loop.node;
+        let Some(waiting) = self.waiting.as_mut().filter(|_| self.stop_by.is_none()) else {
+            return;
+        };
+        match waiting.look(now, || node.estate()) {
+            Some(Wish::Done) => {
+                log::info!(target: ident::DAEMON, "The next daemon goes on with the work, ending");
+                logger::flush_at_exit(Duration::from_millis(50));
+                // Nothing is taken away, neither from the kernel nor from the run directory.
+                self.waiting = None;
+                std::process::exit(0);
+            }
+            Some(Wish::Stop) => self.stop(),
+            None if waiting.until <= now => {
+                log::info!(target: ident::DAEMON, "No other daemon has come to go on with the work, stopping");
+                self.stop();
+            }
+            None => {}
         }
     }
 
@@ -611,6 +717,10 @@ impl<'a> Worker<'a> {
         }
         let files = [self.check_pid_file, self.vrrp_pid_file, self.bfd_pid_file];
         files.into_iter().flatten().for_each(PidFile::remove);
+        if let (Some(_), Some(ledger)) = (&self.waiting, &self.go.ledger) {
+            // There is no parent any more to do it.
+            drop(std::fs::remove_file(ledger));
+        }
     }
 }
 

@@ -263,6 +263,12 @@ impl Domain {
             .min()
     }
 
+    /// Whether a service of that name should be in the table.
+    #[must_use]
+    pub fn wants(&self, name: ServiceName) -> bool {
+        self.entries.get(&name).is_some_and(|entry| entry.wanted)
+    }
+
     /// What is wanted and installed.
     #[must_use]
     pub const fn view(&self) -> View<'_> {

@@ -17,7 +17,7 @@ mod wiring;
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, InstanceKey, LogStyle, VrrpInstance};
-use crate::ops::{Effect, Event};
+use crate::ops::{Effect, Event, ServiceName};
 use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// What the node has to know before it starts.
@@ -27,6 +27,18 @@ pub struct Options {
     pub seed: u64,
     /// Which log texts to write.
     pub log_style: LogStyle,
+}
+
+/// What a process leaves to the one that goes on with its work on the same host: what the kernel
+/// does not know. Addresses and IPVS services are found there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Estate {
+    /// Names of VRRP instances that are masters.
+    pub masters: Vec<String>,
+    /// Real servers that are down, each as its service and itself.
+    pub down: Vec<(String, String)>,
+    /// Scripts of trackers, and whether they have gone well.
+    pub scripts: Vec<(String, bool)>,
 }
 
 /// The daemon.
@@ -46,6 +58,8 @@ pub struct Node {
     sync_master: Option<bool>,
     /// Counts the configurations.
     generation: u64,
+    /// Another process did this work until now.
+    inherits: bool,
     stopping: bool,
 }
 
@@ -65,6 +79,7 @@ impl Node {
             sync_instance: None,
             sync_master: None,
             generation: 0,
+            inherits: false,
             stopping: false,
         }
     }
@@ -81,6 +96,36 @@ impl Node {
         self.vrrp.view()
     }
 
+    /// What another process needs in order to go on with the work of this one.
+    #[must_use]
+    pub fn estate(&self) -> Estate {
+        let masters = self.vrrp.view().into_iter();
+        let masters = masters.filter(|instance| instance.state == vrrp::State::Master);
+        let servers = self.check.view().servers();
+        let down = servers.filter(|server| !server.alive);
+        Estate {
+            masters: masters.map(|instance| instance.name).collect(),
+            scripts: self.track.script_verdicts(),
+            down: down
+                .map(|server| (server.service.to_string(), server.server.to_string()))
+                .collect(),
+        }
+    }
+
+    /// Before the first [`Node::apply`]: goes on with the work of another process.
+    pub fn inherit(&mut self, estate: Estate) {
+        self.vrrp.inherit(estate.masters);
+        self.check.inherit(estate.down);
+        self.track.inherit(estate.scripts);
+        self.inherits = true;
+    }
+
+    /// Whether an IPVS service of that name should be in the kernel.
+    #[must_use]
+    pub fn wants_service(&self, name: ServiceName) -> bool {
+        self.ipvs.wants(name)
+    }
+
     /// Makes `plan`, which leads from [`Node::config`] to `config`, happen. The first start is a
     /// plan from the empty configuration.
     pub fn apply(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {
@@ -88,7 +133,8 @@ impl Node {
             return;
         }
         self.notify.apply(&config.global, &mut self.queues.notify);
-        if self.generation == 0 {
+        // Who takes over has waited already.
+        if self.generation == 0 && !self.inherits {
             let vrrp = &config.global.vrrp;
             self.vrrp
                 .hold(now, vrrp.startup_delay, vrrp.delay_after_boot);

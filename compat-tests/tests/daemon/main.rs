@@ -7,6 +7,7 @@ mod checks;
 mod command_line;
 mod crash;
 mod flood;
+mod hand_over;
 mod life;
 mod mails;
 mod old_tls;

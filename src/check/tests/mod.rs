@@ -170,6 +170,24 @@ fn destination(address: &str, weight: u32) -> DestinationSpec {
     }
 }
 
+// Input: a server that was down for the process before, another that was not. Output: the first is
+// out of the table from the start, until a check brings it in.
+#[test]
+fn what_was_down_before_begins_as_down() {
+    let mut bench = Bench::new();
+    let service = mysql();
+    let down = service.real_servers[0].key;
+    bench
+        .domain
+        .inherit([(service.key.to_string(), down.to_string())]);
+    bench.apply(Step::Add(service));
+    assert_eq!(bench.alive(), [false, true]);
+    while !bench.alive()[0] {
+        bench.round(|_| true);
+    }
+    assert_eq!(bench.alive(), [true, true]);
+}
+
 // Input: the document's virtual server. Output: the table of the document at once, checks 1 s
 // later.
 #[test]
