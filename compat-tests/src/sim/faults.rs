@@ -165,6 +165,10 @@ impl World {
             self.hosts[host].name
         ));
         self.disturb();
+        if !admin_up {
+            // Its IPv6 addresses go as well, and the daemon may not hear of it yet.
+            self.shadow.tolerate(host);
+        }
         self.hosts[host].kernel.set_link(index, admin_up, carrier);
         self.tell_news(host);
     }
@@ -315,11 +319,13 @@ impl World {
         }
     }
 
-    /// Puts a packet that no host sent on a segment.
+    /// Puts a packet that no host sent on a segment; it reaches those that it is for.
     pub fn inject(&mut self, segment: usize, bytes: &[u8]) {
         for host in 0..self.hosts.len() {
             for index in self.hosts[host].kernel.links_on(segment) {
-                self.frame_arrives(host, index, bytes);
+                if self.hosts[host].takes(index, bytes) {
+                    self.frame_arrives(host, index, bytes);
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 mod checks;
 mod command_line;
 mod crash;
+mod flood;
 mod life;
 mod old_tls;
 mod pause;
