@@ -10,15 +10,10 @@ use super::service::Service;
 use crate::conf::model::{CheckScript, LogStyle, RealServer};
 use crate::ops::{Command, Lasting, Line, Notice, Speaker};
 
-/// A script as a command. It is started without a shell; its words are separated by blanks.
+/// A script as a command. It is started without a shell; quotes hold words together.
 fn command(script: &CheckScript) -> Option<Command> {
-    let argv: Vec<String> = script
-        .command
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
-    (!argv.is_empty()).then(|| Command {
-        argv,
+    Some(Command {
+        argv: script.argv()?,
         user: script.user.clone(),
         group: script.group.clone(),
         environment: Vec::new(),
@@ -67,12 +62,22 @@ pub(super) fn quorum(service: &Service, up: bool) -> Action {
     notice(script, format!("VS {}", service.key()), up)
 }
 
-/// The last words of a service with `omega`: everything of it is down.
+/// The last words of a service with `omega`: the scripts for everything of it that is up run as if
+/// it went down. FIFOs hear nothing of it, as with keepalived.
 pub(super) fn omega(service: &Service, out: &mut Vec<Action>) {
-    for alive in service.servers.iter().filter(|server| server.is_alive()) {
-        out.push(server(service, &alive.config, false));
-    }
+    let alive = service.servers.iter().filter(|server| server.is_alive());
+    let mut last: Vec<Action> = alive
+        .map(|alive| server(service, &alive.config, false))
+        .collect();
     if service.quorum_up {
-        out.push(quorum(service, false));
+        last.push(quorum(service, false));
+    }
+    for action in last {
+        if let Action::Notice(mut notice) = action {
+            notice.line = None;
+            if !notice.scripts.is_empty() {
+                out.push(Action::Notice(notice));
+            }
+        }
     }
 }

@@ -132,6 +132,7 @@ impl Outside {
             Effect::Kernel(..)
             | Effect::ReadIpvs
             | Effect::LookIpvs(_)
+            | Effect::ReadIpvsTimeouts
             | Effect::Open(..)
             | Effect::Close(_)
             | Effect::Send(..)

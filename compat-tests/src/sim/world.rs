@@ -14,7 +14,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     AddressSpec, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    SocketId, SocketSpec,
+    SocketId, SocketSpec, Timeouts,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -138,6 +138,13 @@ pub struct World {
     /// Turns at one and the same time: an endless loop of effects and events has no end here.
     turns: (Instant, u32),
 }
+
+/// How long a kernel keeps connections of IPVS at first.
+const KERNEL_TIMEOUTS: Timeouts = Timeouts {
+    tcp: 900,
+    tcp_fin: 120,
+    udp: 300,
+};
 
 /// How many turns at one time are an endless loop.
 const MAX_TURNS: u32 = 20_000;
@@ -303,6 +310,7 @@ impl World {
             | Arrival::Refused(..)
             | Arrival::IpvsTable(_)
             | Arrival::IpvsLook(_)
+            | Arrival::IpvsTimeouts(_)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) => Cause::News,
         };
@@ -455,6 +463,12 @@ impl World {
                 };
                 trace::line(format_args!("read IPVS"));
                 self.answer(host, Duration::ZERO, Arrival::IpvsTable(table));
+            }
+            Effect::ReadIpvsTimeouts => {
+                if self.hosts[host].kernel.traits.ipvs {
+                    let timeouts = Arrival::IpvsTimeouts(KERNEL_TIMEOUTS);
+                    self.answer(host, Duration::ZERO, timeouts);
+                }
             }
             Effect::LookIpvs(names) => {
                 let kernel = &self.hosts[host].kernel;
