@@ -14,7 +14,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     AddressSpec, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    SocketId, SocketSpec, Timeouts,
+    SocketId, SocketSpec,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -24,7 +24,7 @@ use super::network::{Place, Segment};
 use super::outside::Outside;
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
-use super::{text, trace, wire};
+use super::{ipvs, text, trace, wire};
 
 /// A real server's TCP port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,13 +138,6 @@ pub struct World {
     /// Turns at one and the same time: an endless loop of effects and events has no end here.
     turns: (Instant, u32),
 }
-
-/// How long a kernel keeps connections of IPVS at first.
-const KERNEL_TIMEOUTS: Timeouts = Timeouts {
-    tcp: 900,
-    tcp_fin: 120,
-    udp: 300,
-};
 
 /// How many turns at one time are an endless loop.
 const MAX_TURNS: u32 = 20_000;
@@ -455,30 +448,19 @@ impl World {
         match effect {
             Effect::Kernel(op, tag) => self.kernel_op(host, &op, tag),
             Effect::ReadIpvs => {
-                let kernel = &self.hosts[host].kernel;
-                let table = if kernel.traits.ipvs {
-                    Ok(kernel.ipvs.dump())
-                } else {
-                    Err(errno::ENOENT)
-                };
                 trace::line(format_args!("read IPVS"));
+                let table = self.hosts[host].kernel.ipvs_table(|_| true);
                 self.answer(host, Duration::ZERO, Arrival::IpvsTable(table));
             }
             Effect::ReadIpvsTimeouts => {
                 if self.hosts[host].kernel.traits.ipvs {
-                    let timeouts = Arrival::IpvsTimeouts(KERNEL_TIMEOUTS);
+                    let timeouts = Arrival::IpvsTimeouts(ipvs::TIMEOUTS);
                     self.answer(host, Duration::ZERO, timeouts);
                 }
             }
             Effect::LookIpvs(names) => {
                 let kernel = &self.hosts[host].kernel;
-                let found = if kernel.traits.ipvs {
-                    let mut table = kernel.ipvs.dump();
-                    table.retain(|service| names.contains(&service.name));
-                    Ok(table)
-                } else {
-                    Err(errno::ENOENT)
-                };
+                let found = kernel.ipvs_table(|service| names.contains(&service.name));
                 self.answer(host, Duration::ZERO, Arrival::IpvsLook(found));
             }
             Effect::Open(socket, spec) => self.open(host, socket, spec),
