@@ -140,7 +140,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::Ipvs(_), _) => "change IPVS",
         Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
-        Effect::ReadIpvs | Effect::LookIpvs(_) => "read IPVS",
+        Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
@@ -379,6 +379,7 @@ proptest! {
                     Effect::Exit(_) => prop_assert!(false, "ends without a stop"),
                     Effect::ReadIpvs
                     | Effect::LookIpvs(_)
+                    | Effect::ReadIpvsTimeouts
                     | Effect::Open(..)
                     | Effect::Close(_)
                     | Effect::Send(..)
