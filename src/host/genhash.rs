@@ -8,11 +8,12 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use md5::{Digest as _, Md5};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::clock;
 use super::tls::{self, Step};
 
 /// How much is read and shown at once, as with keepalived.
@@ -276,10 +277,10 @@ fn is_late(error: &io::Error) -> bool {
 
 impl Request {
     fn carry_out(&self, report: &mut Report) {
-        let start = Instant::now();
+        let start = clock::now();
         self.ask(report);
         if self.verbose {
-            let micros = start.elapsed().as_micros();
+            let micros = clock::now().saturating_since(start).as_micros();
             report.line("");
             report.line(&format!(
                 "Global response time for [{}] = {micros} usecs",
