@@ -313,8 +313,7 @@ impl Instance {
 
     fn step_init(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
-            Input::Start => self.start(cx, false),
-            Input::Inherit => self.start(cx, true),
+            Input::Start | Input::Inherit => self.start(cx, matches!(input, Input::Inherit)),
             // Nothing reaches an instance before its start or after its stop.
             Input::Able
             | Input::Unable(_)
@@ -416,8 +415,7 @@ impl Instance {
         }
     }
 
-    /// Takes part from now on; `heir`: as the master that another process of this host was until
-    /// now, whose addresses are there already.
+    /// Takes part from now on; `heir`: as the master that another process here was until now.
     fn start(&mut self, cx: &mut Cx<'_>, heir: bool) {
         let fault = self.fitness.fault.as_ref().map(|(reason, _)| *reason);
         if let Some(reason) = fault {
@@ -426,7 +424,7 @@ impl Instance {
         } else if self.bond.held == Some(Hold::Fault) {
             self.move_to(cx, State::Fault, true);
         } else if heir {
-            // Trackers that have not said anything yet disturb it as little as after a reload.
+            // Trackers without a word yet disturb it as little as after a reload.
             self.move_to(cx, State::Master, true);
         } else if self.fitness.waits || self.bond.held.is_some() {
             // Not a word until the verdict is there.
