@@ -31,6 +31,7 @@ mod raw_socket;
 mod report_facts;
 mod reports;
 mod request;
+mod routing;
 mod service_manager;
 pub mod signals;
 mod sources;

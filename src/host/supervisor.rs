@@ -23,13 +23,15 @@ use super::links::OwnLinks;
 use super::logger::{self, LogOptions};
 use super::netlink::{AddressOp, Addresses};
 use super::pidfile::{PidFile, PidFileError};
+use super::routing::Routing;
 use super::service_manager::ServiceManager;
 use super::signals::{self, Signal};
 use super::sys::{self, Fork};
 use super::worker::{self, WorkerOptions};
 use super::{clock, console};
 use crate::base::{Instant, ident};
-use crate::ops::{AddressSpec, AddressTraits};
+use crate::ops::{AddressSpec, AddressTraits, RoutingChange, RoutingOp};
+use crate::wire::rtnl::Kind;
 
 /// How long the worker may take to resign and clean up (`child_wait_time`).
 const CHILD_WAIT: Duration = Duration::from_secs(5);
@@ -446,23 +448,28 @@ impl Backoff {
 
 /// Removes everything that the ledger names.
 fn clean_up(ledger: &mut Ledger, whose: &str) {
-    let entries = match ledger.entries() {
-        Ok(entries) => entries,
+    let read = ledger
+        .entries()
+        .and_then(|entries| Ok((entries, ledger.routing_entries()?)));
+    let (entries, routing) = match read {
+        Ok(read) => read,
         Err(error) => {
             log::error!(target: ident::DAEMON, "the list of installed addresses cannot be read: {error}");
             return;
         }
     };
-    if entries.is_empty() {
+    if entries.is_empty() && routing.is_empty() {
         return;
     }
     log::warn!(
         target: ident::DAEMON,
-        "Removing {} addresses and services that {whose} left behind",
-        entries.len()
+        "Removing {} addresses, services, routes and rules that {whose} left behind",
+        entries.len() + routing.len()
     );
     let mut buffer = vec![0; 32 * 1024];
-    if let Err(error) = remove(&entries, &mut buffer) {
+    if let Err(error) =
+        remove(&entries, &mut buffer).and_then(|()| remove_routing(routing, &mut buffer))
+    {
         log::error!(target: ident::DAEMON, "cleaning up: {error}");
     }
     if let Err(error) = ledger.clear() {
@@ -522,6 +529,29 @@ fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
                     sys::error_text(errno)
                 );
             }
+        }
+    }
+    Ok(())
+}
+
+fn remove_routing(entries: Vec<(Kind, Vec<u8>)>, buffer: &mut [u8]) -> io::Result<()> {
+    let ops: Vec<RoutingOp> = entries
+        .into_iter()
+        .map(|(what, message)| RoutingOp {
+            what,
+            change: RoutingChange::Remove,
+            message,
+        })
+        .collect();
+    if ops.is_empty() {
+        return Ok(());
+    }
+    let results = Routing::open()?.carry_out(&ops.iter().collect::<Vec<_>>(), buffer);
+    for errno in results {
+        // Routes go with their source address.
+        if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT | libc::ENODEV) {
+            let why = sys::error_text(errno);
+            log::error!(target: ident::DAEMON, "a route or rule cannot be removed: {why}");
         }
     }
     Ok(())

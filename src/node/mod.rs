@@ -87,6 +87,9 @@ impl Node {
         }
         self.vrrp
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
+        if let Some(statics) = &plan.statics {
+            self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
+        }
         self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;

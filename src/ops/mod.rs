@@ -12,7 +12,8 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
-    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
+    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, Place, RoutingChange, RoutingOp,
+    ServiceName, ServiceSpec,
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{
@@ -20,5 +21,5 @@ pub use process::{
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,
-    ProbeFailure, ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, Transport,
+    ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Transport,
 };

@@ -14,13 +14,15 @@ use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
+use super::statics::{STATICS, Statics};
 use super::transport::Channel;
 use super::{Action, Event, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::plan::Step;
+use crate::conf::model::routing::Statics as StaticsConfig;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
+use crate::ops::{AddressChange, OpTag, RoutingNews, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Packet};
 use crate::wire::vrrp::Header;
@@ -38,6 +40,7 @@ pub struct Domain {
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     links: Links,
     departed: Departed,
+    statics: Statics,
     sockets: Sockets,
     /// Until then no instance starts.
     held_until: Option<Instant>,
@@ -62,6 +65,7 @@ impl Domain {
             timers: TimerQueue::default(),
             links: Links::default(),
             departed: Departed::default(),
+            statics: Statics::default(),
             sockets: Sockets::new(),
             held_until: None,
             unknown: None,
@@ -209,6 +213,9 @@ impl Domain {
         self.next_instance += 1;
         self.by_key.insert(key, id);
         self.instances.insert(id, Instance::new(id, config));
+        if let Some((instance, mut cx)) = self.split(now, id, out) {
+            instance.adopt_fixtures(&mut cx);
+        }
         self.watch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.adopt_addresses(&mut cx);
@@ -375,6 +382,7 @@ impl Domain {
                 }
             }
             Event::Address(change) => self.address(now, &change, out),
+            Event::Routing(news) => self.routing(now, news, out),
             Event::Packet {
                 socket,
                 meta,
@@ -388,10 +396,50 @@ impl Domain {
 
     fn interface(&mut self, now: Instant, facts: InterfaceFacts, out: &mut Vec<Action>) {
         let name = facts.name.clone();
+        let before = self.links.by_index(facts.index);
+        let came_up = facts.up && before.is_some_and(|before| !before.up);
         if let Some(old) = self.links.set(facts) {
             self.refresh_watchers(now, &old, out);
         }
         self.refresh_watchers(now, &name, out);
+        if self.statics.concerns(&name) {
+            self.statics.settle(&self.links, out);
+        }
+        if came_up {
+            self.statics.came_up(&name, out);
+            for id in self.watchers.get(&name).into_iter().flatten() {
+                if let Some(instance) = self.instances.get(id) {
+                    instance.fixtures.reassert(*id, Some(&name), out);
+                }
+            }
+        }
+    }
+
+    fn routing(&mut self, now: Instant, news: RoutingNews<'_>, out: &mut Vec<Action>) {
+        match news {
+            RoutingNews::Gone(what, told) => {
+                self.statics.routing_gone(now, what, told, out);
+                let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+                for id in ids {
+                    if let Some((instance, mut cx)) = self.split(now, id, out) {
+                        instance.routing_lost(&mut cx, what, told);
+                    }
+                }
+            }
+            RoutingNews::Uncertain => {
+                self.statics.reassert(out);
+                for (id, instance) in &self.instances {
+                    instance.fixtures.reassert(*id, None, out);
+                }
+            }
+        }
+    }
+
+    /// Takes the host's own addresses, routes and rules over.
+    pub fn apply_statics(&mut self, now: Instant, statics: &StaticsConfig, out: &mut Vec<Action>) {
+        if !self.stopped {
+            self.statics.apply(now, statics, &mut self.links, out);
+        }
     }
 
     fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
@@ -417,6 +465,7 @@ impl Domain {
         if change.present || self.links.removal_was_ours(key, now) {
             return;
         }
+        self.statics.address_gone(now, key, out);
         let claimants: Vec<InstanceId> = self.links.claimants(key).collect();
         for id in claimants {
             let instance = self.instances.get(&id);
@@ -506,6 +555,10 @@ impl Domain {
 
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
+        if id == STATICS {
+            self.statics.refused(now, slot, kind, errno);
+            return;
+        }
         match self.split(now, id, out) {
             Some((instance, mut cx)) if slot == LINK_SLOT => {
                 instance.own_link_refused(&mut cx, kind, errno);
@@ -518,6 +571,9 @@ impl Domain {
                 log::warn!(target: VRRP, "promote_secondaries cannot be set: error {errno}");
             }
             Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
+            Some((instance, mut cx)) if instance.fixtures.has_slot(slot) => {
+                instance.routing_refused(&mut cx, slot, kind, errno);
+            }
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
             }
@@ -538,6 +594,7 @@ impl Domain {
             self.step(now, id, Input::Stop, out);
         }
         self.departed.retry(now, &mut self.links, out);
+        self.statics.stop(now, &mut self.links, out);
         // Last, as keepalived does it: removing a link takes a while in the kernel.
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         for id in ids {
@@ -563,6 +620,9 @@ impl Domain {
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
         }
+        if self.statics.next_deadline().is_some_and(|at| at <= now) {
+            self.statics.handle_timeout(now, out);
+        }
         while let Some(((id, timer), due)) = self.timers.pop_due(now) {
             let Some((instance, mut cx)) = self.split(now, id, out) else {
                 continue;
@@ -582,6 +642,7 @@ impl Domain {
             self.timers.next_deadline(),
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
+            self.statics.next_deadline(),
             self.held_until,
         ];
         deadlines.into_iter().flatten().min()

@@ -11,6 +11,7 @@ use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::clash::Clash;
 use super::departed::Departed;
+use super::fixtures::Fixtures;
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
 use super::own_link::Own;
@@ -158,6 +159,8 @@ pub(super) struct Instance {
     /// Source of adverts.
     pub(super) source: Option<IpAddr>,
     pub(super) vips: Vec<Vip>,
+    /// Its routes and rules.
+    pub(super) fixtures: Fixtures,
     /// Where it has secondary addresses promoted.
     pub(super) promoting: Option<IfIndex>,
     pub(super) next_slot: u32,
@@ -240,6 +243,7 @@ impl Instance {
             socket: None,
             source: None,
             vips: Vec::new(),
+            fixtures: Fixtures::default(),
             promoting: None,
             next_slot: 0,
             advertised: Vec::new(),
@@ -632,6 +636,7 @@ impl Instance {
             State::Backup | State::Master => {}
         }
         self.last_sent = None;
+        self.remove_fixtures(cx);
         self.remove_addresses(cx);
         self.settle_firewall(cx, false);
     }
@@ -647,6 +652,9 @@ impl Instance {
             if self.vips.iter().any(|vip| vip.excluded == excluded) {
                 say(cx.style, &self.config.name, Line::SettingVips { excluded });
             }
+        }
+        for line in self.fixtures.lines(true) {
+            say(cx.style, &self.config.name, line);
         }
         for vip in &mut self.vips {
             vip.complained = false;
@@ -665,7 +673,9 @@ impl Instance {
         let carriers = self.config.addresses.iter().chain(excluded);
         let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
         let own = self.config.own_link.iter().map(|own| own.name.as_str());
-        carriers.chain([self.config.interface.as_str()]).chain(own)
+        let ways = self.fixtures.interfaces();
+        let carriers = carriers.chain([self.config.interface.as_str()]);
+        carriers.chain(own).chain(ways)
     }
 
     /// Where the address stands in the list.

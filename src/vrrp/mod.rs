@@ -8,6 +8,7 @@ mod advertise;
 mod clash;
 mod departed;
 mod domain;
+mod fixtures;
 mod garp;
 mod instance;
 mod links;
@@ -15,8 +16,10 @@ mod messages;
 mod own_link;
 mod receive;
 mod reconfigure;
+mod routing;
 mod seal;
 mod sockets;
+mod statics;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -29,7 +32,7 @@ pub use stats::Stats;
 pub use view::{Detail, InstanceView};
 
 use crate::base::{IfIndex, Mac};
-use crate::ops::{AddressChange, Effect, Notice, OpTag, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, Notice, OpTag, RoutingNews, RxMeta, SocketId};
 
 /// What the VRRP domain is told.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub enum Event<'a> {
     InterfaceGone(IfIndex),
     /// An address appeared, changed its flags, or went, by whoever's doing.
     Address(AddressChange),
+    /// Something was removed from the routing tables or rules.
+    Routing(RoutingNews<'a>),
     /// A VRRP packet.
     Packet {
         /// The socket that it came by.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::routing::Statics;
 use super::{Global, VirtualServer, VrrpInstance};
 
 /// How far a changed object has to be taken down for its new values to hold.
@@ -90,6 +91,8 @@ pub struct Plan {
     pub global: Option<Global>,
     /// Those among them that hold only from the next start, as group and field of [`Global`].
     pub restart: Vec<(&'static str, &'static str)>,
+    /// The new static addresses, routes and rules, if they differ.
+    pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
@@ -101,6 +104,7 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
+            && self.statics.is_none()
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services
