@@ -488,7 +488,15 @@ fn flawed_packets_change_nothing() {
         let before = trace::count(&["Entering"]);
         for flaw in Flaw::ALL {
             for priority in [0, 254, 255] {
-                world.inject(0, &noise::packet(&instance(51, 1), priority, flaw));
+                world.inject(
+                    0,
+                    &noise::packet(
+                        &instance(51, 1),
+                        setup::host_address(0, 0).into(),
+                        priority,
+                        flaw,
+                    ),
+                );
                 world.run_for(ms(300));
             }
         }
@@ -503,7 +511,12 @@ fn flawed_packets_change_nothing() {
 fn a_sound_packet_of_a_stranger_is_obeyed() {
     scenario(|| {
         let mut world = pair();
-        let mut packet = noise::packet(&instance(51, 1), 254, Flaw::Ttl);
+        let mut packet = noise::packet(
+            &instance(51, 1),
+            setup::host_address(0, 0).into(),
+            254,
+            Flaw::Ttl,
+        );
         packet[8] = 255;
         wire::complete_ip_header(&mut packet, None, 1);
         world.set_link(R2, "eth0", true, false);

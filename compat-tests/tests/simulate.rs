@@ -13,6 +13,7 @@ use compat_tests::sim::world::World;
 use compat_tests::sim::{converge, noise, random, setup, wire};
 use keepalived_rs::base::{Duration, Instant};
 use keepalived_rs::conf::model::Config;
+use keepalived_rs::ops::AddressSpec;
 
 /// Seeds of the ordinary run.
 const SEEDS: u64 = 128;
@@ -115,6 +116,13 @@ fn after(sabotage: impl FnOnce(&mut World)) -> String {
     }
 }
 
+/// The first host's virtual address.
+fn virtual_address(world: &World) -> AddressSpec {
+    let addresses = world.hosts[0].kernel.addresses();
+    let ours = addresses.iter().find(|address| address.protocol != 0);
+    ours.expect("it is master").spec.clone()
+}
+
 // Invariants that cannot fail prove nothing.
 #[test]
 fn the_shadow_sees_what_is_wrong() {
@@ -123,12 +131,12 @@ fn the_shadow_sees_what_is_wrong() {
     let said = after(|world| world.segments[0].cut(r1, r2));
     assert!(said.contains("two masters"), "{said}");
     let said = after(|world| {
-        let vip = world.hosts[0].kernel.addresses()[1].spec.clone();
+        let vip = virtual_address(world);
         world.hosts[1].kernel.add_address(&vip, 0).unwrap();
     });
     assert!(said.contains("two masters"), "{said}");
     let said = after(|world| {
-        let vip = world.hosts[0].kernel.addresses()[1].spec.clone();
+        let vip = virtual_address(world);
         world.hosts[0].kernel.remove_address(&vip).unwrap();
         drop(world.hosts[0].kernel.take_news());
     });
@@ -156,7 +164,12 @@ fn the_shadow_sees_what_is_wrong() {
 
 /// An advert of a router with priority 1, without a flaw.
 fn lesser() -> Vec<u8> {
-    let mut packet = noise::packet(&setup::instance(51, 1), 1, noise::Flaw::Ttl);
+    let mut packet = noise::packet(
+        &setup::instance(51, 1),
+        setup::host_address(0, 0).into(),
+        1,
+        noise::Flaw::Ttl,
+    );
     packet[8] = 255;
     wire::complete_ip_header(&mut packet, None, 1);
     packet

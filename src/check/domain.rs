@@ -14,12 +14,12 @@ use slab::Slab;
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
-use super::probe::{Attempt, Outcome, Setting, Verdict, http_of};
+use super::probe::{Attempt, Detail, MiscEnd, Outcome, Setting, Verdict, http_of, misc};
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::{Action, Event};
 use crate::base::{Duration, Instant, Rng, TimerQueue};
-use crate::conf::model::{CheckRef, LogStyle, RealServerKey, ServiceKey, TcpCheck};
-use crate::ops::{ProbeCmd, ProbeId, ProbeIo, ServiceName};
+use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey, TcpCheck};
+use crate::ops::{ChildEnd, ChildSignal, Command, ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
 /// How many attempts are started before the loop gets its turn.
 pub const STARTS_PER_TURN: u32 = 64;
@@ -113,6 +113,7 @@ impl Domain {
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
+            Event::Child(number, end) => self.child(now, ProbeId(number), end, out),
             Event::Stop => self.stop(out),
         }
     }
@@ -126,6 +127,10 @@ impl Domain {
         let mut started = 0;
         while let Some((index, _)) = self.timers.pop_due(now) {
             let running = self.checkers.get_mut(index).and_then(|e| e.running.take());
+            if let Some((id, Attempt::Misc(phase))) = running {
+                self.misc_late(now, index, (id, phase), out);
+                continue;
+            }
             if let Some((id, attempt)) = running {
                 out.push(Action::Probe(id, ProbeCmd::Close));
                 if let Some((_, check, _)) = self.checker_and_check(index) {
@@ -199,9 +204,17 @@ impl Domain {
     /// Gives the attempt under way up, if there is one, with its deadline.
     pub(super) fn give_up(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
         if let Some(entry) = self.checkers.get_mut(index)
-            && let Some((id, _)) = entry.running.take()
+            && let Some((id, attempt)) = entry.running.take()
         {
-            out.push(Action::Probe(id, ProbeCmd::Close));
+            out.push(match attempt {
+                Attempt::Misc(_) => Action::Kill(id.0, ChildSignal::Term),
+                Attempt::Tcp
+                | Attempt::Http(_)
+                | Attempt::Smtp(_)
+                | Attempt::Dns(_)
+                | Attempt::Udp
+                | Attempt::Ping(_) => Action::Probe(id, ProbeCmd::Close),
+            });
             self.timers.cancel(index);
         }
     }
@@ -214,6 +227,12 @@ impl Domain {
         let Some((entry, check, virtual_host)) = self.checker_and_check(index) else {
             return;
         };
+        if let Some(ProbeKind::Misc(probe)) = check.kind {
+            let (command, timeout) = (misc::command(probe), probe.timeout);
+            self.commands = commands;
+            self.start_misc(now, (index, id), command, timeout, out);
+            return;
+        }
         let setting = Setting {
             virtual_host,
             place: entry.course.place(),
@@ -225,6 +244,61 @@ impl Domain {
         self.timers.set(index, deadline);
         out.extend(commands.drain(..).map(|command| Action::Probe(id, command)));
         self.commands = commands;
+    }
+
+    fn start_misc(
+        &mut self,
+        now: Instant,
+        (index, id): (CheckerIndex, ProbeId),
+        command: Option<Command>,
+        timeout: Duration,
+        out: &mut Vec<Action>,
+    ) {
+        // The binder lets no check without a command through.
+        let (Some(command), Some(entry)) = (command, self.checkers.get_mut(index)) else {
+            self.timers.set(index, now + timeout);
+            return;
+        };
+        entry.running = Some((id, Attempt::Misc(misc::Phase::Running)));
+        self.timers.set(index, now + timeout);
+        out.push(Action::Spawn(id.0, command));
+    }
+
+    /// A program has not ended in time.
+    fn misc_late(
+        &mut self,
+        now: Instant,
+        index: CheckerIndex,
+        (id, phase): (ProbeId, misc::Phase),
+        out: &mut Vec<Action>,
+    ) {
+        match (misc::late(phase), self.checkers.get_mut(index)) {
+            (Some((signal, next)), Some(entry)) => {
+                entry.running = Some((id, Attempt::Misc(next)));
+                self.timers.set(index, now + misc::GRACE);
+                out.push(Action::Kill(id.0, signal));
+            }
+            (None, _) | (_, None) => self.settle(now, index, misc::timed_out(), out),
+        }
+    }
+
+    fn child(&mut self, now: Instant, id: ProbeId, end: ChildEnd, out: &mut Vec<Action>) {
+        let Some(index) = index_of(id) else {
+            return;
+        };
+        let Some((entry, check, _)) = self.checker_and_check(index) else {
+            return;
+        };
+        let (Some((running, Attempt::Misc(phase))), Some(ProbeKind::Misc(probe))) =
+            (&entry.running, check.kind)
+        else {
+            return;
+        };
+        if *running == id {
+            let verdict = misc::judge(probe, *phase, end);
+            entry.running = None;
+            self.settle(now, index, verdict, out);
+        }
     }
 
     /// A checker with its configuration, and the name of the host that its server stands for.
@@ -332,6 +406,11 @@ impl Domain {
         if let Outcome::Unknown(errno) = outcome {
             self.shortage.say(now, subject, errno);
             return;
+        }
+        if let Detail::Misc(MiscEnd::Weighed(weight)) = verdict.detail
+            && let Some(service) = self.services.get_mut(service)
+        {
+            service.reweigh(style, (place, weight), out);
         }
         self.pass_on(news, (service, place), out);
     }

@@ -25,13 +25,18 @@ use std::net::SocketAddr;
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
 pub use view::{CheckView, ServiceView};
 
-use crate::ops::{DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName, ServiceSpec};
+use crate::ops::{
+    ChildEnd, ChildSignal, Command, DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName,
+    ServiceSpec,
+};
 
 /// What the check domain is told.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// Something happened to a probe.
     Probe(ProbeId, ProbeIo<'a>),
+    /// The program of that attempt has ended so.
+    Child(u64, ChildEnd),
     /// End all checks and want no service any more.
     Stop,
 }
@@ -41,6 +46,10 @@ pub enum Event<'a> {
 pub enum Action {
     /// Drive a probe.
     Probe(ProbeId, ProbeCmd),
+    /// Run a program; the number tells its end.
+    Spawn(u64, Command),
+    /// Signal it.
+    Kill(u64, ChildSignal),
     /// A service should look like this in IPVS from now on.
     Want(WantedService),
     /// A service should not be in IPVS any more.

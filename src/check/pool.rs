@@ -35,10 +35,6 @@ impl Service {
     }
 
     /// Gives the server at `place` another weight.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "checks that set weights come later")
-    )]
     pub(super) fn reweigh(
         &mut self,
         style: LogStyle,

@@ -53,6 +53,10 @@ const WORTH_A_LINE: Duration = Duration::from_secs(1);
 /// Shares of [`BATCH`] packets that a socket gets when we are late.
 const SHARES: usize = 64;
 
+/// In a flood that is read as fast as it comes, timers are late by a share of it each. What is
+/// later than this stood still besides, and has to read all that came meanwhile.
+const STOOD_STILL: Duration = Duration::from_millis(250);
+
 /// What a probe's connection may say in a turn: so many parts of so many bytes.
 const READS: usize = 8;
 const READ: usize = 16 * 1024;
@@ -68,6 +72,8 @@ pub(super) struct EventLoop {
     ready: Vec<Ready>,
     /// Sources that had more than their share of a turn.
     still: Vec<Ready>,
+    /// Adverts come faster than they are read: every share was full since we were last late.
+    flooded: bool,
     timer: Timer,
     monitor: Monitor,
     signals: Signals,
@@ -143,6 +149,7 @@ impl EventLoop {
             events: Events::with_capacity(EVENTS),
             ready: Vec::new(),
             still: Vec::new(),
+            flooded: false,
             timer,
             monitor,
             signals,
@@ -194,12 +201,14 @@ impl EventLoop {
         }
         ready.clear();
         self.ready = ready;
+        self.flooded &= self.has_unread_adverts();
         if let Some(deadline) = self.node.next_deadline()
             && deadline <= self.now
         {
             let late = self.now.saturating_since(deadline);
-            if late >= LATE {
+            if late >= if self.flooded { STOOD_STILL } else { LATE } {
                 self.catch_up(late);
+                self.flooded = self.has_unread_adverts();
             }
             // What did not fit may hold an advert: look again before any timer fires.
             if !full {
@@ -212,7 +221,8 @@ impl EventLoop {
 
     /// Reads every advert that came while we did not run, before timers that expired meanwhile
     /// fire: a share of a turn for each socket is not enough then. A flood that never ends has no
-    /// power over this: it gets a bounded number of shares.
+    /// power over this: it gets a bounded number of shares, once; after that its adverts and the
+    /// timers take turns, one share each.
     fn catch_up(&mut self, late: Duration) {
         if late >= WORTH_A_LINE {
             log::info!(
@@ -236,6 +246,11 @@ impl EventLoop {
                 }
             }
         }
+    }
+
+    fn has_unread_adverts(&self) -> bool {
+        let mut still = self.still.iter();
+        still.any(|(source, _)| matches!(source, Source::Vrrp(_)))
     }
 
     fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {

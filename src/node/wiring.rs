@@ -4,7 +4,7 @@
 
 use super::Node;
 use crate::base::Instant;
-use crate::ops::{Asker, Command, Effect, Event, OpOwner};
+use crate::ops::{Asker, ChildId, Command, Effect, Event, OpOwner};
 use crate::{check, iface, ipvs, notify, vrrp};
 
 /// How many actions a queue keeps room for.
@@ -65,14 +65,18 @@ impl Node {
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
             }
             Event::Child { id, end } => match id.asker {
+                Asker::Check => {
+                    let event = check::Event::Child(id.number, end);
+                    self.check.handle(now, event, &mut self.queues.check);
+                }
                 Asker::Notify => {
                     let event = notify::Event::Child(id.number, end);
                     self.notify.handle(now, event, &mut self.queues.notify);
                 }
             },
             Event::File { id, content: _ } => match id.asker {
-                // It watches none.
-                Asker::Notify => {}
+                // They watch none.
+                Asker::Notify | Asker::Check => {}
             },
             Event::Fifo { id, what } => {
                 let event = notify::Event::Fifo(id, what);
@@ -131,6 +135,12 @@ impl Node {
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
+                check::Action::Spawn(number, command) => {
+                    out.push(Effect::Spawn(program(number), command));
+                }
+                check::Action::Kill(number, signal) => {
+                    out.push(Effect::Kill(program(number), signal));
+                }
                 check::Action::Want(wanted) => {
                     let event = ipvs::Event::Want(wanted.spec, wanted.destinations);
                     self.ipvs.handle(now, event, &mut self.queues.ipvs);
@@ -171,5 +181,13 @@ impl Node {
         // A start with many services fills these with more than they ever hold again.
         self.queues.check.shrink_to(KEPT);
         self.queues.ipvs.shrink_to(KEPT);
+    }
+}
+
+/// A program that a check runs.
+const fn program(number: u64) -> ChildId {
+    ChildId {
+        asker: Asker::Check,
+        number,
     }
 }

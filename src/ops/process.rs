@@ -12,6 +12,8 @@
 pub enum Asker {
     /// Notifications.
     Notify,
+    /// Health checks.
+    Check,
 }
 
 /// Identifies a child process.

@@ -4,15 +4,12 @@
 //! decide when they are wanted, or wait. Driven by: `instance` at its transitions, `statics`, and
 //! `domain` when the kernel refuses an operation or tells that something is gone.
 
-use std::net::IpAddr;
-
 use super::Action;
 use super::addresses::{Kind, Standing, tag};
 use super::instance::InstanceId;
 use super::links::Links;
 use super::messages::Line;
 use super::routing::{interfaces, place, route_message, rule_message};
-use crate::base::IfIndex;
 use crate::conf::model::routing::{Route, Rule};
 use crate::ops::{Effect, KernelOp, Place, RoutingChange, RoutingOp};
 use crate::wire::rtnl;

@@ -4,7 +4,7 @@
 //! make a file that the reader would complain about. Driven by: `random` (storms of reloads) and
 //! `converge`.
 
-use keepalived_rs::base::{Duration, Rng};
+use keepalived_rs::base::{Duration, Family, Rng};
 use keepalived_rs::conf::model::{
     Config, Forwarding, GroupEntry, Persistence, Priority, Scheduler, ServiceKey, VirtualServer,
     VrrpInstance,
@@ -42,8 +42,11 @@ fn vrrp(instance: &mut VrrpInstance, rng: &mut Rng) {
         instance.garp.delay = seconds(rng, 5);
     }
     if rng.below(6) == 0 {
-        let added = setup::virtual_address(instance.vrid.get(), 10 + small(rng, 4));
-        let added = setup::vip(added, 32);
+        let (vrid, n) = (instance.vrid.get(), 10 + small(rng, 4));
+        let added = match instance.family {
+            Family::V4 => setup::vip(setup::virtual_address(vrid, n), 32),
+            Family::V6 => setup::vip(setup::virtual_address_v6(vrid, n), 128),
+        };
         if !instance.addresses.contains(&added) {
             instance.addresses.push(added);
         }

@@ -315,11 +315,13 @@ impl World {
         }
     }
 
-    /// Puts a packet that no host sent on a segment.
+    /// Puts a packet that no host sent on a segment; it reaches those that it is for.
     pub fn inject(&mut self, segment: usize, bytes: &[u8]) {
         for host in 0..self.hosts.len() {
             for index in self.hosts[host].kernel.links_on(segment) {
-                self.frame_arrives(host, index, bytes);
+                if self.hosts[host].takes(index, bytes) {
+                    self.frame_arrives(host, index, bytes);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! its kernel. Never does: decide what happens next. Driven by: `world`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use keepalived_rs::base::{Duration, IfIndex, Instant};
@@ -151,6 +151,13 @@ impl Host {
         self.process.is_some() && !self.paused
     }
 
+    /// Whether a packet that comes in by `interface` is for this machine.
+    #[must_use]
+    pub fn takes(&self, interface: IfIndex, bytes: &[u8]) -> bool {
+        let to = wire::ip_ends(bytes).map(|(_, to)| to);
+        to.is_some_and(|to| to.is_multicast() || self.kernel.carries(interface, to))
+    }
+
     /// Hands an arrival to the daemon.
     pub fn deliver(&mut self, now: Instant, arrival: Arrival, out: &mut Vec<Effect>) {
         let Some(process) = &mut self.process else {
@@ -215,14 +222,14 @@ impl Host {
     }
 }
 
-/// Whether a socket gets packets to `group` that come in by `interface`.
-fn hears(spec: &SocketSpec, interface: IfIndex, to: Ipv4Addr) -> bool {
+/// Whether a socket gets packets to this address that come in by `interface`.
+fn hears(spec: &SocketSpec, interface: IfIndex, to: IpAddr) -> bool {
     match spec {
         SocketSpec::Vrrp {
             interface: bound,
             address,
             ..
-        } => *bound == interface && *address == IpAddr::V4(to),
+        } => *bound == interface && *address == to,
         SocketSpec::Link => false,
     }
 }

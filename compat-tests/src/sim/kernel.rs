@@ -5,7 +5,7 @@
 //! delivers the news a little later, also those of a node's own changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use keepalived_rs::base::{Family, IfIndex, Mac};
 use keepalived_rs::ops::{
@@ -115,6 +115,8 @@ pub struct Kernel {
     pub traits: Traits,
     links: BTreeMap<IfIndex, Link>,
     addresses: Vec<Address>,
+    /// Link-local addresses of links that are switched off.
+    asleep: Vec<Address>,
     /// Addresses that the firewall keeps traffic from.
     pub blocked: BTreeSet<Blocked>,
     /// VMACs whose membership reports leave by the link below.
@@ -146,6 +148,7 @@ impl Kernel {
             traits,
             links: BTreeMap::new(),
             addresses: Vec::new(),
+            asleep: Vec::new(),
             blocked: BTreeSet::new(),
             reports_below: BTreeSet::new(),
             routing: BTreeSet::new(),
@@ -182,6 +185,7 @@ impl Kernel {
             self.remove_link(above);
         }
         let removed = self.links.remove(&index)?;
+        self.asleep.retain(|a| a.spec.interface != index);
         let (gone, kept) = std::mem::take(&mut self.addresses)
             .into_iter()
             .partition(|address| address.spec.interface == index);
@@ -198,19 +202,50 @@ impl Kernel {
         Some(removed)
     }
 
-    /// Changes a link's state.
+    /// Changes a link's state. One that is switched off loses its IPv6 addresses; the link-local
+    /// one comes back when it is switched on.
     pub fn set_link(&mut self, index: IfIndex, admin_up: bool, carrier: bool) {
         let Some(link) = self.links.get_mut(&index) else {
             return;
         };
         if (link.admin_up, link.carrier) != (admin_up, carrier) {
+            let switched = link.admin_up != admin_up;
             (link.admin_up, link.carrier) = (admin_up, carrier);
             let works = link.works();
             self.tell_link(index);
+            if switched && admin_up {
+                self.wake_v6(index);
+            } else if switched {
+                self.forget_v6(index);
+            }
             for above in self.above(index) {
                 let up = self.links.get(&above).is_some_and(|link| link.admin_up);
                 self.set_link(above, up, works);
             }
+        }
+    }
+
+    fn forget_v6(&mut self, index: IfIndex) {
+        let (gone, kept) = std::mem::take(&mut self.addresses)
+            .into_iter()
+            .partition(|a| a.spec.interface == index && a.spec.address.is_ipv6());
+        self.addresses = kept;
+        for address in gone {
+            self.tell_address(&address, false);
+            if address.protocol == 0 {
+                self.asleep.push(address);
+            }
+        }
+    }
+
+    fn wake_v6(&mut self, index: IfIndex) {
+        let (awake, asleep) = std::mem::take(&mut self.asleep)
+            .into_iter()
+            .partition(|a| a.spec.interface == index);
+        self.asleep = asleep;
+        for address in awake {
+            self.tell_address(&address, true);
+            self.addresses.push(address);
         }
     }
 
@@ -251,16 +286,25 @@ impl Kernel {
         self.addresses.iter().any(|a| a.spec.address == address)
     }
 
-    /// The address that the kernel takes as a source on an interface.
+    /// The address that the kernel takes as a source on an interface: in IPv4 the first one, in
+    /// IPv6 a link-local one.
     #[must_use]
-    pub fn primary_v4(&self, index: IfIndex) -> Option<Ipv4Addr> {
-        self.addresses
-            .iter()
+    pub fn primary(&self, index: IfIndex, family: Family) -> Option<IpAddr> {
+        let addresses = self.addresses.iter();
+        addresses
             .filter(|a| a.spec.interface == index && !a.secondary)
-            .find_map(|a| match a.spec.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
+            .map(|a| a.spec.address)
+            .find(|address| match address {
+                IpAddr::V4(_) => family == Family::V4,
+                IpAddr::V6(address) => family == Family::V6 && address.is_unicast_link_local(),
             })
+    }
+
+    /// Whether this interface carries `address`.
+    #[must_use]
+    pub fn carries(&self, index: IfIndex, address: IpAddr) -> bool {
+        let on = |a: &Address| a.spec.interface == index && a.spec.address == address;
+        self.addresses.iter().any(on)
     }
 
     /// Carries out an operation of a node.
@@ -536,7 +580,7 @@ mod tests {
             assert!(kernel.addresses()[1].secondary);
             assert_eq!(kernel.remove_address(&first), Ok(()));
             assert_eq!(kernel.has(second.address), promote);
-            assert_eq!(kernel.primary_v4(eth0).is_some(), promote);
+            assert_eq!(kernel.primary(eth0, Family::V4).is_some(), promote);
         }
     }
 

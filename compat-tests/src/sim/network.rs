@@ -1,11 +1,11 @@
 //! A LAN segment: who hears a frame, when, and whether at all.
 //!
 //! Owns: the members' mutual reachability, the faults of the wire, and what a client on the
-//! segment believes about addresses. Never does: look into frames, except the client into ARP.
+//! segment believes about addresses. Never does: look into frames, except the client into announcements.
 //! Driven by: `world`, which asks for the fates of a frame and delivers accordingly.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use keepalived_rs::base::{Duration, Instant, Mac, Rng};
 
@@ -41,9 +41,9 @@ pub struct Segment {
     /// When the last frame arrived on each way: without jitter a wire keeps the order.
     last: BTreeMap<(Place, Place), Instant>,
     /// What the client believes: the last announcement that it heard, and when.
-    pub arp: BTreeMap<Ipv4Addr, (Mac, Instant)>,
+    pub arp: BTreeMap<IpAddr, (Mac, Instant)>,
     /// The last announcement, if the client was cut off from it.
-    pub unheard: BTreeMap<Ipv4Addr, Mac>,
+    pub unheard: BTreeMap<IpAddr, Mac>,
 }
 
 /// What becomes of a frame on one way.

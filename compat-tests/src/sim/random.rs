@@ -12,9 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use keepalived_rs::base::{Duration, Family, Instant, Rng};
+use keepalived_rs::conf::model::options::{Peer, Version};
 use keepalived_rs::conf::model::{
     Config, Forwarding, Garp, GroupEntry, InitialState, Nth, Priority, Protocol, RealServer,
-    Scheduler, ServerGroup, ServerPolicy, ServiceKey, SorryServer, VirtualServer, VrrpInstance,
+    Scheduler, ServerGroup, ServerPolicy, ServiceKey, SorryServer, Transport, VRRP_GROUP_V4,
+    VRRP_GROUP_V6, VirtualAddress, VirtualServer, VrrpInstance,
 };
 
 use super::host::Refusal;
@@ -236,20 +238,102 @@ pub(super) fn build(seed: u64) -> World {
     world
 }
 
+/// The address of a host that adverts of this family come from.
+fn address(family: Family, segment: u8, host: u8) -> IpAddr {
+    match family {
+        Family::V4 => setup::host_address(segment, host).into(),
+        Family::V6 => setup::link_local(segment, host).into(),
+    }
+}
+
+/// Version, family, group or peers: what all routers of one virtual router have in common.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    version: Version,
+    family: Family,
+    unicast: bool,
+}
+
+impl Kind {
+    fn any(rng: &mut Rng) -> Self {
+        let (version, family) = pick(
+            rng,
+            &[
+                (Version::V2, Family::V4),
+                (Version::V2, Family::V4),
+                (Version::V3, Family::V4),
+                (Version::V3, Family::V6),
+            ],
+        );
+        Self {
+            version,
+            family,
+            unicast: rng.below(4) == 0,
+        }
+    }
+
+    /// Makes an instance of one that is of version 2 over IPv4 by multicast.
+    fn of(self, instance: &mut VrrpInstance) {
+        instance.version = self.version;
+        instance.family = self.family;
+        instance.transport = match (self.unicast, self.family) {
+            (true, _) => Transport::Unicast,
+            (false, Family::V4) => Transport::Multicast(VRRP_GROUP_V4),
+            (false, Family::V6) => Transport::Multicast(VRRP_GROUP_V6),
+        };
+        if self.version == Version::V3 {
+            instance.options.version = Some(Version::V3);
+            instance.auth = None;
+        }
+    }
+
+    /// Gives an instance of `host` everybody else as a peer.
+    fn peers(self, instance: &mut VrrpInstance, segment: u8, host: u8, hosts: u8, rng: &mut Rng) {
+        if !self.unicast {
+            return;
+        }
+        instance.options.unicast = true;
+        if rng.below(2) == 0 {
+            instance.options.source = Some(address(self.family, segment, host));
+        }
+        let others = (0..hosts).filter(|other| *other != host);
+        instance.options.peers = others
+            .map(|other| Peer {
+                address: address(self.family, segment, other),
+                min_ttl: 0,
+                max_ttl: 255,
+            })
+            .collect();
+    }
+
+    fn virtual_address(self, rng: &mut Rng, segment: u8, vrid: u8, n: u8) -> VirtualAddress {
+        if self.family == Family::V6 {
+            let prefix_len = pick(rng, &[64, 128]);
+            return setup::vip(setup::virtual_address_v6(vrid, n), prefix_len);
+        }
+        match rng.below(3) {
+            0 => setup::vip(setup::host_address(segment, 100 + 8 * (vrid - 51) + n), 24),
+            1 => setup::vip(setup::virtual_address(vrid, n), 24),
+            _ => setup::vip(setup::virtual_address(vrid, n), 32),
+        }
+    }
+}
+
 /// One virtual router: the instance of each host, `None` for those that do not take part.
 fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Option<VrrpInstance>> {
     let segment = small(rng, segments);
     let vips = 1 + small(rng, 4);
+    let kind = Kind::any(rng);
     let addresses = (0..vips)
-        .map(|n| match rng.below(3) {
-            0 => setup::vip(setup::host_address(segment, 100 + 8 * (vrid - 51) + n), 24),
-            1 => setup::vip(setup::virtual_address(vrid, n), 24),
-            _ => setup::vip(setup::virtual_address(vrid, n), 32),
-        })
+        .map(|n| kind.virtual_address(rng, segment, vrid, n))
         .collect();
-    let base = VrrpInstance {
+    let interval = match kind.version {
+        Version::V2 => Duration::from_secs(1 + rng.below(3)),
+        Version::V3 => Duration::from_millis(pick(rng, &[250, 1_000, 1_500])),
+    };
+    let mut base = VrrpInstance {
         interface: format!("eth{segment}"),
-        advert_interval: Duration::from_secs(1 + rng.below(3)),
+        advert_interval: interval,
         auth: pick(rng, &[setup::instance(vrid, 1).auth, None]),
         addresses,
         garp: Garp {
@@ -260,11 +344,13 @@ fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Optio
         },
         ..setup::instance(vrid, 100)
     };
+    kind.of(&mut base);
     let owner = (rng.below(6) == 0).then(|| small(rng, hosts));
     (0..hosts)
         .map(|host| {
             let left_out = hosts > 2 && rng.below(5) == 0;
             let mut instance = base.clone();
+            kind.peers(&mut instance, segment, host, hosts, rng);
             instance.priority = Priority(pick(rng, &[1, 50, 100, 100, 150, 150, 200, 254]));
             if rng.below(4) == 0 {
                 instance.initial_state = InitialState::Master;
@@ -411,10 +497,15 @@ fn noise(world: &mut World) {
         if let Some(instance) = host.cloned() {
             let flaw = pick(&mut world.rng, &Flaw::ALL);
             let priority = pick(&mut world.rng, &[0, 254, 255]);
+            let host = small(&mut world.rng, u8::try_from(world.hosts.len()).unwrap_or(1));
+            let segment = u8::try_from(router.0).unwrap_or(0);
+            let unicast = address(instance.family, segment, host);
             world.note(format_args!(
                 "noise {flaw:?} priority {priority} to {router:?}"
             ));
-            world.inject(router.0, &noise::packet(&instance, priority, flaw));
+            if flaw.concerns(&instance) {
+                world.inject(router.0, &noise::packet(&instance, unicast, priority, flaw));
+            }
         }
     }
     let at = world.now + world.rng.duration_below(Duration::from_secs(6));

@@ -3,7 +3,7 @@
 //! Owns: a plain instance, service and host, to be edited by struct update. Never does: choose at
 //! random (`random` does). Driven by: `random` and `tests/simulate.rs`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use keepalived_rs::base::Duration;
 use keepalived_rs::conf::model::{
@@ -12,12 +12,24 @@ use keepalived_rs::conf::model::{
 };
 
 use super::kernel::Traits;
-use super::world::HostSetup;
+use super::world::{HostSetup, Plug};
 
 /// The address of host `host` on segment `segment`.
 #[must_use]
 pub const fn host_address(segment: u8, host: u8) -> Ipv4Addr {
     Ipv4Addr::new(192, 0, 2 + segment, 10 + host)
+}
+
+/// The link-local address of host `host` on segment `segment`.
+#[must_use]
+pub const fn link_local(segment: u8, host: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 2 + segment as u16, 10 + host as u16)
+}
+
+/// IPv6 virtual address `n` of virtual router `vrid`.
+#[must_use]
+pub const fn virtual_address_v6(vrid: u8, n: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, vrid as u16, 0, 0, 0, 0, 1 + n as u16)
 }
 
 /// Virtual address `n` of virtual router `vrid`, outside of every interface's subnet.
@@ -28,9 +40,9 @@ pub const fn virtual_address(vrid: u8, n: u8) -> Ipv4Addr {
 
 /// A virtual address as one line of the configuration.
 #[must_use]
-pub fn vip(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
+pub fn vip(address: impl Into<IpAddr>, prefix_len: u8) -> VirtualAddress {
     VirtualAddress {
-        address: IpAddr::V4(address),
+        address: address.into(),
         prefix_len,
         interface: None,
         scope: Scope::GLOBAL,
@@ -103,9 +115,13 @@ pub fn host(number: u8, segments: u8, config: Config) -> HostSetup {
     HostSetup {
         name: format!("r{}", number + 1),
         interfaces: (0..segments)
-            .map(|segment| {
-                let address = host_address(segment, number);
-                (format!("eth{segment}"), usize::from(segment), address, 24)
+            .map(|segment| Plug {
+                name: format!("eth{segment}"),
+                segment: usize::from(segment),
+                addresses: vec![
+                    (host_address(segment, number).into(), 24),
+                    (link_local(segment, number).into(), 64),
+                ],
             })
             .collect(),
         traits: Traits::default(),

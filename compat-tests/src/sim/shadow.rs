@@ -6,11 +6,12 @@
 //! cargo turn it into a report with seed, step and trace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 
-use keepalived_rs::base::{Duration, IfIndex, Instant};
-use keepalived_rs::conf::model::{Config, VirtualAddress, VrrpInstance};
+use keepalived_rs::base::{Duration, Family, IfIndex, Instant};
+use keepalived_rs::conf::model::options::Version;
+use keepalived_rs::conf::model::{Config, Transport, VirtualAddress, VrrpInstance};
 use keepalived_rs::ops::{IpvsOp, KernelOp};
 
 use super::host::{Arrival, Host};
@@ -81,13 +82,25 @@ pub enum Holding {
     Part,
 }
 
-/// The IPv4 addresses of an instance, in order.
-pub(super) fn addresses_v4(instance: &VrrpInstance) -> Vec<Ipv4Addr> {
-    let v4 = |address: &VirtualAddress| match address.address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    };
-    instance.addresses.iter().filter_map(v4).collect()
+/// The addresses of an instance that its adverts name, in order.
+pub(super) fn advertised(instance: &VrrpInstance) -> Vec<IpAddr> {
+    let addresses = instance.addresses.iter().map(|address| address.address);
+    addresses
+        .filter(|address| Family::of(*address) == instance.family)
+        .collect()
+}
+
+/// The authentication that its adverts carry.
+pub(super) fn auth(instance: &VrrpInstance) -> (u8, [u8; 8]) {
+    instance.auth.map_or((0, [0; 8]), |pass| (1, pass.0))
+}
+
+/// The version of its adverts as the wire has it.
+pub(super) const fn version(instance: &VrrpInstance) -> u8 {
+    match instance.version {
+        Version::V2 => 2,
+        Version::V3 => 3,
+    }
 }
 
 /// Down time, skew and one advert until a router has its owner, whatever the phase of its timers.
@@ -313,7 +326,7 @@ impl World {
         let link = host.kernel.link_named(&instance.interface);
         host.awake()
             && link.is_some_and(|(index, link)| {
-                link.works() && host.kernel.primary_v4(index).is_some()
+                link.works() && host.kernel.primary(index, instance.family).is_some()
             })
     }
 
@@ -388,7 +401,7 @@ impl World {
         let link = host.kernel.link_named(&instance.interface);
         let mac = link.map(|(_, link)| link.mac);
         let heard = self.shadow.losers_heard.get(&(owner, router)).copied();
-        for address in addresses_v4(instance) {
+        for address in advertised(instance) {
             let Some((believed, since)) = self.segments[router.0].arp.get(&address).copied() else {
                 panic!("the client never heard of {address}")
             };
@@ -411,7 +424,7 @@ impl World {
         };
         let (Some(link), Some(own)) = (
             machine.kernel.link(interface),
-            machine.kernel.primary_v4(interface),
+            machine.kernel.primary(interface, Family::of(advert.ends.0)),
         ) else {
             return;
         };
@@ -419,14 +432,8 @@ impl World {
         let Some(instance) = self.instance(host, router) else {
             return;
         };
-        let lesser = (advert.priority, advert.source) < (instance.priority.0, own);
-        let own_kind = says(
-            instance,
-            &Advert {
-                priority: 0,
-                ..advert.clone()
-            },
-        );
+        let lesser = (advert.priority, advert.ends.0) < (instance.priority.0, own);
+        let own_kind = heeds(instance, &advert);
         if own_kind && advert.priority == 0 {
             // The rival is leaving: skew is all that has to be waited for.
             self.shadow.listens.remove(&(host, router));
@@ -502,6 +509,8 @@ impl World {
             KernelOp::LinkAdd(_) | KernelOp::Firewall(_) | KernelOp::PromoteSecondaries(..) => {
                 false
             }
+            // What is there already, or what an earlier run may have left and did not.
+            KernelOp::Routing(_) => matches!(error, errno::EEXIST | errno::ESRCH),
             KernelOp::Ipvs(_) => !machine.kernel.traits.ipvs,
         };
         let foreign = machine.refusal.is_some() || self.shadow.tolerant.contains(&host);
@@ -547,11 +556,11 @@ impl World {
                 .any(|instance| instance.interface == link.name && says(instance, &advert))
         });
         assert!(matches, "{name}: no instance says {advert:?}");
-        let source = machine.kernel.primary_v4(interface);
+        let source = machine.kernel.primary(interface, Family::of(advert.ends.0));
         assert!(
-            source.is_none_or(|source| source == advert.source),
+            source.is_none_or(|source| source == advert.ends.0),
             "{name}: advert from {}, the address is {source:?}",
-            advert.source
+            advert.ends.0
         );
         if advert.priority == 0 {
             let cause = self.cause;
@@ -610,7 +619,7 @@ impl World {
         );
         let tolerant = machine.refusal.is_some() || self.shadow.tolerant.contains(&host);
         assert!(
-            tolerant || machine.kernel.has(IpAddr::V4(heard.address)),
+            tolerant || machine.kernel.has(heard.address),
             "{}: announces {}, which it does not have",
             machine.name,
             heard.address
@@ -634,21 +643,17 @@ impl World {
             let router = (link.segment, advert.vrid);
             let (Some(instance), Some(own)) = (
                 self.instance(host, router),
-                machine.kernel.primary_v4(*interface),
+                machine
+                    .kernel
+                    .primary(*interface, Family::of(advert.ends.0)),
             ) else {
                 continue;
             };
-            let heard = says(
-                instance,
-                &Advert {
-                    priority: 0,
-                    ..advert.clone()
-                },
-            );
+            let heard = heeds(instance, &advert);
             if heard && advert.priority == 0 {
                 bow.remove(&router);
             } else if heard
-                && (advert.priority, advert.source) > (instance.priority.0, own)
+                && (advert.priority, advert.ends.0) > (instance.priority.0, own)
                 && self.holding(host, instance) == Holding::All
             {
                 bow.insert(router);
@@ -699,12 +704,26 @@ impl World {
     }
 }
 
-/// Whether an instance would say this advert; its own priority or 0.
+/// Whether an instance would say this advert, to whomever; its own priority or 0.
 fn says(instance: &VrrpInstance, advert: &Advert) -> bool {
-    let auth = instance.auth.map_or((0, [0; 8]), |pass| (1, pass.0));
-    instance.vrid.get() == advert.vrid
+    heeds(instance, advert)
         && (advert.priority == 0 || advert.priority == instance.priority.0)
-        && instance.advert_interval == Duration::from_secs(advert.interval.into())
-        && advert.auth == auth
-        && advert.addresses == addresses_v4(instance)
+        && instance.advert_interval == advert.interval
+        && advert.addresses == advertised(instance)
+}
+
+/// Whether an instance acts upon this advert. The addresses may be others than its own, and in
+/// version 3 the interval: that is worth a line, but no reason to discard it.
+fn heeds(instance: &VrrpInstance, advert: &Advert) -> bool {
+    let (_, to) = advert.ends;
+    let place = match instance.transport {
+        Transport::Multicast(group) => group == to,
+        Transport::Unicast => !to.is_multicast(),
+    };
+    place
+        && instance.family == Family::of(to)
+        && instance.vrid.get() == advert.vrid
+        && version(instance) == advert.version
+        && (advert.version == 3 || instance.advert_interval == advert.interval)
+        && advert.auth == auth(instance)
 }

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use keepalived_rs::conf::model::options::Version;
 use keepalived_rs::conf::model::{
     Config, Forwarding, GroupEntry, InitialState, RealServer, ServerGroup, ServiceKey, TcpCheck,
     VirtualServer, VrrpInstance,
@@ -135,7 +136,18 @@ fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
     key("interface", &instance.interface);
     key("virtual_router_id", &instance.vrid.get());
     key("priority", &instance.priority);
-    key("advert_int", &instance.advert_interval.as_secs());
+    let interval = instance.advert_interval;
+    key(
+        "advert_int",
+        &format_args!(
+            "{}.{:02}",
+            interval.as_secs(),
+            interval.subsec_millis() / 10
+        ),
+    );
+    if let Some(version) = instance.options.version {
+        key("version", &if version == Version::V3 { 3 } else { 2 });
+    }
     if instance.no_preempt {
         key("nopreempt", &"");
     }
@@ -155,6 +167,7 @@ fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
         line(text, 2, format_args!("auth_pass {pass}"));
         line(text, 1, format_args!("}}"));
     }
+    unicast(text, instance);
     line(text, 1, format_args!("virtual_ipaddress {{"));
     for address in &instance.addresses {
         let dev = address.interface.as_ref();
@@ -172,6 +185,21 @@ fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
         );
     }
     line(text, 1, format_args!("}}\n}}"));
+}
+
+fn unicast(text: &mut String, instance: &VrrpInstance) {
+    let options = &instance.options;
+    if let Some(source) = options.source {
+        line(text, 1, format_args!("unicast_src_ip {source}"));
+    }
+    if options.peers.is_empty() {
+        return;
+    }
+    line(text, 1, format_args!("unicast_peer {{"));
+    for peer in &options.peers {
+        line(text, 2, format_args!("{}", peer.address));
+    }
+    line(text, 1, format_args!("}}"));
 }
 
 const fn kind(forwarding: Forwarding) -> &'static str {

@@ -5,10 +5,10 @@
 //! are the compiled code that ships.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use keepalived_rs::base::{Duration, IfIndex, Instant, Mac, Rng};
+use keepalived_rs::base::{Duration, Family, IfIndex, Instant, Mac, Rng};
 use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
@@ -91,13 +91,24 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// An interface of a host on a segment.
+#[derive(Debug, Clone)]
+pub struct Plug {
+    /// Its name.
+    pub name: String,
+    /// The segment.
+    pub segment: usize,
+    /// Its addresses with the lengths of their prefixes.
+    pub addresses: Vec<(IpAddr, u8)>,
+}
+
 /// What a host is made of.
 #[derive(Debug, Clone)]
 pub struct HostSetup {
     /// Name.
     pub name: String,
-    /// Its interfaces: name, segment, address with prefix.
-    pub interfaces: Vec<(String, usize, Ipv4Addr, u8)>,
+    /// Its interfaces.
+    pub interfaces: Vec<Plug>,
     /// Its kernel.
     pub traits: Traits,
     /// Its configuration.
@@ -163,27 +174,29 @@ impl World {
     pub fn add_host(&mut self, setup: HostSetup) -> usize {
         let host = self.hosts.len();
         let mut kernel = Kernel::new(setup.traits);
-        for (at, (name, segment, address, prefix_len)) in setup.interfaces.into_iter().enumerate() {
+        for (at, plug) in setup.interfaces.into_iter().enumerate() {
             let low = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
             let interface = kernel.add_link(Link {
-                name,
+                name: plug.name,
                 admin_up: true,
                 carrier: true,
                 mac: Mac([2, 0, 0, 0, low(host), low(at)]),
-                segment,
+                segment: plug.segment,
                 base: None,
             });
-            let spec = AddressSpec {
-                interface,
-                address: IpAddr::V4(address),
-                prefix_len,
-                scope: 0,
-                broadcast: None,
-                label: None,
-                more: AddressTraits::default(),
-            };
-            if kernel.add_address(&spec, 0).is_err() {
-                unreachable!("a new interface takes an address")
+            for (address, prefix_len) in plug.addresses {
+                let spec = AddressSpec {
+                    interface,
+                    address,
+                    prefix_len,
+                    scope: 0,
+                    broadcast: None,
+                    label: None,
+                    more: AddressTraits::default(),
+                };
+                if kernel.add_address(&spec, 0).is_err() {
+                    unreachable!("a new interface takes an address")
+                }
             }
         }
         drop(kernel.take_news());
@@ -542,9 +555,13 @@ impl World {
         match (spec, frame) {
             (SocketSpec::Vrrp { interface, .. }, Frame::Ip { to, mut bytes }) => {
                 self.identification = self.identification.wrapping_add(1).max(1);
-                let source = self.hosts[host].kernel.primary_v4(interface);
+                let source = self.hosts[host].kernel.primary(interface, Family::V4);
+                let source = source.and_then(|source| match source {
+                    IpAddr::V4(source) => Some(source),
+                    IpAddr::V6(_) => None,
+                });
                 wire::complete_ip_header(&mut bytes, source, self.identification);
-                let ends = wire::ip_ends(&bytes).map(|ends| IpAddr::V4(ends.1));
+                let ends = wire::ip_ends(&bytes).map(|ends| ends.1);
                 assert_eq!(ends, Some(to), "header and destination disagree");
                 self.shadow_advert(host, interface, &bytes);
                 self.fan_out(host, interface, &bytes);
@@ -566,7 +583,8 @@ impl World {
         self.spread(segment, Place::Host(from), bytes);
     }
 
-    /// Delivers a packet to every host on the segment but the sender.
+    /// Delivers a packet to every host on the segment but the sender, or to the one that has the
+    /// address that it is for.
     pub(super) fn spread(&mut self, segment: usize, from: Place, bytes: &[u8]) {
         for to in 0..self.hosts.len() {
             let plugged = self.hosts[to].kernel.links_on(segment);
@@ -574,12 +592,16 @@ impl World {
                 continue;
             }
             for index in plugged {
+                if !self.hosts[to].takes(index, bytes) {
+                    continue;
+                }
                 let wire = &mut self.segments[segment];
                 for fate in wire.fates(self.now, from, Place::Host(to), &mut self.rng) {
                     let mut copy = bytes.to_vec();
                     if let Some(bit) = fate.damage {
                         // The kernel drops what is damaged in the IP header before any socket.
-                        let body = copy.get_mut(20..).unwrap_or_default();
+                        let body = wire::message_at(&copy);
+                        let body = copy.get_mut(body..).unwrap_or_default();
                         let length = u64::try_from(body.len()).unwrap_or(1).max(1);
                         let at = usize::try_from(bit / 8 % length).unwrap_or(0);
                         if let Some(byte) = body.get_mut(at) {
@@ -602,9 +624,10 @@ impl World {
     fn announce(&mut self, host: usize, interface: IfIndex, bytes: &[u8]) {
         let heard = match wire::read_announcement(bytes) {
             Ok(heard) => heard,
-            Err(error) => panic!("{}: bad gratuitous ARP: {error}", self.hosts[host].name),
+            Err(error) => panic!("{}: bad announcement: {error}", self.hosts[host].name),
         };
-        trace::line(format_args!("arp {} is at {}", heard.address, heard.mac));
+        let kind = if heard.address.is_ipv4() { "arp" } else { "na" };
+        trace::line(format_args!("{kind} {} is at {}", heard.address, heard.mac));
         self.shadow_announcement(host, interface, heard);
         let link = self.hosts[host].kernel.link(interface);
         let Some(segment) = link.filter(|link| link.works()).map(|link| link.segment) else {
@@ -761,6 +784,7 @@ fn describe(op: &KernelOp) -> String {
         KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
         KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
         KernelOp::Firewall(op) => format!("{op:?}"),
+        KernelOp::Routing(op) => format!("{:?} {:?}", op.change, op.what),
         KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }

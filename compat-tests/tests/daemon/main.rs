@@ -6,11 +6,13 @@
 mod checks;
 mod command_line;
 mod crash;
+mod flood;
 mod life;
 mod old_tls;
 mod pause;
 mod reload;
 mod reports;
+mod scripts;
 mod services;
 mod setup;
 mod web;

@@ -4,10 +4,11 @@
 //! with `log_all_failures`, a success only when it is news. Driven by: `domain`.
 
 use super::super::checker::News;
-use super::super::probe::{Detail, DnsFault, HttpFault, Outcome, SmtpFault, Verdict};
+use super::super::probe::{Detail, DnsFault, HttpFault, MiscEnd, Outcome, SmtpFault, Verdict};
 use super::{Subject, check_failed, tcp_failure, tcp_success};
 use crate::base::ident::CHECK;
-use crate::conf::model::{CheckRef, HttpProbe, LogStyle, ProbeKind};
+use crate::conf::model::{CheckRef, CheckScript, HttpProbe, LogStyle, ProbeKind};
+use crate::ops::ChildEnd;
 
 /// The circumstances of an attempt.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,8 @@ pub(in super::super) fn attempt(
         Some(ProbeKind::Dns(_)) => dns(subject, check, verdict, news),
         Some(ProbeKind::Udp(_)) => udp(subject, check, verdict, news),
         Some(ProbeKind::Ping) => ping(subject, check, verdict, news),
-        Some(ProbeKind::Misc(_) | ProbeKind::File(_) | ProbeKind::Bfd(_)) | None => {
+        Some(ProbeKind::Misc(probe)) => misc(subject, (check, &probe.script), verdict, news),
+        Some(ProbeKind::File(_) | ProbeKind::Bfd(_)) | None => {
             tcp(subject, check, verdict, news);
         }
     }
@@ -86,7 +88,8 @@ fn http(
         | Detail::Smtp(_)
         | Detail::Dns(_)
         | Detail::UdpMismatch
-        | Detail::PingSend => {}
+        | Detail::PingSend
+        | Detail::Misc(_) => {}
     }
     let succeeded = verdict.outcome == Outcome::Success;
     if succeeded && !asked.was_up {
@@ -244,4 +247,48 @@ const fn errno_name(errno: i32) -> &'static str {
         101 => " (Network is unreachable)",
         _ => "",
     }
+}
+
+fn misc(
+    subject: Subject,
+    (check, script): (CheckRef<'_>, &CheckScript),
+    verdict: &Verdict,
+    news: News,
+) {
+    let argv = script.argv().unwrap_or_default();
+    let program = argv.first().map_or("", String::as_str);
+    let (name, vs) = (subject.real(), subject.vs());
+    let (what, how) = match verdict.detail {
+        Detail::Misc(MiscEnd::TimedOut) => ("timed out", String::new()),
+        Detail::Misc(MiscEnd::Ended(ChildEnd::Exited(status))) => {
+            ("failed", format!(" (exited with status {status})"))
+        }
+        Detail::Misc(MiscEnd::Ended(ChildEnd::Killed(signal))) => {
+            ("failed", format!(" (due to signal {signal})"))
+        }
+        Detail::Misc(MiscEnd::Ended(ChildEnd::NotStarted(errno))) => {
+            ("failed", format!(" (could not be started, error {errno})"))
+        }
+        _ => ("succeeded", String::new()),
+    };
+    let count = |retries: u32| match retries {
+        1 => "1 retry".to_owned(),
+        _ => format!("{retries} retries"),
+    };
+    let tail = match news {
+        News::Nothing => return,
+        News::Wavers if !check.connect.log_all_failures => return,
+        News::Wavers => format!(", will do {}", count(check.connect.retries)),
+        News::Confirmed | News::Up => String::new(),
+        News::Down { retries: 0 } | News::StaysDown { retries: 0 } => {
+            " with retry disabled".to_owned()
+        }
+        News::Down { retries } | News::StaysDown { retries } => {
+            format!(" after {}", count(retries))
+        }
+    };
+    log::info!(
+        target: CHECK,
+        "Misc check for [{name} VS {vs}] by [{program}] {what}{tail}{how}."
+    );
 }

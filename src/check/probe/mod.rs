@@ -6,6 +6,7 @@
 
 mod dns;
 mod http;
+pub(super) mod misc;
 mod ping;
 mod smtp;
 mod tcp;
@@ -15,6 +16,7 @@ mod udp;
 
 pub(super) use dns::DnsFault;
 pub(super) use http::HttpFault;
+pub(super) use misc::MiscEnd;
 pub(super) use smtp::SmtpFault;
 
 use crate::base::Family;
@@ -66,6 +68,8 @@ pub(super) enum Detail {
     UdpMismatch,
     /// The echo of `PING_CHECK` could not be sent.
     PingSend,
+    /// How the program of `MISC_CHECK` failed.
+    Misc(MiscEnd),
 }
 
 /// What an attempt needs to know beside its check.
@@ -94,6 +98,8 @@ pub(super) enum Attempt {
     Udp,
     /// `PING_CHECK`, with the number that the echo carries.
     Ping(u64),
+    /// `MISC_CHECK`; the domain has it run.
+    Misc(misc::Phase),
 }
 
 impl Verdict {
@@ -174,6 +180,8 @@ impl Attempt {
             (Self::Udp, Some(ProbeKind::Udp(probe))) => udp::on(probe, what),
             (Self::Ping(nonce), _) => ping::on(Family::of(check.connect.target.ip()), *nonce, what),
             // A check that changes its kind is another check.
+            // It has no connection.
+            (Self::Misc(_), _) => None,
             (Self::Tcp | Self::Http(_) | Self::Smtp(_) | Self::Udp, _) => Some(tcp::on(what)),
         }
     }
@@ -185,6 +193,7 @@ impl Attempt {
             (Self::Http(exchange), _) => Detail::Http(exchange.late()),
             (Self::Smtp(dialogue), _) => Detail::Smtp(dialogue.late()),
             (Self::Dns(_), _) => Detail::Dns(DnsFault::Timeout),
+            (Self::Misc(_), _) => return misc::timed_out(),
             (Self::Tcp | Self::Ping(_) | Self::Udp, _) => Detail::None,
         };
         Verdict {

@@ -269,7 +269,11 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
         .iter()
         .filter_map(|action| match action {
             Action::Probe(id, _) => Some(*id),
-            Action::Want(_) | Action::Unwant(_) | Action::WantDestination(..) => None,
+            Action::Spawn(..)
+            | Action::Kill(..)
+            | Action::Want(_)
+            | Action::Unwant(_)
+            | Action::WantDestination(..) => None,
         })
         .collect();
     let ended = bench.handle(Event::Stop);

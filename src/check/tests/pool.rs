@@ -50,7 +50,7 @@ impl Table {
         };
         for action in actions {
             match action {
-                Action::Probe(..) => {}
+                Action::Probe(..) | Action::Spawn(..) | Action::Kill(..) => {}
                 Action::Want(wanted) => {
                     let name = wanted.spec.name;
                     self.0.retain(|(service, ..)| *service != name);

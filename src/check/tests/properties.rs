@@ -40,7 +40,9 @@ impl World {
                 Action::Probe(id, ProbeCmd::Connect(spec)) => self.probes.push((id, spec.to)),
                 Action::Probe(id, ProbeCmd::Close) => self.probes.retain(|(open, _)| *open != id),
                 // A bare connection says nothing.
-                Action::Probe(_, ProbeCmd::Write(_)) => panic!("TCP_CHECK writes"),
+                Action::Probe(_, ProbeCmd::Write(_)) | Action::Spawn(..) | Action::Kill(..) => {
+                    panic!("TCP_CHECK only connects")
+                }
                 Action::Want(wanted) => {
                     self.wanted.insert(wanted.spec.name, wanted);
                 }

@@ -1,11 +1,12 @@
 //! Words that name a program: `"PATH ARGUMENTS" [USER [GROUP]]`.
 //!
-//! Owns: how such a word is split (quotes as in a shell, but no shell runs) and who it runs as.
+//! Owns: whose program such a word names, and who it runs as.
 //! Never does: look at the program; `resolve::scripts` does, when all is read. Driven by: the
 //! handlers of notify scripts and trackers.
 
 use super::super::diag::Class;
 use super::super::draft::ScriptRules;
+use super::super::model::command_words;
 use super::super::model::options::Script;
 use super::super::source::to_display;
 use super::Statement;
@@ -124,7 +125,7 @@ pub(super) fn command(
     index: usize,
 ) -> Option<Vec<String>> {
     let word = st.word(index)?;
-    match split(word) {
+    match command_words(word) {
         Ok(argv) => {
             look_up(rules, argv.first()?, st);
             Some(argv)
@@ -147,52 +148,15 @@ pub(super) fn look_up(rules: &mut ScriptRules, name: &str, st: &Statement<'_>) {
 
 /// The first word of a command.
 pub(in super::super) fn program_of(command: &str) -> Option<String> {
-    split(command).ok()?.into_iter().next()
+    command_words(command).ok()?.into_iter().next()
 }
 
 /// The words of a command, each between quotes, as keepalived tells of them.
 pub(super) fn quoted(command: &str) -> String {
-    let words = split(command).unwrap_or_default();
+    let words = command_words(command).unwrap_or_default();
     let words: Vec<_> = words
         .iter()
         .map(|word| format!("'{}'", to_display(word)))
         .collect();
     words.join(" ")
-}
-
-/// Splits at blanks; a quote keeps them. The error is the quote that stays open.
-fn split(text: &str) -> Result<Vec<String>, char> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if open == c => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_ascii_whitespace() => words.extend(word.take()),
-            (Some(_) | None, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    quote.map_or(Ok(words), Err)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // Input: commands. Output: their words.
-    #[test]
-    fn quotes_keep_blanks_together() {
-        assert_eq!(
-            split("/bin/sh -c 'a b'c  d").unwrap(),
-            ["/bin/sh", "-c", "a bc", "d"]
-        );
-        assert_eq!(split("a '' b").unwrap(), ["a", "", "b"]);
-        assert_eq!(split("  ").unwrap(), Vec::<String>::new());
-        assert_eq!(split("a 'b"), Err('\''));
-    }
 }

@@ -17,6 +17,7 @@ mod policy;
 mod probe;
 pub mod routing;
 mod routing_text;
+mod script;
 mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, TlsClient};
@@ -32,9 +33,11 @@ pub use global::{
 pub use indirect::{GroupEntry, IndirectTarget, ServerGroup};
 pub use policy::{CheckDefaults, ServerPolicy, ServicePolicy, SorryServer};
 pub use probe::{
-    BfdProbe, CheckRef, CheckScript, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
-    HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
+    BfdProbe, CheckRef, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
+    MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
+pub use script::CheckScript;
+pub(super) use script::command_words;
 pub use vrrp::{
     AddressOptions, AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority,
     Scope, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::probe::CheckScript;
+use super::CheckScript;
 use super::{Forwarding, RealServerKey};
 use crate::base::{Duration, Family};
 

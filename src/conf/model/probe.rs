@@ -5,18 +5,7 @@
 
 use crate::base::Duration;
 
-use super::{RealServer, TcpCheck};
-
-/// A script that a check or a change of state runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckScript {
-    /// The command with its arguments.
-    pub command: String,
-    /// The user that runs it; `script_user` if not given.
-    pub user: Option<String>,
-    /// The group that runs it; the user's if not given.
-    pub group: Option<String>,
-}
+use super::{CheckScript, RealServer, TcpCheck};
 
 /// One health check other than `TCP_CHECK`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +66,13 @@ impl ProbeKind {
     #[must_use]
     pub const fn is_active(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping => true,
-            Self::Misc(_) | Self::File(_) | Self::Bfd(_) => false,
+            Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Misc(_)
+            | Self::Udp(_)
+            | Self::Ping => true,
+            Self::File(_) | Self::Bfd(_) => false,
         }
     }
 }

@@ -281,6 +281,7 @@ impl Display for Rule {
         }
         match self.from {
             Some(from) => write!(f, "from {from}")?,
+            None if self.to.is_none() => write!(f, "from {}", Prefix::any(self.family))?,
             None => f.write_str("from all")?,
         }
         if let Some(to) = self.to {

@@ -157,6 +157,13 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         "asks by HTTP",
     ),
     Keyword::block(
+        "MISC_CHECK",
+        o::misc_check,
+        Level::MiscCheck,
+        Some(o::close_misc),
+        "runs a command",
+    ),
+    Keyword::block(
         "PING_CHECK",
         o::ping_check,
         Level::PingCheck,

@@ -128,14 +128,14 @@ impl Level {
             | Self::SmtpHost
             | Self::DnsCheck
             | Self::UdpCheck
-            | Self::PingCheck => false,
+            | Self::PingCheck
+            | Self::MiscCheck => false,
             Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile
             | Self::TrackGroup
             | Self::GarpGroup
-            | Self::MiscCheck
             | Self::FileCheck
             | Self::BfdCheck
             | Self::BfdInstance
@@ -154,8 +154,8 @@ impl Level {
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile
-            | Self::TrackGroup
             | Self::GarpGroup => &[],
+            Self::TrackGroup => vrrp::TRACK_GROUP,
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,
@@ -168,9 +168,8 @@ impl Level {
             Self::DnsCheck => probes::DNS_CHECK,
             Self::UdpCheck => probes::UDP_CHECK,
             Self::PingCheck => probes::PING_CHECK,
-            Self::MiscCheck | Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
-                &[]
-            }
+            Self::MiscCheck => probes::MISC_CHECK,
+            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
         }
     }
 }

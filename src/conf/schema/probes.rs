@@ -328,3 +328,36 @@ pub(super) static SSL_URL: &[Keyword] = &[
         "name of the host that is asked",
     ),
 ];
+
+pub(super) static MISC_CHECK: &[Keyword] = &[
+    Keyword::leaf("alpha", p::alpha, "counts as failed until it succeeds"),
+    Keyword::leaf(
+        "delay_before_retry",
+        p::delay_before_retry,
+        "seconds between attempts after a failure",
+    ),
+    Keyword::leaf("delay_loop", p::delay_loop, "seconds between checks"),
+    Keyword::leaf(
+        "log_all_failures",
+        p::log_all_failures,
+        "log every failed attempt",
+    ),
+    Keyword::leaf(
+        "misc_dynamic",
+        o::misc_dynamic,
+        "its exit status sets the weight",
+    ),
+    Keyword::leaf("misc_path", o::misc_path, "command to run"),
+    Keyword::leaf(
+        "misc_timeout",
+        o::misc_timeout,
+        "seconds after which it is killed",
+    ),
+    Keyword::leaf("retry", p::retry, "attempts after a failure"),
+    Keyword::leaf("user", o::misc_user, "user and group that run it"),
+    Keyword::leaf(
+        "warmup",
+        p::warmup,
+        "largest random delay of the first check",
+    ),
+];

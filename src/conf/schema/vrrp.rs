@@ -2,7 +2,9 @@
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
-use super::super::bind::{address, global, group, instance, options, virtual_server, vmac};
+use super::super::bind::{
+    address, global, group, instance, options, route, rule, statics, virtual_server, vmac,
+};
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -15,6 +17,28 @@ pub(super) static ROOT: &[Keyword] = &[
         },
         doc: "settings of the daemon as a whole",
     },
+    Keyword::values(
+        "static_ipaddress",
+        statics::address,
+        "addresses as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_routes",
+        route::static_route,
+        "routes as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_rules",
+        rule::static_rule,
+        "policy rules as long as the daemon runs",
+    ),
+    Keyword::block(
+        "track_group",
+        statics::open,
+        Level::TrackGroup,
+        None,
+        "instances that static addresses, routes and rules depend on",
+    ),
     Keyword {
         name: "virtual_server",
         form: Form::Block {
@@ -254,12 +278,32 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::virtual_router_id),
         doc: "1 to 255",
     },
+    Keyword::values(
+        "virtual_routes",
+        route::virtual_route,
+        "routes while it is master",
+    ),
+    Keyword::values(
+        "virtual_rules",
+        rule::virtual_rule,
+        "policy rules while it is master",
+    ),
     Keyword::leaf(
         "vmac_xmit_base",
         options::flag,
         "adverts leave through the base interface",
     ),
 ];
+
+pub(super) static TRACK_GROUP: &[Keyword] = &[Keyword {
+    name: "group",
+    form: Form::NamedValues {
+        open: statics::group_open,
+        line: statics::member,
+        close: Some(statics::group_close),
+    },
+    doc: "names of the instances",
+}];
 
 pub(super) static AUTHENTICATION: &[Keyword] = &[
     Keyword {

@@ -37,13 +37,6 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         Some(o::close_file),
         "looks at a tracked file",
     ),
-    Keyword::block(
-        "MISC_CHECK",
-        o::misc_check,
-        Level::MiscCheck,
-        Some(o::close_misc),
-        "runs a command",
-    ),
     Keyword::leaf("notify_down", s::notify_down, "runs when it fails"),
     Keyword::leaf("notify_up", s::notify_up, "runs when it comes back"),
     Keyword::leaf("smtp_alert", s::smtp_alert, "mail at changes"),

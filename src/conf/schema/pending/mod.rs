@@ -19,12 +19,11 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::Root => vrrp::ROOT,
         Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
-        Level::Authentication => &[],
+        Level::Authentication | Level::TrackGroup => &[],
         Level::SyncGroup => vrrp::SYNC_GROUP,
         Level::TrackScript => vrrp::TRACK_SCRIPT,
         Level::TrackProcess => vrrp::TRACK_PROCESS,
         Level::TrackFile => vrrp::TRACK_FILE,
-        Level::TrackGroup => routing::TRACK_GROUP,
         Level::GarpGroup => routing::GARP_GROUP,
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
@@ -35,9 +34,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::SmtpHost
         | Level::DnsCheck
         | Level::UdpCheck
-        | Level::PingCheck => &[],
+        | Level::PingCheck
+        | Level::MiscCheck => &[],
         Level::Url | Level::SslUrl => probes::URL,
-        Level::MiscCheck => probes::MISC_CHECK,
         Level::FileCheck => probes::FILE_CHECK,
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,

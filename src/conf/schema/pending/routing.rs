@@ -1,19 +1,9 @@
-//! Rows of `track_group` and `garp_group`, whose function is not there yet.
+//! Rows of `garp_group`, whose function is not there yet.
 //!
-//! Owns: the tables. Driven by: `schema::pending`.
+//! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{links, statics};
+use super::super::super::bind::links;
 use super::super::{Form, Keyword};
-
-pub(super) static TRACK_GROUP: &[Keyword] = &[Keyword {
-    name: "group",
-    form: Form::NamedValues {
-        open: statics::group_open,
-        line: statics::member,
-        close: Some(statics::group_close),
-    },
-    doc: "names of the instances",
-}];
 
 pub(super) static GARP_GROUP: &[Keyword] = &[
     Keyword::leaf(

@@ -2,9 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{
-    bfd, daemon, links, options, route, rule, statics, sync_group, tracker,
-};
+use super::super::super::bind::{bfd, daemon, links, options, sync_group, tracker};
 use super::super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -69,34 +67,12 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "namespace for IPVS handling; changing it needs restart",
     ),
-    Keyword::values(
-        "static_ipaddress",
-        statics::address,
-        "addresses as long as the daemon runs",
-    ),
-    Keyword::values(
-        "static_routes",
-        route::static_route,
-        "routes as long as the daemon runs",
-    ),
-    Keyword::values(
-        "static_rules",
-        rule::static_rule,
-        "policy rules as long as the daemon runs",
-    ),
     Keyword::block(
         "track_file",
         tracker::file_open,
         Level::TrackFile,
         Some(tracker::file_close),
         "a file whose value changes priorities",
-    ),
-    Keyword::block(
-        "track_group",
-        statics::open,
-        Level::TrackGroup,
-        None,
-        "instances that static addresses, routes and rules depend on",
     ),
     Keyword::leaf(
         "use_pid_dir",
@@ -218,16 +194,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "use_vmac_addr",
         options::flag,
         "so do addresses on other interfaces",
-    ),
-    Keyword::values(
-        "virtual_routes",
-        route::virtual_route,
-        "routes while it is master",
-    ),
-    Keyword::values(
-        "virtual_rules",
-        rule::virtual_rule,
-        "policy rules while it is master",
     ),
     Keyword::leaf(
         "vmac_garp_intvl",

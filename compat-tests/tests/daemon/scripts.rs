@@ -1,0 +1,117 @@
+//! `MISC_CHECK`: programs that succeed, fail, hang and ignore `SIGTERM`.
+
+use std::time::{Duration, SystemTime};
+
+use compat_tests::bed::{needs_root, wait_until};
+
+use super::setup::{Bed, SOON};
+
+fn service(port: u16, path: &str, more: &str) -> String {
+    format!(
+        "virtual_server 192.0.2.100 {port} {{
+    delay_loop 1
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 192.0.2.1 {port} {{
+        MISC_CHECK {{
+            misc_path \"{path}\"
+            misc_timeout 1
+            retry 1
+            delay_before_retry 1
+            warmup 0
+            user root
+            {more}
+        }}
+    }}
+}}
+"
+    )
+}
+
+/// Input: programs that succeed, fail with a status, are killed, hang, and hang on `SIGTERM`.
+/// Output: the lines of keepalived 2.2.7; no program is left behind; what turns well comes back.
+#[test]
+fn programs_judge_their_servers() {
+    if !needs_root() {
+        return;
+    }
+    let config: String = [
+        service(81, "/run/checks/flag", "log_all_failures"),
+        service(82, "/run/checks/status 3", ""),
+        service(83, "/run/checks/status 0", "retry 0"),
+        service(84, "/run/checks/signal", ""),
+        service(85, "/run/checks/hang", ""),
+        service(86, "/run/checks/deaf", "retry 0"),
+        service(87, "/run/checks/status 12", "misc_dynamic"),
+    ]
+    .concat();
+    let bed = Bed::new(&format!(
+        "global_defs {{\n enable_script_security\n}}\n{config}"
+    ));
+    for (name, text) in [
+        ("flag", "[ ! -e /run/checks/bad ]"),
+        ("status", "exit $1"),
+        ("signal", "kill -USR1 $$"),
+        ("hang", "sleep 1000"),
+        ("deaf", "trap '' TERM; while :; do sleep 1000; done"),
+    ] {
+        let path = format!("/run/checks/{name}");
+        bed.host
+            .write(&path, format!("#!/bin/sh\n{text}\n"))
+            .unwrap();
+        bed.host.must(&["chmod", "755", &path]).unwrap();
+    }
+    let mut daemon = bed.daemon();
+    let by = |port: u16, name: &str| {
+        format!(
+            "Misc check for [[192.0.2.1]:tcp:{port} VS [192.0.2.100]:tcp:{port}] by \
+             [/run/checks/{name}]"
+        )
+    };
+    for text in [
+        format!("{} succeeded.", by(81, "flag")),
+        format!(
+            "{} failed after 1 retry (exited with status 3).",
+            by(82, "status")
+        ),
+        format!("{} succeeded.", by(83, "status")),
+        format!(
+            "{} failed after 1 retry (due to signal 10).",
+            by(84, "signal")
+        ),
+        format!("{} timed out after 1 retry.", by(85, "hang")),
+        format!("{} timed out with retry disabled.", by(86, "deaf")),
+        "Removing service [192.0.2.1]:tcp:86 from VS [192.0.2.100]:tcp:86".to_owned(),
+        "Changing weight from 1 to 10 for active service [192.0.2.1]:tcp:87 of VS \
+         [192.0.2.100]:tcp:87"
+            .to_owned(),
+    ] {
+        bed.wait_log(&text);
+    }
+    let from = SystemTime::now();
+    bed.host.write("/run/checks/bad", "").unwrap();
+    for text in [
+        format!(
+            "{} failed, will do 1 retry (exited with status 1).",
+            by(81, "flag")
+        ),
+        format!(
+            "{} failed after 1 retry (exited with status 1).",
+            by(81, "flag")
+        ),
+        "Removing service [192.0.2.1]:tcp:81 from VS [192.0.2.100]:tcp:81".to_owned(),
+    ] {
+        bed.log.wait_for(SOON, from, &text).unwrap();
+    }
+    bed.host.must(&["rm", "/run/checks/bad"]).unwrap();
+    let text = "Adding service [192.0.2.1]:tcp:81 to VS [192.0.2.100]:tcp:81";
+    bed.log.wait_for(SOON, from, text).unwrap();
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    // Programs that listen to SIGTERM are gone with the daemon; the deaf one is not waited for.
+    let hang = || {
+        let out = bed.host.run(&["pgrep", "-f", "/run/checks/hang"]).unwrap();
+        out.stdout.is_empty()
+    };
+    wait_until(Duration::from_secs(5), "the end of a program", hang).unwrap();
+}
