@@ -167,7 +167,7 @@ fn put_metrics(writer: &mut Writer, metrics: &RouteMetrics) {
         inner.text(RTAX_CC_ALGO, algorithm);
     }
     if inner != Writer::default() {
-        writer.nest(rta::METRICS, inner);
+        writer.nest(rta::METRICS, &inner);
     }
 }
 
@@ -209,7 +209,7 @@ fn put_encap(writer: &mut Writer, encap: &Encap) {
         }
     };
     writer.u16(rta::ENCAP_TYPE, kind);
-    writer.nest(rta::ENCAP, inner);
+    writer.nest(rta::ENCAP, &inner);
 }
 
 /// `LWTUNNEL_IP_*` and `LWTUNNEL_IP6_*`, which have the same numbers.

@@ -243,7 +243,7 @@ impl Writer {
     }
 
     /// Appends an attribute that is made of others.
-    pub fn nest(&mut self, kind: u16, inner: Self) {
+    pub fn nest(&mut self, kind: u16, inner: &Self) {
         self.put(kind | NESTED, &inner.0);
     }
 
@@ -332,7 +332,7 @@ mod tests {
         writer.u32(route::OIF, 2);
         let mut metrics = Writer::default();
         metrics.u32(2, 1400);
-        writer.nest(route::METRICS, metrics);
+        writer.nest(route::METRICS, &metrics);
         writer.finish()
     }
 
