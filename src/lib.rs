@@ -1,7 +1,7 @@
 //! keepalived-rs: VRRP and health-checked IPVS, as a library that the `keepalived` binary drives.
 //!
 //! ```text
-//! main ── cli ── host ── report ── node ── {vrrp check ipvs iface} ── conf::model
+//! main ── cli ── host ── report ── node ── {vrrp track notify check ipvs iface} ── conf::model
 //!         lint ──┘ │                 │                 │
 //!                  └────── ops ──────┴─────────────────┴── wire ── base
 //! ```
@@ -25,6 +25,7 @@ pub mod node;
 pub mod notify;
 pub mod ops;
 pub mod report;
+pub mod track;
 pub mod vrrp;
 pub mod wire;
 

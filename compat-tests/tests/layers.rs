@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 800;
 
 /// The domains: each a value of its own, none knows of another.
-const DOMAINS: [&str; 5] = ["vrrp", "check", "ipvs", "iface", "notify"];
+const DOMAINS: [&str; 6] = ["vrrp", "check", "ipvs", "iface", "notify", "track"];
 
 /// What each layer may import, as path prefixes below `crate::`. A layer may always import itself.
 fn allowed(layer: &str) -> Option<&'static [&'static str]> {
@@ -22,7 +22,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
         "base" => &[],
         "wire" | "conf" => &["base"],
         "ops" => &["base", "wire"],
-        "vrrp" | "check" | "ipvs" | "iface" | "notify" => &["base", "wire", "ops", "conf::model"],
+        domain if DOMAINS.contains(&domain) => &["base", "wire", "ops", "conf::model"],
         "node" => &[
             "base",
             "ops",
@@ -33,6 +33,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "ipvs",
             "iface",
             "notify",
+            "track",
         ],
         "report" => &["base", "conf::model", "node::snapshot"],
         "lint" => &["base", "conf"],

@@ -427,13 +427,13 @@ fn inactive_blocks_are_skipped_whole() {
     assert_eq!(loaded.config.vrrp_instances[0].priority.0, 20);
 }
 
-// Input: a tracker that is read but does not act yet, and an instance with unicast. Output: no
+// Input: a tracker, an instance with a mail that does not act yet, and one with unicast. Output: no
 // error; both instances run.
 #[test]
 fn what_is_pending_changes_no_verdict_and_keeps_nothing_from_running() {
     let text = "global_defs {\n enable_script_security\n script_user root\n}\n\
                 vrrp_script chk {\n script \"/bin/true\"\n}\nvrrp_instance VI_1 {\n interface \
-                eth0\n virtual_router_id 51\n track_script {\n chk weight 5\n }\n \
+                eth0\n virtual_router_id 51\n track_script {\n chk weight 5\n }\n smtp_alert\n \
                 virtual_ipaddress { 192.0.2.1 }\n}\nvrrp_instance VI_2 {\n interface eth0\n \
                 virtual_router_id 52\n unicast_peer {\n 198.51.100.2\n }\n virtual_ipaddress { \
                 192.0.2.2 }\n}\n";

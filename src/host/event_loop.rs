@@ -216,6 +216,9 @@ impl EventLoop {
             }
         }
         self.exec();
+        if let Some(processes) = self.drivers.programs.processes.go_on() {
+            self.handle(Event::Processes(&processes));
+        }
         Ok(turn)
     }
 
@@ -263,7 +266,8 @@ impl EventLoop {
         if logger::flush() {
             at_most(LOG_RETRY);
         }
-        if !self.still.is_empty() || !self.effects.is_empty() {
+        let looking = self.drivers.programs.processes.is_looking();
+        if looking || !self.still.is_empty() || !self.effects.is_empty() {
             at_most(Duration::ZERO);
         } else if rest {
             at_most(REST);

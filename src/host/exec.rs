@@ -232,6 +232,9 @@ impl Drivers {
                     value,
                     overwrite,
                 } => Self::init_file(path, *value, *overwrite),
+                Effect::ListProcesses { arguments } => {
+                    self.programs.processes.begin(*arguments);
+                }
                 Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),
             }

@@ -26,6 +26,7 @@ pub mod logger;
 mod netlink;
 mod pidfile;
 mod ping;
+mod processes;
 mod programs;
 mod raw_socket;
 mod report_facts;

@@ -11,6 +11,7 @@ use std::os::fd::RawFd;
 use super::child::{Children, errno};
 use super::exec::{Answer, Drivers};
 use super::fifo::{self, Fifos};
+use super::processes::Processes;
 use super::sources::Source;
 use super::watch::{self, Watches};
 use crate::base::ident;
@@ -24,6 +25,7 @@ pub(super) struct Programs {
     pub(super) children: Children,
     watches: Watches,
     fifos: Fifos,
+    pub(super) processes: Processes,
 }
 
 impl Programs {
@@ -33,6 +35,7 @@ impl Programs {
             children: Children::new(),
             watches: Watches::default(),
             fifos: Fifos::default(),
+            processes: Processes::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::base::Instant;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle};
 use crate::ops::{Effect, Event};
-use crate::{check, iface, ipvs, notify, vrrp};
+use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// What the node has to know before it starts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +38,7 @@ pub struct Node {
     ipvs: ipvs::Domain,
     iface: iface::Domain,
     notify: notify::Domain,
+    track: track::Domain,
     queues: wiring::Queues,
     /// Counts the configurations.
     generation: u64,
@@ -55,6 +56,7 @@ impl Node {
             ipvs: ipvs::Domain::default(),
             iface: iface::Domain::default(),
             notify: notify::Domain::default(),
+            track: track::Domain::new(options.log_style),
             queues: wiring::Queues::default(),
             generation: 0,
             stopping: false,
@@ -90,7 +92,9 @@ impl Node {
         if let Some(statics) = &plan.statics {
             self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
         }
-        self.vrrp.apply(now, plan.vrrp, &mut self.queues.vrrp);
+        self.track.apply(now, &config, &mut self.queues.track);
+        self.vrrp
+            .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
         self.generation += 1;
@@ -105,6 +109,7 @@ impl Node {
 
     /// Lets everything that is due at `now` happen; harmless if nothing is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.track.handle_timeout(now, &mut self.queues.track);
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
         self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
@@ -117,6 +122,7 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Instant> {
         [
             self.vrrp.next_deadline(),
+            self.track.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),
             self.notify.next_deadline(),

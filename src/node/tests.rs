@@ -151,6 +151,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Probe(..) => "probe",
         Effect::Spawn(..) => "spawn",
         Effect::Kill(..) => "kill",
+        Effect::ListProcesses { .. } => "list processes",
         Effect::Watch(..) | Effect::Unwatch(_) | Effect::InitFile { .. } => "file",
         Effect::Fifo(..) => "fifo",
         Effect::Exit(_) => "exit",
@@ -383,6 +384,7 @@ proptest! {
                     | Effect::Send(..)
                     | Effect::Spawn(..)
                     | Effect::Kill(..)
+                    | Effect::ListProcesses { .. }
                     | Effect::Watch(..)
                     | Effect::Unwatch(_)
                     | Effect::InitFile { .. }

@@ -4,8 +4,8 @@
 
 use super::Node;
 use crate::base::Instant;
-use crate::ops::{Asker, ChildId, Command, Effect, Event, OpOwner};
-use crate::{check, iface, ipvs, notify, vrrp};
+use crate::ops::{Asker, ChildId, Effect, Event, OpOwner};
+use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// How many actions a queue keeps room for.
 const KEPT: usize = 256;
@@ -18,6 +18,7 @@ pub(super) struct Queues {
     pub(super) ipvs: Vec<ipvs::Action>,
     pub(super) iface: Vec<iface::Action>,
     pub(super) notify: Vec<notify::Action>,
+    pub(super) track: Vec<track::Action>,
 }
 
 impl Node {
@@ -65,6 +66,10 @@ impl Node {
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
             }
             Event::Child { id, end } => match id.asker {
+                Asker::Track => {
+                    let event = track::Event::Child(id.number, end);
+                    self.track.handle(now, event, &mut self.queues.track);
+                }
                 Asker::Check => {
                     let event = check::Event::Child(id.number, end);
                     self.check.handle(now, event, &mut self.queues.check);
@@ -74,7 +79,15 @@ impl Node {
                     self.notify.handle(now, event, &mut self.queues.notify);
                 }
             },
-            Event::File { id, content: _ } => match id.asker {
+            Event::Processes(processes) => {
+                let event = track::Event::Processes(processes);
+                self.track.handle(now, event, &mut self.queues.track);
+            }
+            Event::File { id, content } => match id.asker {
+                Asker::Track => {
+                    let event = track::Event::File(id.number, content);
+                    self.track.handle(now, event, &mut self.queues.track);
+                }
                 // They watch none.
                 Asker::Notify | Asker::Check => {}
             },
@@ -95,6 +108,8 @@ impl Node {
         self.stopping = true;
         self.notify
             .handle(now, notify::Event::Stopping, &mut self.queues.notify);
+        self.track
+            .handle(now, track::Event::Stop, &mut self.queues.track);
         self.vrrp
             .handle(now, vrrp::Event::Stop, &mut self.queues.vrrp);
         self.drain(now, out);
@@ -107,12 +122,15 @@ impl Node {
     }
 
     /// A script that names nobody runs as the script user of the configuration.
-    fn as_script_user(&self, mut command: Command) -> Command {
-        if command.user.is_none() {
-            command.user.clone_from(&self.config.global.scripts.user);
-            command.group.clone_from(&self.config.global.scripts.group);
+    fn on_behalf(&self, mut effect: Effect) -> Effect {
+        if let Effect::Spawn(_, command) = &mut effect
+            && command.user.is_none()
+        {
+            let scripts = &self.config.global.scripts;
+            command.user.clone_from(&scripts.user);
+            command.group.clone_from(&scripts.group);
         }
-        command
+        effect
     }
 
     /// Hands actions on until none is left.
@@ -155,6 +173,7 @@ impl Node {
                 }
             }
         }
+        self.drain_trackers(now, out);
         for action in self.queues.vrrp.drain(..) {
             match action {
                 vrrp::Action::World(effect) => out.push(effect),
@@ -171,16 +190,37 @@ impl Node {
         }
         for action in std::mem::take(&mut self.queues.notify) {
             match action {
-                notify::Action::World(Effect::Spawn(id, command)) => {
-                    out.push(Effect::Spawn(id, self.as_script_user(command)));
-                }
-                notify::Action::World(effect) => out.push(effect),
+                notify::Action::World(effect) => out.push(self.on_behalf(effect)),
                 notify::Action::Done => out.push(Effect::Exit(0)),
             }
         }
         // A start with many services fills these with more than they ever hold again.
         self.queues.check.shrink_to(KEPT);
         self.queues.ipvs.shrink_to(KEPT);
+    }
+
+    /// Hands what trackers say to VRRP.
+    fn drain_trackers(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        for action in std::mem::take(&mut self.queues.track) {
+            match action {
+                track::Action::World(effect) => out.push(self.on_behalf(effect)),
+                track::Action::Verdict(kind, name, verdict) => {
+                    let kind = match kind {
+                        track::Kind::Script => vrrp::TrackerKind::Script,
+                        track::Kind::File => vrrp::TrackerKind::File,
+                        track::Kind::Process => vrrp::TrackerKind::Process,
+                    };
+                    let verdict = match verdict {
+                        track::Verdict::Unknown => vrrp::Verdict::Unknown,
+                        track::Verdict::Up => vrrp::Verdict::Up,
+                        track::Verdict::Down => vrrp::Verdict::Down,
+                        track::Verdict::Value(value) => vrrp::Verdict::Value(value),
+                    };
+                    let event = vrrp::Event::Tracker(kind, &name, verdict);
+                    self.vrrp.handle(now, event, &mut self.queues.vrrp);
+                }
+            }
+        }
     }
 }
 

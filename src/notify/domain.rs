@@ -151,14 +151,16 @@ impl Domain {
     }
 
     fn close(&mut self, channel: Channel, out: &mut Vec<Action>) {
-        let Some(outlet) = self.outlets.remove(&channel) else {
+        let Some(mut outlet) = self.outlets.remove(&channel) else {
             return;
         };
+        let id = outlet.queue.id;
+        let last = outlet.queue.last_words();
+        out.extend(last.map(|command| Action::World(Effect::Fifo(id, command))));
         if let Some(number) = outlet.reader {
             let id = child(number);
             out.push(Action::World(Effect::Kill(id, ChildSignal::Term)));
         }
-        let id = outlet.queue.id;
         out.push(Action::World(Effect::Fifo(id, FifoCmd::Close)));
     }
 

@@ -85,6 +85,18 @@ impl Queue {
         Some(FifoCmd::Write(self.waiting.iter().cloned().collect()))
     }
 
+    /// What is left to write when the FIFO is about to be closed: it is not answered any more.
+    pub(super) fn last_words(&mut self) -> Option<FifoCmd> {
+        let under_way = match self.state {
+            State::Writing(count) => count,
+            State::Opening | State::Ready | State::Full => 0,
+            State::Broken => return None,
+        };
+        let rest: Vec<Vec<u8>> = self.waiting.drain(..).skip(under_way).collect();
+        self.state = State::Broken;
+        (!rest.is_empty()).then_some(FifoCmd::Write(rest))
+    }
+
     /// Takes what the FIFO says; returns what to do with it, and how many lines were lost before
     /// there was room again.
     pub(super) fn on(&mut self, what: FifoIo) -> (Option<FifoCmd>, u64) {
@@ -160,6 +172,19 @@ mod tests {
             (vec!["A 3\n\0".into(), "A 4\n".into()], 0)
         );
         assert_eq!(queue.on(FifoIo::Room), (None, 0));
+    }
+
+    // Input: three lines of a stop, of which the first is under way when the FIFO is closed. Output: the
+    // other two, once.
+    #[test]
+    fn what_waits_is_written_before_the_end() {
+        let mut queue = Queue::new(FifoId(1));
+        queue.on(FifoIo::Open);
+        for object in ["A", "B", "G"] {
+            queue.push(&line(object, "STOP", Lasting::Last), b"\n");
+        }
+        assert_eq!(text(queue.last_words()), ["B STOP\n", "G STOP\n"]);
+        assert_eq!(queue.last_words(), None);
     }
 
     // Input: 1,500 lines while nobody reads; B has gone, C was only an event. Output: the newest 1,000,

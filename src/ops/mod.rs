@@ -17,7 +17,8 @@ pub use kernel::{
 };
 pub use notice::{Lasting, Line, Notice, Speaker};
 pub use process::{
-    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, WatchId,
+    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, Process,
+    WatchId,
 };
 pub use world::{
     AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,

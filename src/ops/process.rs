@@ -10,6 +10,8 @@
 /// The domain that asked, and gets the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Asker {
+    /// What VRRP tracks.
+    Track,
     /// Notifications.
     Notify,
     /// Health checks.
@@ -56,6 +58,15 @@ pub enum ChildEnd {
     Killed(i32),
     /// It never ran: the system's error number.
     NotStarted(i32),
+}
+
+/// A process of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// The kernel's name for it, at most 15 bytes.
+    pub name: String,
+    /// Its command line, if it was asked for; empty for threads of the kernel.
+    pub arguments: Vec<String>,
 }
 
 /// Identifies a watched file.

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::kernel::{IpvsService, KernelOp, OpTag};
-use super::process::{ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, WatchId};
+use super::process::{
+    ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
+};
 use crate::base::{Duration, IfIndex, Mac};
 use crate::wire::rtnl::Kind;
 
@@ -71,6 +73,8 @@ pub enum Event<'a> {
         /// What.
         what: FifoIo,
     },
+    /// The answer to [`Effect::ListProcesses`].
+    Processes(&'a [Process]),
     /// The daemon has to end: resign, take everything away, then [`Effect::Exit`].
     Stop,
 }
@@ -286,6 +290,11 @@ pub enum Effect {
         value: i64,
         /// Whether one that is there is written too.
         overwrite: bool,
+    },
+    /// Look which processes there are; answered by [`Event::Processes`] some turns later.
+    ListProcesses {
+        /// With their command lines.
+        arguments: bool,
     },
     /// Drive a FIFO.
     Fifo(FifoId, FifoCmd),

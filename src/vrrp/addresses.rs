@@ -327,12 +327,13 @@ impl Instance {
         self.add_addresses(cx, &[Standing::Lost]);
     }
 
-    /// The time of staying away is over; the instance takes part again if nothing else is wrong.
+    /// The time of staying away is over; the caller looks whether anything else is wrong.
     pub(super) fn truce(&mut self, cx: &mut Cx<'_>) {
         self.fight.given_up = false;
-        match self.look_up(cx) {
-            None => self.recover(cx),
-            Some(reason) => self.say_fault(cx, reason),
+        let fault = self.look_up(cx);
+        self.fitness.fault = fault.map(|reason| (reason, self.config.interface.clone()));
+        if let Some(reason) = fault {
+            self.say_fault(cx, reason);
         }
     }
 

@@ -9,20 +9,23 @@ use std::net::IpAddr;
 
 use super::addresses::{Kind, PROMOTION_SLOT, untag};
 use super::departed::Departed;
+use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::statics::{STATICS, Statics};
+use super::tell::Told;
+use super::tracking::{self, Verdicts};
 use super::transport::Channel;
-use super::{Action, Event, InterfaceFacts};
+use super::{Action, Event, InterfaceFacts, TrackerKind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
+use crate::conf::model::options::{SyncGroup, Trackers};
 use crate::conf::model::plan::Step;
-use crate::conf::model::routing::Statics as StaticsConfig;
-use crate::conf::model::{InstanceKey, LogStyle, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, OpTag, RoutingNews, RxMeta, SocketId};
+use crate::conf::model::{Config, InstanceKey, LogStyle, Vrid, VrrpInstance};
+use crate::ops::{AddressChange, Lasting, OpTag, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Packet};
 use crate::wire::vrrp::Header;
@@ -34,14 +37,22 @@ pub struct Domain {
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
-    watchers: BTreeMap<String, BTreeSet<InstanceId>>,
+    pub(super) watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Source addresses that instances cannot be without, and how many of them.
     tracked_sources: BTreeMap<IpAddr, usize>,
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
-    links: Links,
+    pub(super) links: Links,
     departed: Departed,
-    statics: Statics,
+    pub(super) statics: Statics,
     sockets: Sockets,
+    /// What trackers say.
+    verdicts: Verdicts,
+    /// Their definitions.
+    trackers: Trackers,
+    sync_groups: Vec<SyncGroup>,
+    pub(super) groups: Groups,
+    /// Changes of priorities are told where nothing else is said.
+    priority_changes: bool,
     /// Until then no instance starts.
     held_until: Option<Instant>,
     /// For each interface, VRIDs of others that were told of; `None`: none is.
@@ -49,7 +60,8 @@ pub struct Domain {
     /// Not started yet.
     waiting: Waiting,
     next_instance: u32,
-    stopped: bool,
+    started: bool,
+    pub(super) stopped: bool,
 }
 
 impl Domain {
@@ -67,10 +79,16 @@ impl Domain {
             departed: Departed::default(),
             statics: Statics::default(),
             sockets: Sockets::new(),
+            verdicts: Verdicts::default(),
+            trackers: Trackers::default(),
+            sync_groups: Vec::new(),
+            groups: Groups::default(),
+            priority_changes: false,
             held_until: None,
             unknown: None,
             waiting: Waiting::new(),
             next_instance: 0,
+            started: false,
             stopped: false,
         }
     }
@@ -93,9 +111,7 @@ impl Domain {
         let waiting = self.instances.values();
         let waiting = waiting.filter(|instance| instance.state == State::Init);
         let waiting: Vec<InstanceId> = waiting.map(|instance| instance.id).collect();
-        for id in waiting {
-            self.start(now, id, out);
-        }
+        self.start_all(now, &waiting, out);
     }
 
     /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
@@ -126,12 +142,27 @@ impl Domain {
         }
     }
 
-    /// Carries out a reload, or the first start when everything is an [`Step::Add`].
-    pub fn apply(&mut self, now: Instant, plan: Vec<Step<VrrpInstance>>, out: &mut Vec<Action>) {
+    /// Which generation of log texts is written.
+    pub(super) const fn style(&self) -> LogStyle {
+        self.style
+    }
+
+    /// Carries out a reload, or the first start when everything is an [`Step::Add`]. Of `config`,
+    /// which `plan` leads to, trackers, groups and defaults are taken over.
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        plan: Vec<Step<VrrpInstance>>,
+        config: &Config,
+        out: &mut Vec<Action>,
+    ) {
         if self.stopped {
             return;
         }
         self.departed.forget_done();
+        self.trackers.clone_from(&config.trackers);
+        self.sync_groups.clone_from(&config.sync_groups);
+        self.priority_changes = config.global.fifos.priority_changes;
         // Removals come first in a plan; all are claimed before any starts, so that an address
         // that moves from one instance to another is not taken for a leftover.
         let mut new = Vec::new();
@@ -143,12 +174,83 @@ impl Domain {
                 Step::Keep(_) => {}
             }
         }
-        for &id in &new {
-            self.start(now, id, out);
+        self.regroup(&config.sync_groups);
+        let kept: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for &id in kept.iter().filter(|id| !new.contains(id)) {
+            if self.equip(id) {
+                self.refresh(now, id, out);
+            } else {
+                self.settle_fitness(now, id, out);
+            }
         }
+        self.start_all(now, &new, out);
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
+        if std::mem::replace(&mut self.started, true) && config.global.fifos.states_on_reload {
+            self.repeat_states(now, &kept, out);
+        }
+    }
+
+    /// Starts new instances. As keepalived does, those in FAULT come first, then groups tell their
+    /// state, then the others start.
+    fn start_all(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
+        if self.held_until.is_some() {
+            return;
+        }
+        let (fit, unfit): (Vec<InstanceId>, Vec<InstanceId>) = new
+            .iter()
+            .partition(|id| self.instances.get(id).is_some_and(Instance::is_fit));
+        for id in unfit {
+            self.start(now, id, out);
+        }
+        self.begin_groups(out);
+        for id in fit {
+            self.start(now, id, out);
+        }
+    }
+
+    /// Tells FIFOs the state of everything again.
+    fn repeat_states(&mut self, now: Instant, ids: &[InstanceId], out: &mut Vec<Action>) {
+        for &id in ids {
+            let Some((instance, mut cx)) = self.split(now, id, out) else {
+                continue;
+            };
+            if instance.state != State::Init && !instance.fitness.quiet {
+                instance.tell(&mut cx, Told::State(instance.state));
+                if let Some(Action::Notice(notice)) = out.last_mut() {
+                    notice.scripts.clear();
+                }
+            }
+        }
+        self.repeat_groups(out);
+    }
+
+    /// Gives an instance the trackers that it and its group have; returns whether they changed.
+    fn equip(&mut self, id: InstanceId) -> bool {
+        let Some(instance) = self.instances.get(&id) else {
+            return false;
+        };
+        let config = &instance.config;
+        let mut groups = self.sync_groups.iter();
+        let group = groups.find(|group| group.members.contains(&config.name));
+        let uses = tracking::uses(config, group, &self.trackers);
+        let notify = &config.options.notify;
+        let tells = notify.priority_changes;
+        let tells = tells.or_else(|| group.and_then(|group| group.notify.priority_changes));
+        let tells = tells.unwrap_or(self.priority_changes);
+        let same = instance.uses == uses;
+        if !same {
+            self.unwatch(id);
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.tells_priority = tells;
+            instance.uses = uses;
+        }
+        if !same {
+            self.watch(id);
+        }
+        !same
     }
 
     /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
@@ -178,6 +280,7 @@ impl Domain {
         for id in away {
             self.timers.cancel((id, Timer::Truce));
             self.step(now, id, Input::Timer(Timer::Truce, now), out);
+            self.refresh(now, id, out);
         }
     }
 
@@ -217,6 +320,7 @@ impl Domain {
             instance.adopt_fixtures(&mut cx);
         }
         self.watch(id);
+        self.equip(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.adopt_addresses(&mut cx);
             instance.check_room(&cx);
@@ -235,6 +339,7 @@ impl Domain {
             instance.reconfigure(&mut cx, config);
         }
         self.watch(id);
+        self.equip(id);
         self.refresh(now, id, out);
     }
 
@@ -245,6 +350,17 @@ impl Domain {
         self.step(now, id, Input::Stop, out);
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
+            let told = if instance.config.options.notify.says_deleted {
+                Told::Deleted
+            } else {
+                Told::State(State::Fault)
+            };
+            instance.tell(&mut cx, told);
+            if let Some(Action::Notice(notice)) = cx.out.last_mut()
+                && let Some(line) = &mut notice.line
+            {
+                line.lasting = Lasting::Last;
+            }
             instance.depart(&mut cx);
             instance.settle_promotion(&mut cx, false);
             instance.give_own_link_up(&mut cx);
@@ -258,7 +374,7 @@ impl Domain {
     }
 
     /// The instance, and what it works with.
-    fn split<'a>(
+    pub(super) fn split<'a>(
         &'a mut self,
         now: Instant,
         id: InstanceId,
@@ -284,9 +400,27 @@ impl Domain {
         input: Input,
         out: &mut Vec<Action>,
     ) {
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.step(&mut cx, input);
-            instance.check_invariants(cx.timers);
+        self.drive(now, id, out, |instance, cx| instance.step(cx, input));
+    }
+
+    /// Lets something happen to an instance, and its group follow.
+    fn drive(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        out: &mut Vec<Action>,
+        event: impl FnOnce(&mut Instance, &mut Cx<'_>),
+    ) {
+        let Some((instance, mut cx)) = self.split(now, id, out) else {
+            return;
+        };
+        let before = instance.state;
+        event(instance, &mut cx);
+        instance.check_invariants(cx.timers);
+        // A start is told by the group as a whole.
+        let follows = instance.bond.grouped && before != State::Init && before != instance.state;
+        if follows {
+            self.follow(now, id, out);
         }
     }
 
@@ -337,23 +471,41 @@ impl Domain {
         if before != instance.channel {
             self.move_to_channel(id, before, out);
         }
+        let Some(instance) = self.instances.get(&id) else {
+            return;
+        };
+        let outcome = tracking::outcome(&instance.uses, &self.verdicts, &self.links);
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
         // The socket there may be broken.
         fault = fault.or(instance.socket_error.map(FaultReason::Socket));
-        match (fault, instance.state) {
-            (Some(reason), State::Backup | State::Master) => {
-                instance.step(&mut cx, Input::Unable(reason));
-            }
-            (None, State::Fault) => instance.step(&mut cx, Input::Able),
-            (Some(_), State::Init | State::Fault)
-            | (None, State::Init | State::Backup | State::Master) => {}
-        }
-        instance.settle(&mut cx);
-        instance.check_invariants(cx.timers);
+        let own = fault.map(|reason| (reason, instance.config.interface.clone()));
+        instance.fitness.fault = own.or(outcome.fault);
+        instance.fitness.waits = outcome.waits;
+        instance.take_adjustment(&mut cx, outcome.adjustment);
+        self.settle_fitness(now, id, out);
+        self.drive(now, id, out, Instance::settle);
         if self.waiting.contains(&id) {
             self.start(now, id, out);
+        }
+    }
+
+    fn tracker(
+        &mut self,
+        now: Instant,
+        (kind, name): (TrackerKind, &str),
+        verdict: Verdict,
+        out: &mut Vec<Action>,
+    ) {
+        self.verdicts.set(kind, name, verdict);
+        let users = self.instances.values().filter(|instance| {
+            let mut uses = instance.uses.iter();
+            uses.any(|one| one.kind == kind && one.name == name)
+        });
+        let users: Vec<InstanceId> = users.map(|instance| instance.id).collect();
+        for id in users {
+            self.refresh(now, id, out);
         }
     }
 
@@ -390,6 +542,7 @@ impl Domain {
             } => self.packet(now, socket, meta, bytes, out),
             Event::SocketFailed(socket, errno) => self.socket_failed(now, socket, errno, out),
             Event::Refused(tag, errno) => self.refused(now, tag, errno, out),
+            Event::Tracker(kind, name, verdict) => self.tracker(now, (kind, name), verdict, out),
             Event::Stop => self.stop(now, out),
         }
     }
@@ -406,39 +559,7 @@ impl Domain {
             self.statics.settle(&self.links, out);
         }
         if came_up {
-            self.statics.came_up(&name, out);
-            for id in self.watchers.get(&name).into_iter().flatten() {
-                if let Some(instance) = self.instances.get(id) {
-                    instance.fixtures.reassert(*id, Some(&name), out);
-                }
-            }
-        }
-    }
-
-    fn routing(&mut self, now: Instant, news: RoutingNews<'_>, out: &mut Vec<Action>) {
-        match news {
-            RoutingNews::Gone(what, told) => {
-                self.statics.routing_gone(now, what, told, out);
-                let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
-                for id in ids {
-                    if let Some((instance, mut cx)) = self.split(now, id, out) {
-                        instance.routing_lost(&mut cx, what, told);
-                    }
-                }
-            }
-            RoutingNews::Uncertain => {
-                self.statics.reassert(out);
-                for (id, instance) in &self.instances {
-                    instance.fixtures.reassert(*id, None, out);
-                }
-            }
-        }
-    }
-
-    /// Takes the host's own addresses, routes and rules over.
-    pub fn apply_statics(&mut self, now: Instant, statics: &StaticsConfig, out: &mut Vec<Action>) {
-        if !self.stopped {
-            self.statics.apply(now, statics, &mut self.links, out);
+            self.came_up(&name, out);
         }
     }
 
@@ -504,21 +625,19 @@ impl Domain {
             self.stranger(meta.interface, advert.vrid, packet.source);
             return;
         };
-        let Some((instance, mut cx)) = self.split(now, id, out) else {
-            return;
-        };
-        // Our own advert, brought back by a bridge or a mirror port.
-        if Some(packet.source) == instance.source {
-            return;
-        }
-        if let Some(late) = instance.overslept_for(now) {
-            instance.step(&mut cx, Input::Overslept(late));
-        }
-        let heard = instance.receive(&cx, &packet, &advert, payload);
-        if let Some(heard) = heard {
-            instance.step(&mut cx, Input::Advert(heard));
-        }
-        instance.check_invariants(cx.timers);
+        self.drive(now, id, out, |instance, cx| {
+            // Our own advert, brought back by a bridge or a mirror port.
+            if Some(packet.source) == instance.source {
+                return;
+            }
+            if let Some(late) = instance.overslept_for(now) {
+                instance.step(cx, Input::Overslept(late));
+            }
+            let heard = instance.receive(cx, &packet, &advert, payload);
+            if let Some(heard) = heard {
+                instance.step(cx, Input::Advert(heard));
+            }
+        });
     }
 
     fn socket_failed(&mut self, now: Instant, socket: SocketId, errno: i32, out: &mut Vec<Action>) {
@@ -590,9 +709,15 @@ impl Domain {
     fn stop(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.stopped = true;
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
-        for id in ids {
+        for &id in &ids {
             self.step(now, id, Input::Stop, out);
         }
+        for id in ids {
+            if let Some((instance, mut cx)) = self.split(now, id, out) {
+                instance.tell(&mut cx, Told::Stop);
+            }
+        }
+        self.end_groups(out);
         self.departed.retry(now, &mut self.links, out);
         self.statics.stop(now, &mut self.links, out);
         // Last, as keepalived does it: removing a link takes a while in the kernel.
@@ -624,14 +749,18 @@ impl Domain {
             self.statics.handle_timeout(now, out);
         }
         while let Some(((id, timer), due)) = self.timers.pop_due(now) {
-            let Some((instance, mut cx)) = self.split(now, id, out) else {
-                continue;
-            };
-            match instance.overslept_for(now) {
-                Some(late) => instance.step(&mut cx, Input::Overslept(late)),
-                None => instance.step(&mut cx, Input::Timer(timer, due)),
+            if timer == Timer::MasterDown {
+                self.ask_group(id);
             }
-            instance.check_invariants(cx.timers);
+            self.drive(now, id, out, |instance, cx| {
+                match instance.overslept_for(now) {
+                    Some(late) => instance.step(cx, Input::Overslept(late)),
+                    None => instance.step(cx, Input::Timer(timer, due)),
+                }
+            });
+            if timer == Timer::Truce {
+                self.refresh(now, id, out);
+            }
         }
     }
 

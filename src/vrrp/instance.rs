@@ -7,17 +7,21 @@
 
 use std::net::IpAddr;
 
-use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::clash::Clash;
 use super::departed::Departed;
+use super::fitness::Fitness;
 use super::fixtures::Fixtures;
+use super::group::{Bond, Hold};
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
 use super::own_link::Own;
 use super::seal::Seals;
 use super::stats::Stats;
+use super::tell::Told;
+use super::tracking::Use;
 use super::transport::Channel;
+use super::{Action, TrackerKind};
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
@@ -59,6 +63,12 @@ pub(super) enum FaultReason {
     Socket(i32),
     /// Something else on this host keeps removing an address.
     Contested,
+    /// A tracked script failed.
+    Script,
+    /// A tracked file holds this.
+    File(i64),
+    /// There are too few or too many of a tracked process.
+    Process,
     /// The link of its own is not there.
     NoOwnLink,
     /// It is down, or switched off.
@@ -99,6 +109,8 @@ pub(super) enum Input {
     Unable(FaultReason),
     /// Somebody else removed the address at this position of the list.
     AddressLost(usize),
+    /// Another member of the sync group is in this state now.
+    Sync(State),
     /// A timer that was due at this time.
     Timer(Timer, Instant),
     /// A valid advert.
@@ -183,6 +195,14 @@ pub(super) struct Instance {
     pub(super) own: Own,
     /// The preempt delay has run out, so that lower adverts no longer count.
     preempt_now: bool,
+    /// What it tracks.
+    pub(super) uses: Vec<Use>,
+    /// The priority with what trackers add.
+    pub(super) effective: Priority,
+    pub(super) fitness: Fitness,
+    pub(super) bond: Bond,
+    /// Changes of the priority are told.
+    pub(super) tells_priority: bool,
 }
 
 /// How long an instance stays away from an address that something else keeps removing.
@@ -232,6 +252,7 @@ impl Instance {
     /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
     pub(super) fn new(id: InstanceId, config: VrrpInstance) -> Self {
         let master_interval = config.advert_interval;
+        let effective = config.priority;
         Self {
             id,
             config,
@@ -258,12 +279,17 @@ impl Instance {
             socket_error: None,
             own: Own::default(),
             preempt_now: false,
+            uses: Vec::new(),
+            effective,
+            fitness: Fitness::default(),
+            bond: Bond::default(),
+            tells_priority: false,
         }
     }
 
     /// The priority that adverts carry now.
     pub(super) const fn priority(&self) -> Priority {
-        self.clash.limit(self.config.priority)
+        self.clash.limit(self.effective)
     }
 
     /// Whether the addresses are the interface's own, whatever the priority is at the moment.
@@ -287,6 +313,7 @@ impl Instance {
             // Nothing reaches an instance before its start or after its stop.
             Input::Able
             | Input::Unable(_)
+            | Input::Sync(_)
             | Input::AddressLost(_)
             | Input::Timer(..)
             | Input::Advert(_)
@@ -298,6 +325,11 @@ impl Instance {
     fn step_backup(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::Unable(reason) => self.fault(cx, reason),
+            Input::Sync(State::Master) => {
+                self.restore_priority(cx);
+                self.enter(cx, State::Master);
+            }
+            Input::Sync(State::Fault) => self.enter(cx, State::Fault),
             Input::Advert(heard) => self.backup_hears(cx, heard),
             // RFC 3768 §6.4.2: a backup that shuts down says nothing.
             Input::Stop => self.enter(cx, State::Init),
@@ -314,13 +346,19 @@ impl Instance {
                 | Timer::Truce => {}
             },
             // It is started and able already, holds no address, and does not speak in its sleep.
-            Input::Start | Input::Able | Input::AddressLost(_) | Input::Overslept(_) => {}
+            Input::Start
+            | Input::Able
+            | Input::Sync(State::Init | State::Backup)
+            | Input::AddressLost(_)
+            | Input::Overslept(_) => {}
         }
     }
 
     fn step_master(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::Unable(reason) => self.fault(cx, reason),
+            Input::Sync(State::Backup) => self.enter(cx, State::Backup),
+            Input::Sync(State::Fault) => self.enter(cx, State::Fault),
             Input::AddressLost(index) => self.address_lost(cx, index),
             Input::Advert(heard) => self.master_hears(cx, heard),
             Input::Overslept(late) => self.overslept(cx, late),
@@ -337,13 +375,14 @@ impl Instance {
                 Timer::Retry => self.retry(cx),
                 Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
             },
-            Input::Start | Input::Able => {}
+            Input::Start | Input::Able | Input::Sync(State::Init | State::Master) => {}
         }
     }
 
     fn step_fault(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::Able => self.recover(cx),
+            Input::Sync(State::Backup | State::Master) if self.is_fit() => self.recover(cx),
             Input::Stop => self.enter(cx, State::Init),
             Input::Timer(timer, _) => match timer {
                 Timer::Truce => self.truce(cx),
@@ -360,6 +399,7 @@ impl Instance {
             // nothing to answer with. A second reason for FAULT changes nothing.
             Input::Start
             | Input::Unable(_)
+            | Input::Sync(_)
             | Input::AddressLost(_)
             | Input::Advert(_)
             | Input::Overslept(_) => {}
@@ -367,8 +407,15 @@ impl Instance {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
-        if let Some(reason) = self.look_up(cx) {
+        let fault = self.fitness.fault.as_ref().map(|(reason, _)| *reason);
+        if let Some(reason) = fault {
             self.say_fault(cx, reason);
+            self.move_to(cx, State::Fault, true);
+        } else if self.bond.held == Some(Hold::Fault) {
+            self.move_to(cx, State::Fault, true);
+        } else if self.fitness.waits || self.bond.held.is_some() {
+            // Not a word until the verdict is there.
+            self.fitness.quiet = true;
             self.move_to(cx, State::Fault, true);
         } else if self.priority().is_owner() {
             // RFC 3768 §6.4.1: the owner asks nobody.
@@ -389,11 +436,15 @@ impl Instance {
     }
 
     pub(super) fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {
-        let line = Line::Fault(reason, &self.config.interface);
+        let blame = self.fitness.fault.as_ref().map(|(_, blame)| blame.as_str());
+        let line = Line::Fault(reason, blame.unwrap_or(&self.config.interface));
         say(cx.style, &self.config.name, line);
     }
 
     pub(super) fn fault(&mut self, cx: &mut Cx<'_>, reason: FaultReason) {
+        if self.fitness.fault.is_none() {
+            self.fitness.fault = Some((reason, self.config.interface.clone()));
+        }
         self.say_fault(cx, reason);
         self.enter(cx, State::Fault);
     }
@@ -409,6 +460,12 @@ impl Instance {
             return;
         }
         say(cx.style, &self.config.name, Line::Timeout);
+        if self.bond.grouped && !self.bond.may_lead {
+            self.bond.would_lead = true;
+            let at = cx.now + self.master_down_interval();
+            cx.arm(self.id, Timer::MasterDown, at);
+            return;
+        }
         self.restore_priority(cx);
         self.enter(cx, State::Master);
         if !self.peers.heard && !self.peers.missed {
@@ -462,6 +519,7 @@ impl Instance {
             self.peers.master = Some(heard.from);
             self.peers.complaints = 0;
         }
+        self.bond.would_lead = false;
         // RFC 9568 §6.4.2: Active_Adver_Interval, and what is computed from it.
         self.master_interval = heard.interval;
         self.peers.master_priority = heard.priority;
@@ -542,6 +600,7 @@ impl Instance {
         let pause = self.config.advert_interval / 2;
         if self.insisted.is_none_or(|at| cx.now >= at + pause) {
             self.insisted = Some(cx.now);
+            self.tell(cx, Told::LowerPriority);
             self.announce(cx, self.config.garp.lower_priority_repeat);
         }
         let delay = self.config.garp.lower_priority_delay;
@@ -575,8 +634,12 @@ impl Instance {
         self.peers.complaints = 0;
         self.peers.rival = None;
         self.preempt_now = false;
+        self.bond.would_lead = false;
+        self.fitness.quiet &= to == State::Fault;
+        let quiet = self.fitness.quiet;
         let line = Line::Entering { state: to, init };
         match to {
+            State::Fault if quiet => {}
             State::Backup | State::Fault => say(cx.style, &self.config.name, line),
             State::Master => say(
                 cx.style,
@@ -611,6 +674,9 @@ impl Instance {
                 self.remove_stuck(cx);
             }
             State::Fault => {}
+        }
+        if to != State::Init && !quiet {
+            self.tell(cx, Told::State(to));
         }
     }
 
@@ -672,6 +738,9 @@ impl Instance {
         let excluded = self.config.options.excluded.iter();
         let carriers = self.config.addresses.iter().chain(excluded);
         let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
+        let tracked = self.uses.iter();
+        let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
+        let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
         let own = self.config.own_link.iter().map(|own| own.name.as_str());
         let ways = self.fixtures.interfaces();
         let carriers = carriers.chain([self.config.interface.as_str()]);

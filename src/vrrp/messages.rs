@@ -91,6 +91,8 @@ pub(super) enum Line<'a> {
         from: Priority,
         to: Priority,
     },
+    /// The same at the end of FAULT.
+    SettingPriority(Priority),
     TooManyAddresses {
         given: usize,
         room: usize,
@@ -235,6 +237,19 @@ pub(super) fn assigned(address: IpAddr, interface: &str) {
     log::debug!(target: VRRP, "Assigned address {address} for interface {interface}");
 }
 
+/// A sync group is in another state, and its members with it.
+pub(super) fn say_group(style: LogStyle, name: &str, state: State) {
+    let state = state_name(state);
+    match style {
+        LogStyle::Current => {
+            log::info!(target: VRRP, "VRRP_Group({name}) Syncing instances to {state} state");
+        }
+        LogStyle::V1_3 => {
+            log::info!(target: VRRP, "VRRP_Group({name}) Transition to {state} state");
+        }
+    }
+}
+
 impl Line<'_> {
     /// The level of the line; `None` where the style has no such line.
     fn level(&self, style: LogStyle) -> Option<Level> {
@@ -269,6 +284,7 @@ impl Line<'_> {
             | Self::OwnLinkMade(_)
             | Self::OwnLinkRemoved(_)
             | Self::EffectivePriority { .. }
+            | Self::SettingPriority(_)
             | Self::Invalid(..) => Level::Info,
             Self::TooManyAddresses { .. } => Level::Warn,
             Self::OwnerGone { .. } => Level::Info,
@@ -383,8 +399,16 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         | Line::AnnouncingOn { .. }
         | Line::Announced { .. }
         | Line::EffectivePriority { .. }
+        | Line::SettingPriority(_)
         | Line::TooManyAddresses { .. }
         | Line::Invalid(..) => current(f, line),
+    }
+}
+
+fn fault(f: &mut fmt::Formatter<'_>, reason: FaultReason, what: &str) -> fmt::Result {
+    match reason {
+        FaultReason::Script => write!(f, "entering FAULT state due to script {what}"),
+        reason => write!(f, "entering FAULT state ({})", Reason(reason, what)),
     }
 }
 
@@ -395,9 +419,7 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             let init = if init { " (init)" } else { "" };
             write!(f, "Entering {} STATE{init}", state_name(state))
         }
-        Line::Fault(reason, interface) => {
-            write!(f, "entering FAULT state ({})", Reason(reason, interface))
-        }
+        Line::Fault(reason, what) => fault(f, reason, what),
         Line::Timeout => f.write_str("Receive advertisement timeout"),
         Line::BackupGotZero => f.write_str("Backup received priority 0 advertisement"),
         Line::LowerDiscarded { priority, from } => write!(
@@ -481,6 +503,7 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             "Sending {} on {interface} for {address}",
             announcement(address).0
         ),
+        Line::SettingPriority(to) => write!(f, "Setting effective priority to {to}"),
         Line::EffectivePriority { from, to } => {
             write!(f, "Changing effective priority from {from} to {to}")
         }
@@ -689,6 +712,11 @@ impl fmt::Display for Reason<'_> {
             FaultReason::NoSource => f.write_str("src address not configured"),
             FaultReason::NoPeers => f.write_str("unicast without any peers"),
             FaultReason::Socket(errno) => write!(f, "no VRRP socket on {interface}: error {errno}"),
+            FaultReason::Script => write!(f, "script {interface} failed"),
+            FaultReason::File(value) => write!(f, "tracked file {interface} has status {value}"),
+            FaultReason::Process => {
+                write!(f, "tracked process {interface} quorum not achieved")
+            }
             FaultReason::NoOwnLink => write!(f, "its own interface on {interface} is missing"),
             FaultReason::OwnLinkDown => write!(f, "its own interface on {interface} down"),
             FaultReason::Contested => f.write_str(

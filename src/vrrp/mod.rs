@@ -8,8 +8,10 @@ mod advertise;
 mod clash;
 mod departed;
 mod domain;
+mod fitness;
 mod fixtures;
 mod garp;
+mod group;
 mod instance;
 mod links;
 mod messages;
@@ -21,8 +23,10 @@ mod seal;
 mod sockets;
 mod statics;
 mod stats;
+mod tell;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod transport;
 mod view;
 
@@ -58,8 +62,36 @@ pub enum Event<'a> {
     SocketFailed(SocketId, i32),
     /// The kernel refused an operation of ours.
     Refused(OpTag, i32),
+    /// What is to be said of a tracker from now on.
+    Tracker(TrackerKind, &'a str, Verdict),
     /// Resign and take every address away.
     Stop,
+}
+
+/// Kind of a tracker; names are unique within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TrackerKind {
+    /// `track_interface`: known from the interfaces themselves.
+    Interface,
+    /// `track_script`
+    Script,
+    /// `track_file`
+    File,
+    /// `track_process`
+    Process,
+}
+
+/// What is to be said of a tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet.
+    Unknown,
+    /// It is as it should be.
+    Up,
+    /// It is not.
+    Down,
+    /// A file holds this number.
+    Value(i64),
 }
 
 /// What VRRP has to know of an interface.

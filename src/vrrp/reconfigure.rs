@@ -9,6 +9,7 @@ use super::advertise::room;
 use super::clash::Clash;
 use super::instance::{Cx, Instance, State, Timer};
 use super::messages::{Line, say};
+use super::tracking::weigh;
 use crate::conf::model::VrrpInstance;
 
 impl Instance {
@@ -22,9 +23,10 @@ impl Instance {
         let old = std::mem::replace(&mut self.config, config);
         if old.priority != self.config.priority {
             self.clash = Clash::default();
+            self.effective = weigh(self.config.priority, self.fitness.adjustment);
             let line = Line::EffectivePriority {
                 from: before,
-                to: self.config.priority,
+                to: self.priority(),
             };
             say(cx.style, &self.config.name, line);
         }

@@ -9,13 +9,14 @@ use std::collections::VecDeque;
 
 use super::Action;
 use super::addresses::{Kind, RETRY_DELAY, Standing, is_gone, prefix_len, spec, tag};
+use super::domain::Domain;
 use super::fixtures::{Fixtures, Refusal};
 use super::instance::InstanceId;
 use super::links::{AddressKey, Links};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant};
 use crate::conf::model::routing::{StaticAddress, Statics as Config};
-use crate::ops::{Effect, KernelOp};
+use crate::ops::{Effect, KernelOp, RoutingNews};
 use crate::wire::rtnl;
 
 /// Whose operations they are.
@@ -271,6 +272,46 @@ fn remove(now: Instant, addresses: &mut [Address], links: &mut Links, out: &mut 
             out.push(op);
         }
         address.standing = Standing::Absent;
+    }
+}
+
+impl Domain {
+    /// An interface is up again.
+    pub(super) fn came_up(&self, name: &str, out: &mut Vec<Action>) {
+        self.statics.came_up(name, out);
+        for id in self.watchers.get(name).into_iter().flatten() {
+            if let Some(instance) = self.instances.get(id) {
+                instance.fixtures.reassert(*id, Some(name), out);
+            }
+        }
+    }
+
+    /// Something was removed by somebody else.
+    pub(super) fn routing(&mut self, now: Instant, news: RoutingNews<'_>, out: &mut Vec<Action>) {
+        match news {
+            RoutingNews::Gone(what, told) => {
+                self.statics.routing_gone(now, what, told, out);
+                let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+                for id in ids {
+                    if let Some((instance, mut cx)) = self.split(now, id, out) {
+                        instance.routing_lost(&mut cx, what, told);
+                    }
+                }
+            }
+            RoutingNews::Uncertain => {
+                self.statics.reassert(out);
+                for (id, instance) in &self.instances {
+                    instance.fixtures.reassert(*id, None, out);
+                }
+            }
+        }
+    }
+
+    /// Takes the host's own addresses, routes and rules over.
+    pub fn apply_statics(&mut self, now: Instant, statics: &Config, out: &mut Vec<Action>) {
+        if !self.stopped {
+            self.statics.apply(now, statics, &mut self.links, out);
+        }
     }
 }
 

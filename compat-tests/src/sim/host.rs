@@ -41,6 +41,8 @@ pub enum Arrival {
     File(WatchId, Option<Vec<u8>>),
     /// Something happened to a FIFO.
     Fifo(FifoId, FifoIo),
+    /// The processes that there are.
+    Processes(Vec<keepalived_rs::ops::Process>),
 }
 
 impl Arrival {
@@ -57,7 +59,7 @@ impl Arrival {
             Self::Refused(..) | Self::IpvsTable(_) | Self::SocketFailed(..) | Self::Fifo(..) => 0,
             Self::News(_) => 1,
             Self::Packet(..) => 2,
-            Self::Probe(..) | Self::Child(..) | Self::File(..) => 3,
+            Self::Probe(..) | Self::Child(..) | Self::File(..) | Self::Processes(_) => 3,
         }
     }
 }
@@ -191,6 +193,7 @@ impl Host {
                     node.handle(now, Event::File { id, content }, out);
                 }
             }
+            Arrival::Processes(processes) => node.handle(now, Event::Processes(&processes), out),
             Arrival::Fifo(id, what) => node.handle(now, Event::Fifo { id, what }, out),
             Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
             Arrival::IpvsTable(Ok(table)) => {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keepalived_rs::base::Duration;
 use keepalived_rs::ops::process::WATCHED_BYTES;
 use keepalived_rs::ops::{
-    ChildEnd, ChildId, ChildSignal, Command, Effect, FifoCmd, FifoId, FifoIo, WatchId,
+    ChildEnd, ChildId, ChildSignal, Command, Effect, FifoCmd, FifoId, FifoIo, Process, WatchId,
 };
 
 use super::host::Arrival;
@@ -44,6 +44,8 @@ pub struct Outside {
     pub conduct: BTreeMap<String, Conduct>,
     /// The files of the machine.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// The processes that trackers see.
+    pub processes: Vec<Process>,
     /// Every program that was started, as its words.
     pub started: Vec<String>,
     /// Every line of each FIFO, by path.
@@ -129,6 +131,9 @@ impl Outside {
                 Vec::new()
             }
             Effect::Fifo(id, command) => self.fifo(id, command),
+            Effect::ListProcesses { .. } => {
+                vec![(MOMENT, Arrival::Processes(self.processes.clone()))]
+            }
             Effect::Kernel(..)
             | Effect::ReadIpvs
             | Effect::Open(..)

@@ -304,7 +304,7 @@ impl World {
             | Arrival::Refused(..)
             | Arrival::IpvsTable(_)
             | Arrival::Fifo(..) => Cause::Kernel,
-            Arrival::Child(..) | Arrival::File(..) => Cause::News,
+            Arrival::Child(..) | Arrival::File(..) | Arrival::Processes(_) => Cause::News,
         };
         if let Arrival::News(news) = &arrival {
             trace::at(self.now, &self.hosts[host].name);
@@ -494,6 +494,7 @@ impl World {
             | Effect::Watch(..)
             | Effect::Unwatch(_)
             | Effect::InitFile { .. }
+            | Effect::ListProcesses { .. }
             | Effect::Fifo(..)) => {
                 for (delay, arrival) in self.hosts[host].outside.execute(effect) {
                     self.answer(host, delay, arrival);

@@ -84,8 +84,13 @@ pub(in super::super) fn boolean(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
 /// `notify*`
 pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let keyword = st.need(0)?;
-    if keyword == "notify_deleted" && st.word(1).is_none() {
-        return Ok(());
+    if keyword == "notify_deleted" {
+        if let Some(instance) = draft.instances.last_mut() {
+            instance.options.notify.says_deleted = true;
+        }
+        if st.word(1).is_none() {
+            return Ok(());
+        }
     }
     let word = st.need(1)?;
     let Draft {

@@ -1,8 +1,7 @@
-//! What a configuration says beyond what the domains act on so far.
+//! Scripts, trackers, sync groups and the further settings of VRRP.
 //!
-//! Owns: scripts, trackers, sync groups and the further settings of VRRP, typed and checked, so
-//! that a function that arrives finds its settings here. Never does: influence what runs; no
-//! domain looks at these. Driven by: `conf::bind` fills it, `conf::resolve` checks it.
+//! Owns: their types; some have their settings here although no domain acts on them yet. Never
+//! does: decide anything. Driven by: `conf::bind` fills it, `conf::resolve` checks it.
 
 use std::net::IpAddr;
 
@@ -69,6 +68,8 @@ pub struct Notify {
     pub stop: Option<Script>,
     /// `notify_deleted`
     pub deleted: Option<Script>,
+    /// It was given, with or without a script: removal is told as DELETED, not as FAULT.
+    pub says_deleted: bool,
     /// `notify_master_rx_lower_pri`
     pub lower_priority: Option<Script>,
     /// `smtp_alert`, if said.

@@ -95,6 +95,8 @@ pub struct Plan {
     pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
+    /// Trackers or sync groups differ; the domains compare them one by one.
+    pub shared: bool,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<VirtualServer>>,
 }
@@ -105,6 +107,7 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
             && self.statics.is_none()
+            && !self.shared
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services

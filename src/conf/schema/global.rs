@@ -6,6 +6,16 @@ use super::super::bind::{daemon, global, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
+    Keyword::leaf(
+        "enable_script_security",
+        settings::script_security,
+        "scripts that others can change do not run",
+    ),
+    Keyword::leaf(
+        "fifo_write_vrrp_states_on_reload",
+        daemon::setting,
+        "rewrite all vrrp states to FIFO after reload",
+    ),
     Keyword {
         name: "include_check",
         form: Form::Leaf(global::include_check),
@@ -16,11 +26,22 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "log adverts with unknown VRID",
     ),
+    Keyword::leaf(
+        "notify_fifo",
+        daemon::fifo,
+        "FIFO that receives vrrp and checker events",
+    ),
+    Keyword::leaf(
+        "notify_fifo_script",
+        settings::fifo_script,
+        "reads the notify FIFO",
+    ),
     Keyword {
         name: "router_id",
         form: Form::Leaf(global::router_id),
         doc: "how this router names itself",
     },
+    Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "v3_checksum_as_v2",
         daemon::setting,
@@ -90,6 +111,17 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_mcast_group6",
         daemon::multicast,
         "default v6 advert group",
+    ),
+    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
+    Keyword::leaf(
+        "vrrp_notify_fifo_script",
+        settings::fifo_script,
+        "reads the notify FIFO of VRRP",
+    ),
+    Keyword::leaf(
+        "vrrp_notify_priority_changes",
+        daemon::setting,
+        "emit notify on effective priority change too",
     ),
     Keyword::leaf(
         "vrrp_owner_ignore_adverts",

@@ -10,6 +10,7 @@ mod global;
 mod inactive;
 mod pending;
 mod probes;
+mod track;
 mod vrrp;
 
 use super::bind::{Close, Handler};
@@ -129,12 +130,12 @@ impl Level {
             | Self::DnsCheck
             | Self::UdpCheck
             | Self::PingCheck
-            | Self::MiscCheck => false,
-            Self::SyncGroup
+            | Self::MiscCheck
+            | Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
-            | Self::TrackFile
-            | Self::TrackGroup
+            | Self::TrackFile => false,
+            Self::TrackGroup
             | Self::GarpGroup
             | Self::FileCheck
             | Self::BfdCheck
@@ -150,12 +151,12 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
-            Self::SyncGroup
-            | Self::TrackScript
-            | Self::TrackProcess
-            | Self::TrackFile
-            | Self::GarpGroup => &[],
+            Self::SyncGroup => track::SYNC_GROUP,
+            Self::TrackScript => track::TRACK_SCRIPT,
+            Self::TrackProcess => track::TRACK_PROCESS,
+            Self::TrackFile => track::TRACK_FILE,
             Self::TrackGroup => vrrp::TRACK_GROUP,
+            Self::GarpGroup => &[],
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,

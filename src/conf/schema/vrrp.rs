@@ -3,7 +3,8 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, global, group, instance, options, route, rule, statics, virtual_server, vmac,
+    address, global, group, instance, options, route, rule, statics, sync_group, tracker,
+    virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
@@ -31,6 +32,13 @@ pub(super) static ROOT: &[Keyword] = &[
         "static_rules",
         rule::static_rule,
         "policy rules as long as the daemon runs",
+    ),
+    Keyword::block(
+        "track_file",
+        tracker::file_open,
+        Level::TrackFile,
+        Some(tracker::file_close),
+        "a file whose value changes priorities",
     ),
     Keyword::block(
         "track_group",
@@ -66,6 +74,34 @@ pub(super) static ROOT: &[Keyword] = &[
         },
         doc: "a virtual router",
     },
+    Keyword::block(
+        "vrrp_script",
+        tracker::script_open,
+        Level::TrackScript,
+        Some(tracker::script_close),
+        "a script whose result changes priorities",
+    ),
+    Keyword::block(
+        "vrrp_sync_group",
+        sync_group::open,
+        Level::SyncGroup,
+        Some(sync_group::close),
+        "instances that share their state",
+    ),
+    Keyword::block(
+        "vrrp_track_file",
+        tracker::file_open,
+        Level::TrackFile,
+        Some(tracker::file_close),
+        "older name of track_file",
+    ),
+    Keyword::block(
+        "vrrp_track_process",
+        tracker::process_open,
+        Level::TrackProcess,
+        Some(tracker::process_close),
+        "a process whose presence changes priorities",
+    ),
 ];
 
 pub(super) static INSTANCE: &[Keyword] = &[
@@ -170,6 +206,34 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::nopreempt),
         doc: "do not displace a master of lower priority",
     },
+    Keyword::leaf("notify", options::notify, "script at every change of state"),
+    Keyword::leaf(
+        "notify_backup",
+        options::notify,
+        "script on becoming backup",
+    ),
+    Keyword::leaf(
+        "notify_deleted",
+        options::notify,
+        "script on being removed by a reload",
+    ),
+    Keyword::leaf("notify_fault", options::notify, "script on a fault"),
+    Keyword::leaf(
+        "notify_master",
+        options::notify,
+        "script on becoming master",
+    ),
+    Keyword::leaf(
+        "notify_master_rx_lower_pri",
+        options::notify,
+        "script on an advert of lower priority",
+    ),
+    Keyword::leaf(
+        "notify_priority_changes",
+        options::boolean,
+        "changes of the priority are told",
+    ),
+    Keyword::leaf("notify_stop", options::notify, "script at the stop"),
     Keyword::leaf(
         "old_unicast_checksum",
         options::old_unicast_checksum,
@@ -219,6 +283,26 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "timer_expired_backup",
         options::expired_backup,
         "a late timer makes it backup",
+    ),
+    Keyword::values(
+        "track_file",
+        options::track_file,
+        "files that change the priority",
+    ),
+    Keyword::values(
+        "track_interface",
+        options::track_interface,
+        "interfaces that change the priority",
+    ),
+    Keyword::values(
+        "track_process",
+        options::track_process,
+        "processes that change the priority",
+    ),
+    Keyword::values(
+        "track_script",
+        options::track_script,
+        "scripts that change the priority",
     ),
     Keyword::leaf(
         "track_src_ip",

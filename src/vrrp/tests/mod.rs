@@ -14,6 +14,7 @@ mod reload;
 mod routing;
 mod sockets;
 mod texts;
+mod tracking;
 mod versions;
 
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ use super::{Action, Domain, Event, InterfaceFacts, State};
 use crate::base::{Duration, IfIndex, Instant, Mac};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    AddressOptions, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance,
+    AddressOptions, Config, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, FirewallOp, Frame, KernelOp, RoutingChange, RxMeta, SocketId,
@@ -40,6 +41,10 @@ pub(super) struct Bench {
     pub(super) now: Instant,
     pub(super) domain: Domain,
     out: Vec<Action>,
+    /// Trackers, groups and defaults of the next [`Bench::apply`].
+    pub(super) config: Config,
+    /// What was told, as FIFO lines and scripts.
+    pub(super) told: Vec<String>,
 }
 
 pub(super) fn index() -> IfIndex {
@@ -111,6 +116,8 @@ impl Bench {
             now: Instant::from_micros(3_600_000_000),
             domain: Domain::new(style),
             out: Vec::new(),
+            config: Config::default(),
+            told: Vec::new(),
         };
         bench.tell(Event::Interface(facts(true)));
         bench.tell(Event::Address(address(US, 24, true)));
@@ -133,7 +140,8 @@ impl Bench {
     }
 
     pub(super) fn apply(&mut self, plan: Vec<Step<VrrpInstance>>) -> Vec<String> {
-        self.domain.apply(self.now, plan, &mut self.out);
+        let config = self.config.clone();
+        self.domain.apply(self.now, plan, &config, &mut self.out);
         self.said()
     }
 
@@ -218,6 +226,10 @@ impl Bench {
         SocketId(2)
     }
 
+    pub(super) fn priority(&self) -> u8 {
+        self.domain.view()[0].priority.0
+    }
+
     pub(super) fn state(&self) -> State {
         self.domain.view()[0].state
     }
@@ -230,7 +242,23 @@ impl Bench {
     }
 
     fn said(&mut self) -> Vec<String> {
-        self.out.drain(..).map(|action| text(&action)).collect()
+        let mut said = Vec::new();
+        for action in self.out.drain(..) {
+            match action {
+                Action::World(effect) => said.push(text(&effect)),
+                Action::Notice(notice) => {
+                    self.told.extend(
+                        notice
+                            .line
+                            .map(|line| format!("{} {}", line.object, line.state)),
+                    );
+                    let scripts = notice.scripts.iter();
+                    self.told
+                        .extend(scripts.map(|script| script.argv.join(" ")));
+                }
+            }
+        }
+        said
     }
 }
 
@@ -271,11 +299,7 @@ pub(super) fn v2(interval_secs: u8, password: Option<[u8; 8]>) -> Form {
     }
 }
 
-fn text(action: &Action) -> String {
-    let effect = match action {
-        Action::World(effect) => effect,
-        Action::Notice(notice) => return format!("notice {notice:?}"),
-    };
+fn text(effect: &Effect) -> String {
     match effect {
         Effect::Kernel(KernelOp::AddressAdd(spec), _) => {
             format!("+{}/{}", spec.address, spec.prefix_len)

@@ -5,10 +5,10 @@ use super::super::statics::STATICS;
 use super::super::{Action, Event};
 use super::{Bench, Step, address, config, facts, ms};
 use crate::base::Family;
-use crate::conf::model::VrrpInstance;
 use crate::conf::model::routing::{
     Insertion, Prefix, Route, RouteKind, RouteMetrics, Rule, RuleAction, StaticAddress, Statics,
 };
+use crate::conf::model::{Config, VrrpInstance};
 use crate::ops::{Effect, KernelOp, OpOwner, OpTag, RoutingNews};
 use crate::wire::rtnl::Kind;
 
@@ -91,9 +91,12 @@ fn only_routing(said: &[String]) -> Vec<&str> {
 /// The message of the first route that the instance asks for.
 fn first_message(bench: &mut Bench, config: VrrpInstance) -> Vec<u8> {
     let mut out = Vec::new();
-    bench
-        .domain
-        .apply(bench.now, vec![Step::Add(config)], &mut out);
+    bench.domain.apply(
+        bench.now,
+        vec![Step::Add(config)],
+        &Config::default(),
+        &mut out,
+    );
     while let Some(at) = bench
         .domain
         .next_deadline()

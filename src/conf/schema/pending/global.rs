@@ -85,11 +85,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "allow interfaces not (yet) existing; optionally interface type/index changes",
     ),
     Keyword::leaf("enable_dbus", daemon::setting, "join system bus"),
-    Keyword::leaf(
-        "enable_script_security",
-        settings::script_security,
-        "scripts that others can change do not run",
-    ),
     Keyword::leaf("enable_snmp_checker", daemon::setting, "serve checker MIB"),
     Keyword::leaf("enable_snmp_keepalived", daemon::setting, "older spelling"),
     Keyword::leaf(
@@ -105,11 +100,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "serve keepalived vrrp MIB",
     ),
     Keyword::leaf("enable_traps", daemon::setting, "send SNMP notifications"),
-    Keyword::leaf(
-        "fifo_write_vrrp_states_on_reload",
-        daemon::setting,
-        "rewrite all vrrp states to FIFO after reload",
-    ),
     Keyword::leaf(
         "iproute_etc_dir",
         daemon::setting,
@@ -224,16 +214,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
     },
     Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
-        "notify_fifo",
-        daemon::fifo,
-        "FIFO that receives vrrp and checker events",
-    ),
-    Keyword::leaf(
-        "notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO",
-    ),
-    Keyword::leaf(
         "process_monitor_rcv_bufs",
         daemon::setting,
         "SO_RCVBUF of proc connector socket",
@@ -283,7 +263,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "send RS notify at startup and after reload for present state",
     ),
-    Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
         "set_supplementary_groups",
         daemon::setting,
@@ -417,17 +396,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
-    Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
-    Keyword::leaf(
-        "vrrp_notify_fifo_script",
-        settings::fifo_script,
-        "reads the notify FIFO of VRRP",
-    ),
-    Keyword::leaf(
-        "vrrp_notify_priority_changes",
-        daemon::setting,
-        "emit notify on effective priority change too",
-    ),
     Keyword::leaf(
         "vrrp_priority",
         daemon::setting,

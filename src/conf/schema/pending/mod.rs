@@ -19,11 +19,12 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::Root => vrrp::ROOT,
         Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
-        Level::Authentication | Level::TrackGroup => &[],
+        Level::Authentication
+        | Level::TrackGroup
+        | Level::TrackScript
+        | Level::TrackProcess
+        | Level::TrackFile => &[],
         Level::SyncGroup => vrrp::SYNC_GROUP,
-        Level::TrackScript => vrrp::TRACK_SCRIPT,
-        Level::TrackProcess => vrrp::TRACK_PROCESS,
-        Level::TrackFile => vrrp::TRACK_FILE,
         Level::GarpGroup => routing::GARP_GROUP,
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,

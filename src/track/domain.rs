@@ -1,0 +1,364 @@
+//! All trackers of this host.
+//!
+//! Owns: the scripts, files and processes that somebody tracks, and the numbers of their children
+//! and watches. Never does: run what nobody tracks. Driven by: `node`.
+
+use std::collections::BTreeMap;
+
+use super::process::Tracked;
+use super::script::{Run, Script, Step};
+use super::{Action, Event, Kind, Verdict};
+use crate::base::ident::VRRP;
+use crate::base::{Duration, Instant};
+use crate::conf::model::options::{TrackFile, Tracking};
+use crate::conf::model::{Config, LogStyle};
+use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, WatchId};
+
+/// How often the host's processes are looked through while some are tracked.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// All trackers.
+#[derive(Debug)]
+pub struct Domain {
+    style: LogStyle,
+    scripts: BTreeMap<String, Script>,
+    files: BTreeMap<String, File>,
+    processes: BTreeMap<String, Tracked>,
+    /// When the processes are looked through next.
+    look: Option<Instant>,
+    next: u64,
+    stopped: bool,
+}
+
+/// A watched file.
+#[derive(Debug)]
+struct File {
+    config: TrackFile,
+    watch: u64,
+    verdict: Verdict,
+}
+
+/// The names that somebody tracks.
+fn names<'a>(
+    config: &'a Config,
+    of: impl Fn(&'a Tracking) -> &'a [crate::conf::model::options::Tracked] + 'a,
+) -> impl Iterator<Item = &'a str> {
+    let instances = config.vrrp_instances.iter();
+    let instances = instances.map(|instance| &instance.options.tracking);
+    let groups = config.sync_groups.iter().map(|group| &group.tracking);
+    instances
+        .chain(groups)
+        .flat_map(of)
+        .map(|tracked| tracked.name.as_str())
+}
+
+impl Domain {
+    /// A domain that tracks nothing.
+    #[must_use]
+    pub const fn new(style: LogStyle) -> Self {
+        Self {
+            style,
+            scripts: BTreeMap::new(),
+            files: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            look: None,
+            next: 0,
+            stopped: false,
+        }
+    }
+
+    const fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Takes a configuration over; what is tracked as before keeps its state and its run.
+    pub fn apply(&mut self, now: Instant, config: &Config, out: &mut Vec<Action>) {
+        if self.stopped {
+            return;
+        }
+        self.apply_scripts(now, config, out);
+        self.apply_files(config, out);
+        self.apply_processes(now, config, out);
+        self.handle_timeout(now, out);
+    }
+
+    fn apply_scripts(&mut self, now: Instant, config: &Config, out: &mut Vec<Action>) {
+        let mut old = std::mem::take(&mut self.scripts);
+        let used: Vec<&str> = names(config, |tracking| &tracking.scripts).collect();
+        for wanted in &config.trackers.scripts {
+            if !used.contains(&wanted.name.as_str()) {
+                continue;
+            }
+            let before = old.remove(&wanted.name);
+            let script = match before {
+                Some(mut script) if script.config.script == wanted.script => {
+                    if script.config != *wanted {
+                        script.reconfigure(now, wanted.clone());
+                    }
+                    script.say_kept();
+                    script
+                }
+                before => {
+                    let new = Script::new(now, wanted.clone());
+                    match before {
+                        // The last word of the old command holds until the new one has spoken.
+                        Some(script) => end(&script, out),
+                        None => {
+                            let name = wanted.name.clone();
+                            out.push(Action::Verdict(Kind::Script, name, new.verdict));
+                        }
+                    }
+                    new
+                }
+            };
+            self.scripts.insert(wanted.name.clone(), script);
+        }
+        for script in old.values() {
+            end(script, out);
+        }
+    }
+
+    fn apply_files(&mut self, config: &Config, out: &mut Vec<Action>) {
+        let mut old = std::mem::take(&mut self.files);
+        let used: Vec<&str> = names(config, |tracking| &tracking.files).collect();
+        for wanted in &config.trackers.files {
+            let Some(path) = wanted.file.as_ref() else {
+                continue;
+            };
+            if !used.contains(&wanted.name.as_str()) {
+                continue;
+            }
+            let before = old.remove(&wanted.name);
+            let file = match before {
+                Some(file) if file.config.file == wanted.file => File {
+                    config: wanted.clone(),
+                    ..file
+                },
+                before => {
+                    if let Some(file) = before {
+                        out.push(unwatch(&file));
+                    }
+                    if let Some(value) = wanted.initial {
+                        out.push(Action::World(Effect::InitFile {
+                            path: path.clone(),
+                            value,
+                            overwrite: wanted.overwrite,
+                        }));
+                    }
+                    let watch = self.fresh();
+                    let id = WatchId {
+                        asker: Asker::Track,
+                        number: watch,
+                    };
+                    out.push(Action::World(Effect::Watch(id, path.clone())));
+                    let verdict = Verdict::Unknown;
+                    out.push(Action::Verdict(Kind::File, wanted.name.clone(), verdict));
+                    File {
+                        config: wanted.clone(),
+                        watch,
+                        verdict,
+                    }
+                }
+            };
+            self.files.insert(wanted.name.clone(), file);
+        }
+        out.extend(old.values().map(unwatch));
+    }
+
+    fn apply_processes(&mut self, now: Instant, config: &Config, out: &mut Vec<Action>) {
+        let mut old = std::mem::take(&mut self.processes);
+        let used: Vec<&str> = names(config, |tracking| &tracking.processes).collect();
+        for wanted in &config.trackers.processes {
+            if !used.contains(&wanted.name.as_str()) {
+                continue;
+            }
+            let tracked = match old.remove(&wanted.name) {
+                Some(tracked)
+                    if tracked.config.process == wanted.process
+                        && tracked.config.arguments == wanted.arguments =>
+                {
+                    Tracked {
+                        config: wanted.clone(),
+                        ..tracked
+                    }
+                }
+                Some(_) | None => {
+                    let verdict = Verdict::Unknown;
+                    out.push(Action::Verdict(Kind::Process, wanted.name.clone(), verdict));
+                    Tracked::new(wanted.clone())
+                }
+            };
+            self.processes.insert(wanted.name.clone(), tracked);
+        }
+        self.look = (!self.processes.is_empty()).then_some(now);
+    }
+
+    /// Takes an event.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
+        match event {
+            Event::Child(number, end) => self.child(number, end, out),
+            Event::File(number, content) => self.file(number, content, out),
+            Event::Processes(processes) => {
+                for (name, tracked) in &mut self.processes {
+                    if tracked.look(now, processes) {
+                        out.push(Action::Verdict(
+                            Kind::Process,
+                            name.clone(),
+                            tracked.verdict,
+                        ));
+                    }
+                }
+            }
+            Event::Stop => {
+                self.stopped = true;
+                for script in self.scripts.values() {
+                    end(script, out);
+                }
+                out.extend(self.files.values().map(unwatch));
+                self.scripts.clear();
+                self.files.clear();
+                self.processes.clear();
+                self.look = None;
+            }
+        }
+    }
+
+    fn child(&mut self, number: u64, end: ChildEnd, out: &mut Vec<Action>) {
+        let style = self.style;
+        let mut scripts = self.scripts.iter_mut();
+        let found = scripts.find(|(_, script)| script.run.child() == Some(number));
+        // Else of a script that is no longer tracked.
+        if let Some((name, script)) = found {
+            let before = script.verdict;
+            script.ended(end, style);
+            if script.verdict != before {
+                out.push(Action::Verdict(Kind::Script, name.clone(), script.verdict));
+            }
+        }
+    }
+
+    fn file(&mut self, number: u64, content: Option<&[u8]>, out: &mut Vec<Action>) {
+        let mut files = self.files.iter_mut();
+        let Some((name, file)) = files.find(|(_, file)| file.watch == number) else {
+            return;
+        };
+        let value = match content.map(value) {
+            Some(Some(value)) => value,
+            // keepalived takes a file that is not there or cannot be read for 0.
+            None => 0,
+            Some(None) => {
+                let path = file.config.file.as_deref().unwrap_or_default();
+                log::warn!(
+                    target: VRRP,
+                    "Track file {name} ({path}) holds no number - it counts as 0"
+                );
+                0
+            }
+        };
+        let is = Verdict::Value(value);
+        if file.verdict != is {
+            file.verdict = is;
+            out.push(Action::Verdict(Kind::File, name.clone(), is));
+        }
+    }
+
+    /// Lets everything happen that is due at `now`; harmless if nothing is.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let style = self.style;
+        let mut next = self.next;
+        for (name, script) in &mut self.scripts {
+            while script.deadline() <= now {
+                let before = script.verdict;
+                let step = script.tick(now, style);
+                if script.verdict != before {
+                    out.push(Action::Verdict(Kind::Script, name.clone(), script.verdict));
+                }
+                let effect = match step {
+                    Step::Nothing => continue,
+                    Step::Start => {
+                        next += 1;
+                        script.run = Run::Running(next);
+                        Effect::Spawn(child(next), command(script))
+                    }
+                    Step::Terminate(number) => Effect::Kill(child(number), ChildSignal::Term),
+                    Step::Kill(number) => Effect::Kill(child(number), ChildSignal::Kill),
+                };
+                out.push(Action::World(effect));
+            }
+        }
+        self.next = next;
+        for (name, tracked) in &mut self.processes {
+            if tracked.settle(now) {
+                out.push(Action::Verdict(
+                    Kind::Process,
+                    name.clone(),
+                    tracked.verdict,
+                ));
+            }
+        }
+        if self.look.is_some_and(|at| at <= now) {
+            self.look = Some(now + LOOK);
+            let arguments = self.processes.values().any(Tracked::needs_arguments);
+            out.push(Action::World(Effect::ListProcesses { arguments }));
+        }
+    }
+
+    /// When `handle_timeout` is next needed.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let scripts = self.scripts.values().map(Script::deadline);
+        let pending = self
+            .processes
+            .values()
+            .filter_map(|tracked| tracked.pending);
+        let pending = pending.map(|(at, _)| at);
+        scripts.chain(pending).chain(self.look).min()
+    }
+}
+
+const fn child(number: u64) -> ChildId {
+    ChildId {
+        asker: Asker::Track,
+        number,
+    }
+}
+
+fn command(script: &Script) -> Command {
+    let script = &script.config.script;
+    Command {
+        argv: script.argv.clone(),
+        user: script.user.clone(),
+        group: script.group.clone(),
+        environment: Vec::new(),
+    }
+}
+
+/// Ends the process of a script that is no longer tracked.
+fn end(script: &Script, out: &mut Vec<Action>) {
+    if let Some(number) = script.run.child() {
+        let kill = Effect::Kill(child(number), ChildSignal::Kill);
+        out.push(Action::World(kill));
+    }
+}
+
+fn unwatch(file: &File) -> Action {
+    Action::World(Effect::Unwatch(WatchId {
+        asker: Asker::Track,
+        number: file.watch,
+    }))
+}
+
+/// The number at the beginning of a file, as C's `strtol` reads it; an empty one is 0.
+fn value(content: &[u8]) -> Option<i64> {
+    let text = String::from_utf8_lossy(content);
+    let text = text.trim_start();
+    if text.trim_end().is_empty() {
+        return Some(0);
+    }
+    let end = text
+        .char_indices()
+        .find(|&(index, c)| !(c.is_ascii_digit() || index == 0 && (c == '-' || c == '+')))
+        .map_or(text.len(), |(index, _)| index);
+    text[..end].parse().ok()
+}

@@ -1,0 +1,133 @@
+//! One `vrrp_track_process`: how many processes there are, and whether that is enough.
+//!
+//! Owns: which processes count, the quorum and its delays. Never does: look for processes. Driven
+//! by: `domain`, whenever it is told which processes there are.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::base::Instant;
+use crate::base::ident::VRRP;
+use crate::conf::model::options::{ArgumentMatch, TrackProcess};
+use crate::ops::Process;
+
+use super::Verdict;
+
+/// A tracked process with its state.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) config: TrackProcess,
+    pub(super) verdict: Verdict,
+    /// The verdict that holds from then on, unless it changes back.
+    pub(super) pending: Option<(Instant, Verdict)>,
+}
+
+impl Tracked {
+    /// Nothing is known yet.
+    pub(super) const fn new(config: TrackProcess) -> Self {
+        Self {
+            config,
+            verdict: Verdict::Unknown,
+            pending: None,
+        }
+    }
+
+    /// Whether command lines matter.
+    pub(super) const fn needs_arguments(&self) -> bool {
+        self.config.full_command
+            || !self.config.arguments.is_empty()
+            || self.config.arguments_match.is_some()
+    }
+
+    /// Whether a process is one of those that count.
+    fn matches(&self, process: &Process) -> bool {
+        let Some(wanted) = &self.config.process else {
+            return false;
+        };
+        let name = if self.needs_arguments() {
+            process.arguments.first().map_or("", String::as_str)
+        } else {
+            process.name.as_str()
+        };
+        // The kernel keeps 15 bytes of a name; a path is compared by its last part.
+        let base = |text: &str| -> String {
+            Path::new(text)
+                .file_name()
+                .and_then(OsStr::to_str)
+                .unwrap_or(text)
+                .to_owned()
+        };
+        let same = if wanted.contains('/') && name.contains('/') {
+            name == wanted
+        } else if self.needs_arguments() {
+            base(name) == base(wanted)
+        } else {
+            name == base(wanted).chars().take(15).collect::<String>()
+        };
+        same && self.arguments_match(process.arguments.get(1..).unwrap_or_default())
+    }
+
+    fn arguments_match(&self, arguments: &[String]) -> bool {
+        let wanted = &self.config.arguments;
+        match self.config.arguments_match {
+            None if wanted.is_empty() => true,
+            None | Some(ArgumentMatch::Exact) => arguments == wanted.as_slice(),
+            Some(ArgumentMatch::Partial) => arguments.starts_with(wanted),
+            Some(ArgumentMatch::Initial) => match wanted.split_last() {
+                None => true,
+                Some((last, first)) => {
+                    arguments.starts_with(first)
+                        && arguments
+                            .get(first.len())
+                            .is_some_and(|argument| argument.starts_with(last.as_str()))
+                }
+            },
+        }
+    }
+
+    /// Takes the processes that there are; returns whether the verdict changed.
+    pub(super) fn look(&mut self, now: Instant, processes: &[Process]) -> bool {
+        let count = processes.iter().filter(|process| self.matches(process));
+        let count = u16::try_from(count.count()).unwrap_or(u16::MAX);
+        let enough = count >= self.config.quorum.unwrap_or(1) || self.config.quorum_max == Some(0);
+        let few = self.config.quorum_max.is_none_or(|most| count <= most);
+        let is = if enough && few {
+            Verdict::Up
+        } else {
+            Verdict::Down
+        };
+        if self.verdict == Verdict::Unknown {
+            self.verdict = is;
+            return true;
+        }
+        if is == self.verdict {
+            self.pending = None;
+            return false;
+        }
+        let delay = if is == Verdict::Up {
+            self.config.fork_delay
+        } else {
+            self.config.terminate_delay
+        };
+        if self.pending.is_none() {
+            self.pending = Some((now + delay, is));
+        }
+        self.settle(now)
+    }
+
+    /// Lets a change that has waited long enough hold; returns whether one did.
+    pub(super) fn settle(&mut self, now: Instant) -> bool {
+        let Some((_, is)) = self.pending.filter(|(at, _)| *at <= now) else {
+            return false;
+        };
+        self.pending = None;
+        self.verdict = is;
+        let how = if is == Verdict::Up { "gained" } else { "lost" };
+        log::info!(
+            target: VRRP,
+            "Quorum {how} for tracked process {}",
+            self.config.name
+        );
+        true
+    }
+}
