@@ -14,6 +14,7 @@ use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
+use super::pace::Pace;
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::statics::{STATICS, Statics};
 use super::tell::Told;
@@ -44,6 +45,7 @@ pub struct Domain {
     pub(super) links: Links,
     departed: Departed,
     pub(super) statics: Statics,
+    pub(super) pace: Pace,
     sockets: Sockets,
     /// What trackers say.
     verdicts: Verdicts,
@@ -78,6 +80,7 @@ impl Domain {
             links: Links::default(),
             departed: Departed::default(),
             statics: Statics::default(),
+            pace: Pace::default(),
             sockets: Sockets::new(),
             verdicts: Verdicts::default(),
             trackers: Trackers::default(),
@@ -160,6 +163,7 @@ impl Domain {
             return;
         }
         self.departed.forget_done();
+        self.pace.configure(config);
         self.trackers.clone_from(&config.trackers);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
@@ -234,7 +238,7 @@ impl Domain {
         let config = &instance.config;
         let mut groups = self.sync_groups.iter();
         let group = groups.find(|group| group.members.contains(&config.name));
-        let uses = tracking::uses(config, group, &self.trackers);
+        let uses = tracking::uses(config, group, &self.trackers, &self.statics);
         let notify = &config.options.notify;
         let tells = notify.priority_changes;
         let tells = tells.or_else(|| group.and_then(|group| group.notify.priority_changes));
@@ -388,6 +392,7 @@ impl Domain {
             links: &mut self.links,
             departed: &mut self.departed,
             link_socket: self.sockets.link,
+            pace: &mut self.pace,
             out,
         };
         Some((instance, cx))
@@ -745,6 +750,7 @@ impl Domain {
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
         }
+        self.announce_waiting(now, out);
         if self.statics.next_deadline().is_some_and(|at| at <= now) {
             self.statics.handle_timeout(now, out);
         }
@@ -772,6 +778,7 @@ impl Domain {
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
             self.statics.next_deadline(),
+            self.pace.next_deadline(),
             self.held_until,
         ];
         deadlines.into_iter().flatten().min()

@@ -16,6 +16,7 @@ use super::group::{Bond, Hold};
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
 use super::own_link::Own;
+use super::pace::Pace;
 use super::seal::Seals;
 use super::stats::Stats;
 use super::tell::Told;
@@ -138,6 +139,7 @@ pub(super) struct Cx<'a> {
     pub(super) links: &'a mut Links,
     pub(super) departed: &'a mut Departed,
     pub(super) link_socket: SocketId,
+    pub(super) pace: &'a mut Pace,
     pub(super) out: &'a mut Vec<Action>,
 }
 

@@ -16,6 +16,7 @@ mod instance;
 mod links;
 mod messages;
 mod own_link;
+mod pace;
 mod receive;
 mod reconfigure;
 mod routing;

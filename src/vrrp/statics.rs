@@ -38,6 +38,7 @@ struct Address {
 /// The lists and where they stand.
 #[derive(Debug, Default)]
 pub(super) struct Statics {
+    config: Config,
     addresses: Vec<Address>,
     fixtures: Fixtures,
     next_slot: u32,
@@ -103,6 +104,7 @@ impl Statics {
         self.fixtures
             .adopt(lists, &mut self.next_slot, STATICS, out);
         self.truce = None;
+        self.config.clone_from(config);
         self.settle(links, out);
     }
 
@@ -252,6 +254,34 @@ impl Statics {
             self.retry_at = None;
             self.install(&[Standing::Refused], out);
         }
+    }
+
+    /// Names of the interfaces that this instance depends on by a `track_group`.
+    pub(super) fn implied<'a>(&'a self, instance: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mine = self.config.groups.iter().filter(|group| {
+            let mut members = group.members.iter();
+            members.any(|member| member == instance)
+        });
+        let mine: Vec<&str> = mine.map(|group| group.name.as_str()).collect();
+        let depends = move |group: &Option<String>| {
+            group.as_deref().is_some_and(|group| mine.contains(&group))
+        };
+        let mut names: Vec<&str> = Vec::new();
+        for fixed in self
+            .config
+            .addresses
+            .iter()
+            .filter(|one| depends(&one.group))
+        {
+            names.extend(fixed.address.interface.as_deref());
+        }
+        for route in self.config.routes.iter().filter(|one| depends(&one.group)) {
+            names.extend(route.interface.as_deref());
+        }
+        for rule in self.config.rules.iter().filter(|one| depends(&one.group)) {
+            names.extend(rule.input.as_deref());
+        }
+        names.into_iter()
     }
 
     /// Names of the interfaces that matter here.

@@ -95,7 +95,7 @@ pub struct Plan {
     pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
-    /// Trackers or sync groups differ; the domains compare them one by one.
+    /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
     pub shared: bool,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<VirtualServer>>,

@@ -28,6 +28,16 @@ pub fn print(config: &Config) -> String {
     for group in &config.sync_groups {
         vrrp::group(&mut out, group);
     }
+    for group in &config.links.garp_groups {
+        out.block("garp_group", |out| {
+            out.value("garp_interval", group.garp_interval.map(seconds));
+            out.value("gna_interval", group.gna_interval.map(seconds));
+            out.list(
+                "interfaces",
+                group.interfaces.iter().map(|name| quoted(name)),
+            );
+        });
+    }
     routing::statics(&mut out, &config.statics);
     for instance in &config.vrrp_instances {
         vrrp::instance(&mut out, instance);
@@ -47,7 +57,6 @@ pub fn print(config: &Config) -> String {
 fn unprinted(out: &mut Printer, config: &Config) {
     let links = &config.links;
     let counts = [
-        ("garp_group", links.garp_groups.len()),
         ("linkbeat_interfaces", links.polled.len()),
         ("interface_up_down_delays", links.delays.len()),
     ];

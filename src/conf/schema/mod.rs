@@ -156,7 +156,7 @@ impl Level {
             Self::TrackProcess => track::TRACK_PROCESS,
             Self::TrackFile => track::TRACK_FILE,
             Self::TrackGroup => vrrp::TRACK_GROUP,
-            Self::GarpGroup => &[],
+            Self::GarpGroup => vrrp::GARP_GROUP,
             Self::VirtualServer => check::VIRTUAL_SERVER,
             Self::RealServer => check::REAL_SERVER,
             Self::TcpCheck => check::TCP_CHECK,

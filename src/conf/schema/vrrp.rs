@@ -3,12 +3,19 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, global, group, instance, options, route, rule, statics, sync_group, tracker,
+    address, global, group, instance, links, options, route, rule, statics, sync_group, tracker,
     virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
+    Keyword::block(
+        "garp_group",
+        links::garp_open,
+        Level::GarpGroup,
+        Some(links::garp_close),
+        "the pace of announcements on some interfaces",
+    ),
     Keyword {
         name: "global_defs",
         form: Form::Block {
@@ -274,6 +281,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::state),
         doc: "MASTER or BACKUP at the start",
     },
+    Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
     Keyword::leaf(
         "thread_timer_expired",
         options::misspelt_expired,
@@ -388,6 +396,29 @@ pub(super) static TRACK_GROUP: &[Keyword] = &[Keyword {
     },
     doc: "names of the instances",
 }];
+
+pub(super) static GARP_GROUP: &[Keyword] = &[
+    Keyword::leaf(
+        "garp_interval",
+        links::pace,
+        "seconds between gratuitous ARP",
+    ),
+    Keyword::leaf(
+        "gna_interval",
+        links::pace,
+        "seconds between unsolicited neighbour advertisements",
+    ),
+    Keyword::leaf("interface", links::garp_interface, "one that belongs to it"),
+    Keyword {
+        name: "interfaces",
+        form: Form::NamedValues {
+            open: links::garp_interfaces_open,
+            line: links::garp_interfaces,
+            close: Some(links::garp_interfaces_close),
+        },
+        doc: "those that belong to it",
+    },
+];
 
 pub(super) static AUTHENTICATION: &[Keyword] = &[
     Keyword {

@@ -2,11 +2,14 @@
 
 use super::super::instance::InstanceId;
 use super::super::statics::STATICS;
+use super::super::tracking::uses;
 use super::super::{Action, Event};
 use super::{Bench, Step, address, config, facts, ms};
 use crate::base::Family;
+use crate::conf::model::options::Trackers;
 use crate::conf::model::routing::{
     Insertion, Prefix, Route, RouteKind, RouteMetrics, Rule, RuleAction, StaticAddress, Statics,
+    TrackGroup,
 };
 use crate::conf::model::{Config, VrrpInstance};
 use crate::ops::{Effect, KernelOp, OpOwner, OpTag, RoutingNews};
@@ -242,4 +245,81 @@ fn what_the_host_holds_is_kept_there() {
     assert_eq!(only_routing(&bench.run(ms(1000))), ["+Route"]);
     assert_eq!(bench.tell(Event::Stop), ["-Route", "-192.0.2.200/32"]);
     assert!(InstanceId::MIN < STATICS);
+}
+
+// Input: addresses, routes and rules on other interfaces, with and without `no_track`; what the
+// host holds with and without the instance's group. Output: the interfaces of the tracked ones.
+#[test]
+fn an_instance_depends_on_the_interfaces_of_what_it_tracks() {
+    let mut config = with_routes();
+    for (last, tracked) in [(1, true), (2, false)] {
+        let mut vip = super::vip(&format!("192.0.2.{last}"));
+        vip.interface = Some(format!("vip{last}"));
+        vip.options.untracked = !tracked;
+        config.options.excluded.push(vip);
+        let way = Route {
+            interface: Some(format!("way{last}")),
+            tracked,
+            ..route(last)
+        };
+        config.options.routes.push(way);
+    }
+    let mut fixed = statics();
+    fixed.groups = vec![TrackGroup {
+        name: "TG".to_owned(),
+        members: vec![config.name.clone()],
+    }];
+    for (name, group) in [("fixed1", Some("TG".to_owned())), ("fixed2", None)] {
+        fixed.routes.push(Route {
+            interface: Some(name.to_owned()),
+            group,
+            ..route(9)
+        });
+    }
+    let mut bench = Bench::new();
+    apply(&mut bench, &fixed);
+    let used = uses(&config, None, &Trackers::default(), &bench.domain.statics);
+    let names: Vec<&str> = used.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["vip1", "way1", "fixed1"]);
+    assert!(used.iter().all(|one| !one.weighs()));
+}
+
+// Input: 100 ms between gratuitous ARPs; three addresses, two frames each; the second burst is
+// asked for meanwhile; the instance resigns. Output: one frame each 100 ms, in the order in which
+// they were due; nothing after the end.
+#[test]
+fn announcements_keep_their_pace() {
+    let mut whole = Config::default();
+    whole.global.vrrp.garp_interval = ms(100);
+    let mut config = config();
+    config.garp.repeat = 2;
+    config.addresses = ["192.0.2.101", "192.0.2.102", "192.0.2.103"]
+        .map(super::vip)
+        .to_vec();
+    let mut bench = Bench::new();
+    let mut out = Vec::new();
+    bench
+        .domain
+        .apply(bench.now, vec![Step::Add(config)], &whole, &mut out);
+    let said = bench.run(ms(4000));
+    let frames: Vec<(u64, char)> = said
+        .iter()
+        .filter(|line| line.contains("garp"))
+        .map(|line| {
+            let (at, rest) = line.split_once(' ').unwrap();
+            (at.parse().unwrap(), rest.chars().last().unwrap())
+        })
+        .collect();
+    let first = frames[0].0;
+    let since: Vec<(u64, char)> = frames
+        .iter()
+        .map(|(at, last)| ((at - first) / 1000, *last))
+        .collect();
+    assert_eq!(
+        since[..4],
+        [(0, '1'), (100, '2'), (200, '3'), (300, '1')],
+        "{said:?}"
+    );
+    bench.tell(Event::Stop);
+    assert!(!bench.run(ms(1000)).iter().any(|line| line.contains("garp")));
 }

@@ -8,7 +8,6 @@ mod bfd;
 mod check;
 mod global;
 mod probes;
-mod routing;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -25,7 +24,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::TrackProcess
         | Level::TrackFile => &[],
         Level::SyncGroup => vrrp::SYNC_GROUP,
-        Level::GarpGroup => routing::GARP_GROUP,
+        Level::GarpGroup => &[],
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck

@@ -25,13 +25,6 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "how long parent waits for children at shutdown before SIGKILL",
     ),
-    Keyword::block(
-        "garp_group",
-        links::garp_open,
-        Level::GarpGroup,
-        Some(links::garp_close),
-        "the pace of announcements on some interfaces",
-    ),
     Keyword::leaf(
         "instance",
         daemon::setting,
@@ -101,7 +94,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::boolean,
         "a mail at every change of state",
     ),
-    Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
     Keyword::values(
         "track_bfd",
         options::track_bfd,
