@@ -12,7 +12,7 @@ use keepalived_rs::base::{IfIndex, Instant, Mac};
 use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
-use keepalived_rs::ops::{AddressChange, Event, LinkChange, LinkState, SocketId};
+use keepalived_rs::ops::{AddressChange, Effect, Event, LinkChange, LinkState, SocketId};
 use keepalived_rs::report::{Facts, Kind, Moment, Page, Progress, Report};
 
 use crate::bed::{Context, Error, Result};
@@ -93,6 +93,13 @@ pub fn started(config: &Config) -> Node {
     }
     let plan = diff::plan(&Config::default(), config);
     node.apply(NOW, plan, config.clone(), &mut effects);
+    // No tracked file exists.
+    for effect in std::mem::take(&mut effects) {
+        if let Effect::Watch(id, _) = effect {
+            let event = Event::File { id, content: None };
+            node.handle(NOW, event, &mut effects);
+        }
+    }
     node
 }
 

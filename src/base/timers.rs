@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Instant;
 
-/// A set of deadlines, one for each key. All operations are O(log n); deadlines that are equal
-/// fire in key order, so that a simulation replays exactly.
+/// A set of deadlines, one for each key. All operations are O(log n); of deadlines that are equal
+/// the one that was set first fires first, as with keepalived.
 #[derive(Debug, Clone)]
 pub struct TimerQueue<K> {
-    order: BTreeSet<(Instant, K)>,
-    by_key: BTreeMap<K, Instant>,
+    order: BTreeSet<(Instant, u64, K)>,
+    by_key: BTreeMap<K, (Instant, u64)>,
+    /// Counts the settings.
+    settings: u64,
 }
 
 impl<K> Default for TimerQueue<K> {
@@ -20,6 +22,7 @@ impl<K> Default for TimerQueue<K> {
         Self {
             order: BTreeSet::new(),
             by_key: BTreeMap::new(),
+            settings: 0,
         }
     }
 }
@@ -27,34 +30,36 @@ impl<K> Default for TimerQueue<K> {
 impl<K: Ord + Copy> TimerQueue<K> {
     /// Arms the timer of `key` for `at`, in place of what it was armed for.
     pub fn set(&mut self, key: K, at: Instant) {
-        if let Some(old) = self.by_key.insert(key, at) {
-            self.order.remove(&(old, key));
+        self.settings += 1;
+        let setting = self.settings;
+        if let Some((old, before)) = self.by_key.insert(key, (at, setting)) {
+            self.order.remove(&(old, before, key));
         }
-        self.order.insert((at, key));
+        self.order.insert((at, setting, key));
     }
 
     /// Disarms the timer of `key`; returns what it was armed for.
     pub fn cancel(&mut self, key: K) -> Option<Instant> {
-        let at = self.by_key.remove(&key)?;
-        self.order.remove(&(at, key));
+        let (at, setting) = self.by_key.remove(&key)?;
+        self.order.remove(&(at, setting, key));
         Some(at)
     }
 
     /// When the timer of `key` is due, if it is armed.
     #[must_use]
     pub fn get(&self, key: K) -> Option<Instant> {
-        self.by_key.get(&key).copied()
+        self.by_key.get(&key).map(|&(at, _)| at)
     }
 
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.order.first().map(|&(at, _)| at)
+        self.order.first().map(|&(at, ..)| at)
     }
 
     /// Takes the earliest timer out if it is due at `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<(K, Instant)> {
-        let &(at, key) = self.order.first()?;
+        let &(at, _, key) = self.order.first()?;
         if at > now {
             return None;
         }
@@ -98,6 +103,16 @@ mod tests {
         assert_eq!(queue.pop_due(at(9)), Some(('b', at(3))));
         assert_eq!(queue.pop_due(at(9)), None);
         assert!(queue.is_empty());
+    }
+
+    // Input: b, then a, for the same time. Output: in this order.
+    #[test]
+    fn of_equal_deadlines_the_first_set_comes_first() {
+        let mut queue = TimerQueue::default();
+        queue.set('b', at(5));
+        queue.set('a', at(5));
+        assert_eq!(queue.pop_due(at(5)), Some(('b', at(5))));
+        assert_eq!(queue.pop_due(at(5)), Some(('a', at(5))));
     }
 
     #[test]

@@ -185,10 +185,16 @@ fn the_last_scripts_are_waited_for() {
         handle(&mut domain, notice(Speaker::Vrrp, &[&["/before"]]));
         handle(&mut domain, Event::Stopping);
         handle(&mut domain, notice(Speaker::Vrrp, &[&["/stop"]]));
-        assert_eq!(
-            handle(&mut domain, Event::Stop),
-            ["close 0", "end 0", "close 1", "close 2"]
-        );
+        // The first line is still under way: the second one goes before the end.
+        let expected = [
+            "write 0 \"X \\\"y\\\" UP\\n\"",
+            "close 0",
+            "write 1 \"X \\\"y\\\" UP\\n\"",
+            "end 0",
+            "close 1",
+            "close 2",
+        ];
+        assert_eq!(handle(&mut domain, Event::Stop), expected);
         let until = NOW + Duration::from_secs(1);
         assert_eq!(domain.next_deadline(), Some(until));
         if ends {

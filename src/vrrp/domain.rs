@@ -61,6 +61,8 @@ pub struct Domain {
     unknown: Option<BTreeSet<(IfIndex, u8)>>,
     /// Not started yet.
     waiting: Waiting,
+    /// Those that start together once the files that they track were read.
+    reading: Vec<InstanceId>,
     next_instance: u32,
     started: bool,
     pub(super) stopped: bool,
@@ -90,6 +92,7 @@ impl Domain {
             held_until: None,
             unknown: None,
             waiting: Waiting::new(),
+            reading: Vec::new(),
             next_instance: 0,
             started: false,
             stopped: false,
@@ -200,6 +203,12 @@ impl Domain {
     /// state, then the others start.
     fn start_all(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
         if self.held_until.is_some() {
+            return;
+        }
+        // keepalived has read them by now; the host answers within the same turn of its loop.
+        let reads = |instance: &Instance| tracking::reads(&instance.uses, &self.verdicts);
+        if self.instances.values().any(reads) {
+            self.reading.extend(new);
             return;
         }
         let (fit, unfit): (Vec<InstanceId>, Vec<InstanceId>) = new
@@ -370,6 +379,7 @@ impl Domain {
             instance.give_own_link_up(&mut cx);
         }
         self.waiting.remove(&id);
+        self.reading.retain(|&other| other != id);
         if let Some(instance) = self.instances.get_mut(&id) {
             let channel = instance.channel;
             self.sockets.detach(instance, channel, out);
@@ -511,6 +521,10 @@ impl Domain {
         let users: Vec<InstanceId> = users.map(|instance| instance.id).collect();
         for id in users {
             self.refresh(now, id, out);
+        }
+        if kind == TrackerKind::File && !self.reading.is_empty() {
+            let new = std::mem::take(&mut self.reading);
+            self.start_all(now, &new, out);
         }
     }
 

@@ -188,6 +188,8 @@ pub(super) struct Instance {
     pub(super) last_sent: Option<Instant>,
     /// When the addresses were last announced against a lower master.
     insisted: Option<Instant>,
+    /// When an advert of a lower priority was last answered.
+    answered: Option<Instant>,
     pub(super) peers: Peers,
     pub(super) clash: Clash,
     pub(super) fight: Fight,
@@ -250,6 +252,9 @@ impl Default for Peers {
 /// After how many answers a lower master counts as deaf: by the RFC the first one ends it.
 const DEAF_AFTER: u32 = 5;
 
+/// From an answer to a lower or resigning router to the next one; less than the shortest interval.
+const ANSWER_PAUSE: Duration = Duration::from_millis(5);
+
 impl Instance {
     /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
     pub(super) fn new(id: InstanceId, config: VrrpInstance) -> Self {
@@ -275,6 +280,7 @@ impl Instance {
             seals: Seals::default(),
             last_sent: None,
             insisted: None,
+            answered: None,
             peers: Peers::default(),
             clash: Clash::default(),
             fight: Fight::default(),
@@ -488,9 +494,13 @@ impl Instance {
         }
         let name = self.config.name.as_str();
         if heard.priority == Priority::RESIGN {
-            say(cx.style, name, Line::BackupGotZero);
             let at = cx.now + self.skew();
-            cx.arm(self.id, Timer::MasterDown, at);
+            // Who goes on resigning must not put the takeover off for ever.
+            let armed = cx.timers.get((self.id, Timer::MasterDown));
+            if armed.is_none_or(|armed| at < armed) {
+                say(cx.style, name, Line::BackupGotZero);
+                cx.arm(self.id, Timer::MasterDown, at);
+            }
             return;
         }
         if heard.priority >= self.priority() {
@@ -533,8 +543,10 @@ impl Instance {
     fn master_hears(&mut self, cx: &mut Cx<'_>, heard: Heard) {
         let Heard { priority, from, .. } = heard;
         if priority == Priority::RESIGN {
-            say(cx.style, &self.config.name, Line::MasterGotZero);
-            self.advertise(cx, cx.now);
+            if self.may_answer(cx.now) {
+                say(cx.style, &self.config.name, Line::MasterGotZero);
+                self.advertise(cx, cx.now);
+            }
             return;
         }
         if priority.is_owner() {
@@ -584,11 +596,21 @@ impl Instance {
         known && self.insisted.is_some_and(|at| now < at + pause)
     }
 
+    /// Whether an advert that wants an answer gets one. No two adverts of one router are that close
+    /// together; those of several hear the same answer, and a flood does not make another one.
+    fn may_answer(&mut self, now: Instant) -> bool {
+        let may = self.answered.is_none_or(|at| now >= at + ANSWER_PAUSE);
+        if may {
+            self.answered = Some(now);
+        }
+        may
+    }
+
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:
     /// the other has announced its own MAC address. In a flood of such adverts the addresses are
     /// announced twice an interval at most, and once more when it is over.
     fn insist(&mut self, cx: &mut Cx<'_>, from: IpAddr) {
-        if self.config.options.lower_no_advert != Some(true) {
+        if self.config.options.lower_no_advert != Some(true) && self.may_answer(cx.now) {
             self.advertise(cx, cx.now);
         }
         let told = match self.peers.rival {

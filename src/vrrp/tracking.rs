@@ -41,6 +41,8 @@ pub(super) struct Use {
     pub(super) kind: TrackerKind,
     pub(super) name: String,
     pub(super) weight: Weight,
+    /// Only a fault of it counts.
+    pub(super) mute: bool,
 }
 
 /// What the trackers of an instance come to.
@@ -72,12 +74,14 @@ pub(super) fn uses(
     let mut all = group.map_or_else(Vec::new, |group| of(&group.tracking, trackers));
     let shared = all.len();
     let no_weights = group.is_some_and(|group| !group.weights_apply);
-    for own in of(&config.options.tracking, trackers) {
-        let (_, of_group) = (&own, all.get(..shared).unwrap_or_default());
+    for mut own in of(&config.options.tracking, trackers) {
+        let of_group = all.get(..shared).unwrap_or_default();
         let twice = of_group
             .iter()
             .any(|other| (other.kind, &other.name) == (own.kind, &own.name));
-        if !(twice || no_weights && own.weighs()) {
+        // A file with a weight can be a fault all the same.
+        own.mute = no_weights && own.weighs();
+        if !(twice || own.mute && own.kind != TrackerKind::File) {
             all.push(own);
         }
     }
@@ -139,6 +143,7 @@ fn of(tracking: &Tracking, trackers: &Trackers) -> Vec<Use> {
             kind,
             name: tracked.name.clone(),
             weight,
+            mute: false,
         })
     };
     let interfaces = tracking.interfaces.iter();
@@ -211,6 +216,12 @@ impl Use {
     }
 }
 
+/// Whether one of `uses` is a file that was not read yet.
+pub(super) fn reads(uses: &[Use], verdicts: &Verdicts) -> bool {
+    let mut files = uses.iter().filter(|one| one.kind == TrackerKind::File);
+    files.any(|file| verdicts.get(file.kind, &file.name) == Verdict::Unknown)
+}
+
 /// What `uses` come to now.
 pub(super) fn outcome(uses: &[Use], verdicts: &Verdicts, links: &Links) -> Outcome {
     let mut outcome = Outcome::default();
@@ -228,6 +239,7 @@ pub(super) fn outcome(uses: &[Use], verdicts: &Verdicts, links: &Links) -> Outco
             }
         };
         match one.effect(verdict) {
+            Effect::Adds(_) if one.mute => {}
             Effect::Adds(weight) => outcome.adjustment += weight,
             Effect::Fault(reason) if outcome.fault.is_none() => {
                 outcome.fault = Some((reason, one.name.clone()));
@@ -257,6 +269,7 @@ mod tests {
             kind,
             name: "x".into(),
             weight: Weight { value, reverse },
+            mute: false,
         }
     }
 

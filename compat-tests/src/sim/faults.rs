@@ -165,6 +165,10 @@ impl World {
             self.hosts[host].name
         ));
         self.disturb();
+        if !admin_up {
+            // Its IPv6 addresses go as well, and the daemon may not hear of it yet.
+            self.shadow.tolerate(host);
+        }
         self.hosts[host].kernel.set_link(index, admin_up, carrier);
         self.tell_news(host);
     }

@@ -62,10 +62,10 @@ pub(super) fn groups(
 }
 
 /// In a group all share one priority's fate, so weights of a member's own trackers do not count
-/// unless the group says so.
+/// unless the group says so; whoever tracks leaves them out, here they are named.
 pub(super) fn weights(
     groups: &[SyncGroup],
-    instances: &mut [VrrpInstance],
+    instances: &[VrrpInstance],
     (trackers, bfd): (&Trackers, &[BfdInstance]),
     cx: &mut Context<'_>,
 ) {
@@ -82,34 +82,34 @@ pub(super) fn weights(
             continue;
         }
         let name = &instance.name;
-        let tracking = &mut instance.options.tracking;
-        for tracked in &mut tracking.scripts {
+        let tracking = &instance.options.tracking;
+        for tracked in &tracking.scripts {
             let of = trackers
                 .scripts
                 .iter()
                 .find(|script| script.name == tracked.name);
-            if clear(tracked, of.map(|script| script.weight)).is_some() {
+            if counting(tracked, of.map(|script| script.weight)).is_some() {
                 let script = &tracked.name;
                 say(format!(
                     "({name}) ignoring tracked script {script} with weights due to SYNC group"
                 ));
             }
         }
-        for tracked in &mut tracking.interfaces {
-            if clear(tracked, None).is_some() {
+        for tracked in &tracking.interfaces {
+            if counting(tracked, None).is_some() {
                 let link = &tracked.name;
                 say(format!(
                     "({name}) ignoring {link} tracked interface weight due to SYNC group"
                 ));
             }
         }
-        for tracked in &mut tracking.files {
+        for tracked in &tracking.files {
             let of = trackers.files.iter().find(|file| file.name == tracked.name);
             let one = Weight {
                 value: 1,
                 reverse: false,
             };
-            if clear(tracked, of.map(|file| file.weight.unwrap_or(one))).is_some() {
+            if counting(tracked, of.map(|file| file.weight.unwrap_or(one))).is_some() {
                 let file = &tracked.name;
                 say(format!(
                     "({name}) ignoring weight from tracked file {file} due to SYNC group. specify \
@@ -117,13 +117,13 @@ pub(super) fn weights(
                 ));
             }
         }
-        for tracked in &mut tracking.bfd {
+        for tracked in &tracking.bfd {
             let of = bfd.iter().find(|session| session.name == tracked.name);
             let own = of.map(|session| Weight {
                 value: session.weight,
                 reverse: session.reverse,
             });
-            if let Some(weight) = clear(tracked, own) {
+            if let Some(weight) = counting(tracked, own) {
                 let session = &tracked.name;
                 say(format!(
                     "({name}) ignoring tracked bfd {session} with weight {weight} due to SYNC group"
@@ -133,12 +133,8 @@ pub(super) fn weights(
     }
 }
 
-/// Takes the weight away, if there is one other than zero.
-fn clear(tracked: &mut Tracked, own: Option<Weight>) -> Option<i16> {
+/// The weight, if there is one other than zero.
+fn counting(tracked: &Tracked, own: Option<Weight>) -> Option<i16> {
     let weight = tracked.weight.or(own)?;
-    if weight.value == 0 {
-        return None;
-    }
-    tracked.weight = Some(Weight { value: 0, ..weight });
-    Some(weight.value)
+    (weight.value != 0).then_some(weight.value)
 }

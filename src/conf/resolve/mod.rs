@@ -62,7 +62,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
         own_links::name(&mut instances, global.vrrp.vmac_prefix.as_deref());
         let bfd = &draft.bfd_instances;
-        groups::weights(&sync_groups, &mut instances, (&trackers, bfd), cx);
+        groups::weights(&sync_groups, &instances, (&trackers, bfd), cx);
         // Where nothing can track them nobody looks at them.
         let mut none = Trackers::default();
         let found = scripts::Found {

@@ -163,7 +163,7 @@ fn a_tracked_interface_that_is_missing_is_a_fault() {
     assert_eq!(bench.state(), State::Fault);
 }
 
-// Input: a file: 5, -300, 10. Output: it is waited for; priority, FAULT with the priority it had,
+// Input: a file: 5, -300, 10. Output: nothing starts before it is read; priority, FAULT with the priority it had,
 // and the new one, set without a line of its own.
 #[test]
 fn a_file_changes_priority_or_makes_a_fault() {
@@ -177,7 +177,7 @@ fn a_file_changes_priority_or_makes_a_fault() {
     config.options.tracking.files = tracked("f");
     config.options.notify.priority_changes = Some(true);
     bench.apply(vec![Step::Add(config)]);
-    assert_eq!(bench.state(), State::Fault);
+    assert_eq!(bench.state(), State::Init);
     let mut told = Vec::new();
     for value in [5, -300, 10] {
         let verdict = Verdict::Value(value);
@@ -290,6 +290,41 @@ fn weights_of_members_do_not_count() {
     bench.verdict(Verdict::Up);
     let view = bench.domain.view();
     assert_eq!(view[1].priority, Priority(90));
+}
+
+// Input: weights of members of a group without sync_group_tracking_weight: a script of 20 that is down, a file that
+// makes -20, then -300. Output: no fault and no priority for the first two; the last is a fault.
+#[test]
+fn weights_that_do_not_count_are_no_faults() {
+    let mut bench = group(20);
+    bench.verdict(Verdict::Down);
+    assert_eq!(states(&bench), vec![State::Backup; 2]);
+    let mut bench = Bench::new();
+    bench.config.trackers.files.push(TrackFile {
+        name: "f".into(),
+        file: Some("/f".into()),
+        ..TrackFile::default()
+    });
+    let mut a = member("A", 1);
+    a.options.tracking.files = tracked("f");
+    bench.config.sync_groups.push(SyncGroup {
+        name: "G".into(),
+        members: vec!["A".into(), "B".into()],
+        ..SyncGroup::default()
+    });
+    bench.apply(vec![Step::Add(a), Step::Add(member("B", 2))]);
+    let mut priorities = Vec::new();
+    for value in [0, -20, -300] {
+        let verdict = Verdict::Value(value);
+        bench.tell(Event::Tracker(TrackerKind::File, "f", verdict));
+        priorities.push((bench.domain.view()[0].priority.0, states(&bench)[0]));
+    }
+    let expected = [
+        (100, State::Backup),
+        (100, State::Backup),
+        (100, State::Fault),
+    ];
+    assert_eq!(priorities, expected);
 }
 
 // Input: a reload that takes the failed member away. Output: the other takes part, nobody moves twice.
