@@ -46,7 +46,7 @@ pub struct Domain {
     departed: Departed,
     pub(super) statics: Statics,
     pub(super) pace: Pace,
-    sockets: Sockets,
+    pub(super) sockets: Sockets,
     /// What trackers say.
     verdicts: Verdicts,
     /// Their definitions.
@@ -58,7 +58,7 @@ pub struct Domain {
     /// Until then no instance starts.
     held_until: Option<Instant>,
     /// For each interface, VRIDs of others that were told of; `None`: none is.
-    unknown: Option<BTreeSet<(IfIndex, u8)>>,
+    pub(super) unknown: Option<BTreeSet<(IfIndex, u8)>>,
     /// Not started yet.
     waiting: Waiting,
     /// Those that start together once the files that they track were read.
@@ -118,34 +118,6 @@ impl Domain {
         let waiting = waiting.filter(|instance| instance.state == State::Init);
         let waiting: Vec<InstanceId> = waiting.map(|instance| instance.id).collect();
         self.start_all(now, &waiting, out);
-    }
-
-    /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
-    pub fn log_unknown_vrids(&mut self, wanted: bool) {
-        if wanted {
-            self.unknown.get_or_insert_default();
-        } else {
-            self.unknown = None;
-        }
-    }
-
-    /// Somebody speaks for a VRID that no instance has on this socket.
-    fn stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
-        // One that an instance has by another way (unicast beside multicast) is none.
-        if self.sockets.serves(on, vrid) {
-            return;
-        }
-        self.links.set_stranger(on, vrid, from);
-        if let Some(unknown) = &mut self.unknown
-            && let Some(facts) = self.links.by_index(on)
-            && unknown.insert((on, vrid))
-        {
-            log::info!(
-                target: VRRP,
-                "Unknown VRID({vrid}) received on interface({}) from {from}. ignoring...",
-                facts.name
-            );
-        }
     }
 
     /// Which generation of log texts is written.

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::clash::Clash;
 use super::departed::Departed;
@@ -22,7 +23,6 @@ use super::stats::Stats;
 use super::tell::Told;
 use super::tracking::Use;
 use super::transport::Channel;
-use super::{Action, TrackerKind};
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
@@ -757,20 +757,6 @@ impl Instance {
 }
 
 impl Instance {
-    /// The interfaces that concern the instance.
-    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
-        let excluded = self.config.options.excluded.iter();
-        let carriers = self.config.addresses.iter().chain(excluded);
-        let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
-        let tracked = self.uses.iter();
-        let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
-        let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
-        let own = self.config.own_link.iter().map(|own| own.name.as_str());
-        let ways = self.fixtures.interfaces();
-        let carriers = carriers.chain([self.config.interface.as_str()]);
-        carriers.chain(own).chain(ways)
-    }
-
     /// Where the address stands in the list.
     pub(super) fn position(&self, key: AddressKey) -> Option<usize> {
         self.vips.iter().position(|vip| vip.key() == Some(key))

@@ -24,6 +24,7 @@ mod seal;
 mod sockets;
 mod statics;
 mod stats;
+mod strangers;
 mod tell;
 #[cfg(test)]
 mod tests;

@@ -94,6 +94,7 @@ pub(super) fn uses(
                 kind: TrackerKind::Interface,
                 name: name.to_owned(),
                 weight: Weight::default(),
+                mute: false,
             });
         }
     }
