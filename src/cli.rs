@@ -12,6 +12,7 @@ pub mod check;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::conf::model::LogStyle;
@@ -65,6 +66,14 @@ pub struct Cli {
     #[arg(short = 'C', long = "check")]
     pub check_only: bool,
 
+    /// Don't run BFD subsystem
+    #[arg(short = 'B', long = "no_bfd")]
+    pub no_bfd: bool,
+
+    /// Force all child processes to run, even if have no configuration
+    #[arg(long)]
+    pub all: bool,
+
     /// Log messages to local console
     #[arg(short = 'l', long)]
     pub log_console: bool,
@@ -74,20 +83,33 @@ pub struct Cli {
     pub log_detail: u8,
 
     /// Set syslog facility to `LOG_LOCAL[0-7]`, user or daemon (default)
-    #[arg(short = 'S', long, value_name = "[0-7]|local[0-7]|user|daemon", value_parser = facility)]
-    pub log_facility: Option<u8>,
+    #[arg(short = 'S', long, value_name = "[0-7]|local[0-7]|user|daemon")]
+    log_facility: Option<String>,
 
     /// Wording of log lines: 2 (current) or 1.3 (as keepalived 1.3.5)
     #[arg(long, value_name = "1.3|2", value_parser = log_style)]
     pub log_style: Option<LogStyle>,
+
+    /// Log to FILE (default: keepalived.log in the directory of temporary files), and to files with
+    /// _vrrp and _healthcheckers in their names
+    #[arg(short = 'g', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub log_file: Option<Option<PathBuf>>,
+
+    /// Write each line of the log file at once
+    #[arg(long)]
+    pub flush_log_file: bool,
 
     /// Don't log via syslog
     #[arg(short = 'G', long)]
     pub no_syslog: bool,
 
     /// umask for file creation (in numeric form)
-    #[arg(short = 'u', long, value_name = "MASK", value_parser = umask)]
-    pub umask: Option<u32>,
+    #[arg(short = 'u', long, value_name = "MASK")]
+    umask: Option<String>,
+
+    /// Remove virtual addresses that were there before at each change of state
+    #[arg(short = 'X', long)]
+    pub release_vips: bool,
 
     /// Don't remove VRRP VIPs and VROUTEs on daemon stop
     #[arg(short = 'V', long)]
@@ -120,6 +142,38 @@ pub struct Cli {
     /// Use specified pidfile for checkers child process
     #[arg(short = 'c', long = "checkers_pid", value_name = "FILE")]
     pub checkers_pid: Option<PathBuf>,
+
+    /// Use specified pidfile for BFD child process
+    #[arg(short = 'b', long = "bfd_pid", value_name = "FILE")]
+    pub bfd_pid: Option<PathBuf>,
+
+    /// Report all address additions/deletions notified via netlink
+    #[arg(short = 'a', long)]
+    pub address_monitoring: bool,
+
+    /// Run in network namespace NAME (overrides config)
+    #[arg(short = 's', long, value_name = "NAME")]
+    pub namespace: Option<String>,
+
+    /// Produce core dump if terminate abnormally
+    #[arg(short = 'm', long)]
+    pub core_dump: bool,
+
+    /// Also set /proc/sys/kernel/core_pattern to PATN (default 'core')
+    #[arg(short = 'M', long, value_name = "PATN", num_args = 0..=1, require_equals = true)]
+    pub core_dump_pattern: Option<Option<String>>,
+
+    /// Don't stop on SIGINT, for debuggers
+    #[arg(long)]
+    pub ignore_sigint: bool,
+
+    /// Leave addresses and IPVS to the daemon that is started next, and take over what one has left
+    #[arg(long)]
+    pub hand_over: bool,
+
+    /// Write the configuration as it is understood to a descriptor
+    #[arg(long, value_name = "FD", hide = true)]
+    config_fd: Option<String>,
 
     /// Error if any configuration file missing (same as includet)
     #[arg(short = 'e', long)]
@@ -156,94 +210,25 @@ pub struct Cli {
 /// Options of keepalived that this version knows, but does not carry out.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Not active in this version (named and ignored)")]
-#[allow(clippy::struct_excessive_bools)]
 struct Inactive {
-    /// Don't run BFD subsystem
-    #[arg(short = 'B', long = "no_bfd")]
-    no_bfd: bool,
-    /// Force all child processes to run, even if have no configuration
-    #[arg(long)]
-    all: bool,
-    /// Log to file
-    #[arg(short = 'g', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    log_file: Option<Option<PathBuf>>,
-    /// Flush log file on write
-    #[arg(long)]
-    flush_log_file: bool,
-    /// Drop VIP on transition from signal
-    #[arg(short = 'X', long)]
-    release_vips: bool,
-    /// Use specified pidfile for BFD child process
-    #[arg(short = 'b', long = "bfd_pid", value_name = "FILE")]
-    bfd_pid: Option<PathBuf>,
     /// Enter into genhash utility mode
     #[arg(short = 'T', long)]
     genhash: bool,
-    /// Report all address additions/deletions notified via netlink
-    #[arg(short = 'a', long)]
-    address_monitoring: bool,
     /// Enable SNMP subsystem
     #[arg(short = 'x', long)]
     snmp: bool,
     /// Use the specified socket for master agent
     #[arg(short = 'A', long, value_name = "SOCKET")]
     snmp_agent_socket: Option<String>,
-    /// Run in network namespace NAME
-    #[arg(short = 's', long, value_name = "NAME")]
-    namespace: Option<String>,
-    /// Produce core dump if terminate abnormally
-    #[arg(short = 'm', long)]
-    core_dump: bool,
-    /// Also set /proc/sys/kernel/core_pattern
-    #[arg(short = 'M', long, value_name = "PATN", num_args = 0..=1, require_equals = true)]
-    core_dump_pattern: Option<Option<String>>,
-    /// Write the consolidated configuration to a descriptor
-    #[arg(long, value_name = "FD", hide = true)]
-    config_fd: Option<String>,
-    /// Ignore SIGINT
-    #[arg(long)]
-    ignore_sigint: bool,
-    /// Record performance data
-    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, hide = true)]
-    perf: Option<Option<String>>,
-    /// Debug output
-    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, hide = true)]
-    debug: Option<Option<String>>,
-    /// Memory debugging
-    #[arg(long, hide = true)]
-    no_mem_check: bool,
-    /// Memory debugging
-    #[arg(short = 'L', long, hide = true)]
-    mem_check_log: bool,
-    /// Memory debugging
-    #[arg(short = 'O', long, hide = true)]
-    openssl_mem_check: bool,
 }
 
 impl Inactive {
     /// The names of those that were given and would change something that matters.
     fn given(&self) -> Vec<&'static str> {
         [
-            (self.no_bfd, "--no_bfd"),
-            (self.all, "--all"),
-            (self.log_file.is_some(), "--log-file"),
-            (self.flush_log_file, "--flush-log-file"),
-            (self.release_vips, "--release-vips"),
-            (self.bfd_pid.is_some(), "--bfd_pid"),
             (self.genhash, "--genhash"),
-            (self.address_monitoring, "--address-monitoring"),
             (self.snmp, "--snmp"),
             (self.snmp_agent_socket.is_some(), "--snmp-agent-socket"),
-            (self.namespace.is_some(), "--namespace"),
-            (self.core_dump, "--core-dump"),
-            (self.core_dump_pattern.is_some(), "--core-dump-pattern"),
-            (self.config_fd.is_some(), "--config-fd"),
-            (self.ignore_sigint, "--ignore-sigint"),
-            (self.perf.is_some(), "--perf"),
-            (self.debug.is_some(), "--debug"),
-            (self.no_mem_check, "--no-mem-check"),
-            (self.mem_check_log, "--mem-check-log"),
-            (self.openssl_mem_check, "--openssl-mem-check"),
         ]
         .into_iter()
         .filter_map(|(given, name)| given.then_some(name))
@@ -252,7 +237,7 @@ impl Inactive {
 }
 
 /// Options without which the program would do something else than it was told: they end it.
-const REFUSED: [&str; 3] = ["--genhash", "--namespace", "--config-fd"];
+const REFUSED: [&str; 1] = ["--genhash"];
 
 impl Cli {
     /// One line for each thing on the command line that has no effect.
@@ -264,13 +249,56 @@ impl Cli {
             .into_iter()
             .map(|name| format!("option {name} is not active in this version; ignored"))
             .collect();
-        if !self.stray.is_empty() {
-            remarks.push(format!("Unexpected argument(s): {}", self.stray.join(" ")));
+        if let Some(text) = self
+            .log_facility
+            .as_deref()
+            .filter(|text| facility(text).is_none())
+        {
+            remarks.push(format!("Invalid log facility '{text}'"));
+        }
+        if let Some(text) = self.umask.as_deref().filter(|text| umask(text).is_none()) {
+            remarks.push(format!("Invalid --umask option {text}"));
         }
         if self.log_console && !self.dont_fork && self.config_test.is_none() {
             remarks.push("option --log-console only works with --dont-fork; ignored".to_owned());
         }
         remarks
+    }
+
+    /// What stands on the command line and belongs to no option, as keepalived tells of it, on
+    /// standard output.
+    #[must_use]
+    pub fn unexpected(&self) -> Option<String> {
+        let words: String = self.stray.iter().map(|word| format!("{word} ")).collect();
+        (!words.is_empty()).then(|| format!("Unexpected argument(s): {words}"))
+    }
+
+    /// `-S`: the facility's number as in `LOG_DAEMON` (3 << 3), which is the default, also beside a
+    /// word that names none.
+    #[must_use]
+    pub fn facility(&self) -> u8 {
+        let given = self.log_facility.as_deref().and_then(facility);
+        given.unwrap_or(3 << 3)
+    }
+
+    /// Whether `-S` names no facility, which a config test counts as an error.
+    #[must_use]
+    pub fn has_wrong_facility(&self) -> bool {
+        let given = self.log_facility.as_deref();
+        given.is_some_and(|text| facility(text).is_none())
+    }
+
+    /// `-u`, unless it is no umask.
+    #[must_use]
+    pub fn umask(&self) -> Option<u32> {
+        self.umask.as_deref().and_then(umask)
+    }
+
+    /// `--config-fd`: the descriptor.
+    #[must_use]
+    pub fn config_fd(&self) -> Option<i32> {
+        let number = self.config_fd.as_deref()?;
+        number.parse().ok().filter(|&number| number > 2)
     }
 }
 
@@ -292,7 +320,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
         .and_then(|matches| Cli::from_arg_matches(&matches))
     {
         Ok(cli) => cli,
-        Err(error) => return Command::Wrong(error.render().to_string()),
+        Err(error) => return Command::Wrong(wrong(&error)),
     };
     if cli.help {
         return Command::Help(Cli::command().render_help().to_string());
@@ -313,6 +341,25 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
     }
 }
 
+/// What is wrong: first the line of keepalived, then what clap makes of it.
+fn wrong(error: &clap::Error) -> String {
+    let invalid = |kind| match error.get(kind) {
+        Some(ContextValue::String(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let option = invalid(ContextKind::InvalidArg);
+    let value = invalid(ContextKind::InvalidValue).filter(|value| !value.is_empty());
+    let line = match (error.kind(), option, value) {
+        (ErrorKind::UnknownArgument, Some(name), _) => format!("Unknown option {name}\n"),
+        (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(name), None) => {
+            let name = name.split([' ', '=']).next().unwrap_or_default();
+            format!("Missing parameter for option {name}\n")
+        }
+        _ => String::new(),
+    };
+    format!("{line}{}", error.render())
+}
+
 /// `-tFILE`, `-gFILE` and `-MPATTERN` have their optional argument attached without a sign, which
 /// clap reads only with one.
 fn attached_file(word: OsString) -> OsString {
@@ -330,17 +377,17 @@ fn attached_file(word: OsString) -> OsString {
     word
 }
 
-fn facility(text: &str) -> Result<u8, String> {
+fn facility(text: &str) -> Option<u8> {
     const LOCAL0: u8 = 16;
     let number = match text {
         "daemon" => 3,
         "user" => 1,
         _ => match text.strip_prefix("local").unwrap_or(text).as_bytes() {
             [digit @ b'0'..=b'7'] => LOCAL0 + digit - b'0',
-            _ => return Err("not 0-7, local0-7, user or daemon".to_owned()),
+            _ => return None,
         },
     };
-    Ok(number << 3)
+    Some(number << 3)
 }
 
 fn log_style(text: &str) -> Result<LogStyle, String> {
@@ -352,16 +399,14 @@ fn log_style(text: &str) -> Result<LogStyle, String> {
 }
 
 /// A number as C reads it: octal after `0`, hexadecimal after `0x`.
-fn umask(text: &str) -> Result<u32, String> {
+fn umask(text: &str) -> Option<u32> {
     let (digits, radix) = match text.as_bytes() {
         [b'0', b'x' | b'X', ..] => (&text[2..], 16),
         [b'0', _, ..] => (&text[1..], 8),
         _ => (text, 10),
     };
-    match u32::from_str_radix(digits, radix) {
-        Ok(mask) if mask <= 0o777 => Ok(mask),
-        Ok(_) | Err(_) => Err("not a umask from 0 to 0777".to_owned()),
-    }
+    let mask = u32::from_str_radix(digits, radix).ok()?;
+    (mask <= 0o777).then_some(mask)
 }
 
 #[cfg(test)]
@@ -389,7 +434,7 @@ mod tests {
     fn letters_cluster_as_with_getopt() {
         let cli = run("-nlDD -f /tmp/x.conf -S 3");
         assert!(cli.dont_fork && cli.log_console);
-        assert_eq!((cli.log_detail, cli.log_facility), (2, Some(19 << 3)));
+        assert_eq!((cli.log_detail, cli.facility()), (2, 19 << 3));
         assert_eq!(cli.config, PathBuf::from("/tmp/x.conf"));
         assert_eq!(cli.remarks(), Vec::<String>::new());
     }
@@ -421,38 +466,56 @@ mod tests {
     #[test]
     fn facilities_are_those_of_syslog() {
         for (text, number) in [("daemon", 3), ("user", 1), ("0", 16), ("local7", 23)] {
-            assert_eq!(facility(text), Ok(number << 3), "{text}");
+            assert_eq!(facility(text), Some(number << 3), "{text}");
         }
         for text in ["8", "local8", "kern", "", "local"] {
-            assert!(facility(text).is_err(), "{text}");
+            assert_eq!(facility(text), None, "{text}");
         }
     }
 
     #[test]
     fn umasks_are_read_as_c_reads_numbers() {
-        assert_eq!(umask("022"), Ok(0o22));
-        assert_eq!(umask("0x1f"), Ok(0x1f));
-        assert_eq!(umask("18"), Ok(18));
-        assert!(umask("01000").is_err() && umask("09").is_err() && umask("u=rwx").is_err());
+        assert_eq!(umask("022"), Some(0o22));
+        assert_eq!(umask("0x1f"), Some(0x1f));
+        assert_eq!(umask("18"), Some(18));
+        for wrong in ["01000", "09", "u=rwx"] {
+            assert_eq!(umask(wrong), None, "{wrong}");
+        }
     }
 
     // Input: options of keepalived that this version lacks. Output: one line each, or an end.
     #[test]
     fn nothing_is_ignored_in_silence() {
+        let cli = run("-n --snmp -d -S 9 -u 8x stray word");
         assert_eq!(
-            run("-n --snmp -d stray word").remarks(),
+            cli.remarks(),
             [
                 "option --snmp is not active in this version; ignored",
-                "Unexpected argument(s): stray word",
+                "Invalid log facility '9'",
+                "Invalid --umask option 8x",
             ]
         );
+        assert_eq!(
+            cli.unexpected().as_deref(),
+            Some("Unexpected argument(s): stray word ")
+        );
+        assert_eq!((cli.facility(), cli.umask()), (3 << 3, None));
         assert_eq!(
             run("-l").remarks(),
             ["option --log-console only works with --dont-fork; ignored"]
         );
-        assert!(matches!(parsed("-s blue"), Command::Wrong(_)));
-        assert!(matches!(parsed("--bogus"), Command::Wrong(_)));
-        assert!(matches!(parsed("-f"), Command::Wrong(_)));
+        for (line, first) in [
+            ("--bogus", "Unknown option --bogus"),
+            ("-n -z", "Unknown option -z"),
+            ("--perf", "Unknown option --perf"),
+            ("-f", "Missing parameter for option --use-file"),
+            ("--pid=", "Missing parameter for option --pid"),
+        ] {
+            let Command::Wrong(text) = parsed(line) else {
+                panic!("{line} is taken");
+            };
+            assert_eq!(text.lines().next(), Some(first), "{line}");
+        }
     }
 
     #[test]
@@ -486,7 +549,10 @@ mod tests {
             "{wrong:?}"
         );
         assert!(matches!(parsed("check --help"), Command::CheckUsage(_, 0)));
-        assert_eq!(run("-n check").remarks(), ["Unexpected argument(s): check"]);
+        assert_eq!(
+            run("-n check").unexpected().as_deref(),
+            Some("Unexpected argument(s): check ")
+        );
         assert_eq!(run("-f check").config, PathBuf::from("check"));
     }
 

@@ -8,15 +8,23 @@ use std::process::ExitCode;
 
 use keepalived_rs::cli::check::{Check, Format, Target};
 use keepalived_rs::cli::{self, Cli, Command};
-use keepalived_rs::conf::{self, LoadOptions};
+use keepalived_rs::conf::{self, Class, LoadOptions};
+use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions, signals,
+    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
+    signals,
 };
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
 fn main() -> ExitCode {
-    let status = match cli::parse(std::env::args_os()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some((name, options)) = genhash::called(&arguments) {
+        host::default_sigpipe();
+        let status = genhash::run(&name, &options);
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
+    }
+    let status = match cli::parse(arguments) {
         Command::Run(cli) => {
             remark(&cli);
             host::log_panics();
@@ -70,6 +78,9 @@ fn print(text: &str) {
 }
 
 fn remark(cli: &Cli) {
+    if let Some(words) = cli.unexpected() {
+        print(&format!("{words}\n"));
+    }
     for line in cli.remarks() {
         say(&format!("{line}\n"));
     }
@@ -80,6 +91,7 @@ fn load_options(cli: &Cli) -> LoadOptions {
         config_id: cli.config_id.clone(),
         strict_includes: cli.all_config,
         seed: seed(),
+        verdict_only: false,
     }
 }
 
@@ -97,22 +109,30 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn settings(cli: &Cli) -> Settings {
-    let run = host::run_directory();
-    let file = |given: &Option<PathBuf>, name: &str| match given {
-        Some(path) => absolute(path),
-        None => run.join(name),
-    };
+    let file = |given: &Option<PathBuf>| given.as_deref().map(absolute);
     let console = cli.log_console && cli.dont_fork;
     Settings {
         foreground: cli.dont_fork,
         respawn: !cli.dont_respawn,
-        pid_file: file(&cli.pid, "keepalived.pid"),
-        umask: cli.umask,
+        pid_file: file(&cli.pid),
+        umask: cli.umask(),
+        core: (cli.core_dump || cli.core_dump_pattern.is_some()).then(|| CoreDumps {
+            pattern: cli
+                .core_dump_pattern
+                .clone()
+                .map(|pattern| pattern.unwrap_or_else(|| "core".to_owned())),
+        }),
+        ignore_interrupt: cli.ignore_sigint,
         log: LogOptions {
             detail: cli.log_detail,
             console,
             syslog: !cli.no_syslog,
-            facility: cli.log_facility.unwrap_or(3 << 3),
+            facility: cli.facility(),
+            file: cli.log_file.as_ref().map(|file| match file {
+                Some(file) => absolute(file),
+                None => host::temporary_directory().join("keepalived.log"),
+            }),
+            flush: cli.flush_log_file,
         },
         worker: WorkerOptions {
             config: if cli.dont_fork {
@@ -124,8 +144,14 @@ fn settings(cli: &Cli) -> Settings {
             // Both together cancel each other out: everything runs.
             vrrp: cli.vrrp_only || !cli.check_only,
             check: cli.check_only || !cli.vrrp_only,
-            vrrp_pid_file: file(&cli.vrrp_pid, "vrrp.pid"),
-            check_pid_file: file(&cli.checkers_pid, "checkers.pid"),
+            bfd: !cli.no_bfd,
+            all: cli.all,
+            vrrp_pid_file: file(&cli.vrrp_pid),
+            check_pid_file: file(&cli.checkers_pid),
+            bfd_pid_file: file(&cli.bfd_pid),
+            namespace: cli.namespace.clone(),
+            addresses: cli.address_monitoring,
+            hand_over: cli.hand_over,
             log_style: cli.log_style.unwrap_or_default(),
             leave: Leave {
                 vrrp: cli.dont_release_vrrp,
@@ -133,7 +159,7 @@ fn settings(cli: &Cli) -> Settings {
             },
             console,
             dump: cli.dump_conf,
-            umask: cli.umask,
+            umask: cli.umask(),
         },
     }
 }
@@ -211,6 +237,7 @@ fn check_files(check: Check) -> i32 {
             config_id: check.config_id,
             strict_includes: check.all_config,
             seed: seed(),
+            verdict_only: false,
         },
         porting: check.target == Some(Target::Keepalived243),
     };
@@ -231,12 +258,21 @@ fn check_files(check: Check) -> i32 {
 
 /// Checks the configuration and says what is wrong with it, to standard error or a file.
 fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
-    let loaded = conf::load(&cli.config, load_options(cli), &HostFiles, &PatientFacts);
+    let options = LoadOptions {
+        verdict_only: true,
+        ..load_options(cli)
+    };
+    let loaded = conf::load(&cli.config, options, &HostFiles, &PatientFacts);
     let styled = file.is_none() && colours(&io::stderr());
     let mut text = String::new();
     for finding in &loaded.diagnostics {
-        // First the line that scripts know, then the excerpt for people.
-        text.push_str(&format!("{finding}\n{}\n", conf::render(finding, styled)));
+        // First the line that scripts know, then the excerpt for people. What keepalived does not
+        // say is no such line.
+        if finding.class != Class::Advice {
+            text.push_str(&format!("{finding}\n"));
+        }
+        text.push_str(&conf::render(finding, styled));
+        text.push('\n');
     }
     if loaded.diagnostics.dropped() > 0 {
         let dropped = loaded.diagnostics.dropped();
@@ -257,5 +293,16 @@ fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
             }
         }
     }
-    i32::from(loaded.diagnostics.exit_status())
+    if let Some(descriptor) = cli.config_fd() {
+        let text = conf::print(&loaded.config);
+        if let Err(error) = host::write_to_descriptor(descriptor, &conf::source::to_bytes(&text)) {
+            say(&format!("descriptor {descriptor}: {error}\n"));
+            return 1;
+        }
+    }
+    match i32::from(loaded.diagnostics.exit_status()) {
+        // As keepalived counts it.
+        0 if cli.has_wrong_facility() => 5,
+        status => status,
+    }
 }

@@ -112,6 +112,34 @@ impl HostFacts for Node1 {
     }
 }
 
+/// A directory with another text in the place of its configuration.
+struct Instead<'a>(Below<'a>, &'a str);
+
+impl Files for Instead<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        if path == Path::new(MAIN) {
+            Ok(self.1.as_bytes().to_vec())
+        } else {
+            self.0.read(path)
+        }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.0.exists(path)
+    }
+
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
+        self.0.glob(pattern)
+    }
+}
+
+/// Reads a case as if its configuration were this text.
+#[must_use]
+pub fn read_text(case: &Case, text: &str) -> Loaded {
+    let files = Instead(Below(&case.directory), text);
+    load(Path::new(MAIN), LoadOptions::default(), &files, &Node1)
+}
+
 /// What names begin with that stand for nothing.
 const ABSENT: &str = "no-such-";
 

@@ -7,17 +7,20 @@
 //! there is at most one attempt under way for each. Many attempts that are due at once are started
 //! a few at a time, so that adverts get their turn between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use slab::Slab;
 
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::messages::{self, Asked, Subject};
-use super::probe::{Attempt, Detail, MiscEnd, Outcome, Setting, Verdict, http_of, misc};
+use super::notice;
+use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
 use super::service::{CheckerIndex, Service, ServiceIndex};
+use super::weight::Shift;
 use super::{Action, Event};
-use crate::base::{Duration, Instant, Rng, TimerQueue};
+use crate::base::{Duration, IfIndex, Instant, Rng, TimerQueue};
 use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey, TcpCheck};
 use crate::ops::{ChildEnd, ChildSignal, Command, ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
@@ -48,8 +51,14 @@ pub struct Domain {
     /// More attempts are due, but not before this.
     not_before: Option<Instant>,
     shortage: Shortage,
+    /// Addresses of this host, for `ha_suspend`.
+    pub(super) local: BTreeSet<(IpAddr, IfIndex)>,
+    /// `rs_init_notifies`
+    pub(super) notify_initial: bool,
     /// Commands of an attempt on their way out; kept to reuse the memory.
     commands: Vec<ProbeCmd>,
+    /// Servers that begin as down, by their services' and their own names.
+    pub(super) down_before: BTreeSet<(String, String)>,
 }
 
 /// A checker and where it belongs.
@@ -63,6 +72,8 @@ pub(super) struct Entry {
     pub(super) checker: Checker,
     /// Where it is among the resources of its check.
     course: Course,
+    /// What it makes of its server's weight.
+    pub(super) shift: Shift,
     running: Option<(ProbeId, Attempt)>,
 }
 
@@ -105,7 +116,10 @@ impl Domain {
             probes_started: 0,
             not_before: None,
             shortage: Shortage::default(),
+            local: BTreeSet::new(),
+            notify_initial: false,
             commands: Vec::new(),
+            down_before: BTreeSet::new(),
         }
     }
 
@@ -114,6 +128,9 @@ impl Domain {
         match event {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
             Event::Child(number, end) => self.child(now, ProbeId(number), end, out),
+            Event::Address(index, address, here) => {
+                self.address(now, (address, index), here, out);
+            }
             Event::Stop => self.stop(out),
         }
     }
@@ -161,27 +178,41 @@ impl Domain {
         View(self)
     }
 
-    /// Puts a new checker into the table and schedules its first attempt.
+    /// Before the first start: these servers (of these services) were down for a process that is
+    /// about to end; their checks begin with that.
+    pub fn inherit(&mut self, down: impl IntoIterator<Item = (String, String)>) {
+        self.down_before.extend(down);
+    }
+
+    /// Puts a new checker into the table and schedules its first attempt; `down`: it was down
+    /// before, for another process.
     pub(super) fn add_checker(
         &mut self,
         now: Instant,
         service: ServiceIndex,
         check: CheckRef<'_>,
+        down: bool,
     ) -> CheckerIndex {
         let index = self.checkers.insert(Entry {
             service,
             server: 0,
             check: 0,
-            checker: Checker::new(check.connect.alpha),
+            checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
+            shift: Shift::default(),
             running: None,
         });
         self.schedule_first(now, index, check.connect);
         index
     }
 
-    /// Schedules an attempt as at the start, unless one is due before.
+    /// Schedules an attempt as at the start, unless one is due before or the check rests.
     pub(super) fn schedule_first(&mut self, now: Instant, index: CheckerIndex, check: &TcpCheck) {
+        let owner = self.checkers.get(index).map(|entry| entry.service);
+        let service = owner.and_then(|service| self.services.get(service));
+        if service.is_some_and(|service| service.suspended) {
+            return;
+        }
         let first = now + FIRST_AFTER + self.rng.duration_below(check.warmup);
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
         self.timers.set(index, at);
@@ -199,6 +230,12 @@ impl Domain {
         self.give_up(index, out);
         self.timers.cancel(index);
         self.checkers.try_remove(index);
+    }
+
+    /// Lets a checker rest until it is scheduled again.
+    pub(super) fn put_to_rest(&mut self, index: CheckerIndex, out: &mut Vec<Action>) {
+        self.give_up(index, out);
+        self.timers.cancel(index);
     }
 
     /// Gives the attempt under way up, if there is one, with its deadline.
@@ -387,6 +424,9 @@ impl Domain {
         let after = settled.map_or(check.connect.delay_loop, |settled| settled.after);
         let after = if at_once { Duration::ZERO } else { after };
         let news = settled.map_or(News::Nothing, |settled| settled.news);
+        if let Some(shift) = Shift::of(check, &verdict) {
+            self.shift(index, shift, out);
+        }
         let Some(owner) = self.services.get(service) else {
             return;
         };
@@ -399,20 +439,28 @@ impl Domain {
             server: server.key(),
         };
         let number = self.checkers.get(index).map(|entry| entry.check);
+        let mut text = None;
         if let Some(check) = number.and_then(|number| server.config.check(number)) {
             messages::attempt(subject, check, &verdict, asked, news);
+            text = messages::mailed(check, &verdict, news);
         }
+        let was_alive = server.is_alive();
         self.timers.set(index, now + after);
         if let Outcome::Unknown(errno) = outcome {
             self.shortage.say(now, subject, errno);
             return;
         }
-        if let Detail::Misc(MiscEnd::Weighed(weight)) = verdict.detail
-            && let Some(service) = self.services.get_mut(service)
-        {
-            service.reweigh(style, (place, weight), out);
-        }
         self.pass_on(news, (service, place), out);
+        if matches!(news, News::Down { .. }) {
+            self.unshift(index);
+        }
+        if let Some((up, text)) = text
+            && let Some(service) = self.services.get(service)
+            && let Some(server) = service.servers.get(place)
+        {
+            let turned = server.is_alive() != was_alive;
+            out.push(notice::check(service, server, (up, turned), text));
+        }
     }
 
     /// What the news of a check mean for its server and service.
@@ -470,6 +518,9 @@ impl Domain {
                 let alive = server.is_alive();
                 messages::shutting_down(subject, alive, !alive && server.is_inhibited());
             }
+            if service.config.policy.omega {
+                notice::omega(service, out);
+            }
             out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
         }
     }
@@ -479,7 +530,7 @@ impl Domain {
         if !cfg!(debug_assertions) {
             return;
         }
-        let mut seen = 0;
+        let (mut seen, mut resting) = (0, 0);
         for (own, service) in &self.services {
             for (place, server) in service.servers.iter().enumerate() {
                 debug_assert_eq!(server.checkers.len(), server.config.checks().count());
@@ -493,7 +544,12 @@ impl Domain {
                         (entry.service, entry.server, entry.check),
                         (own, place, check)
                     );
-                    debug_assert!(self.timers.get(index).is_some(), "a checker that sleeps");
+                    debug_assert_eq!(
+                        self.timers.get(index).is_none(),
+                        service.suspended,
+                        "a checker that sleeps, or one that does not rest"
+                    );
+                    resting += usize::from(service.suspended);
                     failing += usize::from(!entry.checker.is_up());
                     seen += 1;
                 }
@@ -501,7 +557,8 @@ impl Domain {
             }
         }
         debug_assert_eq!(seen, self.checkers.len(), "a checker that nobody has");
-        debug_assert_eq!(seen, self.timers.len(), "a timer that nobody has");
+        let running = seen - resting;
+        debug_assert_eq!(running, self.timers.len(), "a timer that nobody has");
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use super::probe::Outcome;
 use super::service::{Quorum, Service};
 use crate::base::ident::CHECK;
-pub(super) use attempt::{Asked, attempt};
+pub(super) use attempt::{Asked, attempt, mailed};
 
 use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
 use crate::ops::ServiceName;
@@ -29,7 +29,7 @@ pub(super) struct Subject<'a> {
 struct VirtualName<'a>(LogStyle, &'a ServiceKey);
 
 /// A server as a log line names it; it takes the protocol of its service.
-struct RealName<'a>(Subject<'a>);
+pub(super) struct RealName<'a>(Subject<'a>);
 
 impl fmt::Display for VirtualName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +62,7 @@ impl fmt::Display for RealName<'_> {
 }
 
 impl<'a> Subject<'a> {
-    const fn real(self) -> RealName<'a> {
+    pub(super) const fn real(self) -> RealName<'a> {
         RealName(self)
     }
 
@@ -140,6 +140,26 @@ pub(super) fn removing(subject: Subject<'_>) {
     log::info!(
         target: CHECK,
         "Removing service {} from VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// A check of `ha_suspend` begins its life at rest: the address of its service is not here.
+pub(super) fn deactivating(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Deactivating healthchecker for service {} for VS {}",
+        subject.real(),
+        subject.vs()
+    );
+}
+
+/// A check of `ha_suspend` rests: the address of its service has gone.
+pub(super) fn suspending(subject: Subject<'_>) {
+    log::info!(
+        target: CHECK,
+        "Suspending healthchecker for service {} for VS {}",
         subject.real(),
         subject.vs()
     );

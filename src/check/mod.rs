@@ -12,22 +12,26 @@ mod checker;
 mod course;
 mod domain;
 mod messages;
+mod notice;
 mod pool;
 mod probe;
 mod reload;
+mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
 mod view;
+mod weight;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
 pub use view::{CheckView, ServiceView};
 
+use crate::base::IfIndex;
 use crate::ops::{
-    ChildEnd, ChildSignal, Command, DestinationSpec, ProbeCmd, ProbeId, ProbeIo, ServiceName,
-    ServiceSpec,
+    ChildEnd, ChildSignal, Command, DestinationSpec, Notice, ProbeCmd, ProbeId, ProbeIo,
+    ServiceName, ServiceSpec,
 };
 
 /// What the check domain is told.
@@ -37,6 +41,8 @@ pub enum Event<'a> {
     Probe(ProbeId, ProbeIo<'a>),
     /// The program of that attempt has ended so.
     Child(u64, ChildEnd),
+    /// An address of an interface came (`true`), or went.
+    Address(IfIndex, IpAddr, bool),
     /// End all checks and want no service any more.
     Stop,
 }
@@ -56,6 +62,8 @@ pub enum Action {
     Unwant(ServiceName),
     /// One destination of a wanted service should look like this; `None`: it should not be there.
     WantDestination(ServiceName, SocketAddr, Option<DestinationSpec>),
+    /// Tell people and programs outside.
+    Notice(Notice),
 }
 
 /// A service as it should be in IPVS.

@@ -6,6 +6,7 @@
 
 use super::Action;
 use super::messages::{self, Subject};
+use super::notice;
 use super::service::{Quorum, Service};
 use crate::conf::model::LogStyle;
 
@@ -30,6 +31,7 @@ impl Service {
         if self.is_open() {
             self.want_server(place, out);
         }
+        out.push(notice::server(self, &server.config, alive));
         let quorum = self.weigh(weight, alive);
         self.quorum_turned(style, quorum, out);
     }
@@ -68,6 +70,7 @@ impl Service {
             return;
         }
         messages::quorum(style, self, quorum);
+        out.push(notice::quorum(self, self.quorum_up, notice::Came::Since));
         if self.sorry().is_none() {
             return;
         }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Action;
 use super::domain::Domain;
 use super::messages::{self, Subject};
+use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
@@ -19,7 +20,14 @@ use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, Virtua
 use crate::ops::ServiceName;
 
 impl Domain {
+    /// `rs_init_notifies`: whether servers tell their state when they come.
+    pub const fn tell_initial_states(&mut self, tell: bool) {
+        self.notify_initial = tell;
+    }
+
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
+    ///
+    /// Servers that are new tell their state if [`Domain::tell_initial_states`] says so.
     pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
         // What is given up may be taken by a service that stands before.
         for step in &plan {
@@ -152,6 +160,12 @@ impl Domain {
         };
         // Out of the table while its checkers are made.
         let mut service = std::mem::replace(slot, Service::new(config));
+        let rested = service.suspended;
+        let rest = self.has_to_rest(&Service::new(config));
+        if let Some(slot) = self.services.get_mut(index) {
+            slot.suspended = rest;
+        }
+        service.suspended = rest;
         let first_time = service.names.is_empty() && service.servers.is_empty();
         if !first_time {
             let before = std::mem::take(&mut service.config.entries);
@@ -160,28 +174,52 @@ impl Domain {
             }
         }
         service.set_config(config);
+        let known: BTreeSet<RealServerKey> = service.servers.iter().map(Server::key).collect();
         let activated = self.set_servers(now, index, &mut service, config, out);
         self.claim(index, &mut service);
+        if self.notify_initial {
+            let new = service
+                .servers
+                .iter()
+                .filter(|server| !known.contains(&server.key()));
+            for server in new.filter(|server| server.is_alive()) {
+                out.push(notice::server(&service, &server.config, true));
+            }
+        }
         match (service.recount(), first_time) {
             (Quorum::Same, true) if service.sorry().is_some() => {
                 messages::starts_without_quorum(self.style, &service);
+                out.push(notice::starts_without_quorum(&service));
                 service.say_sorry(self.style);
             }
-            (Quorum::Gained, true) => messages::quorum(self.style, &service, Quorum::Gained),
             (Quorum::Same, true | false) => {}
-            (quorum @ (Quorum::Gained | Quorum::Lost), _) => {
+            (quorum @ (Quorum::Gained | Quorum::Lost), first_time) => {
                 messages::quorum(self.style, &service, quorum);
-                service.say_sorry(self.style);
+                let came = if first_time {
+                    notice::Came::AtStart
+                } else {
+                    service.say_sorry(self.style);
+                    notice::Came::Since
+                };
+                out.push(notice::quorum(&service, service.quorum_up, came));
             }
         }
         for server in activated {
-            messages::activating(self.subject(&config.key, server));
+            let subject = self.subject(&config.key, server);
+            if rest {
+                messages::deactivating(subject);
+            } else {
+                messages::activating(subject);
+            }
         }
         for name in &service.names {
             out.push(Action::Want(service.wanted(*name)));
         }
         if let Some(slot) = self.services.get_mut(index) {
             *slot = service;
+        }
+        if rest != rested && !first_time {
+            self.suspend(now, index, rest, out);
         }
     }
 
@@ -205,6 +243,9 @@ impl Domain {
             let server = match step {
                 Step::Remove(gone) => {
                     if let Some(server) = before.remove(&gone.key) {
+                        if server.is_alive() {
+                            out.push(notice::removed(service, &server));
+                        }
                         self.drop_server(key, server, out);
                     }
                     continue;
@@ -235,11 +276,16 @@ impl Domain {
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
+        let name = self
+            .services
+            .get(service)
+            .map_or_else(String::new, |service| service.config.key.to_string());
+        let down = self.down_before.remove(&(name, config.key.to_string()));
         let checkers: Vec<CheckerIndex> = config
             .checks()
             .map(|check| {
                 activated.push(config.key);
-                self.add_checker(now, service, check)
+                self.add_checker(now, service, check, down)
             })
             .collect();
         Server {
@@ -272,10 +318,7 @@ impl Domain {
     ) -> Server {
         let subject = self.subject(service, new.key);
         let was_alive = server.is_alive();
-        if server.config.weight != new.weight {
-            messages::changing_weight(subject, server.weight, new.weight, was_alive);
-            server.weight = new.weight;
-        }
+        let before = self.weight_of(&server.checkers, server.config.weight);
         if !server.config.checks().eq(new.checks()) {
             let checkers = std::mem::take(&mut server.checkers);
             let before = server.config.checks().zip(checkers).collect();
@@ -296,12 +339,17 @@ impl Domain {
                     }
                     Match::None => {
                         activated.push(new.key);
-                        self.add_checker(now, index, check)
+                        self.add_checker(now, index, check, false)
                     }
                 };
                 server.checkers.push(index);
             }
             server.failing = self.failing(&server.checkers);
+        }
+        let weight = self.weight_of(&server.checkers, new.weight);
+        if weight != before {
+            messages::changing_weight(subject, server.weight, weight, was_alive);
+            server.weight = weight;
         }
         server.config = new;
         match (was_alive, server.is_alive()) {

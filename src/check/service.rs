@@ -41,6 +41,8 @@ pub(super) struct Service {
     pub(super) alive_weight: u64,
     /// Enough servers are alive.
     pub(super) quorum_up: bool,
+    /// `ha_suspend`: its address is not here, so its checks rest.
+    pub(super) suspended: bool,
 }
 
 /// A real server.
@@ -117,6 +119,20 @@ impl Service {
             denied: Vec::new(),
             alive_weight: 0,
             quorum_up: false,
+            suspended: false,
+        }
+    }
+
+    /// The address that has to be here for its checks to run; `None`: nothing has to be. That of a
+    /// group, which has many, never is.
+    pub(super) const fn waits_for(&self) -> Option<Option<IpAddr>> {
+        if !self.config.policy.ha_suspend {
+            return None;
+        }
+        match &self.config.key {
+            ServiceKey::Address(service) => Some(Some(service.address)),
+            ServiceKey::Group { .. } => Some(None),
+            ServiceKey::Fwmark { .. } => None,
         }
     }
 

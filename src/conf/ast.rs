@@ -59,6 +59,19 @@ pub(super) struct Line {
     pub(super) count: u32,
 }
 
+impl Line {
+    /// Stands where something is said at the end of the text.
+    pub(super) const NONE: Self = Self {
+        kind: Kind::Close,
+        store: Store::File,
+        source: SourceId(0),
+        number: 0,
+        offset: 0,
+        first: 0,
+        count: 0,
+    };
+}
+
 /// The arena.
 #[derive(Debug, Default)]
 pub(super) struct Slice {

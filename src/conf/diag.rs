@@ -11,8 +11,10 @@ use std::sync::Arc;
 /// The classes of findings, in keepalived's order: `-t` answers for the highest one seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Worth saying, but nothing is wrong.
+    /// Worth saying, but nothing is wrong. keepalived does not say it.
     Advice,
+    /// keepalived says it as well, but it counts for nothing.
+    Notice,
     /// An included file is not there.
     FileNotFound,
     /// An interface does not exist.
@@ -169,6 +171,14 @@ impl Diagnostics {
         }
     }
 
+    /// Adds the findings of another part.
+    pub(super) fn append(&mut self, other: Self) {
+        self.dropped += other.dropped;
+        for finding in other.found {
+            self.push(finding);
+        }
+    }
+
     /// The findings in the order in which they were made.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.found.iter()
@@ -210,12 +220,12 @@ impl Diagnostics {
             match (finding.class, finding.consequence) {
                 (Class::MissingParameter, Consequence::RefuseStart(status))
                 | (Class::FileNotFound, Consequence::RefuseStart(status)) => return status,
-                (Class::Advice, Consequence::RefuseStart(_)) => return 0,
+                (Class::Advice | Class::Notice, Consequence::RefuseStart(_)) => return 0,
                 _ => {}
             }
         }
         match self.worst_class {
-            None | Some(Class::Advice) => 0,
+            None | Some(Class::Advice | Class::Notice) => 0,
             Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
             Some(Class::Security) => 6,
             Some(

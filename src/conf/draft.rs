@@ -9,12 +9,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::model::options::{InstanceOptions, LinkSettings, SyncGroup, Trackers};
 use super::model::routing::Statics;
 use super::model::{
-    AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, FileProbe, Forwarding,
-    GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
+    AuthPass, BfdAudience, BfdInstance, BfdProbe, CheckDefaults, DnsProbe, Dynamic, FileProbe,
+    Forwarding, GarpSettings, Global, HttpProbe, IndirectTarget, InitialState, Protocol, Scheduler,
     ServerGroup, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
-use super::source::Program;
+use super::source::{HostFacts, Program};
 use crate::base::{Duration, Family};
 
 /// Everything that was said.
@@ -23,11 +23,19 @@ pub(super) struct Draft {
     /// `script_user` and `enable_script_security` stand in `scripts` until all is read.
     pub(super) global: Global,
     pub(super) instances: Vec<InstanceDraft>,
+    /// The `virtual_server` that is being read.
     pub(super) services: Vec<ServiceDraft>,
+    /// Those whose blocks have ended in this slice.
+    pub(super) closed: Vec<ServiceDraft>,
     pub(super) groups: Vec<ServerGroup>,
     /// The `bfd_instance` that is being read.
     pub(super) bfd: Option<BfdDraft>,
     pub(super) bfd_instances: Vec<BfdInstance>,
+    /// Names of those that lack something: who refers to them is told so, but not that they are
+    /// unknown.
+    pub(super) disabled_bfd: Vec<String>,
+    /// Services of each group so far.
+    pub(super) group_uses: BTreeMap<String, u32>,
     pub(super) tls: Option<TlsClient>,
     pub(super) trackers: Trackers,
     pub(super) sync_groups: Vec<SyncGroup>,
@@ -62,6 +70,20 @@ pub(super) struct ScriptRules {
     pub(super) nobody: [bool; 2],
     /// What the host says of the programs that are named.
     pub(super) programs: BTreeMap<String, Program>,
+}
+
+impl Draft {
+    /// Whether interfaces may come later (`dynamic_interfaces`).
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.global.interfaces.dynamic != Dynamic::No
+    }
+
+    /// Whether an interface is missing that has to be there; without it nothing starts.
+    pub(super) fn misses(&mut self, name: &str, facts: &dyn HostFacts) -> bool {
+        let misses = !self.is_dynamic() && !facts.interface_exists(name);
+        self.missing_interface |= misses;
+        misses
+    }
 }
 
 /// `vrrp_instance`
@@ -106,6 +128,8 @@ pub(super) enum AuthKind {
 pub(super) struct ServiceDraft {
     pub(super) place: Place,
     pub(super) target: Target,
+    /// How many services of its group stand before it.
+    pub(super) nth: u32,
     pub(super) protocol: Option<Protocol>,
     pub(super) scheduler: Option<Scheduler>,
     pub(super) forwarding: Option<Forwarding>,
@@ -157,7 +181,7 @@ impl ServiceDraft {
                 self.protocol.map_or("none", Protocol::name)
             ),
             Target::Indirect(IndirectTarget::Fwmark(mark)) => format!("FWM {mark}"),
-            Target::Indirect(IndirectTarget::Group(name)) => format!("[{name}]:0"),
+            Target::Indirect(IndirectTarget::Group(name)) => format!("[{name}]:{}", self.nth),
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct Definitions {
 /// What the built-in names stand for.
 pub(super) struct Builtins<'a> {
     pub(super) facts: &'a dyn HostFacts,
-    pub(super) directory: &'a Path,
+    /// Directory of the file, as its name was given.
+    pub(super) parent: &'a Path,
     pub(super) config_id: &'a str,
 }
 
@@ -59,7 +60,7 @@ impl Definitions {
     /// several lines counts only at the end of the line: what would follow it has no line to be on.
     pub(super) fn substitute(&mut self, line: &str, builtins: &Builtins<'_>) -> Option<String> {
         let mut changed = false;
-        let mut out = String::with_capacity(line.len() * 2);
+        let mut out = String::with_capacity(line.len() + 32);
         let references = syntax::references(line);
         let last = references.iter().rposition(|part| match part {
             Reference::Literal(text) => !text.trim().is_empty(),
@@ -104,7 +105,10 @@ impl Definitions {
             return None;
         }
         match name {
-            "_PWD" => Some(builtins.directory.to_string_lossy().into_owned()),
+            "_PWD" => {
+                let directory = builtins.facts.working_directory().join(builtins.parent);
+                Some(directory.to_string_lossy().into_owned())
+            }
             "_INSTANCE" => Some(builtins.config_id.to_owned()),
             "_ENV" => {
                 let variable = parameters.first()?;
@@ -249,6 +253,7 @@ impl Repeat {
 }
 
 /// What names stood for before a repetition.
+#[derive(Debug)]
 pub(super) struct Hidden(Vec<(String, Option<String>)>);
 
 impl Definitions {

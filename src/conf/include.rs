@@ -244,7 +244,7 @@ fn unreadable(
     let class = if fails {
         Class::FileNotFound
     } else {
-        Class::Advice
+        Class::Notice
     };
     let consequence = if fails || main {
         Consequence::RefuseStart(6)
@@ -258,7 +258,7 @@ fn missing(reader: &Reader, cx: &mut Context<'_>, place: Place, message: String,
     let (class, consequence) = if fails {
         (Class::FileNotFound, Consequence::RefuseStart(6))
     } else {
-        (Class::Advice, Consequence::Continue)
+        (Class::Notice, Consequence::Continue)
     };
     report(reader, cx, Some(place), class, message, consequence);
 }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ast::Slice;
+use super::ast::{Line, Slice};
 use super::bind::{Binder, Statement};
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
@@ -14,7 +14,7 @@ use super::model::Config;
 use super::origin;
 use super::outline::Outline;
 use super::reader::{self, Reader};
-use super::resolve;
+use super::resolve::{self, Services};
 use super::source::{Files, HostFacts};
 use super::syntax;
 
@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub strict_includes: bool,
     /// Seed of `${_RANDOM}`.
     pub seed: u64,
+    /// Only the findings are wanted: what they do not depend on is dropped as soon as it is read, and
+    /// the model has holes.
+    pub verdict_only: bool,
 }
 
 /// Whether there is more to read.
@@ -53,6 +56,9 @@ pub struct Loader {
     options: LoadOptions,
     reader: Option<Reader>,
     binder: Binder,
+    services: Services,
+    /// The end of the text was looked at.
+    ended: bool,
     slice: Slice,
     diagnostics: Diagnostics,
 }
@@ -63,6 +69,8 @@ impl Loader {
     pub fn new(main: &Path, options: LoadOptions) -> Self {
         Self {
             main: main.to_owned(),
+            services: Services::new(options.verdict_only),
+            ended: false,
             options,
             reader: None,
             binder: Binder::new(),
@@ -71,8 +79,15 @@ impl Loader {
         }
     }
 
-    /// Reads about `lines` lines more. A file is read whole when its turn comes.
+    /// Reads about `lines` lines more, or completes as many servers. A file is read whole when its
+    /// turn comes.
     pub fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
+        if let Some(reader) = &self.reader
+            && self.services.has_work()
+        {
+            self.services.step(&reader.sources, lines);
+            return Progress::More;
+        }
         let mut cx = reader::Context {
             files,
             facts,
@@ -123,7 +138,22 @@ impl Loader {
         for (_, finding) in findings {
             self.diagnostics.push(origin::explained(finding, reader));
         }
-        if more { Progress::More } else { Progress::Done }
+        reader.parent_alone = self.binder.draft.elsewhere;
+        if !more && !std::mem::replace(&mut self.ended, true) {
+            end(
+                (&mut self.binder, &mut self.diagnostics),
+                (&self.slice, reader),
+                facts,
+            );
+        }
+        for service in self.binder.draft.closed.drain(..) {
+            self.services.push(service);
+        }
+        if more || self.services.has_work() {
+            Progress::More
+        } else {
+            Progress::Done
+        }
     }
 
     /// Completes what was read.
@@ -138,13 +168,6 @@ impl Loader {
             return (Loaded::default(), Outline::default());
         };
         let sources = &reader.sources;
-        if !reader.stopped() {
-            let diagnostics = &mut self.diagnostics;
-            self.binder
-                .end(&mut |finding| diagnostics.push(finding), &|mark| {
-                    reader::span(sources, mark.place, mark.columns)
-                });
-        }
         let mut cx = resolve::Context {
             sources,
             diagnostics: &mut self.diagnostics,
@@ -152,7 +175,7 @@ impl Loader {
         let mut config = if reader.stopped() {
             Config::default()
         } else {
-            resolve::resolve(self.binder.draft, &mut cx)
+            resolve::resolve(self.binder.draft, self.services, &mut cx)
         };
         config.files = reader.files();
         let outline = self.binder.outline.unwrap_or_default();
@@ -161,6 +184,30 @@ impl Loader {
             diagnostics: self.diagnostics,
         };
         (loaded, outline.complete(reader.sources))
+    }
+}
+
+/// Tells what is open at the end of the text, and ends it.
+fn end(
+    (binder, diagnostics): (&mut Binder, &mut Diagnostics),
+    (slice, reader): (&Slice, &Reader),
+    facts: &dyn HostFacts,
+) {
+    binder.end(&mut |finding| diagnostics.push(finding), &|mark| {
+        reader::span(&reader.sources, mark.place, mark.columns)
+    });
+    let before = diagnostics.count();
+    let mut statement = Statement {
+        slice,
+        sources: &reader.sources,
+        facts,
+        diagnostics,
+        line: Line::NONE,
+    };
+    binder.close_open(&mut statement);
+    for finding in diagnostics.since(before) {
+        // There is no line that it is about.
+        finding.at = None;
     }
 }
 
@@ -205,7 +252,7 @@ const fn missing_class(options: &LoadOptions) -> Class {
     if options.strict_includes {
         Class::FileNotFound
     } else {
-        Class::Advice
+        Class::Notice
     }
 }
 

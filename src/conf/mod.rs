@@ -16,6 +16,7 @@ mod diag;
 pub mod diff;
 mod draft;
 mod expand;
+mod expansion;
 mod include;
 pub mod laws;
 mod loader;

@@ -7,12 +7,14 @@
 //! Never does: know keywords, read ahead without being asked. Driven by: `Loader::step`, a slice
 //! at a time, so that a reload never keeps the loop from an advert.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ast::{Kind, Line, Slice, SourceId, Store, Word};
 use super::diag::{Class, Consequence, Diagnostic, Span};
-use super::expand::{self, Definitions, Repeat};
+use super::expand::Definitions;
+use super::expansion::{Expansion, NAMESPACE_KEYWORD};
 use super::include::{self, Checks};
 use super::source::{Files, HostFacts, Source, to_display};
 use super::syntax::{self, Directive, Piece};
@@ -21,14 +23,6 @@ use super::syntax::{self, Directive, Piece};
 const CHUNK: usize = 64 << 10;
 /// Files within files. keepalived has no limit and dies of a loop.
 pub(super) const MAX_DEPTH: usize = 64;
-/// Logical lines that one physical line may become.
-const MAX_EXPANSION: usize = 1 << 18;
-/// A line may grow to this many bytes by substitution; keepalived's limit is its 1 KiB buffer.
-const MAX_LINE: usize = 1 << 20;
-/// Rounds of substitution, and how deep definitions may lie in each other.
-const MAX_ROUNDS: usize = 64;
-/// Said when a definition does not end.
-const ENDLESS: &str = "Definition refers to itself, or expands to too much - not expanded";
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -54,17 +48,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// Adds a finding about the line that is being read.
     pub(super) fn push(&mut self, finding: Diagnostic) {
-        self.findings.push((usize::MAX, finding));
-    }
-
-    /// The findings that have no place yet come before the slice's line of that index.
-    fn place_before(&mut self, index: usize) {
-        for (at, _) in self.findings.iter_mut().rev() {
-            if *at != usize::MAX {
-                break;
-            }
-            *at = index;
-        }
+        self.findings.push((self.slice.lines.len(), finding));
     }
 }
 
@@ -86,9 +70,12 @@ pub(super) struct Reader {
     pub(super) read_bytes: usize,
     /// Takes every line by the rules per line; the fast way has to come to the same.
     pub(super) careful: bool,
-    /// Logical lines that the physical line may still become.
-    budget: usize,
-    config_id: String,
+    /// Only keepalived's parent process reads, which knows the text with its comments; its children
+    /// get a copy in which a comment is an empty line.
+    pub(super) parent_alone: bool,
+    /// What of the physical line is still to be taken.
+    pub(super) expansion: Expansion,
+    pub(super) config_id: String,
     wide_seen: bool,
     abort: bool,
 }
@@ -103,7 +90,8 @@ impl Reader {
             checks: if strict { Checks::ALL } else { Checks::NONE },
             read_bytes: 0,
             careful: false,
-            budget: 0,
+            parent_alone: false,
+            expansion: Expansion::default(),
             config_id,
             wide_seen: false,
             abort: false,
@@ -126,14 +114,17 @@ impl Reader {
     /// Stops reading for good.
     pub(super) fn stop(&mut self) {
         self.stack.clear();
+        self.expansion = Expansion::default();
         self.abort = true;
     }
 
-    /// Reads about `lines` physical lines into the slice; false at the end of the last file.
+    /// Reads about `lines` lines into the slice, physical ones and those that they expand to; false
+    /// at the end of the last file.
     pub(super) fn fill(&mut self, cx: &mut Context<'_>, lines: usize) -> bool {
-        cx.place_before(0);
         let mut left = lines.max(1);
-        while left > 0 && !self.abort {
+        self.expansion.quota = left;
+        self.expand(cx);
+        while left > 0 && self.expansion.quota > 0 && !self.abort {
             let Some(frame) = self.stack.last_mut() else {
                 return false;
             };
@@ -153,7 +144,7 @@ impl Reader {
             left = left.saturating_sub(taken);
             self.chunk(cx, &text, offset, end);
         }
-        !self.abort && !self.stack.is_empty()
+        !self.abort && (!self.stack.is_empty() || !self.expansion.is_done())
     }
 
     /// Takes the whole lines `begin..end` of the file on top of the stack.
@@ -195,10 +186,10 @@ impl Reader {
                 cx.slice.truncate(line_first);
                 let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
                 let after = self.special(cx, text, place, begin + line_end);
-                cx.place_before(line_first);
                 in_text = false;
                 line_first = cx.slice.lines.len();
-                if after != begin + line_end || self.stack.len() != depth || self.abort {
+                let moved = after != begin + line_end || self.stack.len() != depth;
+                if moved || self.abort || self.expansion.quota == 0 {
                     left_early = true;
                     let counted = count_lines(&text.as_bytes()[place.offset..after]);
                     self.seek(depth, after, place.number + counted);
@@ -236,16 +227,23 @@ impl Reader {
         }
         let line = self.strip(cx, raw, place);
         if let Directive::Definition { name, value } = syntax::directive(&line) {
-            let goes_on = continues(raw);
+            let goes_on = self.goes_on(&line, raw);
             return self.define(cx, text, (name, value, goes_on), place, end);
         }
-        self.budget = MAX_EXPANSION;
-        self.logical(cx, &line, place, Mode::FIRST);
+        self.first(cx, &line, place);
         end
     }
 
     /// Takes the comment off a line and says what is odd about it.
-    fn strip(&mut self, cx: &mut Context<'_>, raw: &str, place: Place) -> String {
+    pub(super) fn strip<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        raw: &'a str,
+        place: Place,
+    ) -> Cow<'a, str> {
+        if let Some(text) = syntax::without_comment(raw) {
+            return Cow::Borrowed(text);
+        }
         let mut physical = syntax::physical(raw);
         if let Some(before) = physical.text.strip_suffix('\\') {
             // keepalived takes the blanks before a backslash at the end away.
@@ -276,11 +274,18 @@ impl Reader {
                 .consequence(Consequence::KeepRunning),
             );
         }
-        physical.text
+        Cow::Owned(physical.text)
     }
 
-    /// Stores a definition, with the lines that a backslash at the end adds, also at the end of a
-    /// comment. Among them comments and lines of blanks do not count, and an empty line is the end.
+    /// Whether a definition goes on after a line.
+    fn goes_on(&self, line: &str, raw: &str) -> bool {
+        let raw = raw.trim_end_matches(syntax::is_space);
+        line.ends_with('\\') || self.parent_alone && raw.ends_with('\\')
+    }
+
+    /// Stores a definition, with the lines that a backslash at the end adds. Among them lines of
+    /// blanks do not count, and an empty line or a comment is the end, whatever the comment ends
+    /// with (with 2.2 it goes on behind a comment that ends with a backslash).
     fn define(
         &mut self,
         cx: &mut Context<'_>,
@@ -305,8 +310,13 @@ impl Reader {
             let begin = raw.trim_start_matches(syntax::is_space);
             if raw.strip_suffix('\r').unwrap_or(raw).is_empty() {
                 break;
-            } else if begin.is_empty() || begin.starts_with(['#', '!']) {
+            } else if begin.is_empty() {
                 continue;
+            } else if begin.starts_with(['#', '!']) {
+                if self.parent_alone {
+                    continue;
+                }
+                break;
             }
             // Empty lines at the beginning do not count: the first one of text goes on the line
             // on which the definition is used.
@@ -317,209 +327,10 @@ impl Reader {
             }
             let line = self.strip(cx, raw, place);
             value.push_str(line.strip_suffix('\\').unwrap_or(&line));
-            goes_on = continues(raw);
+            goes_on = self.goes_on(&line, raw);
         }
         self.definitions.define(name, value, began);
         end
-    }
-
-    /// Takes a line without comment; it may have come out of a substitution.
-    fn logical(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
-        let left = self.budget.saturating_sub(1);
-        if self.budget > 0 && (left == 0 || mode.depth > MAX_ROUNDS) {
-            self.complain(cx, place, Class::General, ENDLESS);
-            self.budget = 0;
-        }
-        if self.budget == 0 {
-            return;
-        }
-        self.budget = left;
-        match syntax::directive(line) {
-            Directive::Conditional { negated, id, rest } if !mode.conditional => {
-                let id = self.substitute_all(cx, id, place);
-                if (id == self.config_id) != negated {
-                    let mode = Mode {
-                        conditional: true,
-                        ..mode
-                    };
-                    self.logical(cx, rest, place, mode);
-                }
-            }
-            Directive::Definition { name, value } => {
-                self.definitions.define(name, value.to_owned(), place);
-            }
-            Directive::Sequence {
-                hex,
-                arguments,
-                rest,
-            } => match Repeat::sequence(hex, arguments, &self.definitions) {
-                Ok(repeat) => self.repeat(cx, &repeat, rest, place, mode),
-                Err(problem) => self.bad_repetition(cx, problem, line, place),
-            },
-            Directive::List { arguments, rest } => match Repeat::list(arguments) {
-                Ok(repeat) => self.repeat(cx, &repeat, rest, place, mode),
-                Err(problem) => self.bad_repetition(cx, problem, line, place),
-            },
-            Directive::Broken => {
-                let kind = &line.trim_start()[..4];
-                let problem = match kind {
-                    "~LST" => "",
-                    _ => "~SEQ parameter strings too long",
-                };
-                self.bad_repetition(cx, problem, line, place);
-            }
-            Directive::Include {
-                mode: check,
-                pattern,
-            } => {
-                let pattern = self.substitute_all(cx, pattern, place);
-                include::include(self, cx, place, check, &pattern);
-            }
-            Directive::Conditional { .. } | Directive::Text(_) => {
-                self.text(cx, line, place, mode);
-            }
-        }
-    }
-
-    /// Takes a line for each value of a repetition; its names are definitions meanwhile.
-    fn repeat(
-        &mut self,
-        cx: &mut Context<'_>,
-        repeat: &Repeat,
-        rest: &str,
-        place: Place,
-        mode: Mode,
-    ) {
-        let hidden = repeat.hide(&mut self.definitions);
-        for index in 0..repeat.count() {
-            if self.budget == 0 {
-                break;
-            }
-            repeat.define(index, &mut self.definitions);
-            let mode = mode.deeper();
-            self.logical(cx, rest, place, mode);
-        }
-        self.definitions.restore(hidden);
-    }
-
-    fn bad_repetition(&self, cx: &mut Context<'_>, problem: &str, line: &str, place: Place) {
-        let kind = &line.trim_start()[..4];
-        let general = format!("Invalid {kind} specification");
-        let texts = [problem, &general];
-        for text in texts.into_iter().filter(|text| !text.is_empty()) {
-            let message = format!("{text} '{}'", to_display(line));
-            self.complain(cx, place, Class::General, &message);
-        }
-    }
-
-    /// Takes an ordinary line: substitutes until nothing is left to replace. A definition of
-    /// several lines makes several lines of it, each of which begins from the start.
-    fn text(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
-        let mut current: Option<String> = None;
-        for round in 0.. {
-            let now = current.as_deref().unwrap_or(line);
-            let Some(next) = self.substitute(cx, now, place) else {
-                break;
-            };
-            if round == MAX_ROUNDS || next.len() > MAX_LINE {
-                self.complain(cx, place, Class::General, ENDLESS);
-                current = None;
-                break;
-            }
-            if next.contains('\n') {
-                for part in next.split('\n') {
-                    let part = self.strip(cx, part, place);
-                    self.logical(cx, &part, place, mode.deeper());
-                }
-                return;
-            }
-            // A repetition has to be seen before its names are replaced.
-            let more = matches!(syntax::directive(&next), Directive::Text(_));
-            current = Some(next);
-            if !more {
-                break;
-            }
-        }
-        match current {
-            None => self.emit(cx, line, place, mode.expanded),
-            Some(line) => {
-                // A definition may hold a comment mark that only now is one.
-                let line = self.strip(cx, &line, place);
-                if matches!(syntax::directive(&line), Directive::Text(_)) {
-                    self.emit(cx, &line, place, true);
-                } else {
-                    self.logical(cx, &line, place, mode.deeper());
-                }
-            }
-        }
-    }
-
-    /// Replaces the references of a line once; `None`: there was none.
-    fn substitute(&mut self, cx: &Context<'_>, line: &str, place: Place) -> Option<String> {
-        if !line.contains('$') {
-            return None;
-        }
-        let directory = self
-            .sources
-            .get(place.source.0 as usize)
-            .and_then(|source| source.path.parent())
-            .map(|parent| cx.facts.working_directory().join(parent))
-            .unwrap_or_default();
-        let builtins = expand::Builtins {
-            facts: cx.facts,
-            directory: &directory,
-            config_id: &self.config_id,
-        };
-        self.definitions.substitute(line, &builtins)
-    }
-
-    /// Replaces the references of a name until none is left.
-    fn substitute_all(&mut self, cx: &Context<'_>, text: &str, place: Place) -> String {
-        let mut current = text.to_owned();
-        for _ in 0..MAX_ROUNDS {
-            match self.substitute(cx, &current, place) {
-                Some(next) if next.len() <= MAX_LINE => current = next,
-                Some(_) | None => break,
-            }
-        }
-        current
-    }
-
-    /// Cuts a finished line at its braces and appends it to the slice.
-    fn emit(&mut self, cx: &mut Context<'_>, line: &str, place: Place, expanded: bool) {
-        let base = cx.slice.text.len();
-        cx.slice.text.push_str(line);
-        let store = if expanded {
-            Store::Expanded
-        } else {
-            Store::Arena
-        };
-        let mut in_text = false;
-        // Where the line of words begins that follows the last brace.
-        let mut begin = 0;
-        let mut pieces = Vec::new();
-        syntax::statement(line, |piece| pieces.push(piece));
-        for piece in pieces {
-            if let Piece::Open(at) | Piece::Close(at) = piece {
-                begin = at + 1;
-            }
-            if let Piece::OddQuote(..) = piece {
-                // keepalived drops the word and goes on with those before it.
-                let shown = to_display(line[begin..].trim_start_matches(syntax::is_space));
-                cx.push(
-                    Diagnostic::new(Class::UnmatchedQuote, format!("Unmatched quote: '{shown}'"))
-                        .at(self.span(place, None))
-                        .consequence(Consequence::KeepRunning),
-                );
-                continue;
-            }
-            if let (false, Piece::Word(start, end)) = (in_text, piece)
-                && line.get(start..end) == Some(include::CHECK_KEYWORD)
-            {
-                include::check_level(self, cx, place, &line[end..]);
-            }
-            in_text = push_in(&mut cx.slice, place, store, piece, base, in_text);
-        }
     }
 
     /// Reports a finding about a whole line.
@@ -530,39 +341,6 @@ impl Reader {
     /// The place as a span; `columns` within the line, or all of it.
     pub(super) fn span(&self, place: Place, columns: Option<(usize, usize)>) -> Span {
         span(&self.sources, place, columns)
-    }
-}
-
-/// Whether a definition goes on after a line.
-fn continues(raw: &str) -> bool {
-    raw.trim_end_matches(syntax::is_space).ends_with('\\')
-}
-
-/// What a line has been through already.
-#[derive(Debug, Clone, Copy)]
-struct Mode {
-    /// A condition was met: a second `@` is text.
-    conditional: bool,
-    /// Something in it was replaced.
-    expanded: bool,
-    /// Definitions and repetitions that it came out of.
-    depth: usize,
-}
-
-impl Mode {
-    const FIRST: Self = Self {
-        conditional: false,
-        expanded: false,
-        depth: 0,
-    };
-
-    /// One definition or repetition further.
-    const fn deeper(self) -> Self {
-        Self {
-            conditional: self.conditional,
-            expanded: true,
-            depth: self.depth + 1,
-        }
     }
 }
 
@@ -644,6 +422,7 @@ fn starts_special(body: &str, piece: Piece) -> bool {
             let word = &body.as_bytes()[start..end];
             match word.first() {
                 Some(b'@' | b'~') => true,
+                Some(b'n') => word == NAMESPACE_KEYWORD.as_bytes(),
                 Some(b'i') => {
                     word.starts_with(b"include")
                         && (word.len() <= 8 || word == include::CHECK_KEYWORD.as_bytes())
@@ -691,7 +470,7 @@ fn push(slice: &mut Slice, place: Place, piece: Piece, begin: usize, in_text: bo
 }
 
 /// Appends a piece whose store begins at the given base; returns whether a text line is open now.
-fn push_in(
+pub(super) fn push_in(
     slice: &mut Slice,
     place: Place,
     store: Store,

@@ -62,7 +62,7 @@ fn under(title: Title<'_>, finding: &Diagnostic, styled: bool) -> String {
 /// How bad a class is in words.
 const fn level(class: Class) -> Level<'static> {
     match class {
-        Class::Advice => Level::INFO,
+        Class::Advice | Class::Notice => Level::INFO,
         Class::Warning | Class::Deprecated => Level::WARNING,
         Class::FileNotFound
         | Class::BadInterface

@@ -85,12 +85,12 @@ pub trait HostFacts {
     /// The directory that a relative name of the main file refers to (`${_PWD}` is absolute).
     fn working_directory(&self) -> PathBuf;
 
-    /// Whether there is a user of that name or number. Who knows no users takes them as given.
+    /// Whether there is a user of that name; keepalived takes no numbers. Who knows no users takes them as given.
     fn user_exists(&self, _name: &str) -> bool {
         true
     }
 
-    /// Whether there is a group of that name or number.
+    /// Whether there is a group of that name.
     fn group_exists(&self, _name: &str) -> bool {
         true
     }
@@ -118,6 +118,11 @@ pub trait HostFacts {
     /// What kind of interface one is; `None` if there is none of that name.
     fn link(&self, name: &str) -> Option<Link> {
         self.interface_exists(name).then_some(Link::Other)
+    }
+
+    /// Why the directory that is to hold a file cannot be found, as the system's number and text.
+    fn directory_error(&self, _file: &str) -> Option<(i32, String)> {
+        None
     }
 
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.

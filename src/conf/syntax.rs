@@ -81,6 +81,22 @@ pub(super) struct Physical {
     pub(super) open_string: bool,
 }
 
+/// The line without blanks at its end, if that is all there is to do: no comment, no escape, no quote
+/// that is left open, no byte that is not ASCII.
+pub(super) fn without_comment(line: &str) -> Option<&str> {
+    let mut quotes = 0_usize;
+    for byte in line.bytes() {
+        match byte {
+            b'#' | b'!' | b'\\' | 0x80.. => return None,
+            b'"' => quotes += 1,
+            _ => {}
+        }
+    }
+    quotes
+        .is_multiple_of(2)
+        .then(|| line.trim_end_matches(is_space))
+}
+
 /// Takes comments away.
 pub(super) fn physical(line: &str) -> Physical {
     let mut out = Physical {
@@ -143,6 +159,10 @@ pub(super) enum Directive<'a> {
 
 /// Sorts a line by what it asks of the reader.
 pub(super) fn directive(line: &str) -> Directive<'_> {
+    let begin = line.trim_start_matches(is_space);
+    if !begin.starts_with(['@', '$', '~']) && !begin.starts_with("include") {
+        return Directive::Text(begin);
+    }
     let Some(pair) = parse(Rule::directive, line).and_then(|mut pairs| pairs.next()) else {
         return Directive::Text("");
     };
@@ -225,6 +245,16 @@ pub(super) fn references(line: &str) -> Vec<Reference<'_>> {
 
 /// The words and braces of one line without comments.
 pub(super) fn statement(line: &str, mut each: impl FnMut(Piece)) {
+    if !line.bytes().any(|byte| matches!(byte, b'"' | b'{' | b'}')) {
+        let mut begin = 0;
+        for part in line.split(is_space) {
+            if !part.is_empty() {
+                each(Piece::Word(begin, begin + part.len()));
+            }
+            begin += part.len() + 1;
+        }
+        return;
+    }
     for pair in parse(Rule::statement, line).into_iter().flatten() {
         let span = pair.as_span();
         let (start, end) = (span.start(), span.end());

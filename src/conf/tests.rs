@@ -233,8 +233,9 @@ fn definitions_of_several_lines_may_repeat_others() {
     assert_eq!(lines(text), expected);
 }
 
-// Input: uses of a definition of two lines, as 2.2.7 was seen to take them. Output: its first line
-// of text goes where it is used; in the middle of a line it is not replaced.
+// Input: uses of a definition of several lines, as 2.4.3 was seen to take them. Output: its first
+// line of text goes where it is used, and is neither definition nor repetition there; in the middle
+// of a line it is not replaced; a comment ends it.
 #[test]
 fn a_definition_of_several_lines_ends_the_line() {
     for (text, expected) in [
@@ -245,7 +246,13 @@ fn a_definition_of_several_lines_ends_the_line() {
         ("$A=b \\\nc\n$B=1 $A 2\nx $B\n", &["4:x|1|$A|2"]),
         (
             "$A=b${I} \\\nc${I}\n$R=~SEQ(I,1,2) $A\n~SEQ(J,1,1) $R\n",
-            &["4:b1", "4:c1", "4:b2", "4:c2"],
+            &["4:~SEQ(I,1,2)|$A"],
+        ),
+        ("$A=b \\\n# c \\\nd\n$A\n", &["3:d", "4:b"]),
+        ("$A= \\\n$B=1 \\\n$C=2\n$A\n$B $C\n", &["4:$B=1", "5:$B|2"]),
+        (
+            "$A=b \\\n~SEQ(I,1,2) c$I\n$A\nx { ~SEQ(I,1,2) d $I\n",
+            &["3:b", "3:c1", "3:c2", "4:x", "4:{", "4:d|1", "4:d|2"],
         ),
     ] {
         assert_eq!(lines(text), expected, "{text:?}");

@@ -1,7 +1,7 @@
 //! The clock, and one timer for the node's next deadline.
 //!
-//! Owns: the reading of `CLOCK_BOOTTIME` and a timerfd. Never does: know whose deadline it is.
-//! Driven by: `event_loop`, which reads the clock once a turn.
+//! Owns: the reading of `CLOCK_BOOTTIME` (`CLOCK_MONOTONIC` on kernels before 3.15) and a timerfd.
+//! Never does: know whose deadline it is. Driven by: `event_loop`, which reads the clock once a turn.
 //!
 //! `CLOCK_BOOTTIME` goes on while the machine sleeps: a router that wakes up knows at once that
 //! its time as master is over, before it sends anything. The wait of epoll has a resolution of a
@@ -9,6 +9,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::OnceLock;
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -16,14 +17,35 @@ use nix::time::clock_gettime;
 
 use crate::base::Instant;
 
+/// Whether the kernel has `CLOCK_BOOTTIME` (2.6.39) and timers that run by it (3.15); else
+/// `CLOCK_MONOTONIC` has to do, which stands still while the machine sleeps.
+fn runs_while_asleep() -> bool {
+    static RUNS: OnceLock<bool> = OnceLock::new();
+    *RUNS.get_or_init(|| {
+        clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).is_ok()
+            && TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC).is_ok()
+    })
+}
+
 /// The time now.
 pub(super) fn now() -> Instant {
-    // The clock exists on every kernel since 2.6.39; the call cannot fail on one that does.
-    clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Instant::ZERO, |now| {
+    let clock = if runs_while_asleep() {
+        nix::time::ClockId::CLOCK_BOOTTIME
+    } else {
+        nix::time::ClockId::CLOCK_MONOTONIC
+    };
+    // Neither call can fail on a kernel that has the clock.
+    clock_gettime(clock).map_or(Instant::ZERO, |now| {
         let seconds = u64::try_from(now.tv_sec()).unwrap_or(0);
         let micros = u64::try_from(now.tv_nsec()).unwrap_or(0) / 1000;
         Instant::from_micros(seconds * 1_000_000 + micros)
     })
+}
+
+/// Microseconds of `CLOCK_MONOTONIC`, which service managers count by.
+pub(super) fn monotonic_micros() -> i64 {
+    let now = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000)
 }
 
 /// A timer that wakes the loop; it is never read, as only its edge counts.
@@ -37,8 +59,13 @@ impl Timer {
     /// A timer that is not armed.
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let clock = if runs_while_asleep() {
+            ClockId::CLOCK_BOOTTIME
+        } else {
+            ClockId::CLOCK_MONOTONIC
+        };
         Ok(Self {
-            fd: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?,
+            fd: TimerFd::new(clock, flags)?,
             armed: None,
         })
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
+use super::address_log::AddressLog;
 use super::clock::{self, Timer};
 use super::conn::{Progress, Readiness};
 use super::exec::{Answer, Drivers};
@@ -24,6 +25,7 @@ use super::raw_socket::SLOT;
 use super::signals::{Signal, Signals};
 use super::sources::Source;
 use super::sys::BATCH;
+use super::terms;
 use crate::base::{Instant, ident};
 use crate::node::{Node, Options};
 use crate::ops::{ChildId, Effect, Event, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId};
@@ -84,6 +86,9 @@ pub(super) struct EventLoop {
     changes: Vec<Change>,
     now: Instant,
     guard: Guard,
+    /// How late the last late timer was, until somebody asks.
+    late: Option<Duration>,
+    addresses: AddressLog,
 }
 
 /// What a turn leaves to its caller.
@@ -126,9 +131,14 @@ impl EventLoop {
     ///
     /// # Errors
     /// What the system refuses.
-    pub(super) fn new(options: Options, ledger: Ledger) -> io::Result<Self> {
+    pub(super) fn new(
+        options: Options,
+        ledger: Ledger,
+        table: &terms::Ipvs,
+        addresses: AddressLog,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut drivers = Drivers::new(poll.registry().try_clone()?, ledger)?;
+        let mut drivers = Drivers::new(poll.registry().try_clone()?, ledger, table)?;
         let timer = Timer::new()?;
         let monitor = Monitor::open()?;
         let mut signals = Signals::new(drivers.programs.children.need_signals())?;
@@ -160,11 +170,18 @@ impl EventLoop {
             changes: Vec::new(),
             now: clock::now(),
             guard: Guard::default(),
+            late: None,
+            addresses,
         };
         this.monitor
             .list(&mut this.drivers.buffer, &mut this.changes)?;
         this.tell_changes();
         Ok(this)
+    }
+
+    /// How late a timer was since the last call, if one was.
+    pub(super) const fn take_late(&mut self) -> Option<Duration> {
+        self.late.take()
     }
 
     /// The time of this turn.
@@ -207,6 +224,7 @@ impl EventLoop {
         {
             let late = self.now.saturating_since(deadline);
             if late >= if self.flooded { STOOD_STILL } else { LATE } {
+                self.late = Some(late);
                 self.catch_up(late);
                 self.flooded = self.has_unread_adverts();
             }
@@ -338,6 +356,14 @@ impl EventLoop {
                     self.handle(Event::Fifo { id, what });
                 }
             }
+            Source::Names => {
+                for (id, address) in self.drivers.names.answers() {
+                    if let Err(failure) = self.drivers.dialled(id, address) {
+                        let what = ProbeIo::Failed(failure);
+                        self.handle(Event::Probe { id, what });
+                    }
+                }
+            }
             Source::Timer => {}
         }
         Ok(())
@@ -345,6 +371,7 @@ impl EventLoop {
 
     fn tell_changes(&mut self) {
         for change in std::mem::take(&mut self.changes) {
+            self.addresses.note(&change);
             self.handle(match change {
                 Change::Link(link) => Event::Link(link),
                 Change::Address(address) => Event::Address(address),

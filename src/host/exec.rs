@@ -9,25 +9,29 @@ use std::os::fd::AsRawFd;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
+use super::clean_up;
 use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
 use super::routing::Routing;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
+use super::terms;
 use crate::base::ident;
 use crate::ops::{
-    AddressSpec, ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, FirewallOp, Frame,
-    IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingChange,
-    RoutingOp, SocketId, SocketSpec, WatchId,
+    AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
+    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
+    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Transport, WatchId,
 };
 use crate::wire::rtnl;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// What carrying out effects leads to at once; handed to the node afterwards.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(super) enum Answer {
     ProbeFailed(ProbeId, ProbeFailure),
     /// [`Event::IpvsTable`].
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// [`Event::IpvsLook`].
+    IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -65,6 +71,7 @@ impl Answer {
                 what: ProbeIo::Failed(*failure),
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
+            Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -95,12 +102,15 @@ pub(super) struct Drivers {
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
     pub(super) probes: Probes,
     pub(super) programs: Programs,
+    pub(super) names: Resolver,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
     firewall: Firewall,
     routing: Routing,
     ledger: Ledger,
+    /// What another process has installed and nothing here has asked for yet.
+    unclaimed: BTreeSet<Entry>,
     /// Netlink messages and packets pass through here; nothing stays.
     pub(super) buffer: Vec<u8>,
     /// Set once the daemon stops, for what is to stay.
@@ -158,7 +168,7 @@ fn frame_to(effect: &Effect, socket: SocketId) -> Option<&Frame> {
 
 impl Drivers {
     /// Drivers without a socket or probe.
-    pub(super) fn new(registry: Registry, ledger: Ledger) -> io::Result<Self> {
+    pub(super) fn new(registry: Registry, ledger: Ledger, table: &terms::Ipvs) -> io::Result<Self> {
         // Before the probes raise the limit of descriptors.
         let programs = Programs::new();
         Ok(Self {
@@ -167,12 +177,14 @@ impl Drivers {
             sources: Sources::default(),
             sockets: BTreeMap::new(),
             probes: Probes::new(),
+            names: Resolver::default(),
             addresses: Addresses::open()?,
-            ipvs: Ipvs::open()?,
+            ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
             routing: Routing::open()?,
             ledger,
+            unclaimed: BTreeSet::new(),
             buffer: vec![0; BUFFER],
             leave: Leave::default(),
             exit: None,
@@ -220,6 +232,10 @@ impl Drivers {
                     let table = self.ipvs.table(&mut self.buffer);
                     answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
                 }
+                Effect::LookIpvs(names) => {
+                    let found = self.ipvs.look(names, &mut self.buffer);
+                    answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
+                }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
@@ -249,6 +265,7 @@ impl Drivers {
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
             if let AddressOp::Add(spec) = op {
+                self.unclaimed.remove(&entry_of(spec));
                 self.ledger.add(entry_of(spec));
             }
         }
@@ -353,8 +370,10 @@ impl Drivers {
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         for op in &ops {
-            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..)) {
-                self.ledger.add(service_entry(op));
+            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
+                && let Some(service) = op.service()
+            {
+                self.ledger.add(Entry::Service(service));
             }
         }
         let results = self.ipvs.carry_out(&ops, &mut self.buffer);
@@ -366,9 +385,14 @@ impl Drivers {
                 | IpvsOp::DestAdd(..)
                 | IpvsOp::DestSet(..)
                 | IpvsOp::DestDel(..) => errno == libc::ESRCH,
+                // What others put there after it is not ours, and ours is deleted one by one.
+                IpvsOp::Flush
+                | IpvsOp::Timeouts(_)
+                | IpvsOp::DaemonStart(..)
+                | IpvsOp::DaemonStop(_) => false,
             };
-            if gone {
-                self.ledger.remove(service_entry(op));
+            if gone && let Some(service) = op.service() {
+                self.ledger.remove(Entry::Service(service));
             }
             if errno != 0 {
                 answers.push(Answer::Refused(tag, errno));
@@ -430,14 +454,55 @@ impl Drivers {
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Write(bytes) => {
-                if let Err(failure) = self.probes.write(id, bytes) {
-                    self.end_probe(id);
+            ProbeCmd::Dial(dial) => {
+                if let Err(error) = self.dial(id, dial) {
+                    let failure = ProbeFailure::Local(errno(&error));
                     answers.push(Answer::ProbeFailed(id, failure));
                 }
             }
-            ProbeCmd::Close => self.end_probe(id),
+            ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
+            ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Close => {
+                self.names.forget(id);
+                self.end_probe(id);
+            }
         }
+    }
+
+    fn write(&mut self, id: ProbeId, bytes: &[u8], answers: &mut Vec<Answer>) {
+        if let Err(failure) = self.probes.write(id, bytes) {
+            self.end_probe(id);
+            answers.push(Answer::ProbeFailed(id, failure));
+        }
+    }
+
+    fn dial(&mut self, id: ProbeId, dial: &Dial) -> io::Result<()> {
+        if let Some(descriptor) = self.names.open()? {
+            let token = self.sources.insert(Source::Names);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.names.look_up(id, dial)
+    }
+
+    /// A name was looked up: connects, if there is something to connect to.
+    ///
+    /// # Errors
+    /// Why there will be no connection.
+    pub(super) fn dialled(
+        &mut self,
+        id: ProbeId,
+        address: Option<SocketAddr>,
+    ) -> Result<(), ProbeFailure> {
+        let to = address.ok_or(ProbeFailure::Remote(libc::EADDRNOTAVAIL))?;
+        let spec = ConnectSpec {
+            to,
+            from: None,
+            interface: None,
+            mark: 0,
+            transport: Transport::Stream,
+        };
+        self.connect(id, &spec)
     }
 
     fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {
@@ -465,6 +530,51 @@ impl Drivers {
         }
     }
 
+    /// Goes on with the list of another process.
+    pub(super) fn adopt(&mut self) {
+        match self.ledger.adopt() {
+            Ok(entries) => self.unclaimed = entries.into_iter().collect(),
+            Err(error) => log::warn!(
+                target: ident::DAEMON,
+                "what the daemon before this one has installed cannot be read: {error}"
+            ),
+        }
+    }
+
+    /// Removes what another process has installed and the node does not want; `wanted` tells which
+    /// services it does.
+    pub(super) fn drop_unclaimed(
+        &mut self,
+        table: &terms::Ipvs,
+        wanted: impl Fn(ServiceName) -> bool,
+    ) {
+        let unclaimed = std::mem::take(&mut self.unclaimed);
+        let gone: Vec<Entry> = unclaimed
+            .into_iter()
+            .filter(|entry| match entry {
+                Entry::Service(name) => !wanted(*name),
+                Entry::Address { .. } => true,
+                // They are made anew, or found, when an instance starts.
+                Entry::Link(_) | Entry::Firewall(_) => false,
+            })
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        log::info!(
+            target: ident::DAEMON,
+            "Removing {} addresses and services of the daemon before this one, which are not \
+             configured any more",
+            gone.len()
+        );
+        if let Err(error) = clean_up::remove(&gone, table, &mut self.buffer) {
+            log::error!(target: ident::DAEMON, "cleaning up: {error}");
+        }
+        for entry in gone {
+            self.ledger.remove(entry);
+        }
+    }
+
     /// Forgets what stays in the kernel on the operator's wish, so that nobody cleans it up.
     pub(super) fn forget(&mut self) {
         if self.leave.vrrp || self.leave.ipvs {
@@ -479,10 +589,6 @@ fn entry_of(spec: &AddressSpec) -> Entry {
         address: spec.address,
         prefix_len: spec.prefix_len,
     }
-}
-
-const fn service_entry(op: &IpvsOp) -> Entry {
-    Entry::Service(op.service())
 }
 
 fn errno(error: &io::Error) -> i32 {

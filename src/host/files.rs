@@ -95,6 +95,20 @@ fn program(path: &Path) -> Program {
     }
 }
 
+/// Why the directory of a file cannot be found.
+fn directory_error(file: &str) -> Option<(i32, String)> {
+    let path = source::to_path(file);
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let error = directory?.canonicalize().err()?;
+    let number = error.raw_os_error().unwrap_or_default();
+    Some((
+        number,
+        nix::errno::Errno::from_raw(number).desc().to_owned(),
+    ))
+}
+
 /// Where iproute2 keeps its tables of names; what stands in the first counts more.
 const NAMES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
 
@@ -151,11 +165,11 @@ impl HostFacts for Facts {
     }
 
     fn user_exists(&self, name: &str) -> bool {
-        name.parse::<u32>().is_ok() || matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
+        matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
     }
 
     fn group_exists(&self, name: &str) -> bool {
-        name.parse::<u32>().is_ok() || matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
+        matches!(nix::unistd::Group::from_name(name), Ok(Some(_)))
     }
 
     fn cpus(&self) -> u32 {
@@ -176,6 +190,10 @@ impl HostFacts for Facts {
 
     fn link(&self, name: &str) -> Option<Link> {
         link_kind::of(source::to_bytes(name).as_ref())
+    }
+
+    fn directory_error(&self, file: &str) -> Option<(i32, String)> {
+        directory_error(file)
     }
 
     fn program(&self, name: &str) -> Program {
@@ -232,6 +250,10 @@ impl HostFacts for PatientFacts {
 
     fn namespace_exists(&self, name: &str) -> bool {
         Facts.namespace_exists(name)
+    }
+
+    fn directory_error(&self, file: &str) -> Option<(i32, String)> {
+        directory_error(file)
     }
 
     fn program(&self, name: &str) -> Program {

@@ -16,7 +16,9 @@ use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_sys::protocols::NETLINK_GENERIC;
 
+use super::namespace::Namespace;
 use super::request::{self, Raw, Requester};
+use super::terms::Ipvs as Place;
 use crate::base::ident;
 use crate::ops::{DestinationSpec, IpvsOp, IpvsService};
 use crate::wire::ipvs::{self, Reply, Request, ServiceName};
@@ -36,9 +38,19 @@ pub(super) struct Ipvs {
 
 impl Ipvs {
     /// Opens the socket; whether the kernel has IPVS shows at the first use.
-    pub(super) fn open() -> io::Result<Self> {
+    /// A socket belongs to the namespace that it was opened in.
+    ///
+    /// # Errors
+    /// What the system refuses; there is no such namespace.
+    pub(super) fn open(place: &Place) -> io::Result<Self> {
+        let open = || Requester::open(NETLINK_GENERIC);
+        let requester = match place {
+            Place::Here => open(),
+            Place::Origin => Namespace::origin()?.within(open),
+            Place::Named(name) => Namespace::named(name)?.within(open),
+        };
         Ok(Self {
-            requester: Requester::open(NETLINK_GENERIC)?,
+            requester: requester?,
             family: None,
             asked_for_module: false,
         })
@@ -84,18 +96,55 @@ impl Ipvs {
         }
         let mut table = Vec::with_capacity(services.len());
         for service in services {
-            let request = Request::GetDestinations(service.id);
-            let destinations = self
-                .dump(family, &request, buffer)?
-                .into_iter()
-                .filter_map(|reply| match reply {
-                    Reply::Destination(found) => Some(DestinationSpec::from(found)),
-                    Reply::Service(_) => None,
-                })
-                .collect();
-            table.push(IpvsService::from_dump(service, destinations));
+            table.push(self.with_destinations(family, service, buffer)?);
         }
         Ok(table)
+    }
+
+    /// Reads those of the services that there are.
+    ///
+    /// # Errors
+    /// What the kernel says; `ENOENT` where it has no IPVS.
+    pub(super) fn look(
+        &mut self,
+        names: &[ServiceName],
+        buffer: &mut [u8],
+    ) -> io::Result<Vec<IpvsService>> {
+        let family = self.family(buffer)?;
+        let mut found = Vec::with_capacity(names.len());
+        for &name in names {
+            let request = Request::GetService(name);
+            match self.ask(family, (&request, NLM_F_REQUEST | NLM_F_ACK), buffer) {
+                Ok(replies) => {
+                    for reply in replies {
+                        if let Reply::Service(service) = reply {
+                            found.push(self.with_destinations(family, service, buffer)?);
+                        }
+                    }
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    fn with_destinations(
+        &mut self,
+        family: u16,
+        service: ipvs::Service,
+        buffer: &mut [u8],
+    ) -> io::Result<IpvsService> {
+        let request = Request::GetDestinations(service.id);
+        let destinations = self
+            .dump(family, &request, buffer)?
+            .into_iter()
+            .filter_map(|reply| match reply {
+                Reply::Destination(found) => Some(DestinationSpec::from(found)),
+                Reply::Service(_) => None,
+            })
+            .collect();
+        Ok(IpvsService::from_dump(service, destinations))
     }
 
     fn dump(
@@ -104,9 +153,17 @@ impl Ipvs {
         request: &Request,
         buffer: &mut [u8],
     ) -> io::Result<Vec<Reply>> {
+        self.ask(family, (request, NLM_F_REQUEST | NLM_F_DUMP), buffer)
+    }
+
+    fn ask(
+        &mut self,
+        family: u16,
+        (request, flags): (&Request, u16),
+        buffer: &mut [u8],
+    ) -> io::Result<Vec<Reply>> {
         let mut replies = Vec::new();
         let append = |sequence, out: &mut Vec<u8>| {
-            let flags = NLM_F_REQUEST | NLM_F_DUMP;
             request.append(family, flags, sequence, out);
         };
         self.requester
@@ -204,7 +261,7 @@ mod tests {
     // The control family is there on every kernel and answers in the same way for all families.
     #[test]
     fn a_family_that_the_kernel_lacks_is_told_as_enoent() {
-        let mut ipvs = Ipvs::open().unwrap();
+        let mut ipvs = Ipvs::open(&Place::Here).unwrap();
         ipvs.asked_for_module = true;
         let mut buffer = vec![0; 65536];
         match ipvs.family(&mut buffer) {

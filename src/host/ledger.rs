@@ -81,10 +81,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, or one without a name where that fails (then nobody finds it
-    /// after the death of both processes, but the supervisor still does). Entries of an earlier
-    /// boot or of another network namespace are forgotten: what they name is not here.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the ledger at `path`; `None` where that fails: then one without a name has to do, which
+    /// nobody finds after the death of both processes, but the supervisor still does. Entries of an
+    /// earlier boot or of another network namespace are forgotten: what they name is not here.
+    pub(super) fn named(path: &Path) -> Option<Self> {
         let named = OpenOptions::new()
             .read(true)
             .write(true)
@@ -93,14 +93,12 @@ impl Ledger {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(path);
-        let file = match named {
-            Ok(file) => file,
-            Err(error) => {
+        let opened = named.and_then(Self::of);
+        opened
+            .inspect_err(|error| {
                 log::debug!(target: ident::DAEMON, "no ledger at {}: {error}", path.display());
-                return Self::unnamed();
-            }
-        };
-        Self::of(file)
+            })
+            .ok()
     }
 
     /// A ledger that only this process and those that it forks can see.
@@ -177,6 +175,25 @@ impl Ledger {
             self.free_runs.entry(slots).or_default().push(first);
             self.write(first, &vec![FREE; usize::from(slots) * SLOT]);
         }
+    }
+
+    /// Takes what another process has noted for its own; returns it.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub(super) fn adopt(&mut self) -> io::Result<Vec<Entry>> {
+        let bytes = self.bytes()?;
+        for run in runs(&bytes) {
+            let slot = self.next;
+            let slots = u8::try_from(run.len() / SLOT).unwrap_or(1);
+            self.next += u64::from(slots);
+            match (decode_run(run), decode(run.get(..SLOT).unwrap_or_default())) {
+                (Some(key), _) => drop(self.routing.insert(key, (slot, slots))),
+                (None, Some(entry)) => drop(self.slots.insert(entry, slot)),
+                (None, None) => self.free.push(slot),
+            }
+        }
+        Ok(self.slots.keys().copied().collect())
     }
 
     /// Forgets everything.
@@ -431,12 +448,12 @@ mod tests {
     fn another_process_reads_what_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path).unwrap();
+        let mut ledger = Ledger::named(&path).unwrap();
         let [a, b, c, d] = entries();
         for entry in [a, b, c, d, a] {
             ledger.add(entry);
         }
-        let mut other = Ledger::open(&path).unwrap();
+        let mut other = Ledger::named(&path).unwrap();
         assert_eq!(other.entries().unwrap(), [a, b, c, d]);
         ledger.remove(b);
         ledger.remove(b);
@@ -481,20 +498,42 @@ mod tests {
         assert_eq!(other.routing_entries().unwrap(), []);
     }
 
+    // Input: a ledger that another process takes over, removing one entry and adding another.
+    // Output: the rest stays, and slots are used again.
+    #[test]
+    fn a_ledger_goes_from_one_process_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let [a, b, c, d] = entries();
+        let mut old = Ledger::named(&path).unwrap();
+        for entry in [a, b, c] {
+            old.add(entry);
+        }
+        old.remove(b);
+        drop(old);
+        let mut new = Ledger::named(&path).unwrap();
+        assert_eq!(new.adopt().unwrap(), [a, c]);
+        new.add(a);
+        new.add(d);
+        new.remove(c);
+        assert_eq!(new.entries().unwrap(), [a, d]);
+    }
+
     #[test]
     fn entries_of_another_boot_or_namespace_are_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        Ledger::open(&path).unwrap().add(entries()[0]);
+        Ledger::named(&path).unwrap().add(entries()[0]);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[20] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        assert_eq!(Ledger::open(&path).unwrap().entries().unwrap(), []);
+        assert_eq!(Ledger::named(&path).unwrap().entries().unwrap(), []);
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_leaves_a_ledger_without_a_name() {
-        let mut ledger = Ledger::open(Path::new("/no/such/folder/ledger")).unwrap();
+    fn where_no_file_can_be_a_ledger_without_a_name_serves() {
+        assert!(Ledger::named(Path::new("/no/such/folder/ledger")).is_none());
+        let mut ledger = Ledger::unnamed().unwrap();
         ledger.add(entries()[2]);
         assert_eq!(ledger.entries().unwrap(), [entries()[2]]);
     }

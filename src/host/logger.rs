@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::clock;
+use super::log_file::LogFiles;
 use super::sys::{self, LocalTime};
 use crate::base::{Instant, ident};
 
@@ -43,6 +44,10 @@ pub struct LogOptions {
     pub syslog: bool,
     /// `-S`: the facility's number, already shifted as in `LOG_DAEMON` (3 << 3).
     pub facility: u8,
+    /// `-g`: to files, too.
+    pub file: Option<PathBuf>,
+    /// `--flush-log-file`: each line is written at once.
+    pub flush: bool,
 }
 
 impl LogOptions {
@@ -63,11 +68,14 @@ static PARENT: AtomicI32 = AtomicI32::new(0);
 static PENDING: AtomicBool = AtomicBool::new(false);
 /// Whether lines are kept back until the next flush.
 static HELD: AtomicBool = AtomicBool::new(false);
+/// What the tags end with, where several daemons run on one host.
+static SUFFIX: std::sync::OnceLock<String> = std::sync::OnceLock::new();
 static LOGGER: std::sync::OnceLock<Logger> = std::sync::OnceLock::new();
 
 struct Logger {
     syslog: Option<Mutex<Syslog>>,
     console: Option<env_logger::Logger>,
+    files: Option<Mutex<LogFiles>>,
     facility: u8,
 }
 
@@ -78,6 +86,10 @@ pub fn start(options: &LogOptions) {
             .syslog
             .then(|| Mutex::new(Syslog::new(Path::new(SYSLOG_SOCKET)))),
         console: options.console.then(console),
+        files: options
+            .file
+            .as_deref()
+            .map(|path| Mutex::new(LogFiles::new(path, options.flush))),
         facility: options.facility,
     };
     let logger = LOGGER.get_or_init(|| logger);
@@ -93,8 +105,21 @@ pub fn set_pids(parent: i32, worker: i32) {
     WORKER.store(worker, Ordering::Relaxed);
 }
 
+/// What tags end with from now on; a second call changes nothing.
+pub fn set_suffix(suffix: String) {
+    if !suffix.is_empty() {
+        drop(SUFFIX.set(suffix));
+    }
+}
+
 /// Leaves the lines that wait, and the socket, to the process that forked this one.
 pub fn start_afresh() {
+    if let Some(files) = LOGGER.get().and_then(|logger| logger.files.as_ref()) {
+        files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forget();
+    }
     if let Some(syslog) = LOGGER.get().and_then(|logger| logger.syslog.as_ref()) {
         let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
         *syslog = Syslog::new(Path::new(SYSLOG_SOCKET));
@@ -111,6 +136,9 @@ pub fn hold() {
 /// Tries to hand waiting lines on; true if some still wait.
 pub fn flush() -> bool {
     HELD.store(false, Ordering::Relaxed);
+    if let Some(files) = LOGGER.get().and_then(|logger| logger.files.as_ref()) {
+        files.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    }
     if !PENDING.load(Ordering::Relaxed) {
         return false;
     }
@@ -155,6 +183,13 @@ impl Log for Logger {
         if let Some(console) = &self.console {
             console.log(record);
         }
+        if let Some(files) = &self.files {
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.write(record.target(), record.args());
+            if !HELD.load(Ordering::Relaxed) {
+                files.flush();
+            }
+        }
         if let Some(syslog) = &self.syslog {
             let line = self.line(record);
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,10 +219,11 @@ impl Logger {
             ident::DAEMON => PARENT.load(Ordering::Relaxed),
             _ => WORKER.load(Ordering::Relaxed),
         };
+        let suffix = SUFFIX.get().map_or("", String::as_str);
         format_line(
             self.facility | severity(record.level()),
             now(),
-            tag,
+            &format!("{tag}{suffix}"),
             pid,
             record.args(),
         )
@@ -378,6 +414,7 @@ mod tests {
         hour: 3,
         minute: 4,
         second: 5,
+        east_minutes: 0,
     };
 
     #[test]
@@ -491,6 +528,8 @@ mod tests {
             console: false,
             syslog: false,
             facility: 24,
+            file: None,
+            flush: false,
         };
         assert_eq!(options(0).level(), LevelFilter::Info);
         assert_eq!(options(1).level(), LevelFilter::Debug);

@@ -8,27 +8,37 @@
 //!              └── ledger ──────────────────────┘
 //! ```
 
+mod address_log;
 mod child;
+mod clean_up;
 mod clock;
 mod conn;
 mod console;
+mod daemon_script;
 mod event_loop;
 mod exec;
 mod fifo;
 pub mod files;
 mod firewall;
+pub mod genhash;
 mod genl;
 mod ground;
+mod hand_over;
 mod ledger;
 mod link_kind;
 mod links;
+mod log_file;
 pub mod logger;
+mod names;
+mod namespace;
 mod netlink;
 mod pidfile;
 mod ping;
+mod process;
 mod processes;
 mod programs;
 mod raw_socket;
+mod reloading;
 mod report_facts;
 mod reports;
 mod request;
@@ -38,6 +48,7 @@ pub mod signals;
 mod sources;
 mod supervisor;
 mod sys;
+mod terms;
 mod tls;
 mod watch;
 mod worker;
@@ -46,7 +57,8 @@ pub use exec::Leave;
 pub use files::{Facts, HostFiles, Offline, PatientFacts};
 pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
-pub use supervisor::{Settings, run};
+pub use reports::directory as temporary_directory;
+pub use supervisor::{CoreDumps, Settings, run};
 pub use worker::{WorkerOptions, log_panics};
 
 /// The release of keepalived whose behaviour this is, with our own version: scripts read the first
@@ -57,6 +69,19 @@ pub fn version() -> String {
         "Keepalived v2.4.3 (keepalived-rs {})",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// Writes to a descriptor that whoever started this program has left open.
+///
+/// # Errors
+/// It is not open, or cannot be written to.
+pub fn write_to_descriptor(descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let path = format!("/proc/self/fd/{descriptor}");
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(path)?
+        .write_all(bytes)
 }
 
 /// Lets a command-line mode end quietly when its output is cut off, as in `-t | head`.

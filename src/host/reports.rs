@@ -67,18 +67,27 @@ pub(super) struct Reports {
     parent: Pid,
     /// `-u`
     umask: Option<u32>,
+    /// `_NAMESPACE_INSTANCE`
+    suffix: String,
     jobs: VecDeque<Job>,
     text: String,
 }
 
 impl Reports {
-    pub(super) const fn new(parent: Pid, umask: Option<u32>) -> Self {
+    /// `suffix` is `_NAMESPACE_INSTANCE`, as far as there are any.
+    pub(super) const fn new(parent: Pid, umask: Option<u32>, suffix: String) -> Self {
         Self {
             parent,
             umask,
+            suffix,
             jobs: VecDeque::new(),
             text: String::new(),
         }
+    }
+
+    /// The supervisor.
+    pub(super) const fn parent(&self) -> Pid {
+        self.parent
     }
 
     /// Whether the loop should not sleep because there is something to write.
@@ -147,7 +156,7 @@ impl Reports {
             job.clear |= clear;
             return;
         }
-        let path = path(&config.global.dumps, kind);
+        let path = path(&config.global.dumps, kind, &self.suffix);
         match Draft::create(&path, self.umask(config)) {
             Ok(draft) => self.jobs.push_back(Job {
                 kind,
@@ -321,8 +330,9 @@ impl Drop for Draft {
     }
 }
 
-/// The directory of reports.
-fn directory() -> PathBuf {
+/// The directory of reports and of a log file without a name: `TMPDIR`, else `/tmp`.
+#[must_use]
+pub fn directory() -> PathBuf {
     let named = std::env::var_os("TMPDIR").filter(|name| !name.is_empty());
     named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }
@@ -330,20 +340,25 @@ fn directory() -> PathBuf {
 /// Where a report stands: as `state_dump_file` says, a directory, a name or both, with the part's
 /// suffix; else in the directory of temporary files. keepalived reads the other two keywords and
 /// leaves its statistics and JSON where they are; so the exporters look for them there.
-fn path(dumps: &Dumps, kind: Kind) -> PathBuf {
+fn path(dumps: &Dumps, kind: Kind, names: &str) -> PathBuf {
+    // `_blue_foo` stands before the extension, as `.blue_foo`.
+    let names = match names.strip_prefix('_') {
+        Some(names) if dumps.with_instance => format!(".{names}"),
+        Some(_) | None => String::new(),
+    };
     let (suffix, extension) = match kind {
         Kind::Data(Part::Parent) => ("_parent", "data"),
         Kind::Data(Part::Vrrp) => ("", "data"),
         Kind::Data(Part::Check) => ("_check", "data"),
         Kind::Data(Part::Bfd) => ("_bfd", "data"),
-        Kind::Stats => return directory().join("keepalived.stats"),
-        Kind::Json(_) => return directory().join("keepalived.json"),
+        Kind::Stats => return directory().join(format!("keepalived{names}.stats")),
+        Kind::Json(_) => return directory().join(format!("keepalived{names}.json")),
     };
     let (folder, stem, extension) = match &dumps.state {
         None => (directory(), "keepalived".to_owned(), extension.to_owned()),
         Some(given) => split(given, extension),
     };
-    folder.join(format!("{stem}{suffix}.{extension}"))
+    folder.join(format!("{stem}{suffix}{names}.{extension}"))
 }
 
 /// Directory, name and extension of what `state_dump_file` says.
@@ -410,7 +425,7 @@ mod tests {
                 state,
                 ..Dumps::default()
             };
-            [Part::Vrrp, Part::Check].map(|part| path(&dumps, Kind::Data(part)))
+            [Part::Vrrp, Part::Check].map(|part| path(&dumps, Kind::Data(part), "_blue"))
         };
         let paths = |first: &str, second: &str| [PathBuf::from(first), PathBuf::from(second)];
         assert_eq!(at("/a/b.txt"), paths("/a/b.txt", "/a/b_check.txt"));

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use super::clock;
 use crate::base::Instant;
 
 /// The way to the service manager; does nothing where there is none.
@@ -48,6 +49,12 @@ impl ServiceManager {
             drop(socket.send_to_addr(state.as_bytes(), address));
         }
     }
+}
+
+/// The state of a reload that begins, with the time that `Type=notify-reload` asks for.
+pub(super) fn reloading() -> String {
+    let micros = clock::monotonic_micros();
+    format!("RELOADING=1\nMONOTONIC_USEC={micros}")
 }
 
 /// The watchdog of the service manager, which the worker has to ping.

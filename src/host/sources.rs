@@ -29,6 +29,8 @@ pub(super) enum Source {
     Files,
     /// Room in a FIFO.
     Fifo(FifoId),
+    /// Names that were looked up.
+    Names,
     /// The timer; it only wakes the loop.
     Timer,
 }

@@ -16,25 +16,21 @@ use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::firewall::Firewall;
-use super::genl::Ipvs;
-use super::ledger::{Entry, Ledger};
-use super::links::OwnLinks;
+use super::clean_up::clean_up;
+use super::daemon_script;
+use super::hand_over::Predecessor;
+use super::ledger::Ledger;
 use super::logger::{self, LogOptions};
-use super::netlink::{AddressOp, Addresses};
+use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
-use super::routing::Routing;
-use super::service_manager::ServiceManager;
+use super::process;
+use super::service_manager::{self, ServiceManager};
 use super::signals::{self, Signal};
 use super::sys::{self, Fork};
-use super::worker::{self, WorkerOptions};
+use super::terms::{Channel, Go, Terms, Word};
+use super::worker::{self, Places, WorkerOptions};
 use super::{clock, console};
 use crate::base::{Instant, ident};
-use crate::ops::{AddressSpec, AddressTraits, RoutingChange, RoutingOp};
-use crate::wire::rtnl::Kind;
-
-/// How long the worker may take to resign and clean up (`child_wait_time`).
-const CHILD_WAIT: Duration = Duration::from_secs(5);
 
 /// A worker that lived this long is started again at once.
 const STABLE: Duration = Duration::from_secs(60);
@@ -46,14 +42,25 @@ pub struct Settings {
     pub foreground: bool,
     /// Not `-R`: a dead worker is replaced.
     pub respawn: bool,
-    /// `-p`.
-    pub pid_file: PathBuf,
+    /// `-p`, if it is given.
+    pub pid_file: Option<PathBuf>,
     /// `-u`.
     pub umask: Option<u32>,
+    /// `-m`, `-M`.
+    pub core: Option<CoreDumps>,
+    /// `--ignore-sigint`
+    pub ignore_interrupt: bool,
     /// Where log lines go.
     pub log: LogOptions,
     /// What the worker needs to know.
     pub worker: WorkerOptions,
+}
+
+/// What a crash leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreDumps {
+    /// What `kernel.core_pattern` is set to.
+    pub pattern: Option<String>,
 }
 
 /// Runs the daemon and returns its exit status. In the background that is the status of the
@@ -77,7 +84,17 @@ pub fn run(settings: &Settings) -> i32 {
     }
     logger::start(&settings.log);
     logger::set_pids(getpid().as_raw(), getpid().as_raw());
-    let status = supervise(settings, &mut ready);
+    if let Some(core) = &settings.core {
+        process::allow_core_dumps(core);
+    }
+    let status = match start(settings, &mut ready) {
+        Ok(status) => status,
+        Err(error) => {
+            log::error!(target: ident::DAEMON, "{error}");
+            console::say_unless(settings.log.console, &error.to_string());
+            1
+        }
+    };
     if let Some(writer) = &mut ready {
         // Nobody listens any more if the daemon had started.
         drop(writer.write_all(&[u8::try_from(status).unwrap_or(1)]));
@@ -120,41 +137,8 @@ fn status_from(mut reader: PipeReader) -> i32 {
     }
 }
 
-fn supervise(settings: &Settings, ready: &mut Option<PipeWriter>) -> i32 {
-    let mut pid_file = match PidFile::lock(&settings.pid_file) {
-        Ok(file) => file,
-        Err(PidFileError::Running) => {
-            log::info!(target: ident::DAEMON, "daemon is already running");
-            console::say_unless(settings.log.console, "daemon is already running");
-            return 0;
-        }
-        Err(PidFileError::Io(error)) => {
-            let text = format!(
-                "Unable to create pid file {}: {error}",
-                settings.pid_file.display()
-            );
-            log::error!(target: ident::DAEMON, "{text}");
-            console::say_unless(settings.log.console, &text);
-            return 1;
-        }
-    };
-    let status = match start(settings, &mut pid_file, ready) {
-        Ok(status) => status,
-        Err(error) => {
-            log::error!(target: ident::DAEMON, "{error}");
-            console::say_unless(settings.log.console, &error.to_string());
-            1
-        }
-    };
-    pid_file.remove();
-    status
-}
-
-fn start(
-    settings: &Settings,
-    pid_file: &mut PidFile,
-    ready: &mut Option<PipeWriter>,
-) -> io::Result<i32> {
+fn start(settings: &Settings, ready: &mut Option<PipeWriter>) -> io::Result<i32> {
+    Namespace::remember_origin();
     log::info!(target: ident::DAEMON, "Starting {}", crate::host::version());
     if let Ok(system) = nix::sys::utsname::uname() {
         log::info!(
@@ -169,27 +153,28 @@ fn start(
         .map(|word| format!("'{}'", word.display()))
         .collect();
     log::info!(target: ident::DAEMON, "Command line: {}", words.join(" "));
-
-    let pid = getpid();
-    pid_file.write(pid.as_raw())?;
-    let path = settings.pid_file.with_extension("ledger");
-    let mut ledger = Ledger::open(&path)?;
-    clean_up(&mut ledger, "an earlier run");
-    let signals = sys::add_to_set(&SigSet::from(Unix::SIGCHLD), &signals::all());
+    let mut listened = signals::all();
+    if settings.ignore_interrupt {
+        listened.retain(|&signal| signal != Unix::SIGINT as i32);
+        sys::ignore_interrupt();
+    }
+    let signals = sys::add_to_set(&SigSet::from(Unix::SIGCHLD), &listened);
     signals.thread_block()?;
     let mut supervisor = Supervisor {
         settings,
         signals,
-        ledger,
+        ledger: Ledger::unnamed()?,
+        settled: None,
+        terms: Terms::default(),
         worker: None,
         backoff: Backoff::default(),
         manager: ServiceManager::from_environment(),
     };
     let status = supervisor.run(ready)?;
-    supervisor.remove_pid_files();
-    // It names nothing any more, or nobody could do anything about it.
-    drop(std::fs::remove_file(path));
-    report_end(status);
+    // One that found another daemon running has not been there at all.
+    if supervisor.leave() {
+        report_end(status);
+    }
     Ok(status)
 }
 
@@ -222,16 +207,42 @@ pub(super) fn system_time(usage: &Usage) -> String {
 }
 
 /// The running worker.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Worker {
     pid: Pid,
     since: Instant,
+    channel: Channel,
+}
+
+/// What the daemon holds once it knows its configuration.
+#[derive(Debug)]
+struct Settled {
+    pid_file: PidFile,
+    places: Places,
+    /// The ledger's name, if it has one.
+    ledger: Option<PathBuf>,
+    /// Where one daemon waits for the next.
+    meeting: PathBuf,
+    /// One waits there for this one.
+    follows: bool,
+}
+
+/// How a start went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Started {
+    /// The worker works, or tells by its end what went wrong.
+    Yes,
+    /// The daemon ends with this status.
+    No(i32),
 }
 
 struct Supervisor<'a> {
     settings: &'a Settings,
     signals: SigSet,
     ledger: Ledger,
+    settled: Option<Settled>,
+    /// What the worker has said last.
+    terms: Terms,
     worker: Option<Worker>,
     backoff: Backoff,
     manager: ServiceManager,
@@ -255,8 +266,9 @@ impl Supervisor<'_> {
         loop {
             if start_at.is_some_and(|at| at <= clock::now()) {
                 start_at = None;
-                self.start_worker(ready)?;
-                self.manager.tell("READY=1");
+                if let Started::No(status) = self.start_worker(ready)? {
+                    return Ok(status);
+                }
             }
             let timeout = start_at.map(|at| at.saturating_since(clock::now()));
             let Some(signal) = sys::wait_signal(&self.signals, timeout)? else {
@@ -266,7 +278,7 @@ impl Supervisor<'_> {
                 let Some((worker, end)) = self.reap() else {
                     continue;
                 };
-                clean_up(&mut self.ledger, "the worker");
+                self.clean_up("the worker");
                 match end {
                     End::Permanent(status) => {
                         log::error!(
@@ -299,8 +311,9 @@ impl Supervisor<'_> {
                     return Ok(0);
                 }
                 Some(Signal::Reload) => {
+                    self.listen();
                     log::info!(target: ident::DAEMON, "Reloading ...");
-                    self.manager.tell("RELOADING=1");
+                    self.manager.tell(&service_manager::reloading());
                     self.forward(signal);
                     // The worker goes on with what it has while it reads: it never is not ready.
                     self.manager.tell("READY=1");
@@ -313,34 +326,223 @@ impl Supervisor<'_> {
         }
     }
 
-    fn start_worker(&mut self, ready: &mut Option<PipeWriter>) -> io::Result<()> {
+    fn start_worker(&mut self, ready: &mut Option<PipeWriter>) -> io::Result<Started> {
         let parent = getpid();
+        let (mine, theirs) = Channel::pair()?;
         match sys::fork()? {
             Fork::Child => {
+                drop(mine);
                 logger::start_afresh();
                 let ledger = std::mem::replace(&mut self.ledger, Ledger::unnamed()?);
-                let status = worker::run(&self.settings.worker, ledger, parent, ready.take());
+                let link = worker::Link {
+                    parent,
+                    channel: theirs,
+                    ready: ready.take(),
+                };
+                let status = worker::run(&self.settings.worker, ledger, link);
                 logger::flush_at_exit(Duration::from_millis(200));
                 // The stack of the supervisor belongs to another process now.
                 std::process::exit(status);
             }
             Fork::Parent(pid) => {
+                drop(theirs);
                 self.worker = Some(Worker {
                     pid,
                     since: clock::now(),
+                    channel: mine,
                 });
-                if !self.settings.foreground {
-                    // From here on the worker tells what goes wrong with the start.
-                    console::close_errors()?;
-                }
-                Ok(())
+                self.admit()
             }
         }
     }
 
+    /// Hears what the new worker has read, takes on what follows from it, and lets it begin.
+    fn admit(&mut self) -> io::Result<Started> {
+        let Some(worker) = &mut self.worker else {
+            return Ok(Started::Yes);
+        };
+        let Some(Word::Terms(terms)) = worker.channel.hear() else {
+            // Its end, which is to come, says why.
+            return Ok(Started::Yes);
+        };
+        self.terms = *terms;
+        if self.settled.is_none()
+            && let Err(status) = self.settle()
+        {
+            if let Some(worker) = self.worker.take() {
+                // Without a word it ends.
+                drop(worker.channel);
+                waitpid(worker.pid, None)?;
+            }
+            return Ok(Started::No(status));
+        }
+        let go = self
+            .settled
+            .as_ref()
+            .map_or_else(Go::default, |settled| Go {
+                ledger: settled.ledger.clone(),
+                meeting: settled.meeting.clone(),
+                follows: settled.follows,
+            });
+        if let Some(worker) = &mut self.worker {
+            worker.channel.say(&Word::Go(go));
+            if worker.channel.hear() == Some(Word::Ready) {
+                self.manager.tell(&format!("READY=1\nMAINPID={}", getpid()));
+                if let Some(settled) = &mut self.settled {
+                    settled.follows = false;
+                }
+            }
+        }
+        if !self.settings.foreground {
+            console::close_errors()?;
+        }
+        Ok(Started::Yes)
+    }
+
+    /// Takes on what the configuration says of the daemon as a whole; else the exit status.
+    fn settle(&mut self) -> Result<(), i32> {
+        let console = self.settings.log.console;
+        let say = |text: &str| {
+            log::error!(target: ident::DAEMON, "{text}");
+            console::say_unless(console, text);
+        };
+        let suffix = self.terms.suffix();
+        if !suffix.is_empty() {
+            log::info!(target: ident::DAEMON, "Changing syslog ident to {}{suffix}", ident::DAEMON);
+            logger::set_suffix(suffix);
+        }
+        if let Some(name) = &self.terms.name {
+            process::set_name(name);
+        }
+        if self.settings.umask.is_none()
+            && let Some(mask) = self.terms.umask
+        {
+            let mask = nix::sys::stat::Mode::from_bits_truncate(mask);
+            nix::sys::stat::umask(mask);
+        }
+        if let Some(name) = &self.terms.namespace
+            && let Err(error) = Namespace::named(name).and_then(|namespace| namespace.enter())
+        {
+            say(&format!(
+                "Unable to set network namespace {name} - exiting ({error})"
+            ));
+            return Err(1);
+        }
+        let run = super::run_directory();
+        let directory = self.terms.directory(&run);
+        if directory != run
+            && let Err(error) = std::fs::create_dir_all(&directory)
+        {
+            say(&format!(
+                "Unable to create {}: {error}",
+                directory.display()
+            ));
+            return Err(1);
+        }
+        let places = Places::new(&self.terms, &self.settings.worker);
+        let own = self.settings.pid_file.clone();
+        let path = own.unwrap_or_else(|| self.terms.pid_file(&run, "keepalived"));
+        let meeting = path.with_extension("handover");
+        let follows = match Predecessor::find(&meeting) {
+            Some(_) if self.settings.worker.hand_over => true,
+            Some(other) => {
+                log::info!(
+                    target: ident::DAEMON,
+                    "A daemon waits for one that goes on with its work; it is told to stop"
+                );
+                other.stop();
+                false
+            }
+            None => false,
+        };
+        let mut pid_file = match PidFile::lock(&path) {
+            Ok(file) => file,
+            Err(PidFileError::Running) => {
+                log::info!(target: ident::DAEMON, "daemon is already running");
+                console::say_unless(console, "daemon is already running");
+                return Err(0);
+            }
+            Err(PidFileError::Io(error)) => {
+                say(&format!(
+                    "Unable to create pid file {}: {error}",
+                    path.display()
+                ));
+                return Err(1);
+            }
+        };
+        if let Err(error) = pid_file.write(getpid().as_raw()) {
+            say(&format!(
+                "Unable to write pid file {}: {error}",
+                path.display()
+            ));
+            return Err(1);
+        }
+        let ledger = path.with_extension("ledger");
+        let ledger = Ledger::named(&ledger).map(|opened| {
+            self.ledger = opened;
+            ledger
+        });
+        self.settled = Some(Settled {
+            pid_file,
+            places,
+            ledger,
+            meeting,
+            follows,
+        });
+        self.clean_up("an earlier run");
+        if let Some(program) = self.terms.startup.clone() {
+            self.manager.tell("STATUS=Running the startup script");
+            daemon_script::run("startup", &program, &self.signals);
+        }
+        Ok(())
+    }
+
+    /// What comes after the worker: the shutdown script, and the files in the run directory. False
+    /// if there was never anything.
+    fn leave(&mut self) -> bool {
+        let Some(settled) = self.settled.take() else {
+            return false;
+        };
+        for path in settled.places.all() {
+            // Mostly the worker has removed them itself.
+            drop(std::fs::remove_file(path));
+        }
+        if let Some(program) = &self.terms.shutdown {
+            daemon_script::run("shutdown", program, &self.signals);
+        }
+        if let Some(path) = settled.ledger {
+            // It names nothing any more, or nobody could do anything about it.
+            drop(std::fs::remove_file(path));
+        }
+        settled.pid_file.remove();
+        true
+    }
+
+    /// Takes note of what the worker has said since the last time.
+    fn listen(&mut self) {
+        let Some(worker) = &mut self.worker else {
+            return;
+        };
+        for word in worker.channel.heard() {
+            match word {
+                Word::Terms(terms) => self.terms = *terms,
+                Word::Go(_) | Word::Ready | Word::Waiting => {}
+            }
+        }
+    }
+
+    fn clean_up(&mut self, whose: &str) {
+        if self.settled.as_ref().is_some_and(|settled| settled.follows) {
+            // What is there is the other daemon's as long as this one has not begun.
+            return;
+        }
+        clean_up(&mut self.ledger, &self.terms.namespace_ipvs, whose);
+    }
+
     /// Takes the end of the worker, if it has ended.
     fn reap(&mut self) -> Option<(Worker, End)> {
-        let worker = self.worker?;
+        self.listen();
+        let worker = self.worker.as_ref()?;
         let end = match waitpid(worker.pid, Some(WaitPidFlag::WNOHANG)).ok()? {
             WaitStatus::Exited(_, 0) => End::Orderly,
             WaitStatus::Exited(_, status @ (1 | 2 | 4 | 6)) => End::Permanent(status),
@@ -358,16 +560,19 @@ impl Supervisor<'_> {
             | WaitStatus::Continued(_)
             | WaitStatus::StillAlive => return None,
         };
-        self.worker = None;
-        Some((worker, end))
+        Some((self.worker.take()?, end))
     }
 
     /// A part that runs has its pid file; of a worker that died it is still there.
     fn say_died(&self, pid: Pid, what: &str) {
-        let options = &self.settings.worker;
+        let Some(settled) = &self.settled else {
+            return;
+        };
+        let places = &settled.places;
         for (path, name) in [
-            (&options.check_pid_file, "Healthcheck"),
-            (&options.vrrp_pid_file, "VRRP"),
+            (&places.check, "Healthcheck"),
+            (&places.vrrp, "VRRP"),
+            (&places.bfd, "BFD"),
         ] {
             if path.exists() {
                 log::info!(target: ident::DAEMON, "{name} child process({pid}) died: {what}");
@@ -375,17 +580,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Removes what a dead worker leaves in the run directory.
-    fn remove_pid_files(&self) {
-        let options = &self.settings.worker;
-        for path in [&options.check_pid_file, &options.vrrp_pid_file] {
-            // Mostly the worker has removed them itself.
-            drop(std::fs::remove_file(path));
-        }
-    }
-
     fn forward(&self, signal: i32) {
-        if let Some(worker) = self.worker {
+        if let Some(worker) = &self.worker {
             // It may have ended a moment ago; its SIGCHLD follows.
             drop(sys::send_signal(worker.pid, signal));
         }
@@ -393,8 +589,21 @@ impl Supervisor<'_> {
 
     /// Lets the worker resign and clean up, and sees to it that it ends.
     fn stop(&mut self) -> io::Result<()> {
+        self.listen();
         self.forward(Unix::SIGTERM as i32);
-        let deadline = clock::now() + CHILD_WAIT;
+        let patience = Duration::from_micros(self.terms.child_wait);
+        if self.settings.worker.hand_over
+            && let Some(worker) = &mut self.worker
+            && worker.channel.hear_within(patience) == Some(Word::Waiting)
+        {
+            // It lives on without this process, and cleans up if nobody comes.
+            self.worker = None;
+            if let Some(settled) = self.settled.take() {
+                settled.pid_file.remove();
+            }
+            return Ok(());
+        }
+        let deadline = clock::now() + patience;
         while self.worker.is_some() {
             let patience = deadline.saturating_since(clock::now());
             if patience.is_zero() {
@@ -408,7 +617,7 @@ impl Supervisor<'_> {
             sys::wait_signal(&self.signals, Some(patience))?;
             self.reap();
         }
-        clean_up(&mut self.ledger, "the worker");
+        self.clean_up("the worker");
         Ok(())
     }
 }
@@ -444,142 +653,6 @@ impl Backoff {
         };
         delay
     }
-}
-
-/// Removes everything that the ledger names.
-fn clean_up(ledger: &mut Ledger, whose: &str) {
-    let read = ledger
-        .entries()
-        .and_then(|entries| Ok((entries, ledger.routing_entries()?)));
-    let (entries, routing) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            log::error!(target: ident::DAEMON, "the list of installed addresses cannot be read: {error}");
-            return;
-        }
-    };
-    if entries.is_empty() && routing.is_empty() {
-        return;
-    }
-    log::warn!(
-        target: ident::DAEMON,
-        "Removing {} addresses, services, routes and rules that {whose} left behind",
-        entries.len() + routing.len()
-    );
-    let mut buffer = vec![0; 32 * 1024];
-    if let Err(error) =
-        remove(&entries, &mut buffer).and_then(|()| remove_routing(routing, &mut buffer))
-    {
-        log::error!(target: ident::DAEMON, "cleaning up: {error}");
-    }
-    if let Err(error) = ledger.clear() {
-        log::error!(target: ident::DAEMON, "the list of installed addresses cannot be written: {error}");
-    }
-}
-
-fn remove(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
-    // Addresses first: they are what a second master would fight over.
-    let specs: Vec<AddressSpec> = entries
-        .iter()
-        .filter_map(|entry| match *entry {
-            Entry::Address {
-                interface,
-                address,
-                prefix_len,
-            } => Some(AddressSpec {
-                interface,
-                address,
-                prefix_len,
-                scope: 0,
-                broadcast: None,
-                label: None,
-                more: AddressTraits::default(),
-            }),
-            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
-        })
-        .collect();
-    let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
-    if !ops.is_empty() {
-        let results = Addresses::open()?.carry_out(&ops, buffer);
-        for (spec, errno) in specs.iter().zip(results) {
-            if !matches!(errno, 0 | libc::EADDRNOTAVAIL | libc::ENODEV) {
-                log::error!(
-                    target: ident::DAEMON,
-                    "{} cannot be removed: {}",
-                    spec.address,
-                    sys::error_text(errno)
-                );
-            }
-        }
-    }
-    remove_links_and_tables(entries, buffer)?;
-    let mut services = entries.iter().filter_map(|entry| match *entry {
-        Entry::Service(name) => Some(name),
-        Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
-    });
-    if let Some(first) = services.next() {
-        let mut ipvs = Ipvs::open()?;
-        for service in std::iter::once(first).chain(services) {
-            let errno = ipvs.remove(service, buffer);
-            // Somebody else may have removed it, or the whole table with its module.
-            if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT) {
-                log::error!(
-                    target: ident::DAEMON,
-                    "IPVS service {service} cannot be removed: {}",
-                    sys::error_text(errno)
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-fn remove_routing(entries: Vec<(Kind, Vec<u8>)>, buffer: &mut [u8]) -> io::Result<()> {
-    let ops: Vec<RoutingOp> = entries
-        .into_iter()
-        .map(|(what, message)| RoutingOp {
-            what,
-            change: RoutingChange::Remove,
-            message,
-        })
-        .collect();
-    if ops.is_empty() {
-        return Ok(());
-    }
-    let results = Routing::open()?.carry_out(&ops.iter().collect::<Vec<_>>(), buffer);
-    for errno in results {
-        // Routes go with their source address.
-        if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT | libc::ENODEV) {
-            let why = sys::error_text(errno);
-            log::error!(target: ident::DAEMON, "a route or rule cannot be removed: {why}");
-        }
-    }
-    Ok(())
-}
-
-fn remove_links_and_tables(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
-    for entry in entries {
-        match entry {
-            Entry::Link(name) => {
-                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-                let name = String::from_utf8_lossy(name);
-                let errno = OwnLinks::open()?.remove_by_name(&name, buffer);
-                if !matches!(errno, 0 | libc::ENODEV) {
-                    let why = sys::error_text(errno);
-                    log::error!(target: ident::DAEMON, "the interface {name} cannot be removed: {why}");
-                }
-            }
-            Entry::Firewall(family) => {
-                let errno = Firewall::remove_table(*family, buffer);
-                if !matches!(errno, 0 | libc::ENOENT) {
-                    let why = sys::error_text(errno);
-                    log::error!(target: ident::DAEMON, "the nftables table of {family:?} cannot be removed: {why}");
-                }
-            }
-            Entry::Address { .. } | Entry::Service { .. } => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -102,6 +102,13 @@ pub(super) fn default_sigpipe() {
         unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
 }
 
+/// Lets SIGINT pass by, for debuggers.
+pub(super) fn ignore_interrupt() {
+    // SAFETY: setting a disposition to SIG_IGN installs no code of ours.
+    let _before =
+        unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigIgn) };
+}
+
 /// Gives crashes back their default too. The standard library's handler, which tells a stack
 /// overflow from other faults, takes a SIGSEGV that somebody sent for none and goes on.
 pub(super) fn default_crashes() {
@@ -109,6 +116,33 @@ pub(super) fn default_crashes() {
         // SAFETY: as above.
         let _before =
             unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
+    }
+}
+
+/// Sets the nice value of this process, -20 to 19.
+pub(super) fn set_nice(nice: i32) -> io::Result<()> {
+    // SAFETY: setpriority takes three integers and touches no memory of ours.
+    match unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Gives this process, and none that it forks, a real-time priority of `SCHED_RR`, 1 to 99; 0:
+/// none.
+pub(super) fn set_realtime(priority: i32) -> io::Result<()> {
+    let policy = if priority > 0 {
+        libc::SCHED_RR | libc::SCHED_RESET_ON_FORK
+    } else {
+        libc::SCHED_OTHER
+    };
+    let wanted = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: the parameter is read during the call and lives until its end.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const wanted) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -200,6 +234,8 @@ pub(super) struct LocalTime {
     pub(super) minute: i32,
     /// 0 to 60.
     pub(super) second: i32,
+    /// How far the zone is east of Greenwich.
+    pub(super) east_minutes: i64,
 }
 
 /// The local time at `seconds` since 1970.
@@ -219,6 +255,7 @@ pub(super) fn local_time(seconds: i64) -> LocalTime {
         hour: tm.tm_hour,
         minute: tm.tm_min,
         second: tm.tm_sec,
+        east_minutes: tm.tm_gmtoff / 60,
     }
 }
 

@@ -4,7 +4,7 @@
 //! Never does: outlive its supervisor. Driven by: `supervisor`, once for each life.
 
 use std::io::{PipeWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -12,21 +12,29 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::unistd::{Pid, getpid, getppid};
 
+use super::address_log::AddressLog;
 use super::event_loop::EventLoop;
 use super::exec::Leave;
 use super::files::{Facts, HostFiles};
+use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
+use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
-use super::reports::{Reports, Runs};
+use super::process;
+use super::reloading::{self, Marker, Schedule};
+use super::reports::{Reports, Runs, UMASK};
 use super::service_manager::Watchdog;
 use super::signals::Signal;
 use super::supervisor::{system_time, user_time};
+use super::terms::{Channel, Go, Terms, Word};
 use super::{clock, console, logger, sys};
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, LogStyle};
-use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, render};
-use crate::node::Options;
+use crate::conf::model::{Config, LogStyle, OnOff};
+use crate::conf::{
+    Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, print, render, source,
+};
+use crate::node::{Estate, Options};
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
 
@@ -44,10 +52,22 @@ pub struct WorkerOptions {
     pub vrrp: bool,
     /// Not `-P`: checks and IPVS run.
     pub check: bool,
-    /// `-r`.
-    pub vrrp_pid_file: PathBuf,
-    /// `-c`.
-    pub check_pid_file: PathBuf,
+    /// Not `-B`: BFD runs.
+    pub bfd: bool,
+    /// `--all`: what is not configured counts as running, too.
+    pub all: bool,
+    /// `-r`, if it is given.
+    pub vrrp_pid_file: Option<PathBuf>,
+    /// `-c`, if it is given.
+    pub check_pid_file: Option<PathBuf>,
+    /// `-b`, if it is given.
+    pub bfd_pid_file: Option<PathBuf>,
+    /// `-s`
+    pub namespace: Option<String>,
+    /// `-a`: each change of an address is told.
+    pub addresses: bool,
+    /// `--hand-over`: the next daemon goes on with the work of this one.
+    pub hand_over: bool,
     /// `--log-style`.
     pub log_style: LogStyle,
     /// `-V`, `-I`.
@@ -60,13 +80,51 @@ pub struct WorkerOptions {
     pub umask: Option<u32>,
 }
 
-/// Does the work and returns the exit status. `ready` learns of the success of the start.
-pub(super) fn run(
-    options: &WorkerOptions,
-    ledger: Ledger,
-    parent: Pid,
-    ready: Option<PipeWriter>,
-) -> i32 {
+/// Where the pid files of the parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) vrrp: PathBuf,
+    pub(super) check: PathBuf,
+    pub(super) bfd: PathBuf,
+}
+
+impl Places {
+    /// As the command line says, else as follows from the configuration.
+    pub(super) fn new(terms: &Terms, options: &WorkerOptions) -> Self {
+        let run = super::run_directory();
+        let place = |given: &Option<PathBuf>, name| {
+            let given = given.clone();
+            given.unwrap_or_else(|| terms.pid_file(&run, name))
+        };
+        Self {
+            vrrp: place(&options.vrrp_pid_file, "vrrp"),
+            check: place(&options.check_pid_file, "checkers"),
+            bfd: place(&options.bfd_pid_file, "bfd"),
+        }
+    }
+
+    /// Each of them.
+    pub(super) fn all(&self) -> [&Path; 3] {
+        [&self.vrrp, &self.check, &self.bfd]
+    }
+}
+
+/// What ties a worker to those that started it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) parent: Pid,
+    pub(super) channel: Channel,
+    /// Whoever waits in the foreground for the start of the daemon.
+    pub(super) ready: Option<PipeWriter>,
+}
+
+/// Does the work and returns the exit status. `ledger` is for the case that none has a name.
+pub(super) fn run(options: &WorkerOptions, ledger: Ledger, link: Link) -> i32 {
+    let Link {
+        parent,
+        channel,
+        ready,
+    } = link;
     logger::set_pids(parent.as_raw(), getpid().as_raw());
     sys::default_crashes();
     // The other half of this is the supervisor's: it cleans up after a worker that is killed.
@@ -74,9 +132,10 @@ pub(super) fn run(
     if orphan {
         return 1;
     }
-    let started = Worker::start(options, ledger, parent);
+    let started = Worker::start(options, ledger, parent, channel);
     let mut worker = match started {
         Ok(worker) => worker,
+        Err(Failure::Unwanted) => return 0,
         Err(failure) => {
             let text = failure.to_string();
             log::error!(target: ident::DAEMON, "{text}");
@@ -100,6 +159,12 @@ enum Failure {
     /// The configuration cannot be run; the status that says so.
     #[error("the configuration cannot be used, see the messages above")]
     Config(i32),
+    /// The supervisor has changed its mind.
+    #[error("the supervisor wants no worker")]
+    Unwanted,
+    /// The network namespace cannot be entered.
+    #[error("Unable to set network namespace {0} - exiting ({1})")]
+    Namespace(String, std::io::Error),
     /// Another process has the pid file.
     #[error("daemon is already running")]
     Running,
@@ -112,7 +177,8 @@ impl Failure {
     fn status(&self) -> i32 {
         match self {
             Self::Config(status) => *status,
-            Self::Running => 1,
+            Self::Running | Self::Namespace(..) => 1,
+            Self::Unwanted => 0,
             Self::System(error) if error.kind() == std::io::ErrorKind::PermissionDenied => 4,
             Self::System(_) => 1,
         }
@@ -123,6 +189,8 @@ impl Failure {
 struct Reload {
     loader: Loader,
     since: Instant,
+    /// `reload_file`
+    marker: Option<Marker>,
 }
 
 struct Worker<'a> {
@@ -132,16 +200,56 @@ struct Worker<'a> {
     /// Another reload was asked for while one is under way.
     again: bool,
     stop_by: Option<Instant>,
+    channel: Channel,
+    terms: Terms,
+    places: Places,
     vrrp_pid_file: Option<PidFile>,
     check_pid_file: Option<PidFile>,
+    bfd_pid_file: Option<PidFile>,
     reports: Reports,
+    process: process::State,
+    schedule: Schedule,
+    /// Configurations that were kept.
+    kept: u32,
+    go: Go,
+    /// Told to stop, it waits for a successor.
+    waiting: Option<Waiting>,
+}
+
+/// Enters the namespace of the command line, or that which the configuration names, which then is
+/// read again: what it refers to is to be found there.
+fn load(options: &WorkerOptions) -> Result<Loaded, Failure> {
+    let enter = |name: &str| {
+        let entered = Namespace::named(name).and_then(|namespace| namespace.enter());
+        entered.map_err(|error| Failure::Namespace(name.to_owned(), error))
+    };
+    let read = || {
+        let mut loader = Loader::new(&options.config, options.load.clone());
+        while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
+        loader.finish()
+    };
+    if let Some(name) = &options.namespace {
+        enter(name)?;
+        return Ok(read());
+    }
+    let loaded = read();
+    match &loaded.config.global.process.net_namespace {
+        None => Ok(loaded),
+        Some(name) => {
+            enter(name)?;
+            Ok(read())
+        }
+    }
 }
 
 impl<'a> Worker<'a> {
-    fn start(options: &'a WorkerOptions, ledger: Ledger, parent: Pid) -> Result<Self, Failure> {
-        let mut loader = Loader::new(&options.config, options.load.clone());
-        while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
-        let loaded = loader.finish();
+    fn start(
+        options: &'a WorkerOptions,
+        spare: Ledger,
+        parent: Pid,
+        mut channel: Channel,
+    ) -> Result<Self, Failure> {
+        let loaded = load(options)?;
         for file in &loaded.config.files {
             log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
         }
@@ -155,11 +263,25 @@ impl<'a> Worker<'a> {
             return Err(Failure::Config(status));
         }
         let config = limit(loaded.config, options);
+        let terms = Terms::of(&config, options.namespace.as_deref());
+        channel.say(&Word::Terms(Box::new(terms.clone())));
+        let Some(Word::Go(go)) = channel.hear() else {
+            return Err(Failure::Unwanted);
+        };
+        logger::set_suffix(terms.suffix());
+        let mut predecessor = go.follows.then(|| Predecessor::find(&go.meeting)).flatten();
+        let estate = predecessor.as_mut().map(Predecessor::estate).transpose();
+        let estate = estate.inspect_err(|error| {
+            log::warn!(target: ident::DAEMON, "the daemon before this one does not tell its state: {error}");
+        });
+        let named = go.ledger.as_deref().and_then(Ledger::named);
+        let ledger = named.unwrap_or(spare);
         let node = Options {
             seed: options.load.seed ^ u64::from(getpid().as_raw().cast_unsigned()),
             log_style: options.log_style,
         };
-        let event_loop = EventLoop::new(node, ledger)?;
+        let addresses = AddressLog::new(options.addresses);
+        let event_loop = EventLoop::new(node, ledger, &terms.namespace_ipvs, addresses)?;
         // Signals that came since the fork were held back until somebody listens.
         SigSet::all()
             .thread_unblock()
@@ -170,18 +292,62 @@ impl<'a> Worker<'a> {
             reload: None,
             again: false,
             stop_by: None,
+            channel,
+            places: Places::new(&terms, options),
             vrrp_pid_file: None,
             check_pid_file: None,
-            reports: Reports::new(parent, options.umask),
+            bfd_pid_file: None,
+            reports: Reports::new(parent, options.umask, terms.suffix()),
+            terms,
+            process: process::State::default(),
+            schedule: Schedule::default(),
+            kept: 0,
+            go,
+            waiting: None,
         };
-        this.pid_files(&config)?;
         let plan = diff::plan(&Config::default(), &config);
-        this.apply(plan, config);
+        match (predecessor, estate) {
+            (Some(predecessor), Ok(Some(estate))) => {
+                this.follow(predecessor, estate, plan, config);
+            }
+            _ => {
+                this.pid_files(&config)?;
+                this.take_on(&config);
+                this.apply(plan, config);
+            }
+        }
         log::info!(target: ident::DAEMON, "Startup complete");
         if options.dump {
             this.reports.log(this.runs());
         }
+        this.channel.say(&Word::Ready);
         Ok(this)
+    }
+
+    /// Goes on with the work of another worker, which ends when this one has begun.
+    fn follow(&mut self, predecessor: Predecessor, estate: Estate, plan: Plan, config: Config) {
+        log::info!(
+            target: ident::DAEMON,
+            "Going on with the work of the daemon before this one ({} masters)",
+            estate.masters.len()
+        );
+        self.event_loop.drivers.adopt();
+        self.event_loop.node.inherit(estate);
+        let copy = config.clone();
+        self.apply(plan, config);
+        predecessor.done();
+        let EventLoop { drivers, node, .. } = &mut self.event_loop;
+        drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
+        // They were the other's until now; its end is seen before the kernel has unlocked them all.
+        let until = clock::now() + hand_over::UNLOCK;
+        while let Err(failure) = self.pid_files(&copy) {
+            if clock::now() >= until || !matches!(failure, Failure::Running) {
+                log::error!(target: ident::DAEMON, "{failure}");
+                break;
+            }
+            std::thread::sleep(hand_over::LOOK / 4);
+        }
+        self.take_on(&copy);
     }
 
     fn apply(&mut self, plan: Plan, config: Config) {
@@ -193,21 +359,73 @@ impl<'a> Worker<'a> {
         self.event_loop.exec();
     }
 
-    /// Only what is configured has a pid file, as with keepalived's processes.
+    /// Tells the parent what it has to know of `config`, and changes what the kernel thinks of this
+    /// process.
+    fn take_on(&mut self, config: &Config) {
+        let terms = Terms::of(config, self.options.namespace.as_deref());
+        if terms != self.terms {
+            self.terms = terms;
+            self.channel.say(&Word::Terms(Box::new(self.terms.clone())));
+        }
+        if self.options.umask.is_none() {
+            let mask = self.terms.umask.unwrap_or(UMASK);
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+        }
+        let runs = self.runs();
+        let parts = process::Parts {
+            vrrp: runs.vrrp,
+            check: runs.check,
+            bfd: runs.bfd,
+        };
+        let wanted = process::Wanted::of(&config.global.process, parts);
+        self.process.take_on(wanted);
+        let reload = &config.global.reload;
+        self.schedule
+            .take_on(reload.time_file.as_deref(), reload.repeat);
+        self.keep(config);
+    }
+
+    /// `config_save_dir`
+    fn keep(&mut self, config: &Config) {
+        let Some(directory) = &config.global.dumps.configurations else {
+            return;
+        };
+        let text = print(config);
+        let parent = self.reports.parent().as_raw();
+        let kept = reloading::keep(directory, parent, self.kept, &source::to_bytes(&text));
+        self.kept += 1;
+        if let Err(error) = kept {
+            log::warn!(
+                target: ident::DAEMON,
+                "the configuration cannot be kept in {}: {error}",
+                directory.display()
+            );
+        }
+    }
+
+    /// Only what is configured has a pid file, as with keepalived's processes, unless all are asked
+    /// for.
     fn pid_files(&mut self, config: &Config) -> Result<(), Failure> {
         let options = self.options;
+        let all = options.all;
         let wanted = [
             (
-                !config.virtual_servers.is_empty(),
-                &options.check_pid_file,
+                options.check && (all || !config.virtual_servers.is_empty()),
+                &self.places.check,
                 &mut self.check_pid_file,
                 "Healthcheck",
             ),
             (
-                !config.vrrp_instances.is_empty(),
-                &options.vrrp_pid_file,
+                options.vrrp && (all || !config.vrrp_instances.is_empty()),
+                &self.places.vrrp,
                 &mut self.vrrp_pid_file,
                 "VRRP",
+            ),
+            (
+                options.bfd && (all || !config.bfd_instances.is_empty()),
+                &self.places.bfd,
+                &mut self.bfd_pid_file,
+                "BFD",
             ),
         ];
         for (wanted, path, file, name) in wanted {
@@ -246,10 +464,10 @@ impl<'a> Worker<'a> {
             let ping = watchdog
                 .as_mut()
                 .map(|watchdog| watchdog.ping(clock::now()));
-            let patience = match (patience, ping) {
-                (Some(patience), Some(ping)) => Some(patience.min(ping)),
-                (patience, ping) => patience.or(ping),
-            };
+            let scheduled = self.schedule.patience(self.event_loop.now());
+            let looks = self.waiting.is_some().then_some(hand_over::LOOK);
+            let patience = [patience, ping, scheduled, looks];
+            let patience = patience.into_iter().flatten().min();
             let turn = match self.event_loop.turn(patience) {
                 Ok(turn) => turn,
                 Err(error) => {
@@ -267,6 +485,13 @@ impl<'a> Worker<'a> {
                 log::error!(target: ident::DAEMON, "the stop takes too long, ending without it");
                 return 0;
             }
+            if let Some(late) = self.event_loop.take_late() {
+                self.process.was_late(late);
+            }
+            self.attend();
+            if self.schedule.due(self.event_loop.now()) {
+                self.signal(Signal::Reload);
+            }
             self.read_on();
             self.reports.step(&mut self.event_loop);
         }
@@ -277,20 +502,16 @@ impl<'a> Worker<'a> {
         Runs {
             vrrp: self.vrrp_pid_file.is_some(),
             check: self.check_pid_file.is_some(),
-            bfd: false,
+            bfd: self.bfd_pid_file.is_some(),
         }
     }
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Stop if self.stop_by.is_none() => {
-                self.stop_by = Some(self.event_loop.now() + STOP_PATIENCE);
-                self.reload = None;
-                self.event_loop.drivers.leave = self.options.leave;
-                self.event_loop.handle(Event::Stop);
-            }
-            Signal::Stop => {}
-            Signal::Reload if self.stop_by.is_some() => {}
+            Signal::Stop if self.stop_by.is_some() => {}
+            Signal::Stop if self.options.hand_over && self.waiting.is_none() => self.wait(),
+            Signal::Stop => self.stop(),
+            Signal::Reload if self.stop_by.is_some() || self.waiting.is_some() => {}
             Signal::Reload if self.reload.is_some() => {
                 log::info!(target: ident::DAEMON, "Reload already in progress, request queued");
                 self.again = true;
@@ -314,6 +535,67 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Resigns, takes everything away and ends.
+    fn stop(&mut self) {
+        self.stop_by = Some(self.event_loop.now() + STOP_PATIENCE);
+        self.reload = None;
+        self.event_loop.drivers.leave = self.options.leave;
+        self.event_loop.handle(Event::Stop);
+    }
+
+    /// Goes on until a successor does.
+    fn wait(&mut self) {
+        match Waiting::at(&self.go.meeting, self.event_loop.now()) {
+            Ok(waiting) => {
+                log::info!(
+                    target: ident::DAEMON,
+                    "Waiting {} seconds for the next daemon to go on with the work",
+                    hand_over::PATIENCE.as_secs()
+                );
+                // The parent ends; this process is not to end with it.
+                if let Err(error) = nix::sys::prctl::set_pdeathsig(None) {
+                    log::warn!(target: ident::DAEMON, "cannot outlive the parent: {error}");
+                }
+                self.reload = None;
+                self.waiting = Some(waiting);
+                self.channel.say(&Word::Waiting);
+            }
+            Err(error) => {
+                log::error!(
+                    target: ident::DAEMON,
+                    "no successor can be waited for at {}: {error}",
+                    self.go.meeting.display()
+                );
+                self.channel.say(&Word::Ready);
+                self.stop();
+            }
+        }
+    }
+
+    /// Looks whether a successor has come, or will not.
+    fn attend(&mut self) {
+        let now = self.event_loop.now();
+        let node = &self.event_loop.node;
+        let Some(waiting) = self.waiting.as_mut().filter(|_| self.stop_by.is_none()) else {
+            return;
+        };
+        match waiting.look(now, || node.estate()) {
+            Some(Wish::Done) => {
+                log::info!(target: ident::DAEMON, "The next daemon goes on with the work, ending");
+                logger::flush_at_exit(Duration::from_millis(50));
+                // Nothing is taken away, neither from the kernel nor from the run directory.
+                self.waiting = None;
+                std::process::exit(0);
+            }
+            Some(Wish::Stop) => self.stop(),
+            None if waiting.until <= now => {
+                log::info!(target: ident::DAEMON, "No other daemon has come to go on with the work, stopping");
+                self.stop();
+            }
+            None => {}
+        }
+    }
+
     fn start_reload(&mut self) {
         for name in self.idents() {
             log::info!(target: name, "Reloading");
@@ -321,7 +603,20 @@ impl<'a> Worker<'a> {
         self.reload = Some(Reload {
             loader: Loader::new(&self.options.config, self.options.load.clone()),
             since: clock::now(),
+            marker: self.marker().and_then(Marker::new),
         });
+    }
+
+    /// Where the file stands that exists during a reload, if there is to be one.
+    fn marker(&self) -> Option<PathBuf> {
+        match &self.event_loop.node.config().global.reload.file {
+            OnOff::Off => None,
+            OnOff::On => {
+                let run = self.terms.directory(&super::run_directory());
+                Some(run.join("keepalived.reload"))
+            }
+            OnOff::Named(path) => Some(source::to_path(path)),
+        }
     }
 
     /// One slice of a reload, and its end.
@@ -332,8 +627,9 @@ impl<'a> Worker<'a> {
         if reload.loader.step(&HostFiles, &Facts, SLICE) == Progress::More {
             return;
         }
-        if let Some(Reload { loader, since }) = self.reload.take() {
-            self.finish_reload(loader.finish(), since);
+        if let Some(reload) = self.reload.take() {
+            self.finish_reload(reload.loader.finish(), reload.since);
+            drop(reload.marker);
         }
         if std::mem::take(&mut self.again) {
             self.start_reload();
@@ -342,6 +638,18 @@ impl<'a> Worker<'a> {
 
     fn finish_reload(&mut self, loaded: Loaded, since: Instant) {
         report(&loaded.diagnostics);
+        // A test would end with this status; without the keyword only what cannot be read stops a
+        // reload.
+        let status = loaded.diagnostics.exit_status();
+        let tested = self.event_loop.node.config().global.reload.check != OnOff::Off;
+        if tested && status != 0 && loaded.diagnostics.blocks_reload().is_none() {
+            log::error!(
+                target: ident::DAEMON,
+                "New config failed validation, the running configuration stays: a test of it ends \
+                 with status {status}, see the messages above (reload_check_config)"
+            );
+            return;
+        }
         if let Some(finding) = loaded.diagnostics.blocks_reload() {
             log::error!(
                 target: ident::DAEMON,
@@ -354,6 +662,7 @@ impl<'a> Worker<'a> {
         let plan = diff::plan(self.event_loop.node.config(), &config);
         if plan.is_empty() {
             log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+            self.keep(&config);
             // Nothing is touched, but who reloads may have removed the cause of a fault.
             self.apply(plan, config);
             return;
@@ -361,6 +670,7 @@ impl<'a> Worker<'a> {
         if let Err(failure) = self.pid_files(&config) {
             log::error!(target: ident::DAEMON, "{failure}");
         }
+        self.take_on(&config);
         for (group, field) in &plan.restart {
             log::warn!(
                 target: ident::DAEMON,
@@ -405,8 +715,12 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        let files = [self.check_pid_file.take(), self.vrrp_pid_file.take()];
+        let files = [self.check_pid_file, self.vrrp_pid_file, self.bfd_pid_file];
         files.into_iter().flatten().for_each(PidFile::remove);
+        if let (Some(_), Some(ledger)) = (&self.waiting, &self.go.ledger) {
+            // There is no parent any more to do it.
+            drop(std::fs::remove_file(ledger));
+        }
     }
 }
 
@@ -417,6 +731,9 @@ fn limit(mut config: Config, options: &WorkerOptions) -> Config {
     }
     if !options.check {
         config.virtual_servers.clear();
+    }
+    if !options.bfd {
+        config.bfd_instances.clear();
     }
     config
 }

@@ -10,10 +10,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Bound;
 
+use super::control::Control;
 use super::table::{Entry, Settings, Slot};
+use super::watch::Watch;
 use super::{Action, Event, messages, plan};
 use crate::base::{Duration, Instant};
+use crate::conf::model::Lvs;
 use crate::ops::{
     DestinationSpec, Effect, IpvsOp, IpvsService, KernelOp, OpOwner, OpTag, ServiceName,
     ServiceSpec,
@@ -25,6 +29,10 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Linux error numbers: no IPVS, and no such service.
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
+/// It is there already.
+const EEXIST: i32 = 17;
+/// How often a service that somebody else keeps changing is named at most.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Where the kernel's table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +84,10 @@ pub struct Domain {
     stuck: BTreeSet<ServiceName>,
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
+    control: Control,
+    /// Operations of `control` that may still be refused, by serial.
+    controls: BTreeMap<u64, IpvsOp>,
+    watch: Watch,
 }
 
 /// A service that a repair sent operations for.
@@ -107,6 +119,9 @@ impl Default for Domain {
             deletions: BTreeMap::new(),
             stuck: BTreeSet::new(),
             ops: Vec::new(),
+            control: Control::default(),
+            controls: BTreeMap::new(),
+            watch: Watch::off(),
         }
     }
 }
@@ -123,6 +138,20 @@ impl Domain {
                 self.want_destination(key, address, wanted, out);
             }
             Event::Table(Ok(table)) => self.table(now, table, out),
+            Event::Look(found) => self.look(now, found, out),
+            Event::Follow(master) => {
+                self.control.follow(master);
+                self.settle_control(out);
+            }
+            Event::Stop => {
+                let mut ops = Vec::new();
+                self.control.stop(&mut ops);
+                for op in ops {
+                    self.send(op, out);
+                }
+                self.watch.off = true;
+                self.watch.restart(now);
+            }
             Event::Table(Err(errno)) => self.no_table(now, errno),
             Event::Refused(tag, errno) => self.refused(now, tag.serial, errno, out),
         }
@@ -135,16 +164,109 @@ impl Domain {
             for name in std::mem::take(&mut self.stuck) {
                 self.delete(name, out);
             }
-            if !self.entries.is_empty() {
+            if !self.entries.is_empty() || self.control.is_wanted() {
                 self.read(Purpose::Retry, out);
             }
+        }
+        if self.watch_due().is_some_and(|at| at <= now) {
+            let behind = self.watch.behind();
+            let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+            let names = self.entries.range((from, Bound::Unbounded));
+            let count = (self.entries.len(), self.serial);
+            let slice = self.watch.slice(now, names.map(|(name, _)| name), count);
+            if !slice.is_empty() {
+                out.push(Action::World(Effect::LookIpvs(slice)));
+            }
+        }
+    }
+
+    /// When the table has to be looked at for what others change in it.
+    fn watch_due(&self) -> Option<Instant> {
+        let at_rest = self.phase == Phase::Ready && !self.entries.is_empty();
+        self.watch.due().filter(|_| at_rest)
+    }
+
+    /// Takes the settings of IPVS as a whole over. `router_id`: that of the instance which the
+    /// daemon for connections follows.
+    pub fn apply(&mut self, now: Instant, lvs: &Lvs, router_id: Option<u8>, out: &mut Vec<Action>) {
+        let first = self.phase == Phase::Idle;
+        self.control.apply(lvs, router_id);
+        if !first {
+            // The table of a daemon that runs is its own work.
+            self.control.take_flush();
+        }
+        if self.watch.off != lvs.no_repair {
+            self.watch.off = lvs.no_repair;
+            self.watch.restart(now);
+        }
+        if first && self.control.is_wanted() {
+            self.read(Purpose::Adopt, out);
+        } else {
+            self.settle_control(out);
+        }
+    }
+
+    /// Sends what concerns IPVS as a whole, once it is known to be there.
+    fn settle_control(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Ready {
+            return;
+        }
+        let mut ops = Vec::new();
+        self.control.settle(&mut ops);
+        // Refusals follow before anything else happens.
+        self.controls.clear();
+        for op in ops {
+            self.controls.insert(self.serial, op.clone());
+            self.send(op, out);
+        }
+    }
+
+    /// Repairs what somebody else has changed of the services that were looked at.
+    fn look(&mut self, now: Instant, found: Result<&[IpvsService], i32>, out: &mut Vec<Action>) {
+        let asked = self.watch.answered(self.serial);
+        let Ok(found) = found else {
+            // There is no table any more: a reading says why.
+            if self.phase == Phase::Ready {
+                self.read(Purpose::Repair, out);
+            }
+            return;
+        };
+        if self.phase != Phase::Ready {
+            return;
+        }
+        for name in asked {
+            let Some(entry) = self.entries.get_mut(&name) else {
+                continue;
+            };
+            // One that the kernel refuses is tried in its own time.
+            if entry.refused {
+                continue;
+            }
+            entry.found(found.iter().find(|service| service.name == name));
+            if entry.is_settled() {
+                continue;
+            }
+            if entry.quiet_until.is_none_or(|until| now >= until) {
+                messages::differs(name);
+                entry.quiet_until = Some(now + QUIET);
+            }
+            self.reconcile(name, out);
         }
     }
 
     /// When `handle_timeout` is next needed.
     #[must_use]
-    pub const fn next_deadline(&self) -> Option<Instant> {
-        self.retry_at
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [self.retry_at, self.watch_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether a service of that name should be in the table.
+    #[must_use]
+    pub fn wants(&self, name: ServiceName) -> bool {
+        self.entries.get(&name).is_some_and(|entry| entry.wanted)
     }
 
     /// What is wanted and installed.
@@ -249,7 +371,12 @@ impl Domain {
             messages::available();
         }
         self.phase = Phase::Ready;
-        self.adopt(table);
+        if self.control.take_flush() && self.purpose == Purpose::Adopt {
+            self.send(IpvsOp::Flush, out);
+            self.adopt(&[]);
+        } else {
+            self.adopt(table);
+        }
         self.read_serial = self.serial;
         self.adds.clear();
         let repairing = self.purpose != Purpose::Adopt;
@@ -274,6 +401,8 @@ impl Domain {
         if to_verify {
             self.retry_at = Some(now + RETRY_AFTER);
         }
+        self.settle_control(out);
+        self.watch.restart(now);
         self.check_invariants();
     }
 
@@ -312,6 +441,10 @@ impl Domain {
             self.not_deleted(now, name, errno);
             return;
         }
+        if let Some(op) = self.controls.remove(&serial) {
+            self.control_refused(op, errno, out);
+            return;
+        }
         if serial < self.read_serial || self.entries.is_empty() {
             return;
         }
@@ -338,6 +471,18 @@ impl Domain {
                     }
                 }
             },
+        }
+    }
+
+    /// A daemon for connections that runs already is one of an earlier life: it is replaced.
+    fn control_refused(&mut self, op: IpvsOp, errno: i32, out: &mut Vec<Action>) {
+        match op {
+            IpvsOp::DaemonStart(role, _) if errno == EEXIST => {
+                self.send(IpvsOp::DaemonStop(role), out);
+                self.send(op, out);
+            }
+            IpvsOp::DaemonStop(_) if errno == ESRCH => {}
+            _ => messages::control_refused(&op, errno),
         }
     }
 
@@ -372,7 +517,11 @@ impl Domain {
                 IpvsOp::ServiceSet(_)
                 | IpvsOp::DestAdd(..)
                 | IpvsOp::DestSet(..)
-                | IpvsOp::DestDel(..) => self.send(op, out),
+                | IpvsOp::DestDel(..)
+                | IpvsOp::Flush
+                | IpvsOp::Timeouts(_)
+                | IpvsOp::DaemonStart(..)
+                | IpvsOp::DaemonStop(_) => self.send(op, out),
             }
         }
         self.ops = ops;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::base::ident::CHECK;
-use crate::ops::ServiceName;
+use crate::ops::{IpvsOp, ServiceName};
 
 /// `ENOENT`, what the kernel says to a scheduler that it does not have.
 pub(super) const ENOENT: i32 = 2;
@@ -89,4 +89,27 @@ pub(super) fn accepted(key: ServiceName) {
 /// A service of ours is not as it was set up; it is being repaired.
 pub(super) fn differs(key: ServiceName) {
     log::info!(target: CHECK, "IPVS: VS {key} in the kernel is not as wanted, setting it anew");
+}
+
+/// The kernel refuses something that concerns IPVS as a whole.
+pub(super) fn control_refused(op: &IpvsOp, errno: i32) {
+    let what = match op {
+        IpvsOp::DaemonStart(_, daemon) => {
+            format!("the sync daemon on {} cannot be started", daemon.interface)
+        }
+        IpvsOp::DaemonStop(_) => "the sync daemon cannot be stopped".to_owned(),
+        IpvsOp::Timeouts(_) => "lvs_timeouts cannot be set".to_owned(),
+        IpvsOp::Flush
+        | IpvsOp::ServiceAdd(_)
+        | IpvsOp::ServiceSet(_)
+        | IpvsOp::ServiceDel(_)
+        | IpvsOp::DestAdd(..)
+        | IpvsOp::DestSet(..)
+        | IpvsOp::DestDel(..) => "the table cannot be changed".to_owned(),
+    };
+    log::error!(
+        target: CHECK,
+        "IPVS: {what}: {}. It is tried again at the next change of state or configuration",
+        Errno(errno)
+    );
 }

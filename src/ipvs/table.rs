@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 
+use crate::base::Instant;
 use crate::ops::{DestinationSpec, ForwardMethod, IpvsService, ServiceSpec};
 
 /// A service that is wanted, installed, or both.
@@ -24,6 +25,8 @@ pub(super) struct Entry {
     pub(super) refused: bool,
     /// The kernel refused to add it at first: if that is repaired it is no news.
     pub(super) add_refused: bool,
+    /// Until when it is not said again that somebody else has changed it.
+    pub(super) quiet_until: Option<Instant>,
 }
 
 /// How a service is installed.
@@ -123,6 +126,7 @@ impl Entry {
             slots: Vec::new(),
             refused: false,
             add_refused: false,
+            quiet_until: None,
         }
     }
 

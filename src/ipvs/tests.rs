@@ -1,5 +1,8 @@
 //! The domain against a model of the kernel's table.
 
+#[path = "control_tests.rs"]
+mod control_tests;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Duration, Instant};
-use crate::ops::{ForwardMethod, IpvsOp, KernelOp};
+use crate::conf::model::{self, FlushOnStop, Lvs, LvsTimeouts};
+use crate::ops::{ForwardMethod, IpvsOp, KernelOp, SyncDaemon, SyncRole, Timeouts};
 use crate::tests::logged;
 
 const EEXIST: i32 = 17;
@@ -21,6 +25,7 @@ struct Kernel {
     services: BTreeMap<ServiceName, IpvsService>,
     /// Services with this scheduler are refused.
     without_scheduler: Option<&'static str>,
+    daemons: BTreeMap<SyncRole, SyncDaemon>,
     /// Services are not deleted.
     stubborn: bool,
     ops: Vec<IpvsOp>,
@@ -75,6 +80,19 @@ impl Kernel {
                 }
                 Ok(())
             }
+            IpvsOp::Flush => {
+                self.services.clear();
+                Ok(())
+            }
+            IpvsOp::Timeouts(_) => Ok(()),
+            IpvsOp::DaemonStart(role, daemon) => {
+                if self.daemons.contains_key(role) {
+                    return Err(EEXIST);
+                }
+                self.daemons.insert(*role, daemon.clone());
+                Ok(())
+            }
+            IpvsOp::DaemonStop(role) => self.daemons.remove(role).map(drop).ok_or(ESRCH),
         }
     }
 
@@ -124,10 +142,16 @@ impl Bench {
     fn exec(&mut self, actions: Vec<Action>) {
         let mut refused = Vec::new();
         let mut read = false;
+        let mut look = None;
         for action in actions {
             let Action::World(effect) = action;
             match effect {
                 Effect::ReadIpvs => read = true,
+                Effect::LookIpvs(names) => {
+                    let table = self.kernel.services.values();
+                    let found = table.filter(|service| names.contains(&service.name));
+                    look = Some(found.cloned().collect::<Vec<_>>());
+                }
                 Effect::Kernel(KernelOp::Ipvs(op), tag) => {
                     if let Err(errno) = self.kernel.carry_out(&op) {
                         refused.push((tag, errno));
@@ -147,6 +171,10 @@ impl Bench {
             let table = self.missing.map_or(Ok(table.as_slice()), Err);
             self.domain
                 .handle(self.now, Event::Table(table), &mut caused);
+        }
+        if let Some(found) = look {
+            self.domain
+                .handle(self.now, Event::Look(Ok(&found)), &mut caused);
         }
         if !caused.is_empty() {
             self.exec(caused);

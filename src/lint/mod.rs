@@ -71,6 +71,7 @@ impl Severity {
                     Self::Advice
                 }
             }
+            (Consequence::Continue, Class::Notice) => Self::Advice,
             (Consequence::Continue, Class::Deprecated) => Self::Deprecated,
             (
                 Consequence::Continue,

@@ -14,10 +14,10 @@ pub mod snapshot;
 mod tests;
 mod wiring;
 
-use crate::base::Instant;
+use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, LogStyle};
-use crate::ops::{Effect, Event};
+use crate::conf::model::{Config, InstanceKey, LogStyle, VrrpInstance};
+use crate::ops::{Effect, Event, ServiceName};
 use crate::{check, iface, ipvs, notify, track, vrrp};
 
 /// What the node has to know before it starts.
@@ -27,6 +27,18 @@ pub struct Options {
     pub seed: u64,
     /// Which log texts to write.
     pub log_style: LogStyle,
+}
+
+/// What a process leaves to the one that goes on with its work on the same host: what the kernel
+/// does not know. Addresses and IPVS services are found there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Estate {
+    /// Names of VRRP instances that are masters.
+    pub masters: Vec<String>,
+    /// Real servers that are down, each as its service and itself.
+    pub down: Vec<(String, String)>,
+    /// Scripts of trackers, and whether they have gone well.
+    pub scripts: Vec<(String, bool)>,
 }
 
 /// The daemon.
@@ -40,8 +52,14 @@ pub struct Node {
     notify: notify::Domain,
     track: track::Domain,
     queues: wiring::Queues,
+    /// The instance that the daemon which copies connections follows.
+    sync_instance: Option<InstanceKey>,
+    /// Whether that is master, as it was told last.
+    sync_master: Option<bool>,
     /// Counts the configurations.
     generation: u64,
+    /// Another process did this work until now.
+    inherits: bool,
     stopping: bool,
 }
 
@@ -58,7 +76,10 @@ impl Node {
             notify: notify::Domain::default(),
             track: track::Domain::new(options.log_style),
             queues: wiring::Queues::default(),
+            sync_instance: None,
+            sync_master: None,
             generation: 0,
+            inherits: false,
             stopping: false,
         }
     }
@@ -75,6 +96,36 @@ impl Node {
         self.vrrp.view()
     }
 
+    /// What another process needs in order to go on with the work of this one.
+    #[must_use]
+    pub fn estate(&self) -> Estate {
+        let masters = self.vrrp.view().into_iter();
+        let masters = masters.filter(|instance| instance.state == vrrp::State::Master);
+        let servers = self.check.view().servers();
+        let down = servers.filter(|server| !server.alive);
+        Estate {
+            masters: masters.map(|instance| instance.name).collect(),
+            scripts: self.track.script_verdicts(),
+            down: down
+                .map(|server| (server.service.to_string(), server.server.to_string()))
+                .collect(),
+        }
+    }
+
+    /// Before the first [`Node::apply`]: goes on with the work of another process.
+    pub fn inherit(&mut self, estate: Estate) {
+        self.vrrp.inherit(estate.masters);
+        self.check.inherit(estate.down);
+        self.track.inherit(estate.scripts);
+        self.inherits = true;
+    }
+
+    /// Whether an IPVS service of that name should be in the kernel.
+    #[must_use]
+    pub fn wants_service(&self, name: ServiceName) -> bool {
+        self.ipvs.wants(name)
+    }
+
     /// Makes `plan`, which leads from [`Node::config`] to `config`, happen. The first start is a
     /// plan from the empty configuration.
     pub fn apply(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {
@@ -82,7 +133,8 @@ impl Node {
             return;
         }
         self.notify.apply(&config.global, &mut self.queues.notify);
-        if self.generation == 0 {
+        // Who takes over has waited already.
+        if self.generation == 0 && !self.inherits {
             let vrrp = &config.global.vrrp;
             self.vrrp
                 .hold(now, vrrp.startup_delay, vrrp.delay_after_boot);
@@ -92,13 +144,44 @@ impl Node {
         if let Some(statics) = &plan.statics {
             self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
         }
+        self.follow_instance_of(now, &config);
         self.track.apply(now, &config, &mut self.queues.track);
         self.vrrp
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
+        self.check
+            .tell_initial_states(config.global.checks.notify_initial);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// Hands the settings of IPVS on, with the instance whose state its daemon follows.
+    fn follow_instance_of(&mut self, now: Instant, config: &Config) {
+        let lvs = &config.global.lvs;
+        let name = lvs
+            .sync_daemon
+            .as_ref()
+            .and_then(|daemon| daemon.instance.as_ref());
+        let instance = config
+            .vrrp_instances
+            .iter()
+            .find(|instance| Some(&instance.name) == name);
+        if let (Some(name), None) = (name, instance) {
+            log::info!(
+                target: ident::VRRP,
+                "Unable to find vrrp instance {name} for lvs_syncd - clearing lvs_syncd config"
+            );
+        }
+        let followed = instance.map(VrrpInstance::key);
+        if followed != self.sync_instance {
+            self.sync_instance = followed;
+            self.sync_master = None;
+            self.ipvs
+                .handle(now, ipvs::Event::Follow(None), &mut self.queues.ipvs);
+        }
+        let router_id = instance.map(|instance| instance.vrid.get());
+        self.ipvs.apply(now, lvs, router_id, &mut self.queues.ipvs);
     }
 
     /// Takes an event.

@@ -141,8 +141,8 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
+        Effect::ReadIpvs | Effect::LookIpvs(_) => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
-        Effect::ReadIpvs => "read IPVS",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
         Effect::Send(_, Frame::Ip { bytes, .. }) if bytes[22] == 0 => "resign",
@@ -379,6 +379,7 @@ proptest! {
                     Effect::Probe(id, _) => probe = Some(id),
                     Effect::Exit(_) => prop_assert!(false, "ends without a stop"),
                     Effect::ReadIpvs
+                    | Effect::LookIpvs(_)
                     | Effect::Open(..)
                     | Effect::Close(_)
                     | Effect::Send(..)

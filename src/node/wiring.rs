@@ -47,10 +47,13 @@ impl Node {
                 let event = vrrp::Event::SocketFailed(socket, errno);
                 self.vrrp.handle(now, event, &mut self.queues.vrrp);
             }
-            Event::Probe { id, what } => {
-                self.check
-                    .handle(now, check::Event::Probe(id, what), &mut self.queues.check);
-            }
+            Event::Probe { id, what } => match id.mail() {
+                Some(number) => self.notify.mail(now, number, what, &mut self.queues.notify),
+                None => {
+                    self.check
+                        .handle(now, check::Event::Probe(id, what), &mut self.queues.check);
+                }
+            },
             Event::Refused { tag, errno } => match tag.owner {
                 OpOwner::Vrrp => {
                     self.vrrp
@@ -61,6 +64,10 @@ impl Node {
                         .handle(now, ipvs::Event::Refused(tag, errno), &mut self.queues.ipvs);
                 }
             },
+            Event::IpvsLook(found) => {
+                self.ipvs
+                    .handle(now, ipvs::Event::Look(found), &mut self.queues.ipvs);
+            }
             Event::IpvsTable(table) => {
                 self.ipvs
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
@@ -116,6 +123,9 @@ impl Node {
         self.check
             .handle(now, check::Event::Stop, &mut self.queues.check);
         self.drain(now, out);
+        self.ipvs
+            .handle(now, ipvs::Event::Stop, &mut self.queues.ipvs);
+        self.drain(now, out);
         self.notify
             .handle(now, notify::Event::Stop, &mut self.queues.notify);
         self.drain(now, out);
@@ -133,6 +143,22 @@ impl Node {
         effect
     }
 
+    /// Lets the daemon that copies connections know whether its instance is master.
+    fn follow(&mut self, now: Instant) {
+        let Some(key) = &self.sync_instance else {
+            return;
+        };
+        let master = self
+            .vrrp
+            .instance(key)
+            .map(|view| view.state == vrrp::State::Master);
+        if master != self.sync_master {
+            self.sync_master = master;
+            self.ipvs
+                .handle(now, ipvs::Event::Follow(master), &mut self.queues.ipvs);
+        }
+    }
+
     /// Hands actions on until none is left.
     pub(super) fn drain(&mut self, now: Instant, out: &mut Vec<Effect>) {
         for action in std::mem::take(&mut self.queues.iface) {
@@ -146,7 +172,11 @@ impl Node {
                     forwards_v6: interface.forwards_v6,
                 }),
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
-                iface::Action::Address(change) => vrrp::Event::Address(change),
+                iface::Action::Address(change) => {
+                    let event = check::Event::Address(change.index, change.address, change.present);
+                    self.check.handle(now, event, &mut self.queues.check);
+                    vrrp::Event::Address(change)
+                }
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }
@@ -162,6 +192,10 @@ impl Node {
                 check::Action::Want(wanted) => {
                     let event = ipvs::Event::Want(wanted.spec, wanted.destinations);
                     self.ipvs.handle(now, event, &mut self.queues.ipvs);
+                }
+                check::Action::Notice(notice) => {
+                    let event = notify::Event::Notice(notice);
+                    self.notify.handle(now, event, &mut self.queues.notify);
                 }
                 check::Action::Unwant(name) => {
                     self.ipvs
@@ -183,6 +217,7 @@ impl Node {
                 }
             }
         }
+        self.follow(now);
         for action in self.queues.ipvs.drain(..) {
             match action {
                 ipvs::Action::World(effect) => out.push(effect),

@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fifo::Queue;
+use super::mail::Postbox;
 use super::{Action, Event};
 use crate::base::{Duration, Instant, ident};
 use crate::conf::model::{Fifo, Global};
 use crate::ops::{
     Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, FifoCmd, FifoFailure, FifoId, FifoIo,
-    Notice, Speaker,
+    Notice, ProbeIo, Speaker,
 };
 
 /// How long the end of the scripts of a stop is waited for.
@@ -98,6 +99,7 @@ pub struct Domain {
     children: BTreeMap<u64, Role>,
     next_child: u64,
     next_fifo: u64,
+    mails: Postbox,
     stopping: bool,
     /// Scripts of the stop that have not ended.
     awaited: BTreeSet<u64>,
@@ -108,6 +110,7 @@ pub struct Domain {
 impl Domain {
     /// Takes the settings over: a FIFO whose settings are the same stays open.
     pub fn apply(&mut self, global: &Global, out: &mut Vec<Action>) {
+        self.mails.apply(global);
         let wanted = CHANNELS.map(|channel| channel.wanted(global));
         for (index, channel) in CHANNELS.into_iter().enumerate() {
             let (before, rest) = wanted.split_at(index);
@@ -167,7 +170,7 @@ impl Domain {
     /// Takes an event.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
         match event {
-            Event::Notice(notice) => self.notice(notice, out),
+            Event::Notice(notice) => self.notice(now, notice, out),
             Event::Child(number, end) => self.child(number, end, out),
             Event::Fifo(id, what) => self.fifo(id, what, out),
             Event::Stopping => self.stopping = true,
@@ -176,7 +179,7 @@ impl Domain {
                 for channel in CHANNELS {
                     self.close(channel, out);
                 }
-                if self.awaited.is_empty() {
+                if self.awaited.is_empty() && self.mails.is_empty() {
                     out.push(Action::Done);
                 } else {
                     self.patience = Some(now + LAST_WORDS);
@@ -185,11 +188,12 @@ impl Domain {
         }
     }
 
-    fn notice(&mut self, notice: Notice, out: &mut Vec<Action>) {
+    fn notice(&mut self, now: Instant, notice: Notice, out: &mut Vec<Action>) {
         let Notice {
             from,
             scripts,
             line,
+            alert,
         } = notice;
         let (target, end): (_, &[u8]) = match from {
             Speaker::Vrrp => (ident::VRRP, b"\n"),
@@ -209,6 +213,23 @@ impl Domain {
             if self.stopping {
                 self.awaited.insert(number);
             }
+        }
+        if let Some(alert) = alert {
+            self.mails.post(now, from, alert, out);
+        }
+    }
+
+    /// Something happened to the connection of a mail.
+    pub fn mail(&mut self, now: Instant, number: u64, what: ProbeIo<'_>, out: &mut Vec<Action>) {
+        self.mails.on(now, number, what, out);
+        self.end_if_told(out);
+    }
+
+    /// Ends the daemon if it is to end and everybody has heard of it.
+    fn end_if_told(&mut self, out: &mut Vec<Action>) {
+        if self.patience.is_some() && self.awaited.is_empty() && self.mails.is_empty() {
+            self.patience = None;
+            out.push(Action::Done);
         }
     }
 
@@ -233,9 +254,8 @@ impl Domain {
             Some(Role::Reader(channel)) => self.reader_ended(channel, number, end),
             None => {}
         }
-        if self.awaited.remove(&number) && self.awaited.is_empty() && self.patience.is_some() {
-            self.patience = None;
-            out.push(Action::Done);
+        if self.awaited.remove(&number) {
+            self.end_if_told(out);
         }
     }
 
@@ -315,14 +335,18 @@ impl Domain {
         }
     }
 
-    /// Ends the wait for the last scripts.
+    /// Ends the wait for the last scripts and mails, and for servers that do not answer.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.mails.handle_timeout(now, out);
+        self.end_if_told(out);
         if self.patience.is_some_and(|until| until <= now) {
             self.patience = None;
             log::info!(
                 target: ident::DAEMON,
-                "{} notify scripts of the stop still run; ending without them",
-                self.awaited.len()
+                "{} notify scripts of the stop still run, {} mails are not sent yet; ending without \
+                 them",
+                self.awaited.len(),
+                self.mails.len()
             );
             out.push(Action::Done);
         }
@@ -330,8 +354,9 @@ impl Domain {
 
     /// When `handle_timeout` is next needed.
     #[must_use]
-    pub const fn next_deadline(&self) -> Option<Instant> {
-        self.patience
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let mails = self.mails.next_deadline();
+        self.patience.into_iter().chain(mails).min()
     }
 }
 

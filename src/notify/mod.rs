@@ -1,11 +1,13 @@
 //! Telling people and programs outside: scripts, FIFOs, mail.
 //!
-//! Owns: the FIFOs with the lines that wait for room in them, and the children that notices
-//! started. Never does: decide what is worth telling (the other domains do, as a `Notice`), wait
+//! Owns: the FIFOs with the lines that wait for room in them, the children that notices started,
+//! and the mails on their way. Never does: decide what is worth telling (the other domains do, as a `Notice`), wait
 //! for a reader or a script. Driven by: `node`.
 
 mod domain;
 mod fifo;
+mod mail;
+mod smtp;
 #[cfg(test)]
 mod tests;
 

@@ -23,6 +23,10 @@ impl IpvsOp {
             Self::DestAdd(name, server) => Request::NewDestination(*name, server.to_wire()),
             Self::DestSet(name, server) => Request::SetDestination(*name, server.to_wire()),
             Self::DestDel(name, server) => Request::DelDestination(*name, *server),
+            Self::Flush => Request::Flush,
+            Self::Timeouts(timeouts) => Request::SetTimeouts(*timeouts),
+            Self::DaemonStart(role, daemon) => Request::NewDaemon(*role, daemon.clone()),
+            Self::DaemonStop(role) => Request::DelDaemon(*role),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::base::{Duration, Family, IfIndex, Mac};
-pub use crate::wire::ipvs::ServiceName;
+pub use crate::wire::ipvs::{ServiceName, SyncDaemon, SyncRole, Timeouts};
 use crate::wire::rtnl::Kind;
 
 /// Who asked for a kernel operation, to hand a refusal back.
@@ -249,19 +249,30 @@ pub enum IpvsOp {
     DestSet(ServiceName, DestinationSpec),
     /// `IPVS_CMD_DEL_DEST`.
     DestDel(ServiceName, SocketAddr),
+    /// `IPVS_CMD_FLUSH`: removes all services, whosever they are.
+    Flush,
+    /// `IPVS_CMD_SET_CONFIG`
+    Timeouts(Timeouts),
+    /// `IPVS_CMD_NEW_DAEMON`
+    DaemonStart(SyncRole, SyncDaemon),
+    /// `IPVS_CMD_DEL_DAEMON`
+    DaemonStop(SyncRole),
 }
 
 impl IpvsOp {
-    /// The service that it concerns.
+    /// The service that it concerns, if it concerns one.
     #[must_use]
-    pub const fn service(&self) -> ServiceName {
-        match self {
+    pub const fn service(&self) -> Option<ServiceName> {
+        Some(match self {
             Self::ServiceAdd(spec) | Self::ServiceSet(spec) => spec.name,
             Self::ServiceDel(name)
             | Self::DestAdd(name, _)
             | Self::DestSet(name, _)
             | Self::DestDel(name, _) => *name,
-        }
+            Self::Flush | Self::Timeouts(_) | Self::DaemonStart(..) | Self::DaemonStop(_) => {
+                return None;
+            }
+        })
     }
 }
 

@@ -13,14 +13,14 @@ pub mod world;
 pub use kernel::{
     AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
     IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, Place, RoutingChange, RoutingOp,
-    ServiceName, ServiceSpec,
+    ServiceName, ServiceSpec, SyncDaemon, SyncRole, Timeouts,
 };
-pub use notice::{Lasting, Line, Notice, Speaker};
+pub use notice::{Alert, AlertKind, Lasting, Line, Notice, Speaker};
 pub use process::{
     Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, Process,
     WatchId,
 };
 pub use world::{
-    AddressChange, ConnectSpec, Effect, Event, Frame, LinkChange, LinkState, ProbeCmd,
-    ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Transport,
+    AddressChange, ConnectSpec, Dial, Effect, Event, Frame, HostFact, LinkChange, LinkState,
+    ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Transport,
 };

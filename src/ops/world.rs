@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::kernel::{IpvsService, KernelOp, OpTag};
+use super::kernel::{IpvsService, KernelOp, OpTag, ServiceName};
 use super::process::{
     ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
 };
@@ -51,6 +51,9 @@ pub enum Event<'a> {
     },
     /// The answer to [`Effect::ReadIpvs`]: the whole table, or why it cannot be had.
     IpvsTable(Result<&'a [IpvsService], i32>),
+    /// The answer to [`Effect::LookIpvs`]: those of the services that there are, or why that
+    /// cannot be told.
+    IpvsLook(Result<&'a [IpvsService], i32>),
     /// A child ended, or could not be started.
     Child {
         /// The child.
@@ -186,17 +189,63 @@ pub enum Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u64);
 
+impl ProbeId {
+    /// The highest bit says that it is no check that asks but a mail on its way.
+    const MAIL: u64 = 1 << 63;
+
+    /// The connection of a mail.
+    #[must_use]
+    pub const fn of_mail(number: u64) -> Self {
+        Self(number | Self::MAIL)
+    }
+
+    /// The number of the mail, if it is one that asks.
+    #[must_use]
+    pub const fn mail(self) -> Option<u64> {
+        if self.0 & Self::MAIL == 0 {
+            None
+        } else {
+            Some(self.0 & !Self::MAIL)
+        }
+    }
+}
+
 /// What a check asks of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeCmd {
     /// Starts to connect. A stream answers with [`ProbeIo::Connected`] or [`ProbeIo::Failed`];
     /// datagrams can be written at once. Deadlines are the check's own business.
     Connect(ConnectSpec),
+    /// Looks a name up, which holds nothing else up, and connects to what it stands for; answered
+    /// as `Connect` is.
+    Dial(Dial),
     /// Sends bytes, or one datagram; nothing answers it but a failure. Only once connected.
     Write(Vec<u8>),
+    /// Sends something that this host knows, as `Write` does.
+    WriteFact(HostFact),
     /// Gives the connection up; nothing more is heard of it. Not needed after
     /// [`ProbeIo::Failed`], which ends it.
     Close,
+}
+
+/// A server that is known by name, over TCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dial {
+    /// Its name.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// What only the host knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFact {
+    /// The local date and time, as RFC 5322 §3.3 writes it.
+    Date,
+    /// The host's name, in full where `/etc/hosts` has it so.
+    Name,
+    /// The name of the user that the daemon runs as.
+    User,
 }
 
 /// A connection that a check wants.
@@ -266,6 +315,8 @@ pub enum Effect {
     Kernel(KernelOp, OpTag),
     /// Read the IPVS table; answered by [`Event::IpvsTable`].
     ReadIpvs,
+    /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
+    LookIpvs(Vec<ServiceName>),
     /// Open a socket.
     Open(SocketId, SocketSpec),
     /// Close it.

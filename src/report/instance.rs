@@ -7,9 +7,9 @@ use super::trackers::{self, Kind};
 use super::{Cursor, Page, address};
 use crate::base::Family;
 use crate::conf::model::options::{
-    InstanceOptions, Notify, Peer, Tracked, Tracking, Version, Weight,
+    InstanceOptions, Notify, Peer, SyncGroup, Tracked, Tracking, Version, Weight,
 };
-use crate::conf::model::{InitialState, Transport, VrrpInstance};
+use crate::conf::model::{InitialState, OwnLinkKind, Transport, VrrpInstance};
 use crate::node::snapshot::{Detail, InstanceView, SocketId, State};
 
 /// `VRRP Topology`, an instance at a time.
@@ -49,12 +49,12 @@ fn write_instance(
 ) -> fmt::Result {
     writeln!(out, " VRRP Instance = {}", config.name)?;
     writeln!(out, "   VRRP Version = {}", version(config.version))?;
+    let group = group_of(page, config);
+    if let Some(group) = group {
+        writeln!(out, "   Sync group = {}", group.name)?;
+    }
     if config.family == Family::V6 {
         writeln!(out, "   Using Native IPv6")?;
-    }
-    let mut groups = page.snapshot.config().sync_groups.iter();
-    if let Some(group) = groups.find(|group| group.members.contains(&config.name)) {
-        writeln!(out, "   Sync group = {}", group.name)?;
     }
     let running = view.filter(|_| page.running);
     if let Some(view) = running {
@@ -89,7 +89,13 @@ fn write_instance(
     }
     write_fixtures(&config.options, out)?;
     write_tracking(page, &config.options.tracking, out)?;
-    write_notify(page, &config.options.notify, out)
+    write_notify(page, config, out)
+}
+
+/// The group that an instance is a member of.
+fn group_of<'a>(page: &Page<'a>, config: &VrrpInstance) -> Option<&'a SyncGroup> {
+    let mut groups = page.snapshot.config().sync_groups.iter();
+    groups.find(|group| group.members.contains(&config.name))
 }
 
 fn descriptor(page: &Page<'_>, socket: Option<SocketId>) -> i32 {
@@ -192,6 +198,33 @@ fn write_timers(page: &Page<'_>, detail: &Detail, out: &mut String) -> fmt::Resu
     writeln!(out, "   Master down timer = {micros} usecs")
 }
 
+/// The interface, and the one of its own that it brings with it.
+fn write_link(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let Some(own) = &config.own_link else {
+        return writeln!(out, "   Interface = {}", config.interface);
+    };
+    let found = page.snapshot.interface_named(&own.name);
+    let up = found.is_some_and(|link| link.up);
+    let (what, short) = match own.kind {
+        OwnLinkKind::Vmac(_) => ("VMAC", "vmac"),
+        OwnLinkKind::Ipvlan => ("IPVLAN", "ipvlan"),
+    };
+    let options = &config.options;
+    writeln!(
+        out,
+        "   Use {what}, i/f name {}, is_up = {up}, xmit_base = {}",
+        own.name, options.transmit_on_base
+    )?;
+    if options.vmac_for_addresses {
+        writeln!(out, "   Use VMAC for VIPs on other interfaces")?;
+    }
+    writeln!(
+        out,
+        "   Interface = {}, {short} on {}",
+        own.name, config.interface
+    )
+}
+
 fn write_interface(
     page: &Page<'_>,
     config: &VrrpInstance,
@@ -199,7 +232,7 @@ fn write_interface(
     out: &mut String,
 ) -> fmt::Result {
     let options = &config.options;
-    writeln!(out, "   Interface = {}", config.interface)?;
+    write_link(page, config, out)?;
     if options.ignore_own_interface {
         writeln!(out, "   VRRP interface tracking disabled")?;
     }
@@ -456,7 +489,8 @@ pub(super) fn mails(page: &Page<'_>, notify: &Notify) -> bool {
 }
 
 /// Mails and scripts of an instance.
-fn write_notify(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Result {
+fn write_notify(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt::Result {
+    let notify = &config.options.notify;
     let mail = mails(page, notify);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     let deleted = if notify.deleted.is_some() {
@@ -467,7 +501,9 @@ fn write_notify(page: &Page<'_>, notify: &Notify, out: &mut String) -> fmt::Resu
     writeln!(out, "   Notify deleted = {deleted}")?;
     write_scripts(page, notify, out)?;
     let fifos = &page.snapshot.config().global.fifos;
-    let changes = notify.priority_changes.unwrap_or(fifos.priority_changes);
+    let group = group_of(page, config).and_then(|group| group.notify.priority_changes);
+    let changes = notify.priority_changes.or(group);
+    let changes = changes.unwrap_or(fifos.priority_changes);
     writeln!(out, "   Notify priority changes = {changes}")
 }
 

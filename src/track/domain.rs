@@ -27,6 +27,8 @@ pub struct Domain {
     /// When the processes are looked through next.
     look: Option<Instant>,
     next: u64,
+    /// What scripts have come to for another process; true: well.
+    before: BTreeMap<String, bool>,
     stopped: bool,
 }
 
@@ -63,8 +65,27 @@ impl Domain {
             processes: BTreeMap::new(),
             look: None,
             next: 0,
+            before: BTreeMap::new(),
             stopped: false,
         }
+    }
+
+    /// What scripts have come to, by their names; true: well.
+    #[must_use]
+    pub fn script_verdicts(&self) -> Vec<(String, bool)> {
+        let scripts = self.scripts.iter();
+        let known = scripts.filter_map(|(name, script)| match script.verdict {
+            Verdict::Up => Some((name.clone(), true)),
+            Verdict::Down => Some((name.clone(), false)),
+            Verdict::Unknown | Verdict::Value(_) => None,
+        });
+        known.collect()
+    }
+
+    /// Before the first start: what scripts of these names have come to for a process that is about
+    /// to end holds until they have run here.
+    pub fn inherit(&mut self, verdicts: impl IntoIterator<Item = (String, bool)>) {
+        self.before.extend(verdicts);
     }
 
     const fn fresh(&mut self) -> u64 {
@@ -100,7 +121,10 @@ impl Domain {
                     script
                 }
                 before => {
-                    let new = Script::new(now, wanted.clone());
+                    let mut new = Script::new(now, wanted.clone());
+                    if let Some(up) = self.before.remove(&wanted.name) {
+                        new.verdict = if up { Verdict::Up } else { Verdict::Down };
+                    }
                     match before {
                         // The last word of the old command holds until the new one has spoken.
                         Some(script) => end(&script, out),

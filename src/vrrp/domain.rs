@@ -64,6 +64,8 @@ pub struct Domain {
     /// Those that start together once the files that they track were read.
     reading: Vec<InstanceId>,
     next_instance: u32,
+    /// Names of instances that begin as masters.
+    heirs: BTreeSet<String>,
     started: bool,
     pub(super) stopped: bool,
 }
@@ -94,9 +96,16 @@ impl Domain {
             waiting: Waiting::new(),
             reading: Vec::new(),
             next_instance: 0,
+            heirs: BTreeSet::new(),
             started: false,
             stopped: false,
         }
+    }
+
+    /// Before the first start: instances of these names are masters on this host already, by a
+    /// process that is about to end; they go on as such and ask nobody.
+    pub fn inherit(&mut self, masters: impl IntoIterator<Item = String>) {
+        self.heirs.extend(masters);
     }
 
     /// `vrrp_startup_delay`, `vrrp_delay_after_boot`: before the first start, keeps every instance
@@ -250,7 +259,16 @@ impl Domain {
             }
             Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
                 self.waiting.remove(&id);
-                self.step(now, id, Input::Start, out);
+                let heirs = &mut self.heirs;
+                let name = self
+                    .instances
+                    .get(&id)
+                    .map(|instance| &instance.config.name);
+                let input = match name.is_some_and(|name| heirs.remove(name)) {
+                    true => Input::Inherit,
+                    false => Input::Start,
+                };
+                self.step(now, id, input, out);
             }
             None => {}
         }

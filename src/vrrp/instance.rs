@@ -118,6 +118,8 @@ pub(super) enum Input {
     Advert(Heard),
     /// A master was not run for so long that a rival may have taken over.
     Overslept(Duration),
+    /// The same as the heir of a master: see [`super::Domain::inherit`].
+    Inherit,
     /// The daemon ends, or the instance leaves the configuration.
     Stop,
 }
@@ -317,7 +319,8 @@ impl Instance {
 
     fn step_init(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
-            Input::Start => self.start(cx),
+            Input::Start => self.start(cx, false),
+            Input::Inherit => self.start(cx, true),
             // Nothing reaches an instance before its start or after its stop.
             Input::Able
             | Input::Unable(_)
@@ -355,6 +358,7 @@ impl Instance {
             },
             // It is started and able already, holds no address, and does not speak in its sleep.
             Input::Start
+            | Input::Inherit
             | Input::Able
             | Input::Sync(State::Init | State::Backup)
             | Input::AddressLost(_)
@@ -383,7 +387,10 @@ impl Instance {
                 Timer::Retry => self.retry(cx),
                 Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
             },
-            Input::Start | Input::Able | Input::Sync(State::Init | State::Master) => {}
+            Input::Start
+            | Input::Inherit
+            | Input::Able
+            | Input::Sync(State::Init | State::Master) => {}
         }
     }
 
@@ -406,6 +413,7 @@ impl Instance {
             // Adverts may still come in while an address is missing; without one there is
             // nothing to answer with. A second reason for FAULT changes nothing.
             Input::Start
+            | Input::Inherit
             | Input::Unable(_)
             | Input::Sync(_)
             | Input::AddressLost(_)
@@ -414,13 +422,18 @@ impl Instance {
         }
     }
 
-    fn start(&mut self, cx: &mut Cx<'_>) {
+    /// Takes part from now on; `heir`: as the master that another process of this host was until
+    /// now, whose addresses are there already.
+    fn start(&mut self, cx: &mut Cx<'_>, heir: bool) {
         let fault = self.fitness.fault.as_ref().map(|(reason, _)| *reason);
         if let Some(reason) = fault {
             self.say_fault(cx, reason);
             self.move_to(cx, State::Fault, true);
         } else if self.bond.held == Some(Hold::Fault) {
             self.move_to(cx, State::Fault, true);
+        } else if heir {
+            // Trackers that have not said anything yet disturb it as little as after a reload.
+            self.move_to(cx, State::Master, true);
         } else if self.fitness.waits || self.bond.held.is_some() {
             // Not a word until the verdict is there.
             self.fitness.quiet = true;

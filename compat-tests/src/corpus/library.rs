@@ -70,6 +70,9 @@ fn entry(folder: &Path, row: &str) -> Option<Entry> {
     let [id, class, old, new, messages] = columns.as_slice() else {
         return None;
     };
+    // Where the files lay when they were recorded.
+    let here = format!("{}/", folder.join("files").display());
+    let messages = messages.replace("DIR/", &here);
     let messages: Vec<&str> = messages.split(" ⏎ ").collect();
     Some(Entry {
         id: (*id).to_owned(),

@@ -116,6 +116,10 @@ impl Messages {
         let lines: Vec<&str> = output.lines().collect();
         let headed = lines.windows(2).filter_map(|pair| {
             let [line, title] = pair else { return None };
+            // The title of another excerpt, of something that keepalived does not say.
+            if LEVELS.iter().any(|level| line.starts_with(level)) {
+                return None;
+            }
             let title = LEVELS.iter().find_map(|level| title.strip_prefix(level))?;
             // What cannot be shown in an excerpt is replaced there, so the text may differ a bit.
             let same = line.ends_with(title) || title.contains('\u{fffd}');

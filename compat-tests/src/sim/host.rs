@@ -35,6 +35,8 @@ pub enum Arrival {
     Refused(OpTag, i32),
     /// The IPVS table as it was asked for.
     IpvsTable(Result<Vec<IpvsService>, i32>),
+    /// What a look at some services of IPVS gave.
+    IpvsLook(Result<Vec<IpvsService>, i32>),
     /// A child ended.
     Child(ChildId, ChildEnd),
     /// A watched file as it is.
@@ -56,7 +58,11 @@ impl Arrival {
     #[must_use]
     pub const fn loop_order(&self) -> u8 {
         match self {
-            Self::Refused(..) | Self::IpvsTable(_) | Self::SocketFailed(..) | Self::Fifo(..) => 0,
+            Self::Refused(..)
+            | Self::IpvsTable(_)
+            | Self::IpvsLook(_)
+            | Self::SocketFailed(..)
+            | Self::Fifo(..) => 0,
             Self::News(_) => 1,
             Self::Packet(..) => 2,
             Self::Probe(..) | Self::Child(..) | Self::File(..) | Self::Processes(_) => 3,
@@ -198,6 +204,10 @@ impl Host {
             Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
             Arrival::IpvsTable(Ok(table)) => {
                 node.handle(now, Event::IpvsTable(Ok(&table)), out);
+            }
+            Arrival::IpvsLook(found) => {
+                let found = found.as_deref().map_err(|errno| *errno);
+                node.handle(now, Event::IpvsLook(found), out);
             }
             Arrival::IpvsTable(Err(errno)) => {
                 node.handle(now, Event::IpvsTable(Err(errno)), out);

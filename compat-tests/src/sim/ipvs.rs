@@ -67,6 +67,9 @@ impl Table {
                 let destinations = &mut self.service(*name)?.destinations;
                 destinations.remove(address).ok_or(errno::ENOENT)?;
             }
+            IpvsOp::Flush => self.services.clear(),
+            // Nobody in the simulator looks at these.
+            IpvsOp::Timeouts(_) | IpvsOp::DaemonStart(..) | IpvsOp::DaemonStop(_) => {}
         }
         Ok(())
     }

@@ -35,6 +35,8 @@ pub mod errno {
     pub const EADDRNOTAVAIL: i32 = 99;
     /// Connection refused.
     pub const ECONNREFUSED: i32 = 111;
+    /// Nobody is there.
+    pub const EHOSTUNREACH: i32 = 113;
 }
 
 /// `IFA_PROTO` of addresses that keepalived adds.

@@ -136,6 +136,7 @@ impl Outside {
             }
             Effect::Kernel(..)
             | Effect::ReadIpvs
+            | Effect::LookIpvs(_)
             | Effect::Open(..)
             | Effect::Close(_)
             | Effect::Send(..)

@@ -303,6 +303,7 @@ impl World {
             Arrival::SocketFailed(..)
             | Arrival::Refused(..)
             | Arrival::IpvsTable(_)
+            | Arrival::IpvsLook(_)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) | Arrival::Processes(_) => Cause::News,
         };
@@ -456,6 +457,17 @@ impl World {
                 trace::line(format_args!("read IPVS"));
                 self.answer(host, Duration::ZERO, Arrival::IpvsTable(table));
             }
+            Effect::LookIpvs(names) => {
+                let kernel = &self.hosts[host].kernel;
+                let found = if kernel.traits.ipvs {
+                    let mut table = kernel.ipvs.dump();
+                    table.retain(|service| names.contains(&service.name));
+                    Ok(table)
+                } else {
+                    Err(errno::ENOENT)
+                };
+                self.answer(host, Duration::ZERO, Arrival::IpvsLook(found));
+            }
             Effect::Open(socket, spec) => self.open(host, socket, spec),
             Effect::Close(socket) => {
                 trace::line(format_args!("close {socket:?}"));
@@ -474,6 +486,16 @@ impl World {
                 let at = self.now + Duration::from_micros(100);
                 self.schedule
                     .push(at, Rank::Arrival, Item::Syn(host, epoch, id, 0));
+            }
+            Effect::Probe(id, ProbeCmd::Dial(dial)) => {
+                // Nobody answers for names in this world.
+                trace::line(format_args!("probe {} dial {}", id.0, dial.server));
+                let failure = ProbeFailure::Remote(errno::EHOSTUNREACH);
+                let back = Duration::from_micros(200);
+                self.answer(host, back, Arrival::Probe(id, ProbeIo::Failed(failure)));
+            }
+            Effect::Probe(id, ProbeCmd::WriteFact(fact)) => {
+                trace::line(format_args!("probe {} write {fact:?}", id.0));
             }
             Effect::Probe(id, ProbeCmd::Write(bytes)) => {
                 trace::line(format_args!("probe {} write {}", id.0, bytes.len()));

@@ -138,21 +138,7 @@ fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Ask
     if let Detail::Smtp(fault) = verdict.detail
         && (counts || heard)
     {
-        let text = match fault {
-            SmtpFault::Connect => "Could not connect to",
-            SmtpFault::ConnectTimeout => "Connection timeout to",
-            SmtpFault::Read => "Read failure from",
-            SmtpFault::ReadTimeout => "Read timeout from",
-            SmtpFault::Banner => "Bad greeting banner from",
-            SmtpFault::Helo => "Bad HELO response from",
-        };
-        let target = check.connect.target;
-        log::info!(
-            target: CHECK,
-            "SMTP_CHECK {text} server [{}]:{}",
-            target.ip(),
-            target.port()
-        );
+        log::info!(target: CHECK, "SMTP_CHECK {}", smtp_fault(fault, check));
     }
     if matches!(news, News::Confirmed | News::Up) {
         log::info!(
@@ -161,6 +147,58 @@ fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Ask
             subject.real()
         );
     }
+}
+
+fn smtp_fault(fault: SmtpFault, check: CheckRef<'_>) -> String {
+    let text = match fault {
+        SmtpFault::Connect => "Could not connect to",
+        SmtpFault::ConnectTimeout => "Connection timeout to",
+        SmtpFault::Read => "Read failure from",
+        SmtpFault::ReadTimeout => "Read timeout from",
+        SmtpFault::Banner => "Bad greeting banner from",
+        SmtpFault::Helo => "Bad HELO response from",
+    };
+    let target = check.connect.target;
+    format!("{text} server [{}]:{}", target.ip(), target.port())
+}
+
+/// What is mailed of an attempt, and whether as good news: if the check has come up or gone down.
+pub(in super::super) fn mailed(
+    check: CheckRef<'_>,
+    verdict: &Verdict,
+    news: News,
+) -> Option<(bool, String)> {
+    let up = match (news, check.kind) {
+        (News::Up, _) => true,
+        // keepalived tells of the first success of this kind as well.
+        (News::Confirmed, Some(ProbeKind::Misc(_))) => true,
+        (News::Down { .. }, _) => false,
+        (News::Confirmed | News::Nothing | News::Wavers | News::StaysDown { .. }, _) => {
+            return None;
+        }
+    };
+    let name = match check.kind {
+        None => "TCP CHECK",
+        Some(ProbeKind::Http(_) | ProbeKind::Smtp(_)) => "CHECK",
+        Some(ProbeKind::Dns(_)) => "DNS_CHECK:",
+        Some(ProbeKind::Misc(_)) => "MISC CHECK",
+        Some(ProbeKind::Udp(_)) => "UDP CHECK",
+        Some(ProbeKind::Ping) => "ICMP CHECK",
+        // Of these nothing is mailed, as with keepalived.
+        Some(ProbeKind::File(_) | ProbeKind::Bfd(_)) => return None,
+    };
+    let what = match (up, check.kind, verdict.detail) {
+        (true, Some(ProbeKind::Misc(_)), _) => "succeeded",
+        (true, ..) => "succeed",
+        (false, _, Detail::Misc(MiscEnd::TimedOut)) => "timed out",
+        (false, ..) => "failed",
+    };
+    let why = match (up, check.kind, verdict.detail) {
+        (false, Some(ProbeKind::Http(_)), _) => " : HTTP request failed".to_owned(),
+        (false, _, Detail::Smtp(fault)) => format!(" : {}", smtp_fault(fault, check)),
+        _ => String::new(),
+    };
+    Some((up, format!("=> {name} {what} on service{why} <=")))
 }
 
 /// A success of this one is not told, as with keepalived.

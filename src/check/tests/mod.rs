@@ -2,6 +2,7 @@
 
 mod pool;
 mod properties;
+mod rest;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +13,7 @@ use crate::conf::model::{
     Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey,
     TcpCheck, VirtualServer,
 };
-use crate::ops::{ForwardMethod, ProbeFailure};
+use crate::ops::{Alert, ForwardMethod, ProbeFailure};
 use crate::tests::logged;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,9 +86,23 @@ struct Bench {
     domain: Domain,
     now: Instant,
     out: Vec<Action>,
+    /// What was told outside.
+    notices: Vec<Notice>,
 }
 
 impl Bench {
+    /// What was asked for, without what was told.
+    fn take(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for action in self.out.drain(..) {
+            match action {
+                Action::Notice(notice) => self.notices.push(notice),
+                other => actions.push(other),
+            }
+        }
+        actions
+    }
+
     fn new() -> Self {
         Self::with_style(LogStyle::Current)
     }
@@ -97,18 +112,19 @@ impl Bench {
             domain: Domain::new(style, 1),
             now: Instant::from_micros(1_000_000_000),
             out: Vec::new(),
+            notices: Vec::new(),
         }
     }
 
     fn apply(&mut self, step: Step<VirtualServer>) -> Vec<Action> {
         self.domain.apply(self.now, vec![step], &mut self.out);
-        std::mem::take(&mut self.out)
+        self.take()
     }
 
     fn handle(&mut self, event: Event) -> Vec<Action> {
         self.domain.handle(self.now, event, &mut self.out);
         self.domain.check_invariants();
-        std::mem::take(&mut self.out)
+        self.take()
     }
 
     /// Lets the time go on to the next deadline.
@@ -116,7 +132,7 @@ impl Bench {
         self.now = self.domain.next_deadline().unwrap().max(self.now);
         self.domain.handle_timeout(self.now, &mut self.out);
         self.domain.check_invariants();
-        std::mem::take(&mut self.out)
+        self.take()
     }
 
     /// Lets the time go on until probes start, answers each as `up` says, and returns what else
@@ -152,6 +168,24 @@ fn destination(address: &str, weight: u32) -> DestinationSpec {
         upper_threshold: 0,
         lower_threshold: 0,
     }
+}
+
+// Input: a server that was down for the process before, another that was not. Output: the first is
+// out of the table from the start, until a check brings it in.
+#[test]
+fn what_was_down_before_begins_as_down() {
+    let mut bench = Bench::new();
+    let service = mysql();
+    let down = service.real_servers[0].key;
+    bench
+        .domain
+        .inherit([(service.key.to_string(), down.to_string())]);
+    bench.apply(Step::Add(service));
+    assert_eq!(bench.alive(), [false, true]);
+    while !bench.alive()[0] {
+        bench.round(|_| true);
+    }
+    assert_eq!(bench.alive(), [true, true]);
 }
 
 // Input: the document's virtual server. Output: the table of the document at once, checks 1 s
@@ -273,7 +307,8 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
             | Action::Kill(..)
             | Action::Want(_)
             | Action::Unwant(_)
-            | Action::WantDestination(..) => None,
+            | Action::WantDestination(..)
+            | Action::Notice(_) => None,
         })
         .collect();
     let ended = bench.handle(Event::Stop);

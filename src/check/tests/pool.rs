@@ -50,7 +50,7 @@ impl Table {
         };
         for action in actions {
             match action {
-                Action::Probe(..) | Action::Spawn(..) | Action::Kill(..) => {}
+                Action::Probe(..) | Action::Spawn(..) | Action::Kill(..) | Action::Notice(_) => {}
                 Action::Want(wanted) => {
                     let name = wanted.spec.name;
                     self.0.retain(|(service, ..)| *service != name);
@@ -324,6 +324,7 @@ fn of_two_services_with_one_name_the_first_has_it_until_it_goes() {
         let plan = vec![Step::Add(first.clone()), Step::Add(second.clone())];
         bench.domain.apply(bench.now, plan, &mut out);
     });
+    out.retain(|action| !matches!(action, Action::Notice(_)));
     assert_eq!(out.len(), 1);
     let told = lines(&log)
         .into_iter()
@@ -332,7 +333,7 @@ fn of_two_services_with_one_name_the_first_has_it_until_it_goes() {
     out.clear();
     let plan = vec![Step::Remove(first), Step::Keep(second)];
     bench.domain.apply(bench.now, plan, &mut out);
-    out.retain(|action| !matches!(action, Action::Probe(..)));
+    out.retain(|action| !matches!(action, Action::Probe(..) | Action::Notice(_)));
     let [Action::Unwant(gone), Action::Want(wanted)] = out.as_slice() else {
         panic!("{out:?}");
     };
@@ -357,10 +358,127 @@ fn a_weight_at_run_time_counts() {
             format!("Lost quorum 4-0=4 > 3 for VS {VS}"),
         ]
     );
+    out.retain(|action| !matches!(action, Action::Notice(_)));
     let two: SocketAddr = TWO.parse().unwrap();
     let wanted = destination("182.148.15.238", 0);
     assert_eq!(
         out,
         [Action::WantDestination(mysql_name(), two, Some(wanted))]
+    );
+}
+
+/// The lines for FIFOs and the scripts of all notices, in order.
+fn told(notices: &[Notice]) -> Vec<String> {
+    let mut told = Vec::new();
+    for notice in notices {
+        let line = notice.line.iter();
+        told.extend(line.map(|line| format!("{} {}", line.object, line.state)));
+        told.extend(notice.scripts.iter().map(|script| script.argv.join(" ")));
+    }
+    told
+}
+
+// Input: scripts of servers and of the quorum, `omega`; both servers fail, one comes back, the
+// stop. Output: what keepalived 2.2.7 was seen to write and to run.
+#[test]
+fn scripts_and_lines_tell_of_servers_and_quorums() {
+    let script = |command: &str| {
+        Some(crate::conf::model::CheckScript {
+            command: command.to_owned(),
+            user: None,
+            group: None,
+        })
+    };
+    let mut config = service(1, 0, None);
+    config.policy.quorum_up = script("/s.sh  qup");
+    config.policy.quorum_down = script("/s.sh qdown");
+    config.policy.omega = true;
+    for (number, server) in (1..).zip(&mut config.real_servers) {
+        server.policy = Some(Box::new(ServerPolicy {
+            notify_up: script(&format!("/s.sh up {number}")),
+            notify_down: script(&format!("/s.sh down {number}")),
+            ..ServerPolicy::default()
+        }));
+    }
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(config));
+    for up in [vec![ONE], vec![], vec![ONE]] {
+        let up: Vec<SocketAddr> = up.iter().map(|text| text.parse().unwrap()).collect();
+        for _ in 0..2 {
+            bench.round(|to| up.contains(&to));
+        }
+    }
+    bench.handle(Event::Stop);
+    let (one, two) = (
+        "RS [182.148.15.233]:tcp:3306",
+        "RS [182.148.15.238]:tcp:3306",
+    );
+    assert_eq!(
+        told(&bench.notices),
+        [
+            format!("VS {VS} UP"),
+            "/s.sh qup".to_owned(),
+            format!("{two} {VS} DOWN"),
+            "/s.sh down 2".to_owned(),
+            format!("{one} {VS} DOWN"),
+            "/s.sh down 1".to_owned(),
+            format!("VS {VS} DOWN"),
+            "/s.sh qdown".to_owned(),
+            format!("{one} {VS} UP"),
+            "/s.sh up 1".to_owned(),
+            format!("VS {VS} UP"),
+            "/s.sh qup".to_owned(),
+            format!("{one} {VS} DOWN"),
+            "/s.sh down 1".to_owned(),
+            format!("VS {VS} DOWN"),
+            "/s.sh qdown".to_owned(),
+        ]
+    );
+}
+
+/// The subjects and texts of all mails, in order.
+fn mailed(notices: &[Notice]) -> Vec<String> {
+    let alerts = notices.iter().filter_map(|notice| notice.alert.as_ref());
+    let show = |alert: &Alert| format!("{} - {}: {}", alert.about, alert.state, alert.body);
+    alerts.map(show).collect()
+}
+
+// Input: both servers fail, one comes back; then a reload takes that away. Output: the mails that keepalived
+// 2.2.7 was seen to send, its odd sum at a lost quorum included.
+#[test]
+fn mails_tell_of_checks_and_quorums() {
+    let mut bench = Bench::new();
+    let config = service(1, 0, None);
+    bench.apply(Step::Add(config.clone()));
+    for up in [vec![ONE], vec![], vec![ONE]] {
+        let up: Vec<SocketAddr> = up.iter().map(|text| text.parse().unwrap()).collect();
+        for _ in 0..2 {
+            bench.round(|to| up.contains(&to));
+        }
+    }
+    let mut less = config.clone();
+    less.real_servers.remove(0);
+    let change = crate::conf::model::plan::diff(&[config], &[less]);
+    bench.apply(change.into_iter().next().unwrap());
+    let one = format!("Realserver [182.148.15.233]:tcp:3306 of virtual server {VS}");
+    let two = format!("Realserver [182.148.15.238]:tcp:3306 of virtual server {VS}");
+    let whole: u32 = service(1, 0, None)
+        .real_servers
+        .iter()
+        .map(|s| s.weight)
+        .sum();
+    let first = service(1, 0, None).real_servers[0].weight;
+    assert_eq!(
+        mailed(&bench.notices),
+        [
+            format!("Virtualserver {VS} - UP: => Starting with quorum up 1+0=1 <= {whole} <="),
+            format!("{two} - DOWN: => TCP CHECK failed on service <="),
+            format!("Virtualserver {VS} - DOWN: => Lost quorum 1+0=1 <= 0 <="),
+            format!("{one} - DOWN: => TCP CHECK failed on service <="),
+            format!("Virtualserver {VS} - UP: => Gained quorum 1+0=1 <= {first} <="),
+            format!("{one} - UP: => TCP CHECK succeed on service <="),
+            format!("{one} - DOWN: => Removing <="),
+            format!("Virtualserver {VS} - DOWN: => Lost quorum 1+0=1 <= 0 <="),
+        ]
     );
 }

@@ -34,18 +34,25 @@ impl World {
 
     /// Takes the actions as IPVS and the host do; gives their number.
     fn take(&mut self, actions: Vec<Action>) -> usize {
-        let number = actions.len();
+        let told = |action: &&Action| !matches!(action, Action::Notice(_));
+        let number = actions.iter().filter(told).count();
         for action in actions {
             match action {
                 Action::Probe(id, ProbeCmd::Connect(spec)) => self.probes.push((id, spec.to)),
                 Action::Probe(id, ProbeCmd::Close) => self.probes.retain(|(open, _)| *open != id),
                 // A bare connection says nothing.
-                Action::Probe(_, ProbeCmd::Write(_)) | Action::Spawn(..) | Action::Kill(..) => {
+                Action::Probe(
+                    _,
+                    ProbeCmd::Write(_) | ProbeCmd::Dial(_) | ProbeCmd::WriteFact(_),
+                )
+                | Action::Spawn(..)
+                | Action::Kill(..) => {
                     panic!("TCP_CHECK only connects")
                 }
                 Action::Want(wanted) => {
                     self.wanted.insert(wanted.spec.name, wanted);
                 }
+                Action::Notice(_) => {}
                 Action::Unwant(name) => {
                     assert!(self.wanted.remove(&name).is_some(), "{name} was not wanted");
                 }

@@ -77,7 +77,7 @@ pub(super) fn fixed(
 
 fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) {
     if let Some(name) = &parsed.interface {
-        draft.missing_interface |= !st.facts.interface_exists(name);
+        draft.misses(name, st.facts);
     }
 }
 

@@ -63,6 +63,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
              instance"
         );
         st.error(Class::General, message, None);
+        draft.disabled_bfd.push(bfd.name);
         return;
     };
     let family = Family::of(neighbor);
@@ -72,6 +73,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
              address {neighbor} are not of the same family, disabling instance"
         );
         st.error(Class::General, message, None);
+        draft.disabled_bfd.push(bfd.name);
         return;
     }
     let taken = |other: &BfdInstance| other.neighbor == neighbor;
@@ -148,6 +150,7 @@ pub(in super::super) fn neighbor_ip(draft: &mut Draft, st: &mut Statement<'_>) -
     current(draft, |bfd| {
         match address {
             Some(address) => bfd.neighbor = Some(address),
+            None if bfd.refused => {}
             None => {
                 let what = format!("has malformed neighbor address {word}, ignoring instance");
                 wrong(st, bfd, &what);

@@ -369,9 +369,15 @@ pub(in super::super) fn extra_garp(draft: &mut Draft, st: &mut Statement<'_>) ->
     Ok(())
 }
 
-/// `vrrp_ipsets [NAME…]`: sets of iptables, which nftables has no use for.
-pub(in super::super) fn ipsets(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    iptables(draft, st)
+/// `vrrp_ipsets [NAME…]`: sets of iptables. A keepalived that is built without iptables does not
+/// know them.
+pub(in super::super) fn ipsets(_: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    st.error(
+        Class::UnknownKeyword,
+        "Unknown keyword 'vrrp_ipsets'",
+        Some(0),
+    );
+    Ok(())
 }
 
 /// `json_version 1|2`

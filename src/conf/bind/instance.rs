@@ -89,6 +89,7 @@ pub(in super::super) fn state(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
     let mut missing = false;
+    let dynamic = draft.is_dynamic();
     current(draft, |instance| {
         if name == LOOPBACK {
             let message = format!(
@@ -103,7 +104,7 @@ pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> 
             st.error(Class::General, message, Some(1));
             return Ok(());
         }
-        if !st.facts.interface_exists(name) {
+        if !dynamic && !st.facts.interface_exists(name) {
             let message = format!(
                 "WARNING - interface {} for vrrp_instance {} doesn't exist",
                 to_display(name),

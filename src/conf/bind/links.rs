@@ -55,7 +55,7 @@ pub(in super::super) fn pace(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 /// `interface NAME` in a `garp_group`
 pub(in super::super) fn garp_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?;
-    join(draft, st, name, Some(1));
+    join(draft, st, name, name, Some(1));
     Ok(())
 }
 
@@ -78,16 +78,17 @@ pub(in super::super) fn garp_interfaces_close(draft: &mut Draft, st: &mut Statem
         let message = "Warning - empty garp_group interfaces block";
         st.error(Class::General, message, None);
     }
+    // keepalived tells of the last one whichever it is.
+    let shown = names.last().map_or("", String::as_str);
     for name in &names {
-        join(draft, st, name, None);
+        join(draft, st, name, shown, None);
     }
 }
 
 /// An interface joins the group that is being read.
-fn join(draft: &mut Draft, st: &mut Statement<'_>, name: &str, index: Option<usize>) {
+fn join(draft: &mut Draft, st: &mut Statement<'_>, name: &str, told: &str, index: Option<usize>) {
     let shown = to_display(name);
-    if !st.facts.interface_exists(name) {
-        draft.missing_interface = true;
+    if draft.misses(name, st.facts) {
         let message = format!("WARNING - interface {shown} specified for garp_group doesn't exist");
         st.error(Class::General, message, index);
         return;
@@ -97,7 +98,8 @@ fn join(draft: &mut Draft, st: &mut Statement<'_>, name: &str, index: Option<usi
         .iter()
         .any(|group| group.interfaces.iter().any(|known| known == name))
     {
-        let message = format!("garp_group already specified for {shown} - ignoring");
+        let told = to_display(told);
+        let message = format!("garp_group already specified for {told} - ignoring");
         st.error(Class::General, message, index);
     } else if let Some(group) = groups.last_mut() {
         group.interfaces.push(name.to_owned());

@@ -228,6 +228,26 @@ impl Binder {
         }
     }
 
+    /// Ends the blocks that are open at the end of the text, also one that has no `{` yet.
+    pub(super) fn close_open(&mut self, st: &mut Statement<'_>) {
+        match std::mem::replace(&mut self.pending, Pending::None) {
+            Pending::Keywords { close, .. } | Pending::Values { close, .. } => {
+                if let Some(close) = close {
+                    close(&mut self.draft, st);
+                }
+            }
+            Pending::None | Pending::Skip => {}
+        }
+        while self.frames.len() > 1 {
+            if let Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) =
+                self.frames.pop()
+                && let Some(close) = close
+            {
+                close(&mut self.draft, st);
+            }
+        }
+    }
+
     fn open(&mut self, st: &mut Statement<'_>) {
         match std::mem::replace(&mut self.pending, Pending::None) {
             Pending::Keywords {

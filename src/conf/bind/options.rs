@@ -103,8 +103,12 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         return Ok(());
     };
     if slot.is_some() {
+        let what = match keyword {
+            "notify_deleted" => "",
+            _ => " script",
+        };
         let message = format!(
-            "({}) {keyword} script already specified - ignoring {}",
+            "({}) {keyword}{what} already specified - ignoring {}",
             instance.name,
             to_display(word)
         );
@@ -116,10 +120,12 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
 }
 
 fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
+    let dynamic = draft.is_dynamic();
     let Draft {
         instances,
         trackers,
         bfd_instances,
+        disabled_bfd,
         ..
     } = draft;
     let Some(instance) = instances.last_mut() else {
@@ -129,6 +135,8 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let known = Known {
         trackers,
         bfd: bfd_instances,
+        disabled_bfd,
+        dynamic,
     };
     let missing = line(st, &instance.name, kind, known, tracking)?;
     draft.missing_interface |= missing;
@@ -201,8 +209,11 @@ fn same_family(instance: &mut InstanceDraft, address: IpAddr) -> bool {
 /// `mcast_src_ip ADDRESS`, `unicast_src_ip ADDRESS`
 pub(in super::super) fn source(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let unicast = st.need(0)? == "unicast_src_ip";
-    let address = st.address(1)?;
-    let shown = to_display(st.need(1)?);
+    let word = st.need(1)?;
+    // keepalived tolerates a prefix length here.
+    let text = word.split_once('/').map_or(word, |(address, _)| address);
+    let address: Option<IpAddr> = text.parse().ok();
+    let shown = to_display(word);
     current(draft, |instance| {
         let name = instance.name.clone();
         instance.options.unicast |= unicast;
@@ -533,7 +544,12 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
             instance.name
         );
         st.error(Class::General, message, Some(0));
-        let message = "        Please use global lvs_sync_daemon";
+        // keepalived indents it by the name.
+        let indent = match instance.name.len() {
+            1 => 7,
+            length => length + 4,
+        };
+        let message = format!("{:indent$}Please use global lvs_sync_daemon", "");
         st.error(Class::General, message, Some(0));
         Ok(())
     })?;

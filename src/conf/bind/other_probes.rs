@@ -220,6 +220,9 @@ pub(in super::super) fn misc_dynamic(draft: &mut Draft, _: &mut Statement<'_>) -
 /// `user USER [GROUP]`
 pub(in super::super) fn misc_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     misc(draft, |misc| {
+        if misc.refused {
+            return Ok(());
+        }
         match st.word(1) {
             Some(user) if check_user(Some(user), st.word(2), st).is_err() => {
                 misc.refused = true;
@@ -480,6 +483,7 @@ pub(in super::super) fn bfd_name(draft: &mut Draft, st: &mut Statement<'_>) -> O
     let owner = owner(draft);
     let word = st.word(1).filter(|_| st.count() == 2);
     let known = word.is_some_and(|word| draft.bfd_instances.iter().any(|bfd| bfd.name == word));
+    let disabled = word.is_some_and(|word| draft.disabled_bfd.iter().any(|bfd| bfd == word));
     bfd(draft, |bfd| {
         if bfd.refused {
             return Ok(());
@@ -490,6 +494,12 @@ pub(in super::super) fn bfd_name(draft: &mut Draft, st: &mut Statement<'_>) -> O
             }
             (Some(word), None) if known => {
                 bfd.probe.name = Some(word.to_owned());
+                return Ok(());
+            }
+            (Some(word), None) if disabled => {
+                bfd.refused = true;
+                let message = format!("BFD {} is disabled; so is the check", to_display(word));
+                st.error(Class::Advice, message, Some(1));
                 return Ok(());
             }
             (Some(word), None) => {

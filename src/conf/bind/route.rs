@@ -305,10 +305,9 @@ fn from(words: &mut Words<'_, '_>, found: &mut RouteDraft) -> Step {
 /// An interface, which has to be there.
 fn device(draft: &mut Draft, words: &mut Words<'_, '_>) -> Step<String> {
     let name = words.next()?;
-    if words.st.facts.interface_exists(name) {
+    if !draft.misses(name, words.st.facts) {
         return Ok(name.to_owned());
     }
-    draft.missing_interface = true;
     let shown = to_display(name);
     words.skip(format!(
         "WARNING - interface {shown} for VROUTE nexthop doesn't exist"

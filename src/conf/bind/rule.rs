@@ -237,8 +237,7 @@ fn network(words: &mut Words<'_, '_>, side: &str, found: &mut RuleDraft) -> Step
 
 fn device(draft: &mut Draft, words: &mut Words<'_, '_>, side: &str, found: &mut RuleDraft) -> Step {
     let name = words.next()?;
-    if !words.st.facts.interface_exists(name) {
-        draft.missing_interface = true;
+    if draft.misses(name, words.st.facts) {
         let shown = to_display(name);
         return words.skip(format!(
             "WARNING - interface {shown} for rule doesn't exist"

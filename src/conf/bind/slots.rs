@@ -321,6 +321,7 @@ fn of_checks<'g>(keyword: &str, checks: &'g mut Checks) -> Option<Slot<'g>> {
 fn of_lvs<'g>(keyword: &str, lvs: &'g mut Lvs) -> Option<Slot<'g>> {
     Some(match keyword {
         "lvs_flush" => Slot::Flag(&mut lvs.flush),
+        "lvs_no_repair" => Slot::Flag(&mut lvs.no_repair),
         _ => return None,
     })
 }

@@ -195,7 +195,10 @@ impl<'s> Statement<'s> {
                 self.unusable(message, index);
                 return Ok(None);
             }
-            Seconds::Huge => Duration::MAX,
+            Seconds::Huge => {
+                self.unusable(format!("number '{shown}' {TOO_LARGE}"), index);
+                return Ok(None);
+            }
         };
         if (min..=max).contains(&value) {
             return Ok(Some(value));
@@ -235,7 +238,10 @@ impl<'s> Statement<'s> {
                 self.unusable(message, index);
                 return Ok(None);
             }
-            Seconds::Huge => (Duration::MAX, None),
+            Seconds::Huge => {
+                self.unusable(format!("number '{shown}' {TOO_LARGE}"), index);
+                return Ok(None);
+            }
         };
         let reported = problem.is_some();
         if let Some(problem) = problem {
@@ -390,6 +396,9 @@ fn parse_unsigned(word: &str) -> Result<u64, NotANumber> {
     digits.parse().map_err(|_| NotANumber::Huge)
 }
 
+/// Said of seconds that fit no number.
+const TOO_LARGE: &str = "outside unsigned decimal range";
+
 /// What a word is as seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seconds {
@@ -433,7 +442,7 @@ fn parse_seconds(word: &str) -> Seconds {
         micros += 1;
     }
     let value = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
-    if used < text.len() || whole.is_empty() && fraction.is_empty() {
+    if used < text.len() || whole.is_empty() && fraction.is_empty() && !word.is_empty() {
         Seconds::Junk(value)
     } else if fraction.len() > 6 {
         Seconds::Rounded(value)
@@ -469,6 +478,7 @@ mod tests {
             ("1.1234565", Seconds::Rounded(micros(1_123_457))),
             ("5s", Seconds::Junk(micros(5_000_000))),
             ("x", Seconds::Junk(micros(0))),
+            ("", Seconds::Good(micros(0))),
             (".", Seconds::Junk(micros(0))),
             ("1.2.3", Seconds::Junk(micros(1_200_000))),
             ("-1", Seconds::Negative),

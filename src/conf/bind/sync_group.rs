@@ -50,7 +50,6 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
 
 /// `group {`
 pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    super::reports_extra(st);
     current(draft, |group| {
         if group.members.is_empty() {
             return Ok(());
@@ -86,6 +85,8 @@ fn track(draft: &mut Draft, st: &mut Statement<'_>, kind: Kind) -> Outcome {
     let known = Known {
         trackers: &draft.trackers,
         bfd: &draft.bfd_instances,
+        disabled_bfd: &draft.disabled_bfd,
+        dynamic: draft.is_dynamic(),
     };
     let outcome = line(st, &group.name, kind, known, &mut group.tracking);
     draft.sync_groups.push(group);
@@ -200,7 +201,7 @@ pub(in super::super) fn priority_changes(draft: &mut Draft, st: &mut Statement<'
             Some(value) => group.notify.priority_changes = Some(value),
             None => {
                 let message = format!(
-                    "({}) Invalid value '{}' for notify_priority_changes specified",
+                    "({}) Invalid value '{}' for sync group notify_priority_changes specified",
                     group.name,
                     to_display(st.need(1)?)
                 );

@@ -376,6 +376,15 @@ pub(in super::super) fn file_close(draft: &mut Draft, st: &mut Statement<'_>) {
         let message = format!("No file set for track_file {} - ignoring", tracker.name);
         st.error(Class::General, message, None);
         draft.trackers.files.pop();
+    } else if let Some(tracker) = draft.trackers.files.last()
+        && let Some((number, text)) = tracker
+            .file
+            .as_deref()
+            .and_then(|file| st.facts.directory_error(file))
+    {
+        let message = format!("realpath() error {number} ({text}) for {}", tracker.name);
+        st.error(Class::General, message, None);
+        draft.trackers.files.pop();
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) enum Kind {
 pub(super) struct Known<'a> {
     pub(super) trackers: &'a Trackers,
     pub(super) bfd: &'a [BfdInstance],
+    /// Sessions that something is wrong with.
+    pub(super) disabled_bfd: &'a [String],
+    /// An interface may come later.
+    pub(super) dynamic: bool,
 }
 
 impl Kind {
@@ -68,7 +72,9 @@ impl Kind {
     fn own(self, name: &str, all: Known<'_>, st: &Statement<'_>) -> Option<Weight> {
         let known = all.trackers;
         match self {
-            Self::Interface => st.facts.interface_exists(name).then(Weight::default),
+            Self::Interface => {
+                (all.dynamic || st.facts.interface_exists(name)).then(Weight::default)
+            }
             Self::Script => {
                 let script = known.scripts.iter().find(|script| script.name == name)?;
                 Some(script.weight)
@@ -109,6 +115,11 @@ pub(super) fn line(
     let name = st.need(0)?;
     let shown = to_display(name);
     let Some(own) = kind.own(name, known, st) else {
+        if kind == Kind::Bfd && known.disabled_bfd.iter().any(|other| other == name) {
+            let message = format!("({owner}) track bfd {shown} is disabled and not tracked");
+            st.error(Class::Advice, message, Some(0));
+            return Ok(false);
+        }
         let (message, missing) = if kind == Kind::Interface {
             (
                 format!("({owner}) tracked interface {shown} doesn't exist"),
@@ -136,16 +147,7 @@ pub(super) fn line(
         None => None,
         Some("weight") => weight(st, owner, kind, &shown, own)?,
         Some(option) => {
-            let of = match kind {
-                Kind::Interface => format!("{} {shown}", kind.name()),
-                Kind::Bfd => format!("{} {shown}", kind.name()),
-                Kind::Script | Kind::Process | Kind::File => kind.name().to_owned(),
-            };
-            let message = format!(
-                "({owner}) unknown {of} option {} - ignoring",
-                to_display(option)
-            );
-            st.error(Class::General, message, Some(1));
+            unknown_option(st, owner, kind, option);
             return Ok(false);
         }
     };
@@ -154,6 +156,19 @@ pub(super) fn line(
         weight,
     });
     Ok(false)
+}
+
+fn unknown_option(st: &mut Statement<'_>, owner: &str, kind: Kind, option: &str) {
+    let shown = to_display(st.word(0).unwrap_or_default());
+    let of = match kind {
+        Kind::Interface | Kind::Bfd => format!("{} {shown}", kind.name()),
+        Kind::Script | Kind::Process | Kind::File => kind.name().to_owned(),
+    };
+    let message = format!(
+        "({owner}) unknown {of} option {} - ignoring",
+        to_display(option)
+    );
+    st.error(Class::General, message, Some(1));
 }
 
 fn weight(

@@ -74,9 +74,18 @@ fn indirect(st: &mut Statement<'_>, kind: &str) -> Result<IndirectTarget, Stop> 
 }
 
 fn begin(draft: &mut Draft, st: &Statement<'_>, target: Target) {
+    let nth = match &target {
+        Target::Indirect(IndirectTarget::Group(name)) => {
+            let uses = draft.group_uses.entry(name.clone()).or_default();
+            *uses += 1;
+            *uses - 1
+        }
+        Target::Address(..) | Target::Indirect(IndirectTarget::Fwmark(_)) => 0,
+    };
     draft.services.push(ServiceDraft {
         place: st.place(),
         target,
+        nth,
         protocol: None,
         scheduler: None,
         forwarding: None,
@@ -104,6 +113,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         st.diagnostics.push(finding);
     } else {
         service_policy::close(draft, st);
+        draft.closed.extend(draft.services.pop());
     }
 }
 

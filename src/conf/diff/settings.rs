@@ -67,7 +67,7 @@ static CHECKS: &[Row<Checks>] = rows![
     Live: log_all_failures notify_initial;
 ];
 static LVS: &[Row<Lvs>] = rows![
-    Live: flush flush_on_stop timeouts;
+    Live: flush no_repair flush_on_stop timeouts;
     Reopen: sync_daemon;
 ];
 static SNMP: &[Row<Snmp>] = rows![

@@ -150,6 +150,12 @@ pub struct RealServerKey {
     pub port: u16,
 }
 
+impl fmt::Display for RealServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]:{}", self.address, self.port)
+    }
+}
+
 /// A scheduling algorithm of the kernel (`lb_algo`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The names are the kernel's own.

@@ -609,6 +609,8 @@ pub struct SyncDaemon {
 pub struct Lvs {
     /// `lvs_flush`: the whole table is emptied at the start.
     pub flush: bool,
+    /// `lvs_no_repair`: what other programs change of our services stays changed.
+    pub no_repair: bool,
     /// `lvs_flush_on_stop`
     pub flush_on_stop: FlushOnStop,
     /// `lvs_timeouts`

@@ -383,9 +383,9 @@ fn udp_probe(out: &mut Printer, udp: &UdpProbe) {
             .flat_map(|(value, mask)| [digit(value >> 4, mask >> 4), digit(*value, *mask)])
             .collect();
         out.line(format!("require_reply {digits}").trim_end());
-        out.line(format!("min_reply_length {}", udp.min_reply));
-        out.line(format!("max_reply_length {}", udp.max_reply));
     }
+    out.line(format!("min_reply_length {}", udp.min_reply));
+    out.line(format!("max_reply_length {}", udp.max_reply));
 }
 
 fn hex(bytes: &[u8]) -> String {

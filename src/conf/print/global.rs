@@ -8,8 +8,8 @@ use std::path::Path;
 use super::super::bind::slots::{Slot, slot};
 use super::super::model::options::{Script, Version};
 use super::super::model::{
-    Dynamic, Fifo, GarpSettings, Global, Mail, OnOff, Process, ReceivePolicy, Scheduling, Scripts,
-    VrrpDefaults,
+    Dumps, Dynamic, Fifo, FlushOnStop, GarpSettings, Global, Lvs, LvsTimeouts, Mail, OnOff,
+    Process, ReceivePolicy, Scheduling, Scripts, VrrpDefaults,
 };
 use super::super::schema::facts;
 use super::super::source::to_text;
@@ -55,6 +55,11 @@ pub(super) fn settings(out: &mut Printer, global: &Global) {
             out.line(line);
         }
         process(out, &global.process);
+        let version = global.dumps.json_version;
+        out.value(
+            "json_version",
+            (version != Dumps::default().json_version).then_some(version),
+        );
         mail(out, &global.mail);
         scripts(out, &global.scripts);
         let fifos = &global.fifos;
@@ -66,8 +71,45 @@ pub(super) fn settings(out: &mut Printer, global: &Global) {
             Dynamic::Yes => out.line("dynamic_interfaces"),
             Dynamic::AllowChanges => out.line("dynamic_interfaces allow_if_changes"),
         }
+        lvs(out, &global.lvs);
         vrrp(out, &global.vrrp);
     });
+}
+
+fn lvs(out: &mut Printer, lvs: &Lvs) {
+    match lvs.flush_on_stop {
+        FlushOnStop::Own => {}
+        FlushOnStop::All => out.line("lvs_flush_on_stop"),
+        FlushOnStop::Services => out.line("lvs_flush_on_stop VS"),
+    }
+    let timeouts = &lvs.timeouts;
+    let named = [
+        ("tcp", timeouts.tcp),
+        ("tcpfin", timeouts.tcp_fin),
+        ("udp", timeouts.udp),
+    ];
+    let words: String = named
+        .into_iter()
+        .filter_map(|(name, time)| Some(format!(" {name} {}", time?.as_secs())))
+        .collect();
+    if !words.is_empty() {
+        out.line(format!("lvs_timeouts{words}"));
+    }
+    if let Some(daemon) = &lvs.sync_daemon {
+        let mut line = format!("lvs_sync_daemon {}", quoted(&daemon.interface));
+        let mut option = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                line.push_str(&format!(" {name} {value}"));
+            }
+        };
+        option("inst", daemon.instance.as_deref().map(quoted));
+        option("id", daemon.id.map(|id| id.to_string()));
+        option("maxlen", daemon.max_length.map(|most| most.to_string()));
+        option("port", daemon.port.map(|port| port.to_string()));
+        option("ttl", daemon.ttl.map(|ttl| ttl.to_string()));
+        option("group", daemon.group.map(|group| group.to_string()));
+        out.line(line);
+    }
 }
 
 /// What a slot holds, as words; `None` if there is nothing to say.
@@ -113,6 +155,12 @@ fn micros(time: Duration) -> u64 {
 
 fn process(out: &mut Printer, process: &Process) {
     out.word("process_name", process.name.as_ref());
+    out.value("umask", process.umask.map(|mask| format!("0{mask:o}")));
+    let automatic = process.max_auto_priority;
+    out.value(
+        "max_auto_priority",
+        (automatic != Process::default().max_auto_priority).then_some(automatic),
+    );
     for (which, scheduling) in [
         ("vrrp", &process.vrrp),
         ("checker", &process.checker),
@@ -172,6 +220,38 @@ fn fifo(out: &mut Printer, keyword: &str, fifo: &Fifo) {
         out.line(format!("{keyword} {path}{owner}"));
     }
     script(out, &format!("{keyword}_script"), fifo.script.as_ref());
+}
+
+/// What of IPVS as a whole is more than a flag.
+fn lvs(out: &mut Printer, lvs: &Lvs) {
+    match lvs.flush_on_stop {
+        FlushOnStop::Own => {}
+        FlushOnStop::Services => out.line("lvs_flush_on_stop VS"),
+        FlushOnStop::All => out.line("lvs_flush_on_stop"),
+    }
+    let LvsTimeouts { tcp, tcp_fin, udp } = lvs.timeouts;
+    let timeouts: String = [("tcp", tcp), ("tcpfin", tcp_fin), ("udp", udp)]
+        .into_iter()
+        .filter_map(|(name, time)| Some(format!(" {name} {}", time?.as_secs())))
+        .collect();
+    if !timeouts.is_empty() {
+        out.line(format!("lvs_timeouts{timeouts}"));
+    }
+    if let Some(daemon) = &lvs.sync_daemon {
+        let mut line = format!("lvs_sync_daemon {}", quoted(&daemon.interface));
+        let options = [
+            ("inst", daemon.instance.as_deref().map(quoted)),
+            ("id", daemon.id.map(|id| id.to_string())),
+            ("maxlen", daemon.max_length.map(|bytes| bytes.to_string())),
+            ("port", daemon.port.map(|port| port.to_string())),
+            ("ttl", daemon.ttl.map(|ttl| ttl.to_string())),
+            ("group", daemon.group.map(|group| group.to_string())),
+        ];
+        for (name, value) in options {
+            line.extend(value.map(|value| format!(" {name} {value}")));
+        }
+        out.line(line);
+    }
 }
 
 fn vrrp(out: &mut Printer, vrrp: &VrrpDefaults) {

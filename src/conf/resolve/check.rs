@@ -3,39 +3,124 @@
 //! Owns: defaults of a service, its servers and their checks, and what they inherit. Driven by:
 //! `resolve`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::super::diag::Class;
+use super::super::diag::{Class, Diagnostics};
 use super::super::draft::{RealServerDraft, ServiceDraft, Target};
 use super::super::model::{
     CheckDefaults, Forwarding, GroupEntry, IndirectTarget, Nth, Persistence, Protocol, RealServer,
     RealServerKey, Scheduler, ServerGroup, ServiceKey, VirtualServer,
 };
+use super::super::reader::Place;
+use super::super::source::Source;
+use super::scripts::names_scripts;
 use super::{Context, probes};
 use crate::base::{Duration, Family};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
 
-/// What services there are.
-pub(super) fn services(
-    drafts: Vec<ServiceDraft>,
-    groups: &[ServerGroup],
-    cx: &mut Context<'_>,
-) -> Vec<VirtualServer> {
-    let mut services = Vec::with_capacity(drafts.len());
-    let mut seen = HashMap::new();
-    for draft in drafts {
-        if draft.real_servers.is_empty() {
-            // Its block was never closed.
-            cx.report(Class::General, draft.without_servers(), draft.place);
-            continue;
+/// The services, which are resolved a slice at a time while the text is still being read.
+#[derive(Debug, Default)]
+pub(in super::super) struct Services {
+    /// Only what a verdict needs is kept.
+    verdict_only: bool,
+    next: u32,
+    waiting: VecDeque<(u32, ServiceDraft)>,
+    current: Option<Partial>,
+    /// Their groups may still come.
+    by_group: Vec<(u32, ServiceDraft)>,
+    done: Vec<(u32, VirtualServer)>,
+    /// keepalived tells of them when it has read everything.
+    findings: Diagnostics,
+}
+
+impl Services {
+    /// None yet. For a verdict alone those are dropped of which nothing is asked later.
+    pub(in super::super) fn new(verdict_only: bool) -> Self {
+        Self {
+            verdict_only,
+            ..Self::default()
         }
-        let service = service(draft, groups, cx);
-        let Some(service) = service else { continue };
-        services.push(numbered(service, &mut seen));
     }
-    services
+
+    /// Takes a service whose block has ended.
+    pub(in super::super) fn push(&mut self, draft: ServiceDraft) {
+        let order = self.next;
+        self.next = order.saturating_add(1);
+        let group = matches!(draft.target, Target::Indirect(IndirectTarget::Group(_)));
+        if group {
+            self.by_group.push((order, draft));
+        } else {
+            self.waiting.push_back((order, draft));
+        }
+    }
+
+    /// Whether there is something to resolve.
+    pub(in super::super) fn has_work(&self) -> bool {
+        self.current.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Resolves about `servers` real servers.
+    pub(in super::super) fn step(&mut self, sources: &[Source], servers: usize) {
+        self.resolve(&[], sources, servers);
+    }
+
+    fn resolve(&mut self, groups: &[ServerGroup], sources: &[Source], servers: usize) {
+        let mut cx = Context {
+            sources,
+            diagnostics: &mut self.findings,
+        };
+        let mut left = servers.max(1);
+        while left > 0 {
+            let Some(partial) = &mut self.current else {
+                let Some((order, draft)) = self.waiting.pop_front() else {
+                    break;
+                };
+                left -= 1;
+                self.current = begin(order, draft, groups, &mut cx);
+                continue;
+            };
+            left = left.saturating_sub(partial.step(left, &mut cx));
+            if partial.drafts.len() == 0
+                && let Some(partial) = self.current.take()
+            {
+                let order = partial.order;
+                let service = partial.finish(&mut cx);
+                if !self.verdict_only || self.done.is_empty() || names_scripts(&service) {
+                    self.done.push((order, service));
+                }
+            }
+        }
+    }
+
+    /// All of them; `open` is one whose block has not ended.
+    pub(super) fn finish(
+        mut self,
+        open: Vec<ServiceDraft>,
+        groups: &[ServerGroup],
+        cx: &mut Context<'_>,
+    ) -> Vec<VirtualServer> {
+        for draft in open {
+            if draft.real_servers.is_empty() {
+                let finding = cx.finding(Class::General, draft.without_servers(), draft.place);
+                self.findings.push(finding);
+                continue;
+            }
+            self.push(draft);
+        }
+        self.waiting.extend(std::mem::take(&mut self.by_group));
+        while self.has_work() {
+            self.resolve(groups, cx.sources, usize::MAX);
+        }
+        cx.diagnostics.append(self.findings);
+        self.done.sort_by_key(|(order, _)| *order);
+        let mut seen = HashMap::new();
+        let services = self.done.into_iter();
+        services
+            .map(|(_, service)| numbered(service, &mut seen))
+            .collect()
+    }
 }
 
 /// Numbers the services of each group.
@@ -46,6 +131,71 @@ fn numbered(mut service: VirtualServer, seen: &mut HashMap<String, u32>) -> Virt
         *next += 1;
     }
     service
+}
+
+/// A service whose real servers are being resolved.
+#[derive(Debug)]
+struct Partial {
+    order: u32,
+    place: Place,
+    service: VirtualServer,
+    inherited: Inherited,
+    drafts: std::vec::IntoIter<RealServerDraft>,
+    /// Servers as they are written.
+    seen: HashSet<RealServerKey>,
+    /// Servers that got another port.
+    rewritten: HashSet<RealServerKey>,
+}
+
+impl Partial {
+    /// Resolves up to `most` real servers; returns how many there were.
+    fn step(&mut self, most: usize, cx: &mut Context<'_>) -> usize {
+        let mut count = 0;
+        for draft in self.drafts.by_ref().take(most) {
+            count += 1;
+            let place = draft.place;
+            let written = RealServerKey {
+                address: draft.address,
+                port: draft.port.unwrap_or(self.inherited.port),
+            };
+            let server = real_server(draft, &self.inherited, cx);
+            let key = server.key;
+            let inherited = &self.inherited;
+            if !self.seen.insert(written) {
+                let message = format!(
+                    "VS {}: real server [{}]:{}:{} is duplicated - removing second rs",
+                    inherited.label, written.address, inherited.protocol, written.port
+                );
+                cx.report(Class::General, message, place);
+            } else if self.rewritten.contains(&key)
+                || written != key && (self.seen.contains(&key) || !self.rewritten.insert(key))
+            {
+                let message = format!(
+                    "VS {}: real server [{}]:{}:{} has the port of the service and is a server twice \
+                     with it; the second one is left out",
+                    inherited.label, key.address, inherited.protocol, written.port
+                );
+                cx.report(Class::Advice, message, place);
+            } else {
+                self.service.real_servers.push(server);
+            }
+        }
+        count
+    }
+
+    fn finish(self, cx: &mut Context<'_>) -> VirtualServer {
+        let mut service = self.service;
+        let label = &self.inherited.label;
+        probes::quorum(
+            &mut service.policy,
+            label,
+            &service.real_servers,
+            self.place,
+            cx,
+        );
+        probes::unchecked(label, &service.real_servers, self.place, cx);
+        service
+    }
 }
 
 /// Whether a service has entries with addresses, and one of these without a port.
@@ -85,11 +235,13 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
     by_address.then_some(Protocol::Udp)
 }
 
-fn service(
+/// All of a service but its real servers.
+fn begin(
+    order: u32,
     mut draft: ServiceDraft,
     groups: &[ServerGroup],
     cx: &mut Context<'_>,
-) -> Option<VirtualServer> {
+) -> Option<Partial> {
     let place = draft.place;
     let (by_address, any_port) = addresses(&draft.target, groups);
     draft.protocol = protocol(&draft, by_address, cx);
@@ -127,6 +279,16 @@ fn service(
             format!("WARNING - virtual server {label}, sorry server has port specified - clearing");
         cx.report(Class::General, message, place);
     }
+    if let (Target::Address(_, port), Some(sorry)) = (&draft.target, &mut draft.policy.sorry_server)
+        && sorry.forwarding.unwrap_or(forwarding) != Forwarding::Nat
+        && sorry.port.is_some_and(|own| own != *port)
+    {
+        let message = format!(
+            "WARNING - virtual server {label} and sorry server ports don't match - resetting"
+        );
+        cx.report(Class::General, message, place);
+        sorry.port = None;
+    }
     let persistence = persistence(&draft);
     let family = draft.family().unwrap_or(Family::V4);
     let Some((key, entries)) = target(&draft, family, groups) else {
@@ -155,19 +317,23 @@ fn service(
         checks: draft.checks,
         inhibit: draft.inhibit,
     };
-    let real_servers = real_servers(draft.real_servers, &inherited, cx);
-    let label = inherited.label;
-    probes::quorum(&mut policy, &label, &real_servers, place, cx);
-    probes::unchecked(&label, &real_servers, place, cx);
-    Some(VirtualServer {
-        key,
-        entries,
-        family,
-        forwarding,
-        scheduler,
-        persistence,
-        real_servers,
-        policy,
+    Some(Partial {
+        order,
+        place,
+        service: VirtualServer {
+            key,
+            entries,
+            family,
+            forwarding,
+            scheduler,
+            persistence,
+            real_servers: Vec::with_capacity(draft.real_servers.len()),
+            policy,
+        },
+        inherited,
+        seen: HashSet::with_capacity(draft.real_servers.len()),
+        rewritten: HashSet::new(),
+        drafts: draft.real_servers.into_iter(),
     })
 }
 
@@ -200,29 +366,6 @@ fn target(
     }
 }
 
-fn real_servers(
-    drafts: Vec<RealServerDraft>,
-    service: &Inherited,
-    cx: &mut Context<'_>,
-) -> Vec<RealServer> {
-    let mut seen = HashSet::new();
-    let mut real_servers = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let place = draft.place;
-        let server = real_server(draft, service, cx);
-        if seen.insert(server.key) {
-            real_servers.push(server);
-        } else {
-            let message = format!(
-                "VS {}: real server [{}]:{}:{} is duplicated - removing second rs",
-                service.label, server.key.address, service.protocol, server.key.port
-            );
-            cx.report(Class::General, message, place);
-        }
-    }
-    real_servers
-}
-
 fn persistence(draft: &ServiceDraft) -> Option<Persistence> {
     let timeout = match (draft.persistence_timeout, draft.granularity) {
         (Some(timeout), _) => timeout,
@@ -249,6 +392,7 @@ enum Ports {
 }
 
 /// What a server gets from its service.
+#[derive(Debug)]
 struct Inherited {
     label: String,
     port: u16,

@@ -11,6 +11,8 @@ mod probes;
 mod scripts;
 mod vrrp;
 
+pub(super) use check::Services;
+
 use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
@@ -40,7 +42,7 @@ impl Context<'_> {
 }
 
 /// The model that the draft means.
-pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
+pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) -> Config {
     if draft.missing_interface {
         let message = "Non-existent interface specified in configuration";
         let finding = Diagnostic::new(Class::General, message);
@@ -54,7 +56,16 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
     global.scripts.user.clone_from(&draft.scripts.user);
     global.scripts.group.clone_from(&draft.scripts.group);
     let mut trackers = draft.trackers;
-    let mut sync_groups = groups::groups(draft.sync_groups, &draft.group_places, &names, cx);
+    let mut unsaid = Diagnostics::default();
+    let mut heard = Context {
+        sources: cx.sources,
+        diagnostics: match draft.missing_interface {
+            true => &mut unsaid,
+            false => &mut *cx.diagnostics,
+        },
+    };
+    let mut sync_groups =
+        groups::groups(draft.sync_groups, &draft.group_places, &names, &mut heard);
     // Without its interfaces keepalived looks at nothing else of any instance, nor at the scripts.
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
@@ -78,7 +89,7 @@ pub(super) fn resolve(draft: Draft, cx: &mut Context<'_>) -> Config {
         scripts::check(&draft.scripts, found, cx);
         instances
     };
-    let mut virtual_servers = check::services(draft.services, &draft.groups, cx);
+    let mut virtual_servers = services.finish(draft.services, &draft.groups, cx);
     scripts::check_services(&draft.scripts, &global, &mut virtual_servers, cx);
     Config {
         global,

@@ -72,6 +72,10 @@ fn authentication(draft: &mut InstanceDraft, rules: Rules, messages: &mut Vec<St
     }
 }
 
+/// Said of unicast with nobody.
+pub(super) const NO_PEERS: &str = "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This \
+     usage is deprecated - please update your configuration.";
+
 fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
     let options = &mut draft.options;
     if options.destination.is_some() && !options.peers.is_empty() {
@@ -79,12 +83,12 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
         options.destination = None;
     }
     if options.unicast && options.peers.is_empty() {
-        messages.push(
-            "A unicast keyword has been specified without any unicast peers. Defaulting to \
-             multicast. This usage is deprecated - please update your configuration."
-                .to_owned(),
-        );
+        messages.push(NO_PEERS.to_owned());
         options.unicast = false;
+    }
+    if options.vmac.is_some() && options.promote_secondaries {
+        messages.push("promote_secondaries is automatically set for vmacs - ignoring".to_owned());
+        options.promote_secondaries = false;
     }
     if options.vmac.is_none() && options.transmit_on_base {
         messages.push("vmac_xmit_base is only valid with a vmac".to_owned());

@@ -9,7 +9,7 @@ use super::super::diag::{Class, Diagnostic};
 use super::super::draft::ScriptRules;
 use super::super::model::options::{Notify, Script, SyncGroup, Trackers};
 use super::super::model::{
-    CheckScript, Global, ProbeKind, RealServer, ServicePolicy, VirtualServer, VrrpInstance,
+    CheckScript, Global, Probe, ProbeKind, RealServer, ServicePolicy, VirtualServer, VrrpInstance,
 };
 use super::super::source::{Program, to_display};
 use super::Context;
@@ -114,6 +114,20 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
         daemon.violation("start/shutdown scripts", cx);
         seen.violation("scripts", cx);
     }
+}
+
+/// Whether a service or one of its servers and checks names a script.
+pub(super) fn names_scripts(service: &VirtualServer) -> bool {
+    let policy = &service.policy;
+    let misc = |probe: &Probe| matches!(probe.kind, ProbeKind::Misc(_));
+    let server = |server: &RealServer| {
+        let policy = server.policy.as_deref();
+        policy.is_some_and(|policy| policy.notify_up.is_some() || policy.notify_down.is_some())
+            || server.probes.iter().any(misc)
+    };
+    policy.quorum_up.is_some()
+        || policy.quorum_down.is_some()
+        || service.real_servers.iter().any(server)
 }
 
 /// Looks at every script of services and checks; those that cannot be run are left out.

@@ -82,15 +82,27 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
             (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
-        Some((format!("({}){what}", draft.name), draft.place))
+        let alone = options.unicast && options.peers.is_empty();
+        Some((
+            format!("({}){what}", draft.name),
+            draft.place,
+            alone.then_some(&draft.name),
+        ))
     });
-    let Some((message, place)) = lacking.next() else {
+    let Some((message, place, alone)) = lacking.next() else {
         return false;
     };
+    if let Some(name) = alone {
+        cx.report(
+            Class::General,
+            format!("({name}) {}", options::NO_PEERS),
+            place,
+        );
+    }
     let mut finding = cx
         .finding(Class::General, message, place)
         .consequence(Consequence::RefuseStart(2));
-    for (also, place) in lacking {
+    for (also, place, _) in lacking {
         finding = finding.note(format!("also: {also}"), Some(span(cx.sources, place, None)));
     }
     cx.diagnostics.push(finding);

@@ -32,6 +32,11 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     Keyword::leaf("flag-1", sp::scheduler_flag, "first flag of the scheduler"),
     Keyword::leaf("flag-2", sp::scheduler_flag, "second flag of the scheduler"),
     Keyword::leaf("flag-3", sp::scheduler_flag, "third flag of the scheduler"),
+    Keyword::leaf(
+        "ha_suspend",
+        sp::ha_suspend,
+        "check only while the address is here",
+    ),
     Keyword::leaf("hashed", sp::hashed, "without effect"),
     Keyword::leaf("hysteresis", sp::hysteresis, "margin around the quorum"),
     Keyword::leaf(
@@ -71,6 +76,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         form: Form::Obsolete("no release since 1.2 has used it; remove the line"),
         doc: "obsolete",
     },
+    Keyword::leaf("omega", sp::omega, "scripts run at the stop"),
     Keyword::leaf("ops", sp::ops, "one-packet scheduling"),
     Keyword::leaf(
         "persistence_engine",
@@ -93,6 +99,12 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         doc: "TCP, UDP or SCTP",
     },
     Keyword::leaf("quorum", sp::quorum, "sum of weights that is needed"),
+    Keyword::leaf(
+        "quorum_down",
+        sp::quorum_down,
+        "runs when the quorum is lost",
+    ),
+    Keyword::leaf("quorum_up", sp::quorum_up, "runs when the quorum is gained"),
     Keyword {
         name: "real_server",
         form: Form::Block {
@@ -113,6 +125,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
         "sh: another server if the one is down",
     ),
     Keyword::leaf("sh-port", sp::hash_flag, "sh: the port counts"),
+    Keyword::leaf("smtp_alert", sp::smtp_alert, "mail at changes"),
     Keyword::leaf(
         "sorry_server",
         sp::sorry_server,
@@ -235,11 +248,14 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         form: Form::Leaf(rs::lvs_method),
         doc: "NAT, DR or TUN",
     },
+    Keyword::leaf("notify_down", srv::notify_down, "runs when it fails"),
+    Keyword::leaf("notify_up", srv::notify_up, "runs when it comes back"),
     Keyword {
         name: "retry",
         form: Form::Leaf(rs::retry),
         doc: "attempts after a failure",
     },
+    Keyword::leaf("smtp_alert", srv::smtp_alert, "mail at changes"),
     Keyword::leaf(
         "uthreshold",
         srv::uthreshold,

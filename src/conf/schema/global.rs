@@ -2,10 +2,43 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::{daemon, global, settings};
+use super::super::bind::{daemon, global, lvs, process, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
+    Keyword::leaf(
+        "checker_cpu_affinity",
+        process::affinity,
+        "CPUs of the checkers",
+    ),
+    Keyword::leaf("checker_no_swap", daemon::setting, "mlockall checker"),
+    Keyword::leaf("checker_priority", daemon::setting, "nice of checker"),
+    Keyword::leaf(
+        "checker_process_name",
+        daemon::process_name,
+        "name of checker process",
+    ),
+    Keyword::leaf("checker_rlimit_rtime", daemon::setting, "older spelling"),
+    Keyword::leaf(
+        "checker_rlimit_rttime",
+        daemon::setting,
+        "RLIMIT_RTTIME of checker",
+    ),
+    Keyword::leaf(
+        "checker_rt_priority",
+        process::realtime,
+        "real-time priority of the checkers",
+    ),
+    Keyword::leaf(
+        "config_save_dir",
+        daemon::setting,
+        "save the consolidated config and state there at each (re)load (created 0700)",
+    ),
+    Keyword::leaf(
+        "data_use_instance",
+        daemon::setting,
+        "add instance/netns to dump file names",
+    ),
     Keyword::leaf(
         "enable_script_security",
         settings::script_security,
@@ -21,11 +54,76 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::include_check),
         doc: "how strict an include is",
     },
+    Keyword::leaf("json_dump_file", daemon::setting, "the state as JSON"),
+    Keyword::leaf(
+        "json_version",
+        daemon::json_version,
+        "layout of the state as JSON",
+    ),
     Keyword::leaf(
         "log_unknown_vrids",
         daemon::setting,
         "log adverts with unknown VRID",
     ),
+    Keyword::leaf(
+        "lvs_flush",
+        daemon::setting,
+        "empty the IPVS table at the start",
+    ),
+    Keyword::leaf(
+        "lvs_flush_on_stop",
+        lvs::flush_on_stop,
+        "how much of IPVS is emptied at the stop",
+    ),
+    Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
+    Keyword::leaf(
+        "lvs_no_repair",
+        daemon::setting,
+        "leave what other programs change of our services",
+    ),
+    Keyword::leaf("lvs_notify_fifo", daemon::fifo, "FIFO for checker events"),
+    Keyword::leaf(
+        "lvs_notify_fifo_script",
+        settings::fifo_script,
+        "reads the FIFO of the checkers",
+    ),
+    Keyword::leaf("lvs_process_name", daemon::process_name, "older spelling"),
+    Keyword::leaf(
+        "lvs_sync_daemon",
+        lvs::sync_daemon,
+        "tells other directors of connections",
+    ),
+    Keyword::leaf(
+        "lvs_timeouts",
+        lvs::timeouts,
+        "how long connections are remembered",
+    ),
+    Keyword::leaf(
+        "max_auto_priority",
+        process::automatic,
+        "how far the real-time priority may be raised by itself",
+    ),
+    Keyword::leaf(
+        "min_auto_priority_delay",
+        daemon::setting,
+        "timer lateness that triggers the raise",
+    ),
+    Keyword::leaf(
+        "no_checker_emails",
+        daemon::setting,
+        "suppress mails about checkers of RS (VS quorum mails stay)",
+    ),
+    Keyword::leaf("no_email_faults", daemon::setting, "no mail on FAULT state"),
+    Keyword {
+        name: "notification_email",
+        form: Form::NamedValues {
+            open: daemon::emails_open,
+            line: daemon::email,
+            close: Some(daemon::emails),
+        },
+        doc: "who gets mails",
+    },
+    Keyword::leaf("notification_email_from", daemon::setting, "From address"),
     Keyword::leaf(
         "notify_fifo",
         daemon::fifo,
@@ -36,12 +134,102 @@ pub(super) static GLOBAL: &[Keyword] = &[
         settings::fifo_script,
         "reads the notify FIFO",
     ),
+    Keyword::leaf(
+        "process_name",
+        daemon::process_name,
+        "name of parent process",
+    ),
+    Keyword::leaf(
+        "process_names",
+        daemon::setting,
+        "rename the three children keepalived_vrrp, keepalived_lvs, keepalived_bfd",
+    ),
+    Keyword::leaf(
+        "random_seed",
+        daemon::setting,
+        "intended seed for ${_RANDOM}; has no effect in 2.4.3 (seeded before parsing)",
+    ),
+    Keyword::leaf(
+        "reload_check_config",
+        daemon::setting,
+        "tests a new configuration before a reload",
+    ),
+    Keyword::leaf(
+        "reload_file",
+        daemon::setting,
+        "file which exists while a reload is running",
+    ),
+    Keyword::leaf(
+        "reload_repeat",
+        daemon::setting,
+        "do not delete a time-of-day only file after the reload",
+    ),
+    Keyword::leaf(
+        "reload_time_file",
+        daemon::setting,
+        "file with the time of a scheduled reload (inotify)",
+    ),
     Keyword {
         name: "router_id",
         form: Form::Leaf(global::router_id),
         doc: "how this router names itself",
     },
+    Keyword::leaf(
+        "rs_init_notifies",
+        daemon::setting,
+        "send RS notify at startup and after reload for present state",
+    ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
+    Keyword::leaf(
+        "shutdown_script",
+        settings::daemon_script,
+        "runs when the daemon stops",
+    ),
+    Keyword::leaf(
+        "shutdown_script_timeout",
+        daemon::setting,
+        "kill time of shutdown script",
+    ),
+    Keyword::leaf(
+        "smtp_alert",
+        daemon::setting,
+        "global default for smtp_alert everywhere",
+    ),
+    Keyword::leaf(
+        "smtp_alert_checker",
+        daemon::setting,
+        "mail default for checkers",
+    ),
+    Keyword::leaf("smtp_alert_vrrp", daemon::setting, "mail default for vrrp"),
+    Keyword::leaf(
+        "smtp_connect_timeout",
+        daemon::smtp_timeout,
+        "mail connect timeout",
+    ),
+    Keyword::leaf(
+        "smtp_helo_name",
+        daemon::setting,
+        "HELO argument for alerts",
+    ),
+    Keyword::leaf("smtp_server", daemon::smtp_server, "mail relay"),
+    Keyword::leaf(
+        "startup_script",
+        settings::daemon_script,
+        "runs when the daemon starts",
+    ),
+    Keyword::leaf(
+        "startup_script_timeout",
+        daemon::setting,
+        "kill time of startup script",
+    ),
+    Keyword::leaf("state_dump_file", daemon::setting, "what USR1 writes"),
+    Keyword::leaf("stats_dump_file", daemon::setting, "what USR2 writes"),
+    Keyword::leaf(
+        "tmp_config_directory",
+        daemon::setting,
+        "where the read-only copy of config for children is kept (restart only)",
+    ),
+    Keyword::leaf("umask", process::umask, "bits that files are made without"),
     Keyword::leaf(
         "v3_checksum_as_v2",
         daemon::setting,
@@ -52,6 +240,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "check unicast source addresses on every instance",
     ),
+    Keyword::leaf("vrrp_cpu_affinity", process::affinity, "CPUs of VRRP"),
     Keyword::leaf(
         "vrrp_delay_after_boot",
         daemon::setting,
@@ -127,6 +316,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "reduce GARPs to one, no repeat/refresh/delay (only values still default)",
     ),
+    Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
     Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
     Keyword::leaf(
         "vrrp_notify_fifo_script",
@@ -142,6 +332,27 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_owner_ignore_adverts",
         daemon::setting,
         "address owner drops received adverts (RFC 9568)",
+    ),
+    Keyword::leaf(
+        "vrrp_priority",
+        daemon::setting,
+        "nice value of vrrp process",
+    ),
+    Keyword::leaf(
+        "vrrp_process_name",
+        daemon::process_name,
+        "name of vrrp process",
+    ),
+    Keyword::leaf("vrrp_rlimit_rtime", daemon::setting, "older spelling"),
+    Keyword::leaf(
+        "vrrp_rlimit_rttime",
+        daemon::setting,
+        "RLIMIT_RTTIME of vrrp",
+    ),
+    Keyword::leaf(
+        "vrrp_rt_priority",
+        process::realtime,
+        "real-time priority of VRRP",
     ),
     Keyword::leaf(
         "vrrp_skip_check_adv_addr",

@@ -3,12 +3,17 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, global, group, instance, links, options, route, rule, statics, sync_group, tracker,
-    virtual_server, vmac,
+    address, daemon, global, group, instance, links, options, route, rule, statics, sync_group,
+    tracker, virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
+    Keyword::leaf(
+        "child_wait_time",
+        daemon::setting,
+        "how long parent waits for children at shutdown before SIGKILL",
+    ),
     Keyword::block(
         "garp_group",
         links::garp_open,
@@ -25,6 +30,21 @@ pub(super) static ROOT: &[Keyword] = &[
         },
         doc: "settings of the daemon as a whole",
     },
+    Keyword::leaf(
+        "instance",
+        daemon::setting,
+        "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
+    ),
+    Keyword::leaf(
+        "net_namespace",
+        daemon::net_namespace,
+        "run in this network namespace; forces pid dir; changing it needs restart",
+    ),
+    Keyword::leaf(
+        "net_namespace_ipvs",
+        daemon::setting,
+        "namespace for IPVS handling; changing it needs restart",
+    ),
     Keyword::values(
         "static_ipaddress",
         statics::address,
@@ -53,6 +73,11 @@ pub(super) static ROOT: &[Keyword] = &[
         Level::TrackGroup,
         None,
         "instances that static addresses, routes and rules depend on",
+    ),
+    Keyword::leaf(
+        "use_pid_dir",
+        daemon::setting,
+        "place pid files under RUN/keepalived/",
     ),
     Keyword {
         name: "virtual_server",

@@ -35,6 +35,23 @@ fn a_hopeful_master_listens_for_one_interval_and_the_least_skew() {
     assert_eq!(lines.first().unwrap(), "1003906 advert 100");
 }
 
+// Input: an instance that is master by another process of this host, with its address there; then
+// the same instance started again by a later reload. Output: master at once, nothing removed; then
+// a backup, as the inheritance is used up.
+#[test]
+fn the_heir_of_a_master_is_master_at_once() {
+    let mut bench = Bench::new();
+    bench.tell(Event::Address(super::address("192.0.2.101", 32, true)));
+    bench.domain.inherit(["VI_1".to_owned()]);
+    let said = bench.apply(vec![super::Step::Add(config())]);
+    assert_eq!(bench.state(), State::Master);
+    assert!(said.contains(&"advert 100".to_owned()), "{said:?}");
+    assert!(said.iter().all(|line| !line.starts_with('-')), "{said:?}");
+    bench.apply(vec![super::Step::Remove(config())]);
+    bench.apply(vec![super::Step::Add(config())]);
+    assert_eq!(bench.state(), State::Backup);
+}
+
 #[test]
 fn the_owner_is_master_at_once() {
     let mut owner = config();

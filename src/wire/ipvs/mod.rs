@@ -15,6 +15,7 @@
 //! service only, and the reply to a dump of destinations does not repeat it.
 
 mod attr;
+mod control;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use crate::base::Family;
 use attr::{Address, DestinationAttr, ServiceAttr};
+pub use control::{SyncDaemon, SyncRole, Timeouts};
 
 /// Name of the family, for the look-up of its number.
 pub const FAMILY_NAME: &str = "IPVS";
@@ -64,10 +66,15 @@ const CMD_NEW_DEST: u8 = 5;
 const CMD_SET_DEST: u8 = 6;
 const CMD_DEL_DEST: u8 = 7;
 const CMD_GET_DEST: u8 = 8;
+const CMD_NEW_DAEMON: u8 = 9;
+const CMD_DEL_DAEMON: u8 = 10;
+const CMD_SET_CONFIG: u8 = 12;
+const CMD_FLUSH: u8 = 17;
 
-/// `IPVS_CMD_ATTR_SERVICE` and `IPVS_CMD_ATTR_DEST`.
+/// `IPVS_CMD_ATTR_SERVICE`, `IPVS_CMD_ATTR_DEST` and `IPVS_CMD_ATTR_DAEMON`.
 const ATTR_SERVICE: u16 = 1;
 const ATTR_DEST: u16 = 2;
+const ATTR_DAEMON: u16 = 3;
 
 /// What names a virtual service in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,6 +191,16 @@ pub enum Request {
     SetDestination(ServiceName, Destination),
     /// Removes a destination; ENOENT if the service has none of that name.
     DelDestination(ServiceName, SocketAddr),
+    /// Removes all services.
+    Flush,
+    /// Changes timeouts.
+    SetTimeouts(Timeouts),
+    /// Starts a daemon; EEXIST if it runs.
+    NewDaemon(SyncRole, SyncDaemon),
+    /// Stops a daemon; ESRCH if it does not run.
+    DelDaemon(SyncRole),
+    /// Asks for one service; ESRCH if there is none.
+    GetService(ServiceName),
     /// Asks for all services (needs `NLM_F_DUMP`).
     GetServices,
     /// Asks for the destinations of a service (needs `NLM_F_DUMP`).
@@ -230,14 +247,48 @@ impl Request {
             Self::NewService(service) | Self::SetService(service) => {
                 (Some(service_attrs(service)), None)
             }
-            Self::DelService(id) | Self::GetDestinations(id) => (Some(id_attrs(id)), None),
+            Self::DelService(id) | Self::GetDestinations(id) | Self::GetService(id) => {
+                (Some(id_attrs(id)), None)
+            }
             Self::NewDestination(id, destination) | Self::SetDestination(id, destination) => {
                 (Some(id_attrs(id)), Some(destination_attrs(destination)))
             }
             Self::DelDestination(id, address) => {
                 (Some(id_attrs(id)), Some(destination_id_attrs(*address)))
             }
-            Self::GetServices => (None, None),
+            Self::GetServices
+            | Self::Flush
+            | Self::SetTimeouts(_)
+            | Self::NewDaemon(..)
+            | Self::DelDaemon(_) => (None, None),
+        }
+    }
+
+    /// The attributes of the nest of a daemon, if the command has one.
+    fn daemon(&self) -> Option<Vec<control::ControlAttr>> {
+        match self {
+            Self::NewDaemon(role, daemon) => Some(control::daemon_attrs(*role, daemon)),
+            Self::DelDaemon(role) => Some(control::role_attrs(*role)),
+            Self::NewService(_)
+            | Self::SetService(_)
+            | Self::DelService(_)
+            | Self::NewDestination(..)
+            | Self::SetDestination(..)
+            | Self::DelDestination(..)
+            | Self::Flush
+            | Self::SetTimeouts(_)
+            | Self::GetService(_)
+            | Self::GetServices
+            | Self::GetDestinations(_) => None,
+        }
+    }
+
+    /// The attributes that stand in no nest.
+    fn bare(&self) -> Vec<control::ControlAttr> {
+        if let Self::SetTimeouts(timeouts) = self {
+            control::timeout_attrs(*timeouts)
+        } else {
+            Vec::new()
         }
     }
 }
@@ -255,7 +306,11 @@ impl GenlFamily for Request {
             Self::NewDestination(..) => CMD_NEW_DEST,
             Self::SetDestination(..) => CMD_SET_DEST,
             Self::DelDestination(..) => CMD_DEL_DEST,
-            Self::GetServices => CMD_GET_SERVICE,
+            Self::Flush => CMD_FLUSH,
+            Self::SetTimeouts(_) => CMD_SET_CONFIG,
+            Self::NewDaemon(..) => CMD_NEW_DAEMON,
+            Self::DelDaemon(_) => CMD_DEL_DAEMON,
+            Self::GetServices | Self::GetService(_) => CMD_GET_SERVICE,
             Self::GetDestinations(_) => CMD_GET_DEST,
         }
     }
@@ -270,6 +325,10 @@ impl Emitable for Request {
         let (service, destination) = self.nests();
         service.map_or(0, |attrs| attr::Nest(ATTR_SERVICE, attrs).buffer_len())
             + destination.map_or(0, |attrs| attr::Nest(ATTR_DEST, attrs).buffer_len())
+            + self
+                .daemon()
+                .map_or(0, |attrs| attr::Nest(ATTR_DAEMON, attrs).buffer_len())
+            + self.bare().as_slice().buffer_len()
     }
 
     fn emit(&self, buffer: &mut [u8]) {
@@ -279,8 +338,12 @@ impl Emitable for Request {
             rest = attr::Nest(ATTR_SERVICE, attrs).emit_into(rest);
         }
         if let Some(attrs) = destination {
-            attr::Nest(ATTR_DEST, attrs).emit_into(rest);
+            rest = attr::Nest(ATTR_DEST, attrs).emit_into(rest);
         }
+        if let Some(attrs) = self.daemon() {
+            rest = attr::Nest(ATTR_DAEMON, attrs).emit_into(rest);
+        }
+        self.bare().as_slice().emit(rest);
     }
 }
 

@@ -79,6 +79,7 @@ fn play(kind: &ProbeKind, parts: &[&[u8]], end: End) -> Run {
             ProbeCmd::Write(bytes) => bytes,
             ProbeCmd::Connect(_) => panic!("connects twice"),
             ProbeCmd::Close => panic!("closing is the domain's"),
+            ProbeCmd::Dial(_) | ProbeCmd::WriteFact(_) => panic!("of mails"),
         })
         .collect();
     Run {

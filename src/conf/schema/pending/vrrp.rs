@@ -20,16 +20,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Some(bfd::close),
         "a BFD session",
     ),
-    Keyword::leaf(
-        "child_wait_time",
-        daemon::setting,
-        "how long parent waits for children at shutdown before SIGKILL",
-    ),
-    Keyword::leaf(
-        "instance",
-        daemon::setting,
-        "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
-    ),
     Keyword::values(
         "interface_up_down_delays",
         links::delay,
@@ -49,21 +39,6 @@ pub(super) static ROOT: &[Keyword] = &[
         "namespace_with_ipsets",
         daemon::setting,
         "declare that ipsets work inside the namespace",
-    ),
-    Keyword::leaf(
-        "net_namespace",
-        daemon::net_namespace,
-        "run in this network namespace; forces pid dir; changing it needs restart",
-    ),
-    Keyword::leaf(
-        "net_namespace_ipvs",
-        daemon::setting,
-        "namespace for IPVS handling; changing it needs restart",
-    ),
-    Keyword::leaf(
-        "use_pid_dir",
-        daemon::setting,
-        "place pid files under RUN/keepalived/",
     ),
 ];
 
