@@ -10,3 +10,4 @@ pub mod lab;
 pub mod reports;
 pub mod routers;
 pub mod sim;
+pub mod tables;

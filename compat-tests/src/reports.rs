@@ -125,7 +125,7 @@ const USER_MODE: Duration = Duration::from_secs(300);
 /// # Errors
 /// When it is not installed, does not start, or does not end in time.
 pub fn in_user_mode(scratch: &Path, words: &[String]) -> Result<()> {
-    let arguments = ground::user_mode_arguments(false, scratch, words)?;
+    let arguments = ground::user_mode_arguments((false, ground::MEMORY), scratch, words)?;
     let status = Command::new("timeout")
         .arg(USER_MODE.as_secs().to_string())
         .args(&arguments)

@@ -55,6 +55,8 @@ pub struct Domain {
     pub(super) local: BTreeSet<(IpAddr, IfIndex)>,
     /// `rs_init_notifies`
     pub(super) notify_initial: bool,
+    /// The servers of the end are not named one by one.
+    pub(super) ends_quietly: bool,
     /// Commands of an attempt on their way out; kept to reuse the memory.
     commands: Vec<ProbeCmd>,
     /// Servers that begin as down, by their services' and their own names.
@@ -118,6 +120,7 @@ impl Domain {
             shortage: Shortage::default(),
             local: BTreeSet::new(),
             notify_initial: false,
+            ends_quietly: false,
             commands: Vec::new(),
             down_before: BTreeSet::new(),
         }
@@ -509,7 +512,7 @@ impl Domain {
         let mut in_order: Vec<&Service> = services.iter().map(|(_, service)| service).collect();
         in_order.sort_by_key(|service| service.place);
         for service in in_order {
-            for server in &service.servers {
+            for server in service.servers.iter().filter(|_| !self.ends_quietly) {
                 let subject = Subject {
                     style: self.style,
                     service: service.key(),

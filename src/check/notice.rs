@@ -10,7 +10,7 @@ use super::service::{Server, Service};
 use crate::conf::model::{CheckScript, LogStyle, RealServer};
 use crate::ops::{Alert, AlertKind, Command, Lasting, Line, Notice, Speaker};
 
-/// A script as a command.
+/// A script as a command. It is started without a shell; quotes hold words together.
 fn command(script: &CheckScript) -> Option<Command> {
     Some(Command {
         argv: script.argv()?,
@@ -142,12 +142,22 @@ pub(super) fn removed(service: &Service, server: &Server) -> Action {
     check(service, server, (false, true), "=> Removing <=".to_owned())
 }
 
-/// The last words of a service with `omega`: everything of it is down.
+/// The last words of a service with `omega`: the scripts for everything of it that is up run as if
+/// it went down. FIFOs hear nothing of it, as with keepalived.
 pub(super) fn omega(service: &Service, out: &mut Vec<Action>) {
-    for alive in service.servers.iter().filter(|server| server.is_alive()) {
-        out.push(server(service, &alive.config, false));
-    }
+    let alive = service.servers.iter().filter(|server| server.is_alive());
+    let mut last: Vec<Action> = alive
+        .map(|alive| server(service, &alive.config, false))
+        .collect();
     if service.quorum_up {
-        out.push(quorum(service, false, Came::Since));
+        last.push(quorum(service, false, Came::Since));
+    }
+    for action in last {
+        if let Action::Notice(mut notice) = action {
+            notice.line = None;
+            if !notice.scripts.is_empty() || notice.alert.is_some() {
+                out.push(Action::Notice(notice));
+            }
+        }
     }
 }

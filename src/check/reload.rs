@@ -25,6 +25,11 @@ impl Domain {
         self.notify_initial = tell;
     }
 
+    /// Whether the stop names no server: it takes services away whole, or leaves them.
+    pub const fn end_quietly(&mut self, quietly: bool) {
+        self.ends_quietly = quietly;
+    }
+
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
     ///
     /// Servers that are new tell their state if [`Domain::tell_initial_states`] says so.
@@ -63,6 +68,9 @@ impl Domain {
             return;
         };
         messages::removing_service(self.style, key);
+        if service.config.policy.omega {
+            notice::omega(&service, out);
+        }
         for server in service.servers {
             if server.is_alive() {
                 messages::removing(self.subject(key, server.key()));
@@ -173,7 +181,13 @@ impl Domain {
                 messages::group_entry_added(&config.key, *entry);
             }
         }
+        let sorry_before = service
+            .sorry_key()
+            .filter(|_| !first_time && !service.quorum_up);
         service.set_config(config);
+        if let Some(server) = sorry_before.filter(|before| Some(*before) != service.sorry_key()) {
+            messages::sorry(self.subject(&config.key, server), true, false);
+        }
         let known: BTreeSet<RealServerKey> = service.servers.iter().map(Server::key).collect();
         let activated = self.set_servers(now, index, &mut service, config, out);
         self.claim(index, &mut service);

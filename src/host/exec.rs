@@ -27,7 +27,7 @@ use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Transport, WatchId,
+    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport, WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,8 @@ pub(super) enum Answer {
     IpvsTable(Result<Vec<IpvsService>, i32>),
     /// [`Event::IpvsLook`].
     IpvsLook(Result<Vec<IpvsService>, i32>),
+    /// [`Event::IpvsTimeouts`].
+    IpvsTimeouts(Timeouts),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -72,6 +74,7 @@ impl Answer {
             },
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
             Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
+            Self::IpvsTimeouts(timeouts) => Event::IpvsTimeouts(*timeouts),
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -231,6 +234,10 @@ impl Drivers {
                 Effect::ReadIpvs => {
                     let table = self.ipvs.table(&mut self.buffer);
                     answers.push(Answer::IpvsTable(table.map_err(|error| errno(&error))));
+                }
+                Effect::ReadIpvsTimeouts => {
+                    let timeouts = self.ipvs.timeouts(&mut self.buffer);
+                    answers.extend(timeouts.map(Answer::IpvsTimeouts));
                 }
                 Effect::LookIpvs(names) => {
                     let found = self.ipvs.look(names, &mut self.buffer);

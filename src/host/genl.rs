@@ -20,7 +20,7 @@ use super::namespace::Namespace;
 use super::request::{self, Raw, Requester};
 use super::terms::Ipvs as Place;
 use crate::base::ident;
-use crate::ops::{DestinationSpec, IpvsOp, IpvsService};
+use crate::ops::{DestinationSpec, IpvsOp, IpvsService, Timeouts};
 use crate::wire::ipvs::{self, Reply, Request, ServiceName};
 
 /// `GENL_ID_CTRL`: the family that knows the others.
@@ -129,6 +129,18 @@ impl Ipvs {
         Ok(found)
     }
 
+    /// Reads how long connections are kept; `None` where that cannot be had.
+    pub(super) fn timeouts(&mut self, buffer: &mut [u8]) -> Option<Timeouts> {
+        let family = self.family(buffer).ok()?;
+        let request = Request::GetTimeouts;
+        let replies = self.ask(family, (&request, NLM_F_REQUEST | NLM_F_ACK), buffer);
+        let mut replies = replies.ok()?.into_iter();
+        replies.find_map(|reply| match reply {
+            Reply::Timeouts(timeouts) => Some(timeouts),
+            Reply::Service(_) | Reply::Destination(_) => None,
+        })
+    }
+
     fn with_destinations(
         &mut self,
         family: u16,
@@ -141,7 +153,7 @@ impl Ipvs {
             .into_iter()
             .filter_map(|reply| match reply {
                 Reply::Destination(found) => Some(DestinationSpec::from(found)),
-                Reply::Service(_) => None,
+                Reply::Service(_) | Reply::Timeouts(_) => None,
             })
             .collect();
         Ok(IpvsService::from_dump(service, destinations))

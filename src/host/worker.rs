@@ -540,6 +540,9 @@ impl<'a> Worker<'a> {
         self.stop_by = Some(self.event_loop.now() + STOP_PATIENCE);
         self.reload = None;
         self.event_loop.drivers.leave = self.options.leave;
+        if self.options.leave.ipvs {
+            self.event_loop.node.leave_services();
+        }
         self.event_loop.handle(Event::Stop);
     }
 

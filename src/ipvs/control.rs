@@ -5,8 +5,8 @@
 //! operations. Driven by: `domain`.
 //!
 //! The daemon sends while the VRRP instance that it follows is master, and receives otherwise, so
-//! that connections survive a takeover. Timeouts are the kernel's for good: what is no longer
-//! configured stays as it was set.
+//! that connections survive a takeover. The kernel's own timeouts are read before others are set;
+//! what is no longer configured, and everything at the stop, becomes again what it was.
 
 use crate::base::Duration;
 use crate::conf::model::{FlushOnStop, Lvs, LvsTimeouts};
@@ -19,8 +19,12 @@ pub(super) struct Control {
     flush: bool,
     flush_on_stop: bool,
     timeouts: Timeouts,
-    /// Timeouts that were set last.
+    /// What the kernel has.
     set: Timeouts,
+    /// What the kernel had before anything was set; it gets that back.
+    own: Option<Timeouts>,
+    /// That was asked for.
+    asked: bool,
     daemon: Option<SyncDaemon>,
     /// Whether the instance that it follows is master; `None`: there is none.
     master: Option<bool>,
@@ -61,7 +65,7 @@ impl Control {
 
     /// Whether anything is wanted beyond services.
     pub(super) fn is_wanted(&self) -> bool {
-        self.flush || self.daemon.is_some() || self.timeouts != self.set
+        self.flush || self.daemon.is_some() || self.timeouts != Timeouts::default()
     }
 
     /// The daemon that should run.
@@ -74,12 +78,34 @@ impl Control {
         Some((role, self.daemon.clone()?))
     }
 
+    /// Whether the kernel's own timeouts have to be known first, which is asked once.
+    pub(super) fn take_question(&mut self) -> bool {
+        let ask = !self.asked && self.timeouts != Timeouts::default();
+        self.asked |= ask;
+        ask
+    }
+
+    /// The timeouts that the kernel has: the first ones are its own.
+    pub(super) const fn found(&mut self, timeouts: Timeouts) {
+        if self.own.is_none() {
+            self.own = Some(timeouts);
+            self.set = timeouts;
+        }
+    }
+
+    /// Appends what makes the timeouts so.
+    fn set_timeouts(&mut self, timeouts: Timeouts, out: &mut Vec<IpvsOp>) {
+        if timeouts != self.set {
+            out.push(IpvsOp::Timeouts(timeouts));
+            self.set = timeouts;
+        }
+    }
+
     /// Appends the operations that make everything as wanted.
     pub(super) fn settle(&mut self, out: &mut Vec<IpvsOp>) {
-        if self.timeouts != self.set && self.timeouts != Timeouts::default() {
-            out.push(IpvsOp::Timeouts(self.timeouts));
+        if let Some(own) = self.own {
+            self.set_timeouts(over(own, self.timeouts), out);
         }
-        self.set = self.timeouts;
         let wanted = self.wanted();
         if wanted == self.running {
             return;
@@ -98,10 +124,25 @@ impl Control {
         if let Some((role, _)) = self.running.take() {
             out.push(IpvsOp::DaemonStop(role));
         }
+        if let Some(own) = self.own {
+            self.set_timeouts(own, out);
+        }
         if self.flush_on_stop {
             out.push(IpvsOp::Flush);
         }
         self.daemon = None;
+    }
+}
+
+/// `wished` where it says something, else the kernel's own.
+const fn over(own: Timeouts, wished: Timeouts) -> Timeouts {
+    const fn one(own: u32, wished: u32) -> u32 {
+        if wished == 0 { own } else { wished }
+    }
+    Timeouts {
+        tcp: one(own.tcp, wished.tcp),
+        tcp_fin: one(own.tcp_fin, wished.tcp_fin),
+        udp: one(own.udp, wished.udp),
     }
 }
 

@@ -95,12 +95,7 @@ fn timeouts_are_set_once_and_again_when_they_change() {
             };
         })
     };
-    let set = |tcp| {
-        IpvsOp::Timeouts(Timeouts {
-            tcp,
-            ..Timeouts::default()
-        })
-    };
+    let set = |tcp| IpvsOp::Timeouts(Timeouts { tcp, ..KERNELS_OWN });
     let mut bench = Bench::default();
     bench.apply(&timeouts(100), None);
     assert_eq!(bench.ops(), [set(100)]);
@@ -109,7 +104,11 @@ fn timeouts_are_set_once_and_again_when_they_change() {
     bench.apply(&timeouts(77), None);
     assert_eq!(bench.ops(), [set(77)]);
     bench.apply(&Lvs::default(), None);
-    assert_eq!(bench.ops(), [], "the kernel's own are not known");
+    assert_eq!(bench.ops(), [IpvsOp::Timeouts(KERNELS_OWN)]);
+    bench.apply(&timeouts(5), None);
+    assert_eq!(bench.ops(), [set(5)]);
+    bench.tell(Event::Stop);
+    assert_eq!(bench.ops(), [IpvsOp::Timeouts(KERNELS_OWN)]);
 }
 
 // Input: a foreign service, `lvs_flush`. Output: it is gone at the start; a reload flushes nothing.

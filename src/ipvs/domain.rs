@@ -139,6 +139,10 @@ impl Domain {
             }
             Event::Table(Ok(table)) => self.table(now, table, out),
             Event::Look(found) => self.look(now, found, out),
+            Event::Timeouts(timeouts) => {
+                self.control.found(timeouts);
+                self.settle_control(out);
+            }
             Event::Follow(master) => {
                 self.control.follow(master);
                 self.settle_control(out);
@@ -210,6 +214,9 @@ impl Domain {
     fn settle_control(&mut self, out: &mut Vec<Action>) {
         if self.phase != Phase::Ready {
             return;
+        }
+        if self.control.take_question() {
+            out.push(Action::World(Effect::ReadIpvsTimeouts));
         }
         let mut ops = Vec::new();
         self.control.settle(&mut ops);

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 pub use domain::{Domain, RETRY_AFTER, View};
 pub use watch::PERIOD;
 
-use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceName, ServiceSpec};
+use crate::ops::{DestinationSpec, Effect, IpvsService, OpTag, ServiceName, ServiceSpec, Timeouts};
 
 /// What the IPVS domain is told.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub enum Event<'a> {
     Table(Result<&'a [IpvsService], i32>),
     /// Those of the services that were looked at that there are, or why that cannot be told.
     Look(Result<&'a [IpvsService], i32>),
+    /// How long the kernel keeps connections.
+    Timeouts(Timeouts),
     /// The instance that the daemon for connections follows is master, or is not; `None`: there
     /// is no such instance.
     Follow(Option<bool>),

@@ -141,12 +141,13 @@ impl Bench {
     /// Carries a batch out as the host does: all of it, then the answers, then what they cause.
     fn exec(&mut self, actions: Vec<Action>) {
         let mut refused = Vec::new();
-        let mut read = false;
+        let (mut read, mut timeouts) = (false, false);
         let mut look = None;
         for action in actions {
             let Action::World(effect) = action;
             match effect {
                 Effect::ReadIpvs => read = true,
+                Effect::ReadIpvsTimeouts => timeouts = true,
                 Effect::LookIpvs(names) => {
                     let table = self.kernel.services.values();
                     let found = table.filter(|service| names.contains(&service.name));
@@ -172,6 +173,10 @@ impl Bench {
             self.domain
                 .handle(self.now, Event::Table(table), &mut caused);
         }
+        if timeouts {
+            self.domain
+                .handle(self.now, Event::Timeouts(KERNELS_OWN), &mut caused);
+        }
         if let Some(found) = look {
             self.domain
                 .handle(self.now, Event::Look(Ok(&found)), &mut caused);
@@ -185,6 +190,13 @@ impl Bench {
         std::mem::take(&mut self.kernel.ops)
     }
 }
+
+/// The timeouts that the kernel begins with.
+const KERNELS_OWN: Timeouts = Timeouts {
+    tcp: 900,
+    tcp_fin: 120,
+    udp: 300,
+};
 
 const KEY: ServiceName = at(3306);
 

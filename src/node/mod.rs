@@ -16,7 +16,7 @@ mod wiring;
 
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, InstanceKey, LogStyle, VrrpInstance};
+use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, VrrpInstance};
 use crate::ops::{Effect, Event, ServiceName};
 use crate::{check, iface, ipvs, notify, track, vrrp};
 
@@ -60,6 +60,8 @@ pub struct Node {
     generation: u64,
     /// Another process did this work until now.
     inherits: bool,
+    /// `-I`
+    leaves_services: bool,
     stopping: bool,
 }
 
@@ -80,6 +82,7 @@ impl Node {
             sync_master: None,
             generation: 0,
             inherits: false,
+            leaves_services: false,
             stopping: false,
         }
     }
@@ -150,10 +153,18 @@ impl Node {
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check
             .tell_initial_states(config.global.checks.notify_initial);
+        let whole = config.global.lvs.flush_on_stop != FlushOnStop::Own;
+        self.check.end_quietly(whole || self.leaves_services);
         self.check.apply(now, plan.services, &mut self.queues.check);
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// Services stay in the kernel when the daemon stops, on the operator's wish.
+    pub const fn leave_services(&mut self) {
+        self.leaves_services = true;
+        self.check.end_quietly(true);
     }
 
     /// Hands the settings of IPVS on, with the instance whose state its daemon follows.

@@ -141,7 +141,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
-        Effect::ReadIpvs | Effect::LookIpvs(_) => "read IPVS",
+        Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
@@ -380,6 +380,7 @@ proptest! {
                     Effect::Exit(_) => prop_assert!(false, "ends without a stop"),
                     Effect::ReadIpvs
                     | Effect::LookIpvs(_)
+                    | Effect::ReadIpvsTimeouts
                     | Effect::Open(..)
                     | Effect::Close(_)
                     | Effect::Send(..)

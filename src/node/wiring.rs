@@ -68,6 +68,10 @@ impl Node {
                 self.ipvs
                     .handle(now, ipvs::Event::Look(found), &mut self.queues.ipvs);
             }
+            Event::IpvsTimeouts(timeouts) => {
+                self.ipvs
+                    .handle(now, ipvs::Event::Timeouts(timeouts), &mut self.queues.ipvs);
+            }
             Event::IpvsTable(table) => {
                 self.ipvs
                     .handle(now, ipvs::Event::Table(table), &mut self.queues.ipvs);
@@ -145,6 +149,10 @@ impl Node {
 
     /// Lets the daemon that copies connections know whether its instance is master.
     fn follow(&mut self, now: Instant) {
+        // Its last role ends with everything else.
+        if self.stopping {
+            return;
+        }
         let Some(key) = &self.sync_instance else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::kernel::{IpvsService, KernelOp, OpTag, ServiceName};
+use super::kernel::{IpvsService, KernelOp, OpTag, ServiceName, Timeouts};
 use super::process::{
     ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
 };
@@ -54,6 +54,8 @@ pub enum Event<'a> {
     /// The answer to [`Effect::LookIpvs`]: those of the services that there are, or why that
     /// cannot be told.
     IpvsLook(Result<&'a [IpvsService], i32>),
+    /// The answer to [`Effect::ReadIpvsTimeouts`]; there is none where they cannot be had.
+    IpvsTimeouts(Timeouts),
     /// A child ended, or could not be started.
     Child {
         /// The child.
@@ -315,6 +317,8 @@ pub enum Effect {
     Kernel(KernelOp, OpTag),
     /// Read the IPVS table; answered by [`Event::IpvsTable`].
     ReadIpvs,
+    /// Read how long IPVS keeps connections; answered by [`Event::IpvsTimeouts`].
+    ReadIpvsTimeouts,
     /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
     LookIpvs(Vec<ServiceName>),
     /// Open a socket.

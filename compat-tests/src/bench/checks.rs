@@ -111,7 +111,7 @@ fn in_user_mode(daemon: &Path) -> Result<f64> {
     let scratch = tempfile::tempdir()?;
     let own = std::env::current_exe()?;
     let inside = [&own, Path::new("--checks"), daemon].map(|word| word.display().to_string());
-    let words = ground::user_mode_arguments(false, scratch.path(), &inside)?;
+    let words = ground::user_mode_arguments((false, ground::MEMORY), scratch.path(), &inside)?;
     let mut child = Command::new("timeout")
         .args(["--signal=KILL", LIMIT])
         .args(&words)

@@ -22,9 +22,12 @@ use super::{Context, Error, Result, mysql};
 /// Longest that all steps together may take; the sum of their own limits is less.
 const LIMIT: Duration = Duration::from_secs(420);
 /// Around what the lab prints inside user-mode Linux; everything else there is the kernel's.
-pub(super) const BEGIN: &str = "--- the lab begins ---";
+pub(crate) const BEGIN: &str = "--- the lab begins ---";
 /// See [`BEGIN`].
-pub(super) const END: &str = "--- the lab has ended ---";
+pub(crate) const END: &str = "--- the lab has ended ---";
+
+/// Megabytes for user-mode Linux.
+pub(crate) const MEMORY: u32 = 768;
 
 /// Beginning of the scratch folder's name; our pid follows.
 const SCRATCH: &str = "keepalived-lab.";
@@ -60,8 +63,14 @@ pub fn run(options: &Options) -> Result<bool> {
     let scratch = tempfile::Builder::new().prefix(&prefix).tempdir()?;
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
     mysql::prepare(&scratch.path().join("mysql"))?;
-    let mut child = start(options, scratch.path())?;
-    let outcome = supervise(&mut child, options, signals);
+    let own = std::env::current_exe()?;
+    let inside = inside_arguments(options, scratch.path(), &own);
+    let mut child = start(
+        (options.keep, options.user_mode, MEMORY),
+        scratch.path(),
+        &inside,
+    )?;
+    let outcome = supervise(&mut child, options.keep, signals);
     // Ends the pid namespace and with it everything that runs in it.
     drop(child.kill());
     drop(child.wait());
@@ -88,7 +97,7 @@ fn sweep() {
 
 /// Signals are waited for by a thread instead of ending us, so that the scratch folder goes.
 /// Children get the usual mask back: `Command` resets it.
-fn block_signals() -> Result<SigSet> {
+pub(crate) fn block_signals() -> Result<SigSet> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         signals.add(signal);
@@ -97,19 +106,26 @@ fn block_signals() -> Result<SigSet> {
     Ok(signals)
 }
 
-fn start(options: &Options, scratch: &Path) -> Result<Child> {
-    let own = std::env::current_exe()?;
-    let here = !options.user_mode && has_ipvs();
+/// Starts the command `inside` where there is IPVS. `keep`: it has the terminal; `user_mode`: in
+/// user-mode Linux whatever this kernel has, with so many megabytes.
+///
+/// # Errors
+/// When there is no such place.
+pub(crate) fn start(
+    (keep, user_mode, memory): (bool, bool, u32),
+    scratch: &Path,
+    inside: &[String],
+) -> Result<Child> {
+    let here = !user_mode && has_ipvs();
     // At raised priority, because steps are timed, and user-mode Linux has one processor's worth.
     // The chain of deaths: ours ends unshare, its end the first process of the pid namespace, and
     // that one's everything else.
     let chain =
         "-n -10 setpriv --pdeathsig KILL unshare --pid --fork --kill-child=KILL --mount-proc";
     let mut arguments: Vec<String> = chain.split(' ').map(str::to_owned).collect();
-    let inside = inside_arguments(options, scratch, &own);
     if here {
         println!("ground: this kernel has IPVS");
-        arguments.extend(inside);
+        arguments.extend(inside.iter().cloned());
     } else {
         if which("linux.uml").is_none() {
             return Err(Error::new(
@@ -117,12 +133,12 @@ fn start(options: &Options, scratch: &Path) -> Result<Child> {
             ));
         }
         println!("ground: user-mode Linux, because this kernel has no IPVS");
-        arguments.extend(user_mode_arguments(options.keep, scratch, &inside)?);
+        arguments.extend(user_mode_arguments((keep, memory), scratch, inside)?);
     }
     std::io::stdout().flush()?;
     let mut command = Command::new("nice");
     command.args(&arguments);
-    if options.keep {
+    if keep {
         // The prompt needs the terminal itself.
         command.stdin(Stdio::inherit());
     } else {
@@ -150,7 +166,7 @@ fn inside_arguments(options: &Options, scratch: &Path, own: &Path) -> Vec<String
 /// The kernel's command line, and its init: a script in the scratch folder, since user-mode Linux
 /// has this machine's files as its root.
 pub(crate) fn user_mode_arguments(
-    keep: bool,
+    (keep, memory): (bool, u32),
     scratch: &Path,
     inside: &[String],
 ) -> Result<Vec<String>> {
@@ -191,20 +207,20 @@ pub(crate) fn user_mode_arguments(
         "rootfstype=hostfs",
         "rootflags=/",
         "rw",
-        "mem=768M",
         "con=null",
         "con0=fd:0,fd:1",
         "quiet",
         "loglevel=1",
     ];
     let mut words: Vec<String> = words.map(str::to_owned).into();
+    words.push(format!("mem={memory}M"));
     words.push(format!("uml_dir={}", uml.display()));
     words.push(format!("init={}", init.display()));
     Ok(words)
 }
 
 /// Passes the child's output on until it ends; reads the result from its last line.
-fn supervise(child: &mut Child, options: &Options, signals: SigSet) -> Result<bool> {
+pub(crate) fn supervise(child: &mut Child, keep: bool, signals: SigSet) -> Result<bool> {
     let (events, inbox) = channel();
     let forward = events.clone();
     std::thread::spawn(move || {
@@ -213,7 +229,7 @@ fn supervise(child: &mut Child, options: &Options, signals: SigSet) -> Result<bo
             drop(forward.send(Signalled::Interrupted(signal)));
         }
     });
-    if options.keep {
+    if keep {
         return attended(child, &inbox);
     }
     let output = child

@@ -12,7 +12,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp, OpTag,
-    ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, WatchId,
+    ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Timeouts, WatchId,
 };
 
 use super::kernel::{Kernel, News};
@@ -37,6 +37,8 @@ pub enum Arrival {
     IpvsTable(Result<Vec<IpvsService>, i32>),
     /// What a look at some services of IPVS gave.
     IpvsLook(Result<Vec<IpvsService>, i32>),
+    /// How long IPVS keeps connections.
+    IpvsTimeouts(Timeouts),
     /// A child ended.
     Child(ChildId, ChildEnd),
     /// A watched file as it is.
@@ -61,6 +63,7 @@ impl Arrival {
             Self::Refused(..)
             | Self::IpvsTable(_)
             | Self::IpvsLook(_)
+            | Self::IpvsTimeouts(_)
             | Self::SocketFailed(..)
             | Self::Fifo(..) => 0,
             Self::News(_) => 1,
@@ -204,6 +207,9 @@ impl Host {
             Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
             Arrival::IpvsTable(Ok(table)) => {
                 node.handle(now, Event::IpvsTable(Ok(&table)), out);
+            }
+            Arrival::IpvsTimeouts(timeouts) => {
+                node.handle(now, Event::IpvsTimeouts(timeouts), out);
             }
             Arrival::IpvsLook(found) => {
                 let found = found.as_deref().map_err(|errno| *errno);

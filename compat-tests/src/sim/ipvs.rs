@@ -6,9 +6,33 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use keepalived_rs::ops::{DestinationSpec, IpvsOp, IpvsService, ServiceName, ServiceSpec};
+use keepalived_rs::ops::{
+    DestinationSpec, IpvsOp, IpvsService, ServiceName, ServiceSpec, Timeouts,
+};
 
-use super::kernel::errno;
+use super::kernel::{Kernel, errno};
+
+/// How long a kernel keeps connections of IPVS at first.
+pub(super) const TIMEOUTS: Timeouts = Timeouts {
+    tcp: 900,
+    tcp_fin: 120,
+    udp: 300,
+};
+
+impl Kernel {
+    /// The services of the table that `wanted` picks; an error where there is no IPVS.
+    pub(super) fn ipvs_table(
+        &self,
+        wanted: impl Fn(&IpvsService) -> bool,
+    ) -> Result<Vec<IpvsService>, i32> {
+        if !self.traits.ipvs {
+            return Err(errno::ENOENT);
+        }
+        let mut table = self.ipvs.dump();
+        table.retain(wanted);
+        Ok(table)
+    }
+}
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -137,6 +137,7 @@ impl Outside {
             Effect::Kernel(..)
             | Effect::ReadIpvs
             | Effect::LookIpvs(_)
+            | Effect::ReadIpvsTimeouts
             | Effect::Open(..)
             | Effect::Close(_)
             | Effect::Send(..)

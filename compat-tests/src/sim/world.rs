@@ -24,7 +24,7 @@ use super::network::{Place, Segment};
 use super::outside::Outside;
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
-use super::{text, trace, wire};
+use super::{ipvs, text, trace, wire};
 
 /// A real server's TCP port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,6 +304,7 @@ impl World {
             | Arrival::Refused(..)
             | Arrival::IpvsTable(_)
             | Arrival::IpvsLook(_)
+            | Arrival::IpvsTimeouts(_)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) | Arrival::Processes(_) => Cause::News,
         };
@@ -448,24 +449,19 @@ impl World {
         match effect {
             Effect::Kernel(op, tag) => self.kernel_op(host, &op, tag),
             Effect::ReadIpvs => {
-                let kernel = &self.hosts[host].kernel;
-                let table = if kernel.traits.ipvs {
-                    Ok(kernel.ipvs.dump())
-                } else {
-                    Err(errno::ENOENT)
-                };
                 trace::line(format_args!("read IPVS"));
+                let table = self.hosts[host].kernel.ipvs_table(|_| true);
                 self.answer(host, Duration::ZERO, Arrival::IpvsTable(table));
+            }
+            Effect::ReadIpvsTimeouts => {
+                if self.hosts[host].kernel.traits.ipvs {
+                    let timeouts = Arrival::IpvsTimeouts(ipvs::TIMEOUTS);
+                    self.answer(host, Duration::ZERO, timeouts);
+                }
             }
             Effect::LookIpvs(names) => {
                 let kernel = &self.hosts[host].kernel;
-                let found = if kernel.traits.ipvs {
-                    let mut table = kernel.ipvs.dump();
-                    table.retain(|service| names.contains(&service.name));
-                    Ok(table)
-                } else {
-                    Err(errno::ENOENT)
-                };
+                let found = kernel.ipvs_table(|service| names.contains(&service.name));
                 self.answer(host, Duration::ZERO, Arrival::IpvsLook(found));
             }
             Effect::Open(socket, spec) => self.open(host, socket, spec),

@@ -76,42 +76,6 @@ pub(super) fn settings(out: &mut Printer, global: &Global) {
     });
 }
 
-fn lvs(out: &mut Printer, lvs: &Lvs) {
-    match lvs.flush_on_stop {
-        FlushOnStop::Own => {}
-        FlushOnStop::All => out.line("lvs_flush_on_stop"),
-        FlushOnStop::Services => out.line("lvs_flush_on_stop VS"),
-    }
-    let timeouts = &lvs.timeouts;
-    let named = [
-        ("tcp", timeouts.tcp),
-        ("tcpfin", timeouts.tcp_fin),
-        ("udp", timeouts.udp),
-    ];
-    let words: String = named
-        .into_iter()
-        .filter_map(|(name, time)| Some(format!(" {name} {}", time?.as_secs())))
-        .collect();
-    if !words.is_empty() {
-        out.line(format!("lvs_timeouts{words}"));
-    }
-    if let Some(daemon) = &lvs.sync_daemon {
-        let mut line = format!("lvs_sync_daemon {}", quoted(&daemon.interface));
-        let mut option = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                line.push_str(&format!(" {name} {value}"));
-            }
-        };
-        option("inst", daemon.instance.as_deref().map(quoted));
-        option("id", daemon.id.map(|id| id.to_string()));
-        option("maxlen", daemon.max_length.map(|most| most.to_string()));
-        option("port", daemon.port.map(|port| port.to_string()));
-        option("ttl", daemon.ttl.map(|ttl| ttl.to_string()));
-        option("group", daemon.group.map(|group| group.to_string()));
-        out.line(line);
-    }
-}
-
 /// What a slot holds, as words; `None` if there is nothing to say.
 fn value(slot: &Slot<'_>) -> Option<String> {
     let path = |path: &Path| {

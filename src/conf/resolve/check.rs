@@ -406,7 +406,8 @@ struct Inherited {
 
 fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>) -> RealServer {
     let forwarding = draft.forwarding.unwrap_or(service.forwarding);
-    let mut port = draft.port.unwrap_or(service.port);
+    let written = draft.port.unwrap_or(service.port);
+    let mut port = written;
     // Only NAT rewrites the port; the others deliver the packet with the service's.
     if port != service.port && forwarding != Forwarding::Nat && service.ports != Ports::Entries {
         let server = format!("[{}]:{}:{port}", draft.address, service.protocol);
@@ -431,7 +432,12 @@ fn real_server(draft: RealServerDraft, service: &Inherited, cx: &mut Context<'_>
         port,
     };
     let above = probes::inherit(draft.checks, service.checks);
-    let (tcp_checks, probes) = probes::checks(draft.probes, key, above);
+    // Checks go to the port that was written, as keepalived's do.
+    let asked = RealServerKey {
+        port: written,
+        ..key
+    };
+    let (tcp_checks, probes) = probes::checks(draft.probes, asked, above);
     let mut policy = draft.policy;
     if draft.checks != CheckDefaults::NONE {
         policy.get_or_insert_default().checks = draft.checks;

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::{Nla, emit_u16, emit_u32};
+use netlink_packet_core::{DecodeError, Nla, NlasIterator, emit_u16, emit_u32, parse_u32};
 
 const STATE: u16 = 1;
 const INTERFACE: u16 = 2;
@@ -18,7 +18,9 @@ const PORT: u16 = 7;
 const TTL: u16 = 8;
 
 /// `IPVS_CMD_ATTR_TIMEOUT_TCP`, `_TCP_FIN` and `_UDP`.
-const TIMEOUTS: [u16; 3] = [4, 5, 6];
+const TIMEOUT_TCP: u16 = 4;
+const TIMEOUT_TCP_FIN: u16 = 5;
+const TIMEOUT_UDP: u16 = 6;
 
 /// Which of the two daemons: the one that sends, or the one that receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,10 +145,26 @@ pub(super) fn daemon_attrs(role: SyncRole, daemon: &SyncDaemon) -> Vec<ControlAt
 /// The timeouts that are to change.
 pub(super) fn timeout_attrs(timeouts: Timeouts) -> Vec<ControlAttr> {
     let values = [timeouts.tcp, timeouts.tcp_fin, timeouts.udp];
-    TIMEOUTS
+    [TIMEOUT_TCP, TIMEOUT_TCP_FIN, TIMEOUT_UDP]
         .into_iter()
         .zip(values)
         .filter(|(_, seconds)| *seconds != 0)
         .map(|(kind, seconds)| attr(kind, Value::Word(seconds)))
         .collect()
+}
+
+/// The timeouts in an answer; those that it leaves out are 0.
+pub(super) fn timeouts_in(bytes: &[u8]) -> Result<Timeouts, DecodeError> {
+    let mut timeouts = Timeouts::default();
+    for nla in NlasIterator::new(bytes) {
+        let nla = nla?;
+        let slot = match nla.kind() {
+            TIMEOUT_TCP => &mut timeouts.tcp,
+            TIMEOUT_TCP_FIN => &mut timeouts.tcp_fin,
+            TIMEOUT_UDP => &mut timeouts.udp,
+            _ => continue,
+        };
+        *slot = parse_u32(nla.value())?;
+    }
+    Ok(timeouts)
 }

@@ -69,6 +69,7 @@ const CMD_GET_DEST: u8 = 8;
 const CMD_NEW_DAEMON: u8 = 9;
 const CMD_DEL_DAEMON: u8 = 10;
 const CMD_SET_CONFIG: u8 = 12;
+const CMD_GET_CONFIG: u8 = 13;
 const CMD_FLUSH: u8 = 17;
 
 /// `IPVS_CMD_ATTR_SERVICE`, `IPVS_CMD_ATTR_DEST` and `IPVS_CMD_ATTR_DAEMON`.
@@ -199,6 +200,8 @@ pub enum Request {
     NewDaemon(SyncRole, SyncDaemon),
     /// Stops a daemon; ESRCH if it does not run.
     DelDaemon(SyncRole),
+    /// Asks for the timeouts.
+    GetTimeouts,
     /// Asks for one service; ESRCH if there is none.
     GetService(ServiceName),
     /// Asks for all services (needs `NLM_F_DUMP`).
@@ -214,6 +217,8 @@ pub enum Reply {
     Service(Service),
     /// A destination of the service that was asked for.
     Destination(Destination),
+    /// How long connections are kept.
+    Timeouts(Timeouts),
 }
 
 impl Request {
@@ -257,6 +262,7 @@ impl Request {
                 (Some(id_attrs(id)), Some(destination_id_attrs(*address)))
             }
             Self::GetServices
+            | Self::GetTimeouts
             | Self::Flush
             | Self::SetTimeouts(_)
             | Self::NewDaemon(..)
@@ -278,6 +284,7 @@ impl Request {
             | Self::Flush
             | Self::SetTimeouts(_)
             | Self::GetService(_)
+            | Self::GetTimeouts
             | Self::GetServices
             | Self::GetDestinations(_) => None,
         }
@@ -308,6 +315,7 @@ impl GenlFamily for Request {
             Self::DelDestination(..) => CMD_DEL_DEST,
             Self::Flush => CMD_FLUSH,
             Self::SetTimeouts(_) => CMD_SET_CONFIG,
+            Self::GetTimeouts => CMD_GET_CONFIG,
             Self::NewDaemon(..) => CMD_NEW_DAEMON,
             Self::DelDaemon(_) => CMD_DEL_DAEMON,
             Self::GetServices | Self::GetService(_) => CMD_GET_SERVICE,
@@ -412,6 +420,10 @@ fn destination_attrs(destination: &Destination) -> Vec<DestinationAttr> {
 
 impl ParseableParametrized<[u8], GenlHeader> for Reply {
     fn parse_with_param(bytes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        // The kernel answers a question for the settings with the command that sets them.
+        if header.cmd == CMD_SET_CONFIG {
+            return control::timeouts_in(bytes).map(Self::Timeouts);
+        }
         for nla in NlasIterator::new(bytes) {
             let nla = nla?;
             match (header.cmd, nla.kind()) {

@@ -1,0 +1,50 @@
+//! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--show]`: the IPVS
+//! tables of both daemons side by side.
+//!
+//! Owns the command line only; [`compat_tests::tables`] does the work. It chooses the ground and
+//! runs itself there with `--inside SCRATCH`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use compat_tests::tables::{Options, inside, run};
+
+fn main() -> ExitCode {
+    let mut options = Options {
+        ours: PathBuf::new(),
+        real: PathBuf::new(),
+        cases: PathBuf::new(),
+        only: String::new(),
+        show: false,
+    };
+    let mut scratch = None;
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().unwrap_or_default();
+        match word.as_str() {
+            "--ours" => options.ours = value().into(),
+            "--real" => options.real = value().into(),
+            "--cases" => options.cases = value().into(),
+            "--only" => options.only = value(),
+            "--show" => options.show = true,
+            "--inside" => scratch = words.next().map(PathBuf::from),
+            _ => {
+                eprintln!("tables: unknown argument {word}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let result = match scratch {
+        Some(scratch) => inside(&options, &scratch),
+        None => run(&options),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("tables: {error}");
+            println!("0 passed, 1 failed, 0 skipped");
+            ExitCode::FAILURE
+        }
+    }
+}

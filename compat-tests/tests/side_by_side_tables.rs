@@ -1,0 +1,55 @@
+//! Ours beside the real daemon on a real IPVS kernel: tables, logs and FIFOs of every
+//! configuration in `cases/ipvs`.
+//!
+//! Owns the look at what is there to run it with, else says `skipped:` with the reason;
+//! `compat_tests::tables` does the work in a process of its own, on this kernel or in user-mode
+//! Linux.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use compat_tests::bed::{needs, needs_root};
+use compat_tests::routers::daemon_from;
+
+/// There are so many configurations at least.
+const CASES: usize = 60;
+
+/// The daemon of that variable, with a path that holds everywhere; else says that it is missing.
+fn daemon(variable: &str) -> Option<PathBuf> {
+    let Some(daemon) = daemon_from(variable) else {
+        println!("skipped: {variable} is not set");
+        return None;
+    };
+    Some(std::fs::canonicalize(daemon).unwrap())
+}
+
+#[test]
+fn tables_logs_and_fifos_are_the_same() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/ipvs");
+    let files = std::fs::read_dir(&cases).unwrap();
+    let configurations = files.filter(|file| {
+        file.as_ref()
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "conf")
+    });
+    assert!(configurations.count() >= CASES);
+    if !needs_root() || !needs("linux.uml") {
+        return;
+    }
+    let (Some(ours), Some(real)) = (daemon("KEEPALIVED_OURS"), daemon("KEEPALIVED_REAL")) else {
+        return;
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_tables"))
+        .args(["--ours".as_ref(), ours.as_os_str()])
+        .args(["--real".as_ref(), real.as_os_str()])
+        .args(["--cases".as_ref(), cases.as_os_str()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success());
+}
