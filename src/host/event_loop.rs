@@ -28,7 +28,7 @@ use super::sys::BATCH;
 use super::terms;
 use crate::base::{Instant, ident};
 use crate::node::{Node, Options};
-use crate::ops::{ChildId, Effect, Event, ProbeId, ProbeIo, RxMeta, SocketId};
+use crate::ops::{ChildId, Effect, Event, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId};
 
 /// Events that one wait may bring. Were it less than there are, timers could get ahead of an
 /// advert that was not among them.
@@ -375,6 +375,10 @@ impl EventLoop {
             self.handle(match change {
                 Change::Link(link) => Event::Link(link),
                 Change::Address(address) => Event::Address(address),
+                Change::RoutingGone(what, ref message) => {
+                    Event::Routing(RoutingNews::Gone(what, message))
+                }
+                Change::RoutingUncertain => Event::Routing(RoutingNews::Uncertain),
             });
         }
     }
@@ -465,6 +469,7 @@ impl EventLoop {
             }
             let mut effects = std::mem::take(&mut self.effects);
             self.drivers.exec(&effects, &mut self.answers);
+            self.monitor.follow_routing(self.drivers.routing_port());
             effects.clear();
             self.effects = effects;
             for answer in self.answers.drain(..) {

@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
+use super::clean_up;
 use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
 use super::genl::Ipvs;
@@ -18,16 +19,17 @@ use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
+use super::routing::Routing;
 use super::sources::{Source, Sources};
-use super::supervisor;
 use super::sys::BATCH;
 use super::terms;
 use crate::base::ident;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    ServiceName, SocketId, SocketSpec, Timeouts, Transport, WatchId,
+    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport, WatchId,
 };
+use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -108,6 +110,7 @@ pub(super) struct Drivers {
     ipvs: Ipvs,
     links: OwnLinks,
     firewall: Firewall,
+    routing: Routing,
     ledger: Ledger,
     /// What another process has installed and nothing here has asked for yet.
     unclaimed: BTreeSet<Entry>,
@@ -145,6 +148,13 @@ fn address_op(effect: &Effect) -> Option<(AddressOp<'_>, OpTag)> {
     }
 }
 
+fn routing_op(effect: &Effect) -> Option<(&RoutingOp, OpTag)> {
+    match effect {
+        Effect::Kernel(KernelOp::Routing(op), tag) => Some((op, *tag)),
+        _ => None,
+    }
+}
+
 fn ipvs_op(effect: &Effect) -> Option<(&IpvsOp, OpTag)> {
     match effect {
         Effect::Kernel(KernelOp::Ipvs(op), tag) => Some((op, *tag)),
@@ -175,6 +185,7 @@ impl Drivers {
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
+            routing: Routing::open()?,
             ledger,
             unclaimed: BTreeSet::new(),
             buffer: vec![0; BUFFER],
@@ -196,6 +207,11 @@ impl Drivers {
                 Effect::Kernel(KernelOp::Ipvs(_), _) => {
                     let ops = effects.take_while(ipvs_op);
                     self.change_ipvs(&ops, answers);
+                    continue;
+                }
+                Effect::Kernel(KernelOp::Routing(_), _) => {
+                    let ops = effects.take_while(routing_op);
+                    self.change_routing(&ops, answers);
                     continue;
                 }
                 Effect::Kernel(op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_)), tag) => {
@@ -279,6 +295,42 @@ impl Drivers {
         }
     }
 
+    /// The port that the kernel names as the cause of changes of routes made here.
+    pub(super) const fn routing_port(&self) -> Option<u32> {
+        self.routing.port()
+    }
+
+    fn change_routing(&mut self, ops: &[(&RoutingOp, OpTag)], answers: &mut Vec<Answer>) {
+        if self.leave.vrrp {
+            return;
+        }
+        let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        let identities: Vec<_> = ops
+            .iter()
+            .map(|op| rtnl::identity(op.what, &op.message))
+            .collect();
+        for (op, identity) in ops.iter().zip(&identities) {
+            if op.change != RoutingChange::Remove {
+                self.ledger.add_routing(op.what, identity);
+            }
+        }
+        let results = self.routing.carry_out(&ops, &mut self.buffer);
+        for (((op, identity), tag), errno) in ops.iter().zip(identities).zip(tags).zip(results) {
+            let gone = match op.change {
+                RoutingChange::Add(_) => !matches!(errno, 0 | libc::EEXIST),
+                RoutingChange::Remove => {
+                    matches!(errno, 0 | libc::ESRCH | libc::ENOENT | libc::ENODEV)
+                }
+            };
+            if gone {
+                self.ledger.remove_routing(op.what, &identity);
+            }
+            if errno != 0 {
+                answers.push(Answer::Refused(tag, errno));
+            }
+        }
+    }
+
     fn change_link(&mut self, op: &KernelOp, tag: OpTag, answers: &mut Vec<Answer>) {
         let errno = match op {
             KernelOp::LinkAdd(spec) => {
@@ -299,7 +351,8 @@ impl Drivers {
             | KernelOp::AddressDel(_)
             | KernelOp::Ipvs(_)
             | KernelOp::Firewall(_)
-            | KernelOp::PromoteSecondaries(..) => 0,
+            | KernelOp::PromoteSecondaries(..)
+            | KernelOp::Routing(_) => 0,
         };
         if errno != 0 {
             answers.push(Answer::Refused(tag, errno));
@@ -521,7 +574,7 @@ impl Drivers {
              configured any more",
             gone.len()
         );
-        if let Err(error) = supervisor::remove(&gone, table, &mut self.buffer) {
+        if let Err(error) = clean_up::remove(&gone, table, &mut self.buffer) {
             log::error!(target: ident::DAEMON, "cleaning up: {error}");
         }
         for entry in gone {

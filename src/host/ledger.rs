@@ -19,6 +19,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::base::{Family, IfIndex, ident};
 use crate::ops::ServiceName;
+use crate::wire::rtnl::Kind;
 
 /// Something that exists in the kernel because of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,7 @@ const SERVICE: u8 = 2;
 const MARK: u8 = 3;
 const LINK: u8 = 5;
 const FIREWALL: u8 = 6;
+const ROUTING: u8 = 7;
 
 /// The file with an index of its slots.
 #[derive(Debug)]
@@ -70,6 +72,10 @@ pub(super) struct Ledger {
     file: File,
     slots: BTreeMap<Entry, u64>,
     free: Vec<u64>,
+    /// Routes and rules, each in a run of slots: the first, and how many.
+    routing: BTreeMap<(Kind, Vec<u8>), (u64, u8)>,
+    /// Free runs by their length.
+    free_runs: BTreeMap<u8, Vec<u64>>,
     next: u64,
     failed: bool,
 }
@@ -113,6 +119,8 @@ impl Ledger {
             file,
             slots: BTreeMap::new(),
             free: Vec::new(),
+            routing: BTreeMap::new(),
+            free_runs: BTreeMap::new(),
             next: 0,
             failed: false,
         })
@@ -123,10 +131,50 @@ impl Ledger {
     /// # Errors
     /// What reading the file gives.
     pub(super) fn entries(&mut self) -> io::Result<Vec<Entry>> {
+        let bytes = self.bytes()?;
+        let heads = runs(&bytes).filter(|run| run.len() == SLOT);
+        Ok(heads.filter_map(decode).collect())
+    }
+
+    /// The routes and rules that the file names now, as they are asked to be removed with.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub(super) fn routing_entries(&mut self) -> io::Result<Vec<(Kind, Vec<u8>)>> {
+        let bytes = self.bytes()?;
+        Ok(runs(&bytes).filter_map(decode_run).collect())
+    }
+
+    fn bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(HEADER_OFFSET))?;
         self.file.read_to_end(&mut bytes)?;
-        Ok(bytes.chunks_exact(SLOT).filter_map(decode).collect())
+        Ok(bytes)
+    }
+
+    /// Notes a route or a rule that is about to be made.
+    pub(super) fn add_routing(&mut self, what: Kind, identity: &[u8]) {
+        let key = (what, identity.to_vec());
+        let Some(run) = encode_run(what, identity).filter(|_| !self.routing.contains_key(&key))
+        else {
+            return;
+        };
+        let slots = run[1];
+        let free = self.free_runs.get_mut(&slots).and_then(Vec::pop);
+        let first = free.unwrap_or_else(|| {
+            self.next += u64::from(slots);
+            self.next - u64::from(slots)
+        });
+        self.routing.insert(key, (first, slots));
+        self.write(first, &run);
+    }
+
+    /// Strikes out one that is gone.
+    pub(super) fn remove_routing(&mut self, what: Kind, identity: &[u8]) {
+        if let Some((first, slots)) = self.routing.remove(&(what, identity.to_vec())) {
+            self.free_runs.entry(slots).or_default().push(first);
+            self.write(first, &vec![FREE; usize::from(slots) * SLOT]);
+        }
     }
 
     /// Takes what another process has noted for its own; returns it.
@@ -134,15 +182,16 @@ impl Ledger {
     /// # Errors
     /// What reading the file gives.
     pub(super) fn adopt(&mut self) -> io::Result<Vec<Entry>> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(HEADER_OFFSET))?;
-        self.file.read_to_end(&mut bytes)?;
-        for (slot, bytes) in (0..).zip(bytes.chunks_exact(SLOT)) {
-            match decode(bytes) {
-                Some(entry) => drop(self.slots.insert(entry, slot)),
-                None => self.free.push(slot),
+        let bytes = self.bytes()?;
+        for run in runs(&bytes) {
+            let slot = self.next;
+            let slots = u8::try_from(run.len() / SLOT).unwrap_or(1);
+            self.next += u64::from(slots);
+            match (decode_run(run), decode(run.get(..SLOT).unwrap_or_default())) {
+                (Some(key), _) => drop(self.routing.insert(key, (slot, slots))),
+                (None, Some(entry)) => drop(self.slots.insert(entry, slot)),
+                (None, None) => self.free.push(slot),
             }
-            self.next = slot + 1;
         }
         Ok(self.slots.keys().copied().collect())
     }
@@ -154,6 +203,8 @@ impl Ledger {
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.slots.clear();
         self.free.clear();
+        self.routing.clear();
+        self.free_runs.clear();
         self.next = 0;
         self.file.set_len(HEADER_OFFSET)
     }
@@ -168,14 +219,14 @@ impl Ledger {
             self.next - 1
         });
         self.slots.insert(entry, slot);
-        self.write(slot, encode(entry));
+        self.write(slot, &encode(entry));
     }
 
     /// Strikes out something that is gone.
     pub(super) fn remove(&mut self, entry: Entry) {
         if let Some(slot) = self.slots.remove(&entry) {
             self.free.push(slot);
-            self.write(slot, [FREE; SLOT]);
+            self.write(slot, &[FREE; SLOT]);
         }
     }
 
@@ -193,12 +244,18 @@ impl Ledger {
         for entry in gone {
             self.remove(entry);
         }
+        if addresses {
+            let routing: Vec<_> = self.routing.keys().cloned().collect();
+            for (what, identity) in routing {
+                self.remove_routing(what, &identity);
+            }
+        }
     }
 
-    fn write(&mut self, slot: u64, bytes: [u8; SLOT]) {
+    fn write(&mut self, slot: u64, bytes: &[u8]) {
         let result = self
             .file
-            .write_all_at(&bytes, HEADER_OFFSET + slot * SLOT_SIZE);
+            .write_all_at(bytes, HEADER_OFFSET + slot * SLOT_SIZE);
         // Said once: the daemon goes on, a crash would leave addresses behind.
         if let (Err(error), false) = (&result, self.failed) {
             log::warn!(target: ident::DAEMON, "the list of installed addresses cannot be written: {error}");
@@ -221,6 +278,50 @@ fn header() -> [u8; HEADER] {
         *to = from;
     }
     header
+}
+
+/// Cuts the file's entries apart: runs of slots, most of one.
+fn runs(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let slots = match bytes.first()? {
+            &ROUTING => usize::from(*bytes.get(1)?).max(1),
+            _ => 1,
+        };
+        let (run, rest) = bytes.split_at_checked(slots * SLOT)?;
+        bytes = rest;
+        Some(run)
+    })
+}
+
+// Run: kind, slots, 4 for a route and 6 for a rule, 0, length of the message (2), the message
+const RUN_HEADER: usize = 6;
+const ROUTE: u8 = 4;
+const RULE: u8 = 6;
+
+/// `None` where the message is longer than any that names one object.
+fn encode_run(what: Kind, message: &[u8]) -> Option<Vec<u8>> {
+    // At least two slots, so that no run is taken for a single entry.
+    let slots = (RUN_HEADER + message.len()).div_ceil(SLOT).max(2);
+    let mark = match what {
+        Kind::Route => ROUTE,
+        Kind::Rule => RULE,
+    };
+    let mut run = vec![ROUTING, u8::try_from(slots).ok()?, mark, 0];
+    run.extend(u16::try_from(message.len()).ok()?.to_ne_bytes());
+    run.extend(message);
+    run.resize(slots * SLOT, 0);
+    Some(run)
+}
+
+fn decode_run(run: &[u8]) -> Option<(Kind, Vec<u8>)> {
+    let what = match (run.first()?, run.get(2)?) {
+        (&ROUTING, &ROUTE) => Kind::Route,
+        (&ROUTING, &RULE) => Kind::Rule,
+        _ => return None,
+    };
+    let length = usize::from(u16::from_ne_bytes(*run.get(4..)?.first_chunk()?));
+    let message = run.get(RUN_HEADER..RUN_HEADER + length)?;
+    Some((what, message.to_vec()))
 }
 
 // Slot: kind, prefix length or protocol, 4 or 6, 0, interface or mark (4), port (2), 0..., address (16)
@@ -363,6 +464,38 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
         other.clear().unwrap();
         assert_eq!(ledger.entries().unwrap(), []);
+    }
+
+    // Input: a rule of 100 bytes between two addresses; struck out; another as long. Output: found
+    // among the others by another process; its place is used again.
+    #[test]
+    fn routes_and_rules_stand_between_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path).unwrap();
+        let [a, b, ..] = entries();
+        let (first, second) = ([ADDRESS; 100], [ROUTING; 100]);
+        ledger.add(a);
+        ledger.add_routing(Kind::Rule, &first);
+        ledger.add(b);
+        let mut other = Ledger::open(&path).unwrap();
+        assert_eq!(other.entries().unwrap(), [a, b]);
+        assert_eq!(
+            other.routing_entries().unwrap(),
+            [(Kind::Rule, first.to_vec())]
+        );
+        let length = std::fs::metadata(&path).unwrap().len();
+        ledger.remove_routing(Kind::Rule, &first);
+        assert_eq!(other.routing_entries().unwrap(), []);
+        ledger.add_routing(Kind::Route, &second);
+        assert_eq!(
+            other.routing_entries().unwrap(),
+            [(Kind::Route, second.to_vec())]
+        );
+        assert_eq!(other.entries().unwrap(), [a, b]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
+        ledger.forget(true, false);
+        assert_eq!(other.routing_entries().unwrap(), []);
     }
 
     // Input: a ledger that another process takes over, removing one entry and adding another.

@@ -10,6 +10,7 @@
 
 mod address_log;
 mod child;
+mod clean_up;
 mod clock;
 mod conn;
 mod console;
@@ -41,6 +42,7 @@ mod reloading;
 mod report_facts;
 mod reports;
 mod request;
+mod routing;
 mod service_manager;
 pub mod signals;
 mod sources;

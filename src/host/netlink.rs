@@ -28,6 +28,7 @@ use netlink_sys::{Socket, SocketAddr};
 use super::request::{self, Raw, Requester};
 use crate::base::{IfIndex, Mac, ident};
 use crate::ops::{AddressChange, AddressSpec, AddressTraits, LinkChange, LinkState};
+use crate::wire::rtnl::Kind;
 
 // linux/rtnetlink.h
 const RTM_NEWLINK: u16 = 16;
@@ -36,7 +37,11 @@ const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
+const RTM_DELROUTE: u16 = 25;
+const RTM_DELRULE: u16 = 33;
 const RTNLGRP_LINK: u32 = 1;
+/// `RTNLGRP_IPV4_ROUTE`, `IPV4_RULE`, `IPV6_ROUTE`, `IPV6_RULE`
+const ROUTING_GROUPS: [u32; 4] = [7, 8, 11, 19];
 const RTNLGRP_IPV4_IFADDR: u32 = 5;
 const RTNLGRP_IPV6_IFADDR: u32 = 9;
 // linux/if_link.h
@@ -70,6 +75,10 @@ pub(super) enum Change {
     Link(LinkChange),
     /// An address.
     Address(AddressChange),
+    /// A route or a rule that somebody else removed, as the kernel tells of it.
+    RoutingGone(Kind, Vec<u8>),
+    /// Such messages were lost.
+    RoutingUncertain,
 }
 
 /// Messages of this many datagrams are handled in one turn.
@@ -101,6 +110,8 @@ pub(super) struct Monitor {
     socket: Socket,
     mirror: Mirror,
     sequence: u32,
+    /// Routes and rules are listened to; what this port removes is not told.
+    routing: Option<u32>,
     /// Messages were lost, and the list that makes up for them is still to be made.
     stale: bool,
 }
@@ -126,8 +137,23 @@ impl Monitor {
             socket,
             mirror: Mirror::default(),
             sequence: 0,
+            routing: None,
             stale: false,
         })
+    }
+
+    /// Listens to removals of routes and rules from now on, but for those by `own`, the port of the
+    /// socket that this daemon changes them with.
+    pub(super) fn follow_routing(&mut self, own: Option<u32>) {
+        if self.routing.is_some() || own.is_none() {
+            return;
+        }
+        self.routing = own;
+        for group in ROUTING_GROUPS {
+            if let Err(error) = self.socket.add_membership(group) {
+                log::warn!(target: ident::VRRP, "Netlink: removals of routes and rules go unnoticed: {error}");
+            }
+        }
     }
 
     /// Lists everything that exists and tells the difference to what was known. Should the kernel
@@ -197,13 +223,13 @@ impl Monitor {
                 }
                 Err(error) => return Err(error),
             };
-            let mirror = &mut self.mirror;
+            let (mirror, own) = (&mut self.mirror, self.routing);
             request::each_message(&buffer[..read], |message| {
                 let ours = message.sequence_number() == sequence;
                 match message.message_type() {
                     NLMSG_DONE | NLMSG_ERROR if ours => end = true,
                     _ => {
-                        if let Some(change) = decode(message) {
+                        if let Some(change) = decode(message, own) {
                             // Also what arrives between: it is later than the list's view of it.
                             seen.take(change.clone(), &mut scrap);
                             scrap.clear();
@@ -227,6 +253,9 @@ impl Monitor {
         }
         log::warn!(target: ident::VRRP, "Netlink: the kernel dropped messages, listing links and addresses anew");
         self.list(buffer, out)?;
+        if self.routing.is_some() {
+            out.push(Change::RoutingUncertain);
+        }
         // The list has read past what epoll announced.
         Ok(Drained::Rest)
     }
@@ -251,9 +280,9 @@ impl Monitor {
                     _ => return Err(error),
                 },
             };
-            let mirror = &mut self.mirror;
+            let (mirror, own) = (&mut self.mirror, self.routing);
             request::each_message(&buffer[..read], |message| {
-                if let Some(change) = decode(message) {
+                if let Some(change) = decode(message, own) {
                     mirror.take(change, out);
                 }
             });
@@ -310,6 +339,7 @@ impl Mirror {
             Change::Link(link) => {
                 self.links.insert(link.index, link.clone()).as_ref() != Some(link)
             }
+            Change::RoutingGone(..) | Change::RoutingUncertain => true,
             Change::Address(address) => {
                 let key = (address.index, address.address, address.prefix_len);
                 if address.present {
@@ -327,13 +357,16 @@ impl Mirror {
 
 /// What a message says, if it concerns us. Only the attributes that we need are looked at, so that
 /// a kernel with attributes of a newer kind is no trouble.
-fn decode(message: &NetlinkBuffer<&[u8]>) -> Option<Change> {
+fn decode(message: &NetlinkBuffer<&[u8]>, own: Option<u32>) -> Option<Change> {
     let payload = message.payload();
+    let foreign = own.is_some_and(|own| message.port_number() != own);
     let change = match message.message_type() {
         RTM_NEWLINK => decode_link(payload, true),
         RTM_DELLINK => decode_link(payload, false),
         RTM_NEWADDR => decode_address(payload, true),
         RTM_DELADDR => decode_address(payload, false),
+        RTM_DELROUTE if foreign => return Some(Change::RoutingGone(Kind::Route, payload.to_vec())),
+        RTM_DELRULE if foreign => return Some(Change::RoutingGone(Kind::Rule, payload.to_vec())),
         _ => return None,
     };
     change.unwrap_or_else(|| {

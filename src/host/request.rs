@@ -74,6 +74,13 @@ impl Requester {
         })
     }
 
+    /// The port by which the kernel names this socket as the cause of something.
+    pub(super) fn port(&self) -> Option<u32> {
+        let mut address = SocketAddr::new(0, 0);
+        self.socket.get_address(&mut address).ok()?;
+        Some(address.port_number())
+    }
+
     /// Carries out `items` in order; `append` writes the message of one with the flags
     /// (`NLM_F_*`, to be completed) and the sequence number given. Returns the error number of
     /// each, 0 for success.

@@ -16,25 +16,21 @@ use nix::sys::signal::{SigSet, Signal as Unix};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
+use super::clean_up::clean_up;
 use super::daemon_script;
-use super::firewall::Firewall;
-use super::genl::Ipvs;
 use super::hand_over::Predecessor;
-use super::ledger::{Entry, Ledger};
-use super::links::OwnLinks;
+use super::ledger::Ledger;
 use super::logger::{self, LogOptions};
 use super::namespace::Namespace;
-use super::netlink::{AddressOp, Addresses};
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
 use super::service_manager::{self, ServiceManager};
 use super::signals::{self, Signal};
 use super::sys::{self, Fork};
-use super::terms::{self, Channel, Go, Terms, Word};
+use super::terms::{Channel, Go, Terms, Word};
 use super::worker::{self, Places, WorkerOptions};
 use super::{clock, console};
 use crate::base::{Instant, ident};
-use crate::ops::{AddressSpec, AddressTraits};
 
 /// A worker that lived this long is started again at once.
 const STABLE: Duration = Duration::from_secs(60);
@@ -657,118 +653,6 @@ impl Backoff {
         };
         delay
     }
-}
-
-/// Removes everything that the ledger names.
-fn clean_up(ledger: &mut Ledger, ipvs: &terms::Ipvs, whose: &str) {
-    let entries = match ledger.entries() {
-        Ok(entries) => entries,
-        Err(error) => {
-            log::error!(target: ident::DAEMON, "the list of installed addresses cannot be read: {error}");
-            return;
-        }
-    };
-    if entries.is_empty() {
-        return;
-    }
-    log::warn!(
-        target: ident::DAEMON,
-        "Removing {} addresses and services that {whose} left behind",
-        entries.len()
-    );
-    let mut buffer = vec![0; 32 * 1024];
-    if let Err(error) = remove(&entries, ipvs, &mut buffer) {
-        log::error!(target: ident::DAEMON, "cleaning up: {error}");
-    }
-    if let Err(error) = ledger.clear() {
-        log::error!(target: ident::DAEMON, "the list of installed addresses cannot be written: {error}");
-    }
-}
-
-/// Removes what `entries` name from the kernel.
-///
-/// # Errors
-/// What opening the sockets for it gives.
-pub(super) fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -> io::Result<()> {
-    // Addresses first: they are what a second master would fight over.
-    let specs: Vec<AddressSpec> = entries
-        .iter()
-        .filter_map(|entry| match *entry {
-            Entry::Address {
-                interface,
-                address,
-                prefix_len,
-            } => Some(AddressSpec {
-                interface,
-                address,
-                prefix_len,
-                scope: 0,
-                broadcast: None,
-                label: None,
-                more: AddressTraits::default(),
-            }),
-            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
-        })
-        .collect();
-    let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
-    if !ops.is_empty() {
-        let results = Addresses::open()?.carry_out(&ops, buffer);
-        for (spec, errno) in specs.iter().zip(results) {
-            if !matches!(errno, 0 | libc::EADDRNOTAVAIL | libc::ENODEV) {
-                log::error!(
-                    target: ident::DAEMON,
-                    "{} cannot be removed: {}",
-                    spec.address,
-                    sys::error_text(errno)
-                );
-            }
-        }
-    }
-    remove_links_and_tables(entries, buffer)?;
-    let mut services = entries.iter().filter_map(|entry| match *entry {
-        Entry::Service(name) => Some(name),
-        Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
-    });
-    if let Some(first) = services.next() {
-        let mut ipvs = Ipvs::open(ipvs)?;
-        for service in std::iter::once(first).chain(services) {
-            let errno = ipvs.remove(service, buffer);
-            // Somebody else may have removed it, or the whole table with its module.
-            if !matches!(errno, 0 | libc::ESRCH | libc::ENOENT) {
-                log::error!(
-                    target: ident::DAEMON,
-                    "IPVS service {service} cannot be removed: {}",
-                    sys::error_text(errno)
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-fn remove_links_and_tables(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
-    for entry in entries {
-        match entry {
-            Entry::Link(name) => {
-                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-                let name = String::from_utf8_lossy(name);
-                let errno = OwnLinks::open()?.remove_by_name(&name, buffer);
-                if !matches!(errno, 0 | libc::ENODEV) {
-                    let why = sys::error_text(errno);
-                    log::error!(target: ident::DAEMON, "the interface {name} cannot be removed: {why}");
-                }
-            }
-            Entry::Firewall(family) => {
-                let errno = Firewall::remove_table(*family, buffer);
-                if !matches!(errno, 0 | libc::ENOENT) {
-                    let why = sys::error_text(errno);
-                    log::error!(target: ident::DAEMON, "the nftables table of {family:?} cannot be removed: {why}");
-                }
-            }
-            Entry::Address { .. } | Entry::Service { .. } => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

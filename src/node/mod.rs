@@ -144,6 +144,9 @@ impl Node {
         }
         self.vrrp
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
+        if let Some(statics) = &plan.statics {
+            self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
+        }
         self.follow_instance_of(now, &config);
         self.track.apply(now, &config, &mut self.queues.track);
         self.vrrp

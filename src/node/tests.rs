@@ -140,6 +140,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::Ipvs(_), _) => "change IPVS",
         Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
+        Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
         Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
         Effect::Open(..) => "open",

@@ -27,6 +27,10 @@ impl Node {
         match event {
             Event::Link(change) => self.iface.link(now, &change, &mut self.queues.iface),
             Event::Address(change) => self.iface.address(now, &change, &mut self.queues.iface),
+            Event::Routing(news) => {
+                self.vrrp
+                    .handle(now, vrrp::Event::Routing(news), &mut self.queues.vrrp);
+            }
             Event::Packet {
                 socket,
                 meta,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::base::{Duration, Family, IfIndex, Mac};
 pub use crate::wire::ipvs::{ServiceName, SyncDaemon, SyncRole, Timeouts};
+use crate::wire::rtnl::Kind;
 
 /// Who asked for a kernel operation, to hand a refusal back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,39 @@ pub enum KernelOp {
     /// Sets `promote_secondaries` of an interface, so that secondary addresses outlive their
     /// primary one; `false` gives it the value back that it had.
     PromoteSecondaries(IfIndex, bool),
+    /// Changes routes or policy rules.
+    Routing(RoutingOp),
+}
+
+/// A change of the routes or policy rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingOp {
+    /// Which of the two.
+    pub what: Kind,
+    /// Whether it comes or goes.
+    pub change: RoutingChange,
+    /// The object, as in `wire::rtnl`; its identity suffices to remove it.
+    pub message: Vec<u8>,
+}
+
+/// Coming or going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoutingChange {
+    /// `RTM_NEWROUTE`, `RTM_NEWRULE`.
+    Add(Place),
+    /// `RTM_DELROUTE`, `RTM_DELRULE`.
+    Remove,
+}
+
+/// Where a new route goes among those with the same destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before them.
+    First,
+    /// Behind them.
+    Last,
+    /// Only if there are none.
+    Alone,
 }
 
 /// A link of our own on top of another.

@@ -12,8 +12,8 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
-    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, ServiceName, ServiceSpec,
-    SyncDaemon, SyncRole, Timeouts,
+    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, Place, RoutingChange, RoutingOp,
+    ServiceName, ServiceSpec, SyncDaemon, SyncRole, Timeouts,
 };
 pub use notice::{Alert, AlertKind, Lasting, Line, Notice, Speaker};
 pub use process::{
@@ -22,5 +22,5 @@ pub use process::{
 };
 pub use world::{
     AddressChange, ConnectSpec, Dial, Effect, Event, Frame, HostFact, LinkChange, LinkState,
-    ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, Transport,
+    ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Transport,
 };

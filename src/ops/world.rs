@@ -7,6 +7,7 @@ use super::process::{
     ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
 };
 use crate::base::{Duration, IfIndex, Mac};
+use crate::wire::rtnl::Kind;
 
 /// What the world tells the node. Events borrow: the host hands out its receive buffer.
 #[derive(Debug, Clone)]
@@ -15,6 +16,9 @@ pub enum Event<'a> {
     Link(LinkChange),
     /// An address appeared or went. At the start there is one for each address that exists.
     Address(AddressChange),
+    /// Somebody else removed something from the routing tables or rules. Told from the first
+    /// [`KernelOp::Routing`] on.
+    Routing(RoutingNews<'a>),
     /// A packet arrived on a socket that the node opened.
     Packet {
         /// The socket.
@@ -106,6 +110,15 @@ pub struct LinkState {
     pub mtu: u32,
     /// Whether it forwards IPv6 (`net.ipv6.conf.*.forwarding`), as far as the kernel has told.
     pub forwards_v6: bool,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoutingNews<'a> {
+    /// This route or rule, as the kernel tells of it.
+    Gone(Kind, &'a [u8]),
+    /// Nobody knows: messages of the kernel were lost.
+    Uncertain,
 }
 
 /// A change of an address.

@@ -271,7 +271,7 @@ fn write_fifo(page: &Page<'_>, fifo: &Fifo, title: &str, out: &mut String) -> fm
 }
 
 fn write_vrrp(vrrp: &VrrpDefaults, out: &mut String) -> fmt::Result {
-    let garp = &vrrp.garp;
+    let garp = &vrrp.announcements();
     let seconds_or = |time: Option<Duration>, or: u64| time.map_or(or, |time| time.as_secs());
     writeln!(out, " VRRP IPv4 mcast group = {}", vrrp.group4)?;
     writeln!(out, " VRRP IPv6 mcast group = {}", vrrp.group6)?;

@@ -87,6 +87,7 @@ fn write_instance(
         None if page.running => writeln!(out, "   fd_in -1, fd_out -1")?,
         Some(_) | None => writeln!(out, "   No sockets allocated")?,
     }
+    write_fixtures(&config.options, out)?;
     write_tracking(page, &config.options.tracking, out)?;
     write_notify(page, config, out)
 }
@@ -399,6 +400,22 @@ fn write_addresses(
     for (place, vip) in config.options.excluded.iter().enumerate() {
         let set = present.get(first + place).copied().unwrap_or(false);
         writeln!(out, "     {}", address::text(vip, &config.interface, set))?;
+    }
+    Ok(())
+}
+
+fn write_fixtures(options: &InstanceOptions, out: &mut String) -> fmt::Result {
+    if !options.routes.is_empty() {
+        writeln!(out, "   Virtual Routes :")?;
+    }
+    for route in &options.routes {
+        writeln!(out, "     {route}")?;
+    }
+    if !options.rules.is_empty() {
+        writeln!(out, "   Virtual Rules :")?;
+    }
+    for rule in &options.rules {
+        writeln!(out, "     {rule}")?;
     }
     Ok(())
 }

@@ -304,6 +304,10 @@ fn write_lists(
     let excluded = excluded.enumerate();
     let excluded = excluded.map(|(place, vip)| address::text(vip, &instance.interface, set(place)));
     data.list("evips", &excluded.collect::<Vec<_>>())?;
+    let routes = options.routes.iter().map(ToString::to_string);
+    data.list("vroutes", &routes.collect::<Vec<_>>())?;
+    let rules = options.rules.iter().map(ToString::to_string);
+    data.list("vrules", &rules.collect::<Vec<_>>())?;
     let tracking = &options.tracking;
     let interfaces = tracking.interfaces.iter();
     let interfaces = interfaces.map(|tracked| tracked.name.clone());

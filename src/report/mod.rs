@@ -19,6 +19,7 @@ mod json;
 mod page;
 mod scripts;
 mod service;
+mod statics;
 mod stats;
 mod trackers;
 
@@ -128,6 +129,7 @@ fn sections(kind: Kind) -> &'static [Section] {
         Kind::Data(Part::Parent) => &[global::section],
         Kind::Data(Part::Vrrp) => &[
             global::section,
+            statics::section,
             instance::section,
             instance::sockets,
             groups::section,

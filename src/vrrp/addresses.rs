@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::departed::Former;
+use super::fixtures::{Refusal, Wanted};
 use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
 use super::messages::{Line, Note, note, say};
@@ -15,6 +16,7 @@ use super::own_link::home;
 use crate::base::{Duration, IfIndex, Instant};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, AddressTraits, Effect, KernelOp, OpOwner, OpTag};
+use crate::wire::rtnl;
 
 /// The most addresses that are added in one go before they are announced. Groups start with one
 /// address and double, so that the first announcement does not wait for the addresses that follow,
@@ -233,6 +235,7 @@ impl Instance {
     /// Looks up the interfaces that carry the addresses, and claims them there.
     pub(super) fn place_addresses(&mut self, cx: &mut Cx<'_>) {
         let owner = self.owns_addresses();
+        self.fixtures.place(cx.links);
         for vip in &mut self.vips {
             let name = carrier(&self.config, &vip.config);
             let on = cx.links.by_name(name).map(|facts| facts.index);
@@ -276,6 +279,9 @@ impl Instance {
             }
             rest = later;
             size = (size * 2).min(GROUP);
+        }
+        if self.state == State::Master {
+            self.fixtures.install(self.id, standings, cx.out);
         }
         self.announce_further(cx, &added);
         !added.is_empty()
@@ -348,6 +354,59 @@ impl Instance {
         cx.effect(Effect::Kernel(KernelOp::AddressAdd(spec), tag));
     }
 
+    /// Removes its rules and routes.
+    pub(super) fn remove_fixtures(&mut self, cx: &mut Cx<'_>) {
+        for line in self.fixtures.lines(false) {
+            say(cx.style, &self.config.name, line);
+        }
+        self.fixtures.remove(self.id, cx.out);
+    }
+
+    /// Makes the list of routes and rules that of the configuration.
+    pub(super) fn adopt_fixtures(&mut self, cx: &mut Cx<'_>) {
+        let options = &self.config.options;
+        let lists = (options.routes.as_slice(), options.rules.as_slice());
+        self.fixtures
+            .adopt(lists, &mut self.next_slot, self.id, cx.out);
+        self.fixtures.place(cx.links);
+    }
+
+    /// Somebody else removed a route or a rule of a master: it is put back in a moment, as an
+    /// address is. keepalived resigns and takes over again.
+    pub(super) fn routing_lost(&mut self, cx: &mut Cx<'_>, what: rtnl::Kind, told: &[u8]) {
+        if self.state != State::Master {
+            return;
+        }
+        let Some(text) = self.fixtures.lost(what, told).map(Wanted::to_string) else {
+            return;
+        };
+        note(cx.style, &self.config.name, Note::RoutingLost(what, &text));
+        if cx.timers.get((self.id, Timer::Repair)).is_none() {
+            cx.arm(self.id, Timer::Repair, cx.now + REPAIR_DELAY);
+        }
+    }
+
+    /// The kernel refused an operation on a route or a rule.
+    pub(super) fn routing_refused(&mut self, cx: &mut Cx<'_>, slot: u32, kind: Kind, errno: i32) {
+        let (style, name) = (cx.style, self.config.name.as_str());
+        let add = kind == Kind::Add;
+        let say = |wanted: &Wanted| {
+            let text = wanted.to_string();
+            let refused = Note::RoutingRefused {
+                add,
+                text: &text,
+                errno,
+            };
+            note(style, name, refused);
+        };
+        match self.fixtures.refused(slot, kind, errno, say) {
+            Refusal::Again if self.state == State::Master => {
+                cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
+            }
+            Refusal::Again | Refusal::None => {}
+        }
+    }
+
     /// Removes every address that is ours.
     pub(super) fn remove_addresses(&mut self, cx: &mut Cx<'_>) {
         for excluded in [false, true] {
@@ -392,6 +451,8 @@ impl Instance {
         if owner && to == State::Master {
             return;
         }
+        self.fixtures.suspect();
+        self.remove_fixtures(cx);
         for index in 0..self.vips.len() {
             let Some(key) = self.vips[index].key() else {
                 continue;

@@ -14,7 +14,9 @@ use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer
 use super::links::{AddressKey, Links};
 use super::messages::{Note, assigned, note};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
+use super::pace::Pace;
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
+use super::statics::{STATICS, Statics};
 use super::tell::Told;
 use super::tracking::{self, Verdicts};
 use super::transport::Channel;
@@ -36,13 +38,15 @@ pub struct Domain {
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
-    watchers: BTreeMap<String, BTreeSet<InstanceId>>,
+    pub(super) watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Source addresses that instances cannot be without, and how many of them.
     tracked_sources: BTreeMap<IpAddr, usize>,
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
-    links: Links,
+    pub(super) links: Links,
     departed: Departed,
-    sockets: Sockets,
+    pub(super) statics: Statics,
+    pub(super) pace: Pace,
+    pub(super) sockets: Sockets,
     /// What trackers say.
     verdicts: Verdicts,
     /// Their definitions.
@@ -54,7 +58,7 @@ pub struct Domain {
     /// Until then no instance starts.
     held_until: Option<Instant>,
     /// For each interface, VRIDs of others that were told of; `None`: none is.
-    unknown: Option<BTreeSet<(IfIndex, u8)>>,
+    pub(super) unknown: Option<BTreeSet<(IfIndex, u8)>>,
     /// Not started yet.
     waiting: Waiting,
     /// Those that start together once the files that they track were read.
@@ -63,7 +67,7 @@ pub struct Domain {
     /// Names of instances that begin as masters.
     heirs: BTreeSet<String>,
     started: bool,
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 impl Domain {
@@ -79,6 +83,8 @@ impl Domain {
             timers: TimerQueue::default(),
             links: Links::default(),
             departed: Departed::default(),
+            statics: Statics::default(),
+            pace: Pace::default(),
             sockets: Sockets::new(),
             verdicts: Verdicts::default(),
             trackers: Trackers::default(),
@@ -123,34 +129,6 @@ impl Domain {
         self.start_all(now, &waiting, out);
     }
 
-    /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
-    pub fn log_unknown_vrids(&mut self, wanted: bool) {
-        if wanted {
-            self.unknown.get_or_insert_default();
-        } else {
-            self.unknown = None;
-        }
-    }
-
-    /// Somebody speaks for a VRID that no instance has on this socket.
-    fn stranger(&mut self, on: IfIndex, vrid: u8, from: IpAddr) {
-        // One that an instance has by another way (unicast beside multicast) is none.
-        if self.sockets.serves(on, vrid) {
-            return;
-        }
-        self.links.set_stranger(on, vrid, from);
-        if let Some(unknown) = &mut self.unknown
-            && let Some(facts) = self.links.by_index(on)
-            && unknown.insert((on, vrid))
-        {
-            log::info!(
-                target: VRRP,
-                "Unknown VRID({vrid}) received on interface({}) from {from}. ignoring...",
-                facts.name
-            );
-        }
-    }
-
     /// Which generation of log texts is written.
     pub(super) const fn style(&self) -> LogStyle {
         self.style
@@ -169,6 +147,7 @@ impl Domain {
             return;
         }
         self.departed.forget_done();
+        self.pace.configure(config);
         self.trackers.clone_from(&config.trackers);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
@@ -249,7 +228,7 @@ impl Domain {
         let config = &instance.config;
         let mut groups = self.sync_groups.iter();
         let group = groups.find(|group| group.members.contains(&config.name));
-        let uses = tracking::uses(config, group, &self.trackers);
+        let uses = tracking::uses(config, group, &self.trackers, &self.statics);
         let notify = &config.options.notify;
         let tells = notify.priority_changes;
         let tells = tells.or_else(|| group.and_then(|group| group.notify.priority_changes));
@@ -340,6 +319,9 @@ impl Domain {
         self.next_instance += 1;
         self.by_key.insert(key, id);
         self.instances.insert(id, Instance::new(id, config));
+        if let Some((instance, mut cx)) = self.split(now, id, out) {
+            instance.adopt_fixtures(&mut cx);
+        }
         self.watch(id);
         self.equip(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
@@ -410,6 +392,7 @@ impl Domain {
             links: &mut self.links,
             departed: &mut self.departed,
             link_socket: self.sockets.link,
+            pace: &mut self.pace,
             out,
         };
         Some((instance, cx))
@@ -560,6 +543,7 @@ impl Domain {
                 }
             }
             Event::Address(change) => self.address(now, &change, out),
+            Event::Routing(news) => self.routing(now, news, out),
             Event::Packet {
                 socket,
                 meta,
@@ -574,10 +558,18 @@ impl Domain {
 
     fn interface(&mut self, now: Instant, facts: InterfaceFacts, out: &mut Vec<Action>) {
         let name = facts.name.clone();
+        let before = self.links.by_index(facts.index);
+        let came_up = facts.up && before.is_some_and(|before| !before.up);
         if let Some(old) = self.links.set(facts) {
             self.refresh_watchers(now, &old, out);
         }
         self.refresh_watchers(now, &name, out);
+        if self.statics.concerns(&name) {
+            self.statics.settle(&self.links, out);
+        }
+        if came_up {
+            self.came_up(&name, out);
+        }
     }
 
     fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
@@ -603,6 +595,7 @@ impl Domain {
         if change.present || self.links.removal_was_ours(key, now) {
             return;
         }
+        self.statics.address_gone(now, key, out);
         let claimants: Vec<InstanceId> = self.links.claimants(key).collect();
         for id in claimants {
             let instance = self.instances.get(&id);
@@ -690,6 +683,10 @@ impl Domain {
 
     fn refused(&mut self, now: Instant, tag: OpTag, errno: i32, out: &mut Vec<Action>) {
         let (id, slot, kind) = untag(tag);
+        if id == STATICS {
+            self.statics.refused(now, slot, kind, errno);
+            return;
+        }
         match self.split(now, id, out) {
             Some((instance, mut cx)) if slot == LINK_SLOT => {
                 instance.own_link_refused(&mut cx, kind, errno);
@@ -702,6 +699,9 @@ impl Domain {
                 log::warn!(target: VRRP, "promote_secondaries cannot be set: error {errno}");
             }
             Some((instance, cx)) if slot == FIREWALL_SLOT => instance.firewall_refused(&cx, errno),
+            Some((instance, mut cx)) if instance.fixtures.has_slot(slot) => {
+                instance.routing_refused(&mut cx, slot, kind, errno);
+            }
             Some((instance, mut cx)) if instance.has_slot(slot) => {
                 instance.refused(&mut cx, slot, kind, errno);
             }
@@ -728,6 +728,7 @@ impl Domain {
         }
         self.end_groups(out);
         self.departed.retry(now, &mut self.links, out);
+        self.statics.stop(now, &mut self.links, out);
         // Last, as keepalived does it: removing a link takes a while in the kernel.
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         for id in ids {
@@ -753,6 +754,10 @@ impl Domain {
         if self.departed.next_deadline().is_some_and(|at| at <= now) {
             self.departed.retry(now, &mut self.links, out);
         }
+        self.announce_waiting(now, out);
+        if self.statics.next_deadline().is_some_and(|at| at <= now) {
+            self.statics.handle_timeout(now, out);
+        }
         while let Some(((id, timer), due)) = self.timers.pop_due(now) {
             if timer == Timer::MasterDown {
                 self.ask_group(id);
@@ -776,6 +781,8 @@ impl Domain {
             self.timers.next_deadline(),
             self.sockets.timers.next_deadline(),
             self.departed.next_deadline(),
+            self.statics.next_deadline(),
+            self.pace.next_deadline(),
             self.held_until,
         ];
         deadlines.into_iter().flatten().min()

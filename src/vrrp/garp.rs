@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::instance::{Cx, Instance, Timer};
 use super::messages::{Line, say};
-use crate::base::Duration;
+use crate::base::{Duration, Family};
 use crate::conf::model::LogStyle;
 use crate::ops::{Effect, Frame};
 use crate::wire::{arp, ndisc};
@@ -45,10 +45,10 @@ impl Instance {
         let Some(facts) = cx.links.by_index(on) else {
             return;
         };
-        let Some(mac) = facts.mac else {
+        if facts.mac.is_none() {
             // No Ethernet, no ARP: a tunnel or point-to-point link has nobody to tell.
             return;
-        };
+        }
         let interface = facts.name.as_str();
         let burst = Line::AnnouncingOn { interface, address };
         let frame = Line::Announced { interface, address };
@@ -67,16 +67,34 @@ impl Instance {
                 }
             }
         }
-        let bytes = match address {
+        let lane = (interface, Family::of(address));
+        if cx.pace.admits(cx.now, lane, (self.id, vip.slot)) {
+            self.announce_slot(cx, vip.slot);
+        }
+    }
+
+    /// Sends one frame for the address with this slot, if it is there; whether it did.
+    pub(super) fn announce_slot(&self, cx: &mut Cx<'_>, slot: u32) -> bool {
+        let mut vips = self.vips.iter();
+        let vip = vips.find(|vip| vip.slot == slot && vip.standing.is_there());
+        let Some((vip, facts)) = vip.and_then(|vip| Some((vip, cx.links.by_index(vip.on?)?)))
+        else {
+            return false;
+        };
+        let Some(mac) = facts.mac else {
+            return false;
+        };
+        let bytes = match vip.config.address {
             IpAddr::V4(address) => arp::gratuitous_request(mac, address),
             IpAddr::V6(address) => ndisc::unsolicited_advert(mac, address, facts.forwards_v6),
         };
         let frame = Frame::Link {
-            interface: on,
+            interface: facts.index,
             bytes,
         };
         let socket = cx.link_socket;
         cx.effect(Effect::Send(socket, frame));
+        true
     }
 
     /// Arms the burst that `timer` brings after `delay`, if there is to be one.

@@ -7,20 +7,22 @@
 
 use std::net::IpAddr;
 
+use super::Action;
 use super::addresses::{Fight, Standing, Vip};
 use super::clash::Clash;
 use super::departed::Departed;
 use super::fitness::Fitness;
+use super::fixtures::Fixtures;
 use super::group::{Bond, Hold};
 use super::links::{AddressKey, Links};
 use super::messages::{Line, Note, note, say};
 use super::own_link::Own;
+use super::pace::Pace;
 use super::seal::Seals;
 use super::stats::Stats;
 use super::tell::Told;
 use super::tracking::Use;
 use super::transport::Channel;
-use super::{Action, TrackerKind};
 use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
@@ -139,6 +141,7 @@ pub(super) struct Cx<'a> {
     pub(super) links: &'a mut Links,
     pub(super) departed: &'a mut Departed,
     pub(super) link_socket: SocketId,
+    pub(super) pace: &'a mut Pace,
     pub(super) out: &'a mut Vec<Action>,
 }
 
@@ -172,6 +175,8 @@ pub(super) struct Instance {
     /// Source of adverts.
     pub(super) source: Option<IpAddr>,
     pub(super) vips: Vec<Vip>,
+    /// Its routes and rules.
+    pub(super) fixtures: Fixtures,
     /// Where it has secondary addresses promoted.
     pub(super) promoting: Option<IfIndex>,
     pub(super) next_slot: u32,
@@ -268,6 +273,7 @@ impl Instance {
             socket: None,
             source: None,
             vips: Vec::new(),
+            fixtures: Fixtures::default(),
             promoting: None,
             next_slot: 0,
             advertised: Vec::new(),
@@ -731,6 +737,7 @@ impl Instance {
             State::Backup | State::Master => {}
         }
         self.last_sent = None;
+        self.remove_fixtures(cx);
         self.remove_addresses(cx);
         self.settle_firewall(cx, false);
     }
@@ -747,6 +754,9 @@ impl Instance {
                 say(cx.style, &self.config.name, Line::SettingVips { excluded });
             }
         }
+        for line in self.fixtures.lines(true) {
+            say(cx.style, &self.config.name, line);
+        }
         for vip in &mut self.vips {
             vip.complained = false;
         }
@@ -758,18 +768,6 @@ impl Instance {
 }
 
 impl Instance {
-    /// The interfaces that concern the instance.
-    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
-        let excluded = self.config.options.excluded.iter();
-        let carriers = self.config.addresses.iter().chain(excluded);
-        let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
-        let tracked = self.uses.iter();
-        let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
-        let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
-        let own = self.config.own_link.iter().map(|own| own.name.as_str());
-        carriers.chain([self.config.interface.as_str()]).chain(own)
-    }
-
     /// Where the address stands in the list.
     pub(super) fn position(&self, key: AddressKey) -> Option<usize> {
         self.vips.iter().position(|vip| vip.key() == Some(key))

@@ -18,6 +18,7 @@ use crate::base::ident::VRRP;
 use crate::base::{Duration, Family};
 use crate::conf::model::options::Version;
 use crate::conf::model::{LogStyle, OwnLink, OwnLinkKind, Priority};
+use crate::wire::rtnl::Kind;
 
 /// A line about one instance that keepalived has too.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,12 @@ pub(super) enum Line<'a> {
     RemovingVips {
         excluded: bool,
     },
+    Routes {
+        setting: bool,
+    },
+    Rules {
+        setting: bool,
+    },
     SettingDropRule,
     RemovingDropRule,
     OwnLinkMade(&'a OwnLink),
@@ -110,6 +117,13 @@ pub(super) enum Note<'a> {
     DeafRival { from: IpAddr },
     /// Somebody else removed an address.
     AddressLost { address: IpAddr, interface: &'a str },
+    /// Somebody else removed a route or a rule.
+    RoutingLost(Kind, &'a str),
+    RoutingRefused {
+        add: bool,
+        text: &'a str,
+        errno: i32,
+    },
     /// An address with keepalived's mark that is in no instance.
     Stray { address: IpAddr, interface: &'a str },
     AddressRefused {
@@ -206,8 +220,10 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
         Note::Overslept(_)
         | Note::DeafRival { .. }
         | Note::AddressLost { .. }
+        | Note::RoutingLost(..)
         | Note::Stray { .. } => Level::Warn,
         Note::AddressRefused { .. }
+        | Note::RoutingRefused { .. }
         | Note::AddressNotRemoved { .. }
         | Note::OwnLinkTaken(_)
         | Note::OwnLinkRefused { .. }
@@ -250,6 +266,8 @@ impl Line<'_> {
             | Self::MasterGotZero
             | Self::SettingVips { .. }
             | Self::RemovingVips { .. }
+            | Self::Routes { .. }
+            | Self::Rules { .. }
             | Self::SettingDropRule
             | Self::RemovingDropRule
             | Self::AnnouncingOn { .. } => Level::Debug,
@@ -359,6 +377,8 @@ fn v1_3(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             f,
             "Received advert with higher priority {priority}, ours {ours}"
         ),
+        Line::Routes { setting } => write!(f, "{} protocol Virtual Routes", verb(setting)),
+        Line::Rules { setting } => write!(f, "{} protocol Virtual Rules", verb(setting)),
         Line::SettingVips { excluded } => write!(f, "setting protocol {}VIPs.", mark(excluded)),
         Line::RemovingVips { excluded } => write!(f, "removing protocol {}VIPs.", mark(excluded)),
         Line::SettingDropRule
@@ -455,6 +475,8 @@ fn current(f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
             "Restoring our priority to 255 since {from} is no longer advertising as address owner"
         ),
         Line::SentZero => f.write_str("sent 0 priority"),
+        Line::Routes { setting } => write!(f, "{} Virtual Routes", verb(setting)),
+        Line::Rules { setting } => write!(f, "{} Virtual Rules", verb(setting)),
         Line::SettingVips { excluded } => write!(f, "setting {}VIPs.", mark(excluded)),
         Line::RemovingVips { excluded } => write!(f, "removing {}VIPs.", mark(excluded)),
         Line::SettingDropRule => f.write_str("setting firewall drop rule"),
@@ -533,6 +555,20 @@ impl fmt::Display for Note<'_> {
                 f,
                 "something else on this host removed {address} from {interface} - putting it back"
             ),
+            Self::RoutingLost(what, text) => {
+                let noun = match what {
+                    Kind::Route => "route",
+                    Kind::Rule => "rule",
+                };
+                write!(
+                    f,
+                    "something else on this host removed the {noun} {text} - putting it back"
+                )
+            }
+            Self::RoutingRefused { add, text, errno } => {
+                let verb = if add { "add" } else { "remove" };
+                write!(f, "the kernel refused to {verb} {text}: error {errno}")
+            }
             Self::Stray { address, interface } => write!(
                 f,
                 "{address} on {interface} was added by a keepalived, but is in no instance here - left alone"
@@ -577,6 +613,10 @@ impl fmt::Display for Note<'_> {
             ),
         }
     }
+}
+
+const fn verb(setting: bool) -> &'static str {
+    if setting { "setting" } else { "removing" }
 }
 
 /// How keepalived calls addresses that are not in adverts.

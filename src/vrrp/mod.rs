@@ -9,17 +9,22 @@ mod clash;
 mod departed;
 mod domain;
 mod fitness;
+mod fixtures;
 mod garp;
 mod group;
 mod instance;
 mod links;
 mod messages;
 mod own_link;
+mod pace;
 mod receive;
 mod reconfigure;
+mod routing;
 mod seal;
 mod sockets;
+mod statics;
 mod stats;
+mod strangers;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -33,7 +38,7 @@ pub use stats::Stats;
 pub use view::{Detail, InstanceView};
 
 use crate::base::{IfIndex, Mac};
-use crate::ops::{AddressChange, Effect, Notice, OpTag, RxMeta, SocketId};
+use crate::ops::{AddressChange, Effect, Notice, OpTag, RoutingNews, RxMeta, SocketId};
 
 /// What the VRRP domain is told.
 #[derive(Debug, Clone)]
@@ -44,6 +49,8 @@ pub enum Event<'a> {
     InterfaceGone(IfIndex),
     /// An address appeared, changed its flags, or went, by whoever's doing.
     Address(AddressChange),
+    /// Something was removed from the routing tables or rules.
+    Routing(RoutingNews<'a>),
     /// A VRRP packet.
     Packet {
         /// The socket that it came by.

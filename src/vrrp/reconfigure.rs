@@ -36,6 +36,11 @@ impl Instance {
             self.adopt_addresses(cx);
             self.check_room(cx);
         }
+        if old.options.routes != self.config.options.routes
+            || old.options.rules != self.config.options.rules
+        {
+            self.adopt_fixtures(cx);
+        }
         self.settle_firewall(cx, self.state == State::Master);
         match self.state {
             State::Master => self.reconfigure_master(cx, &old),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::instance::FaultReason;
 use super::links::Links;
+use super::statics::Statics;
 use super::{TrackerKind, Verdict};
 use crate::conf::model::options::{SyncGroup, Tracked, Trackers, Tracking, Weight};
 use crate::conf::model::{Priority, VrrpInstance};
@@ -67,6 +68,7 @@ pub(super) fn uses(
     config: &VrrpInstance,
     group: Option<&SyncGroup>,
     trackers: &Trackers,
+    statics: &Statics,
 ) -> Vec<Use> {
     let owner = config.priority.is_owner();
     let mut all = group.map_or_else(Vec::new, |group| of(&group.tracking, trackers));
@@ -84,7 +86,34 @@ pub(super) fn uses(
         }
     }
     all.retain(|one| !(owner && one.weighs()));
+    let implied = implied(config).chain(statics.implied(&config.name));
+    for name in implied.filter(|name| *name != config.interface) {
+        let known = |one: &Use| one.kind == TrackerKind::Interface && one.name == name;
+        if !all.iter().any(known) {
+            all.push(Use {
+                kind: TrackerKind::Interface,
+                name: name.to_owned(),
+                weight: Weight::default(),
+                mute: false,
+            });
+        }
+    }
     all
+}
+
+/// The interfaces of addresses, routes and rules that are put back: without them it is no master,
+/// as keepalived has it.
+fn implied(config: &VrrpInstance) -> impl Iterator<Item = &str> {
+    let options = &config.options;
+    let addresses = config.addresses.iter().chain(&options.excluded);
+    let addresses = addresses.filter(|vip| !vip.options.untracked);
+    let routes = options.routes.iter().filter(|route| route.tracked);
+    let rules = options.rules.iter().filter(|rule| rule.tracked);
+    let ends = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]);
+    addresses
+        .filter_map(|vip| vip.interface.as_deref())
+        .chain(routes.filter_map(|route| route.interface.as_deref()))
+        .chain(ends.flatten())
 }
 
 fn of(tracking: &Tracking, trackers: &Trackers) -> Vec<Use> {
@@ -135,7 +164,7 @@ fn of(tracking: &Tracking, trackers: &Trackers) -> Vec<Use> {
 }
 
 impl Use {
-    const fn weighs(&self) -> bool {
+    pub(super) const fn weighs(&self) -> bool {
         self.weight.value != 0
     }
 

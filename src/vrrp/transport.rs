@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use super::TrackerKind;
 use super::advertise::advertised;
 use super::instance::{Cx, FaultReason, Instance};
 use super::own_link::{OwnLinkState, transmits_below};
@@ -93,6 +94,20 @@ impl Instance {
             return Some(FaultReason::Contested);
         }
         self.socket_error.map(FaultReason::Socket)
+    }
+
+    /// The interfaces that concern the instance.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let excluded = self.config.options.excluded.iter();
+        let carriers = self.config.addresses.iter().chain(excluded);
+        let carriers = carriers.filter_map(|vip| vip.interface.as_deref());
+        let tracked = self.uses.iter();
+        let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
+        let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
+        let own = self.config.own_link.iter().map(|own| own.name.as_str());
+        let ways = self.fixtures.interfaces();
+        let carriers = carriers.chain([self.config.interface.as_str()]);
+        carriers.chain(own).chain(ways)
     }
 
     /// `track_src_ip`: the address that it cannot be without.

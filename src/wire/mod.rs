@@ -10,4 +10,5 @@ pub mod icmp;
 pub mod ip;
 pub mod ipvs;
 pub mod ndisc;
+pub mod rtnl;
 pub mod vrrp;

@@ -12,7 +12,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp, OpTag,
-    ProbeId, ProbeIo, RxMeta, SocketId, SocketSpec, Timeouts, WatchId,
+    ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Timeouts, WatchId,
 };
 
 use super::kernel::{Kernel, News};
@@ -95,6 +95,7 @@ impl Refusal {
             KernelOp::LinkAdd(_)
             | KernelOp::LinkDel(_)
             | KernelOp::Firewall(_)
+            | KernelOp::Routing(_)
             | KernelOp::PromoteSecondaries(..) => false,
             KernelOp::Ipvs(_) => self.ipvs,
         }
@@ -177,6 +178,10 @@ impl Host {
         match arrival {
             Arrival::News(News::Link(change)) => node.handle(now, Event::Link(change), out),
             Arrival::News(News::Address(change)) => node.handle(now, Event::Address(change), out),
+            Arrival::News(News::RoutingGone(what, message)) => {
+                let news = RoutingNews::Gone(what, &message);
+                node.handle(now, Event::Routing(news), out);
+            }
             Arrival::SocketFailed(socket, errno) => {
                 process.sockets.remove(&socket);
                 node.handle(now, Event::SocketFailed { socket, errno }, out);

@@ -10,8 +10,10 @@ use std::net::IpAddr;
 use keepalived_rs::base::{Family, IfIndex, Mac};
 use keepalived_rs::ops::{
     AddressChange, AddressSpec, Blocked, FirewallOp, KernelOp, LinkChange, LinkKind, LinkSpec,
-    LinkState,
+    LinkState, RoutingChange, RoutingOp,
 };
+
+use keepalived_rs::wire::rtnl::{self, Kind};
 
 use super::ipvs::Table;
 
@@ -83,6 +85,8 @@ pub enum News {
     Link(LinkChange),
     /// Of an address.
     Address(AddressChange),
+    /// Of a route or rule that somebody else removed.
+    RoutingGone(Kind, Vec<u8>),
 }
 
 /// How this kernel differs from others.
@@ -119,6 +123,8 @@ pub struct Kernel {
     pub blocked: BTreeSet<Blocked>,
     /// VMACs whose membership reports leave by the link below.
     pub reports_below: BTreeSet<(IfIndex, Family)>,
+    /// Routes and rules, by what identifies them.
+    pub routing: BTreeSet<(Kind, Vec<u8>)>,
     /// Services; meaningless without the module.
     pub ipvs: Table,
     news: Vec<News>,
@@ -147,6 +153,7 @@ impl Kernel {
             asleep: Vec::new(),
             blocked: BTreeSet::new(),
             reports_below: BTreeSet::new(),
+            routing: BTreeSet::new(),
             ipvs: Table::default(),
             news: Vec::new(),
             next_index: 2,
@@ -323,6 +330,7 @@ impl Kernel {
                 let removed = own.and_then(|index| self.remove_link(index));
                 removed.map(|_| ()).ok_or(errno::ENODEV)
             }
+            KernelOp::Routing(op) => self.change_routing(op),
             KernelOp::PromoteSecondaries(_, wanted) => {
                 self.traits.promote_secondaries = *wanted;
                 Ok(())
@@ -333,6 +341,26 @@ impl Kernel {
                 Ok(())
             }
         }
+    }
+
+    fn change_routing(&mut self, op: &RoutingOp) -> Result<(), i32> {
+        self.generation += 1;
+        let key = (op.what, rtnl::identity(op.what, &op.message));
+        let (done, errno) = match op.change {
+            RoutingChange::Add(_) => (self.routing.insert(key), errno::EEXIST),
+            RoutingChange::Remove => (self.routing.remove(&key), errno::ESRCH),
+        };
+        if done { Ok(()) } else { Err(errno) }
+    }
+
+    /// Removes a route or a rule in somebody else's name; whether there was one.
+    pub fn remove_some_routing(&mut self) -> bool {
+        let Some((what, message)) = self.routing.pop_first() else {
+            return false;
+        };
+        self.generation += 1;
+        self.news.push(News::RoutingGone(what, message));
+        true
     }
 
     fn add_own_link(&mut self, spec: &LinkSpec) -> Result<(), i32> {

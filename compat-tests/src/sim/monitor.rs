@@ -25,6 +25,7 @@ impl Monitor {
         match news {
             News::Link(link) if link.state.is_none() => self.links.remove(&link.index).is_some(),
             News::Link(link) => self.links.insert(link.index, link.clone()).as_ref() != Some(link),
+            News::RoutingGone(..) => true,
             News::Address(address) => {
                 let key = (address.index, address.address, address.prefix_len);
                 if address.present {

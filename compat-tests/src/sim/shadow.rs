@@ -509,6 +509,8 @@ impl World {
             KernelOp::LinkAdd(_) | KernelOp::Firewall(_) | KernelOp::PromoteSecondaries(..) => {
                 false
             }
+            // What is there already, or what an earlier run may have left and did not.
+            KernelOp::Routing(_) => matches!(error, errno::EEXIST | errno::ESRCH),
             KernelOp::Ipvs(_) => !machine.kernel.traits.ipvs,
         };
         let foreign = machine.refusal.is_some() || self.shadow.tolerant.contains(&host);

@@ -798,6 +798,7 @@ fn describe(op: &KernelOp) -> String {
         KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
         KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
         KernelOp::Firewall(op) => format!("{op:?}"),
+        KernelOp::Routing(op) => format!("{:?} {:?}", op.change, op.what),
         KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }

@@ -84,7 +84,7 @@ fn blank() -> Route {
         interface: None,
         on_link: false,
         table: MAIN_TABLE,
-        protocol: KEEPALIVED,
+        protocol: 0,
         scope: None,
         tos: 0,
         metric: None,
@@ -122,11 +122,24 @@ fn finish(words: &mut Words<'_, '_>, found: &mut RouteDraft) -> Step<Route> {
         });
         route.hops = hops.collect();
     }
-    if route.tracked && route.protocol != KEEPALIVED {
-        words.error(
-            "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(18), resetting protocol",
-        );
+    // keepalived adds what has no way of its own, unless told otherwise.
+    if route.kind != RouteKind::Unicast && route.insertion == Insertion::Prepend {
+        route.insertion = Insertion::Add;
+    }
+    if route.tracked {
+        if !matches!(route.protocol, 0 | KEEPALIVED) {
+            words.error(
+                "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(18), resetting protocol",
+            );
+        }
         route.protocol = KEEPALIVED;
+        if route.interface.is_none() {
+            let to = route.destination;
+            words.error(format!(
+                "Warning - cannot track route {to} with no interface specified, not tracking"
+            ));
+            route.tracked = false;
+        }
     }
     Ok(route)
 }

@@ -85,7 +85,7 @@ const fn blank() -> Rule {
         output: None,
         tunnel: None,
         users: None,
-        protocol: KEEPALIVED,
+        protocol: 0,
         ip_protocol: None,
         source_ports: None,
         destination_ports: None,
@@ -122,10 +122,12 @@ fn finish(draft: &mut Draft, words: &mut Words<'_, '_>, found: &mut RuleDraft) -
     }
     rule.action = action;
     rule.family = found.family.unwrap_or(Family::V4);
-    if rule.tracked && rule.protocol != KEEPALIVED {
-        words.error(
-            "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED(18), resetting protocol",
-        );
+    if rule.tracked {
+        if !matches!(rule.protocol, 0 | KEEPALIVED) {
+            words.error(
+                "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED(18), resetting protocol",
+            );
+        }
         rule.protocol = KEEPALIVED;
     }
     rule.preference = found.preference.unwrap_or_else(|| {

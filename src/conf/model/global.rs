@@ -434,6 +434,28 @@ pub struct VrrpDefaults {
     pub receive_multiplier: u32,
 }
 
+impl VrrpDefaults {
+    /// What holds where an instance says nothing: `vrrp_min_garp` lowers what is not given.
+    #[must_use]
+    pub fn announcements(&self) -> GarpSettings {
+        let given = self.garp;
+        if !self.min_garp {
+            return given;
+        }
+        GarpSettings {
+            repeat: given.repeat.or(Some(1)),
+            delay: given.delay.or(Some(Duration::ZERO)),
+            refresh: given.refresh.or(Some(Duration::ZERO)),
+            refresh_repeat: given.refresh_repeat.or(Some(0)),
+            lower_priority_repeat: given.lower_priority_repeat.or(given.repeat).or(Some(1)),
+            lower_priority_delay: given
+                .lower_priority_delay
+                .or(given.delay)
+                .or(Some(Duration::ZERO)),
+        }
+    }
+}
+
 impl Default for VrrpDefaults {
     fn default() -> Self {
         Self {

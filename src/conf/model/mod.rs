@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+mod address_text;
 mod bfd;
 mod check;
 mod global;
@@ -15,6 +16,7 @@ pub mod plan;
 mod policy;
 mod probe;
 pub mod routing;
+mod routing_text;
 mod script;
 mod vrrp;
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::routing::Statics;
 use super::{Global, VirtualServer, VrrpInstance};
 
 /// How far a changed object has to be taken down for its new values to hold.
@@ -90,9 +91,11 @@ pub struct Plan {
     pub global: Option<Global>,
     /// Those among them that hold only from the next start, as group and field of [`Global`].
     pub restart: Vec<(&'static str, &'static str)>,
+    /// The new static addresses, routes and rules, if they differ.
+    pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<VrrpInstance>>,
-    /// Trackers or sync groups differ; the domains compare them one by one.
+    /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
     pub shared: bool,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<VirtualServer>>,
@@ -103,6 +106,7 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.global.is_none()
+            && self.statics.is_none()
             && !self.shared
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
             && self

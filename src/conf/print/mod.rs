@@ -6,6 +6,7 @@
 
 mod check;
 mod global;
+mod routing;
 mod vrrp;
 
 use super::model::{BfdAudience, BfdInstance, Config, TlsClient};
@@ -27,6 +28,17 @@ pub fn print(config: &Config) -> String {
     for group in &config.sync_groups {
         vrrp::group(&mut out, group);
     }
+    for group in &config.links.garp_groups {
+        out.block("garp_group", |out| {
+            out.value("garp_interval", group.garp_interval.map(seconds));
+            out.value("gna_interval", group.gna_interval.map(seconds));
+            out.list(
+                "interfaces",
+                group.interfaces.iter().map(|name| quoted(name)),
+            );
+        });
+    }
+    routing::statics(&mut out, &config.statics);
     for instance in &config.vrrp_instances {
         vrrp::instance(&mut out, instance);
     }
@@ -43,24 +55,10 @@ pub fn print(config: &Config) -> String {
 /// Names what this version cannot print, where there is any of it, so that nobody takes the text
 /// for the whole.
 fn unprinted(out: &mut Printer, config: &Config) {
-    let instances = &config.vrrp_instances;
-    let routes = instances
-        .iter()
-        .map(|instance| instance.options.routes.len());
-    let rules = instances
-        .iter()
-        .map(|instance| instance.options.rules.len());
-    let (statics, links) = (&config.statics, &config.links);
+    let links = &config.links;
     let counts = [
-        ("static_ipaddress", statics.addresses.len()),
-        ("static_routes", statics.routes.len()),
-        ("static_rules", statics.rules.len()),
-        ("track_group", statics.groups.len()),
-        ("garp_group", links.garp_groups.len()),
         ("linkbeat_interfaces", links.polled.len()),
         ("interface_up_down_delays", links.delays.len()),
-        ("virtual_routes", routes.sum()),
-        ("virtual_rules", rules.sum()),
     ];
     for (keyword, count) in counts {
         if count > 0 {

@@ -127,6 +127,14 @@ pub(super) fn instance(out: &mut Printer, instance: &VrrpInstance) {
         out.list("virtual_ipaddress", instance.addresses.iter().map(address));
         let excluded = options.excluded.iter().map(address);
         out.list("virtual_ipaddress_excluded", excluded);
+        out.list(
+            "virtual_routes",
+            options.routes.iter().map(super::routing::route),
+        );
+        out.list(
+            "virtual_rules",
+            options.rules.iter().map(super::routing::rule),
+        );
         tracking(out, &options.tracking);
         notify(out, &options.notify);
     });
@@ -227,7 +235,7 @@ fn peer(peer: &Peer) -> String {
     )
 }
 
-fn address(address: &VirtualAddress) -> String {
+pub(super) fn address(address: &VirtualAddress) -> String {
     let mut line = format!("{}/{}", address.address, address.prefix_len);
     if let Some(broadcast) = address.broadcast {
         line.push_str(&format!(" brd {broadcast}"));

@@ -40,7 +40,7 @@ pub(super) fn instances(
         options::check(&mut draft, rules, cx);
         inherit(&mut draft.options, global, rules.strict);
         let transport = transport(&draft, global);
-        let Some(instance) = instance(draft, global.garp, (rules, transport), cx) else {
+        let Some(instance) = instance(draft, global.announcements(), (rules, transport), cx) else {
             continue;
         };
         if let Some(other) = seen.get(&instance.key()) {

@@ -251,6 +251,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "missed adverts before takeover",
     ),
+    Keyword::leaf(
+        "vrrp_garp_interval",
+        daemon::setting,
+        "gap between GARPs on an interface",
+    ),
     Keyword {
         name: "vrrp_garp_lower_prio_delay",
         form: Form::Leaf(global::garp_lower_prio_delay),
@@ -282,6 +287,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         doc: "packets for each address in a burst",
     },
     Keyword::leaf(
+        "vrrp_gna_interval",
+        daemon::setting,
+        "gap between unsolicited NAs",
+    ),
+    Keyword::leaf(
         "vrrp_higher_prio_send_advert",
         daemon::setting,
         "master sends one advert before yielding to higher prio",
@@ -300,6 +310,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_mcast_group6",
         daemon::multicast,
         "default v6 advert group",
+    ),
+    Keyword::leaf(
+        "vrrp_min_garp",
+        daemon::setting,
+        "reduce GARPs to one, no repeat/refresh/delay (only values still default)",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
     Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),
@@ -349,6 +364,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "vrrp waits this long before acting",
     ),
+    Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
     Keyword::leaf(
         "vrrp_version",
         settings::version,

@@ -3,7 +3,8 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, daemon, global, group, instance, options, sync_group, tracker, virtual_server, vmac,
+    address, daemon, global, group, instance, links, options, route, rule, statics, sync_group,
+    tracker, virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
@@ -12,6 +13,13 @@ pub(super) static ROOT: &[Keyword] = &[
         "child_wait_time",
         daemon::setting,
         "how long parent waits for children at shutdown before SIGKILL",
+    ),
+    Keyword::block(
+        "garp_group",
+        links::garp_open,
+        Level::GarpGroup,
+        Some(links::garp_close),
+        "the pace of announcements on some interfaces",
     ),
     Keyword {
         name: "global_defs",
@@ -37,12 +45,34 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "namespace for IPVS handling; changing it needs restart",
     ),
+    Keyword::values(
+        "static_ipaddress",
+        statics::address,
+        "addresses as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_routes",
+        route::static_route,
+        "routes as long as the daemon runs",
+    ),
+    Keyword::values(
+        "static_rules",
+        rule::static_rule,
+        "policy rules as long as the daemon runs",
+    ),
     Keyword::block(
         "track_file",
         tracker::file_open,
         Level::TrackFile,
         Some(tracker::file_close),
         "a file whose value changes priorities",
+    ),
+    Keyword::block(
+        "track_group",
+        statics::open,
+        Level::TrackGroup,
+        None,
+        "instances that static addresses, routes and rules depend on",
     ),
     Keyword::leaf(
         "use_pid_dir",
@@ -276,6 +306,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::state),
         doc: "MASTER or BACKUP at the start",
     },
+    Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
     Keyword::leaf(
         "thread_timer_expired",
         options::misspelt_expired,
@@ -364,11 +395,54 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::virtual_router_id),
         doc: "1 to 255",
     },
+    Keyword::values(
+        "virtual_routes",
+        route::virtual_route,
+        "routes while it is master",
+    ),
+    Keyword::values(
+        "virtual_rules",
+        rule::virtual_rule,
+        "policy rules while it is master",
+    ),
     Keyword::leaf(
         "vmac_xmit_base",
         options::flag,
         "adverts leave through the base interface",
     ),
+];
+
+pub(super) static TRACK_GROUP: &[Keyword] = &[Keyword {
+    name: "group",
+    form: Form::NamedValues {
+        open: statics::group_open,
+        line: statics::member,
+        close: Some(statics::group_close),
+    },
+    doc: "names of the instances",
+}];
+
+pub(super) static GARP_GROUP: &[Keyword] = &[
+    Keyword::leaf(
+        "garp_interval",
+        links::pace,
+        "seconds between gratuitous ARP",
+    ),
+    Keyword::leaf(
+        "gna_interval",
+        links::pace,
+        "seconds between unsolicited neighbour advertisements",
+    ),
+    Keyword::leaf("interface", links::garp_interface, "one that belongs to it"),
+    Keyword {
+        name: "interfaces",
+        form: Form::NamedValues {
+            open: links::garp_interfaces_open,
+            line: links::garp_interfaces,
+            close: Some(links::garp_interfaces_close),
+        },
+        doc: "those that belong to it",
+    },
 ];
 
 pub(super) static AUTHENTICATION: &[Keyword] = &[

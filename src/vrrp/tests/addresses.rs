@@ -308,6 +308,7 @@ fn a_backup_does_not_care_about_its_addresses() {
 fn an_address_on_another_interface_follows_that_interface() {
     let mut elsewhere = config();
     elsewhere.addresses[0].interface = Some("eth1".into());
+    elsewhere.addresses[0].options.untracked = true;
     let mut bench = Bench::master(elsewhere);
     let eth1 = |index: u32| {
         let mut facts = facts(true);

@@ -11,6 +11,7 @@ mod machine;
 mod own_link;
 mod receive;
 mod reload;
+mod routing;
 mod sockets;
 mod texts;
 mod tracking;
@@ -26,7 +27,9 @@ use crate::conf::model::plan::Step;
 use crate::conf::model::{
     AddressOptions, Config, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance,
 };
-use crate::ops::{AddressChange, Effect, FirewallOp, Frame, KernelOp, RxMeta, SocketId};
+use crate::ops::{
+    AddressChange, Effect, FirewallOp, Frame, KernelOp, RoutingChange, RxMeta, SocketId,
+};
 use crate::wire::ah;
 use crate::wire::ip::{self, Ipv4, VRRP_GROUP_V4, parse_ipv4, write_ipv4};
 use crate::wire::vrrp::{Advert, Form, Header, advert_v2_len, write_advert};
@@ -331,6 +334,10 @@ fn text(effect: &Effect) -> String {
         }
         Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
         Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::Routing(op), _) => match op.change {
+            RoutingChange::Add(_) => format!("+{:?}", op.what),
+            RoutingChange::Remove => format!("-{:?}", op.what),
+        },
         Effect::Kernel(KernelOp::PromoteSecondaries(_, wanted), _) => format!("promote {wanted}"),
         Effect::Kernel(KernelOp::Firewall(op), _) => match op {
             FirewallOp::Block(blocked) => format!("block {}", blocked.address),

@@ -167,16 +167,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "gratuitous ARP on other interfaces too",
     ),
     Keyword::leaf(
-        "vrrp_garp_interval",
-        daemon::setting,
-        "gap between GARPs on an interface",
-    ),
-    Keyword::leaf(
-        "vrrp_gna_interval",
-        daemon::setting,
-        "gap between unsolicited NAs",
-    ),
-    Keyword::leaf(
         "vrrp_ipsets",
         daemon::ipsets,
         "names of the sets of iptables",
@@ -185,11 +175,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_iptables",
         daemon::iptables,
         "use iptables for no_accept/vmac filtering (warns and means nftables if built without iptables)",
-    ),
-    Keyword::leaf(
-        "vrrp_min_garp",
-        daemon::setting,
-        "reduce GARPs to one, no repeat/refresh/delay (only values still default)",
     ),
     Keyword::leaf(
         "vrrp_netlink_cmd_rcv_bufs",
@@ -221,6 +206,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::receive_policy,
         "how receive buffers are sized",
     ),
-    Keyword::leaf("vrrp_strict", daemon::setting, "nothing beyond the RFC"),
     Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
 ];

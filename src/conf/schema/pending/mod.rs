@@ -8,7 +8,6 @@ mod bfd;
 mod check;
 mod global;
 mod probes;
-mod routing;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -19,10 +18,13 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::Root => vrrp::ROOT,
         Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
-        Level::Authentication | Level::TrackScript | Level::TrackProcess | Level::TrackFile => &[],
+        Level::Authentication
+        | Level::TrackGroup
+        | Level::TrackScript
+        | Level::TrackProcess
+        | Level::TrackFile => &[],
         Level::SyncGroup => vrrp::SYNC_GROUP,
-        Level::TrackGroup => routing::TRACK_GROUP,
-        Level::GarpGroup => routing::GARP_GROUP,
+        Level::GarpGroup => &[],
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck

@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, links, options, route, rule, statics, sync_group};
+use super::super::super::bind::{bfd, daemon, links, options, sync_group};
 use super::super::{Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -19,13 +19,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Level::BfdInstance,
         Some(bfd::close),
         "a BFD session",
-    ),
-    Keyword::block(
-        "garp_group",
-        links::garp_open,
-        Level::GarpGroup,
-        Some(links::garp_close),
-        "the pace of announcements on some interfaces",
     ),
     Keyword::values(
         "interface_up_down_delays",
@@ -46,28 +39,6 @@ pub(super) static ROOT: &[Keyword] = &[
         "namespace_with_ipsets",
         daemon::setting,
         "declare that ipsets work inside the namespace",
-    ),
-    Keyword::values(
-        "static_ipaddress",
-        statics::address,
-        "addresses as long as the daemon runs",
-    ),
-    Keyword::values(
-        "static_routes",
-        route::static_route,
-        "routes as long as the daemon runs",
-    ),
-    Keyword::values(
-        "static_rules",
-        rule::static_rule,
-        "policy rules as long as the daemon runs",
-    ),
-    Keyword::block(
-        "track_group",
-        statics::open,
-        Level::TrackGroup,
-        None,
-        "instances that static addresses, routes and rules depend on",
     ),
 ];
 
@@ -98,7 +69,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::boolean,
         "a mail at every change of state",
     ),
-    Keyword::leaf("strict_mode", options::boolean, "nothing beyond the RFC"),
     Keyword::values(
         "track_bfd",
         options::track_bfd,
@@ -108,16 +78,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "use_vmac_addr",
         options::flag,
         "so do addresses on other interfaces",
-    ),
-    Keyword::values(
-        "virtual_routes",
-        route::virtual_route,
-        "routes while it is master",
-    ),
-    Keyword::values(
-        "virtual_rules",
-        rule::virtual_rule,
-        "policy rules while it is master",
     ),
     Keyword::leaf(
         "vmac_garp_intvl",
