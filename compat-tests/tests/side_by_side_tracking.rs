@@ -183,6 +183,13 @@ const TRACKERS: &[Tracker] = &[
     },
 ];
 
+/// What is not compared, and why. It is said by the test, and the README lists it.
+const DIFFERS: &[(&str, Grouping, &str)] = &[(
+    "interface with weight",
+    Grouping::Member,
+    "2.2.7 says that it ignores the weight of an interface in a group, and adds it",
+)];
+
 /// Whether the instance is in a group, and who tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Grouping {
@@ -599,10 +606,21 @@ fn what_is_tracked_is_told_alike() {
     let (Some(ours), Some(real)) = (find("KEEPALIVED_OURS"), find("KEEPALIVED_REAL")) else {
         return;
     };
+    // An instance of one name, to look at it alone.
     let only = std::env::var("SCENARIO").unwrap_or_default();
+    let compared = |scenario: &Scenario| {
+        let mut differs = DIFFERS.iter();
+        let found = differs.find(|(tracker, grouping, _)| {
+            *tracker == scenario.tracker.name && *grouping == scenario.grouping
+        });
+        if let Some((.., why)) = found {
+            println!("not compared: {}: {why}", scenario.name());
+        }
+        found.is_none()
+    };
     let jobs: Vec<Scenario> = scenarios()
         .into_iter()
-        .filter(|scenario| scenario.name().contains(&only))
+        .filter(|scenario| scenario.name().contains(&only) && compared(scenario))
         .collect();
     assert!(!jobs.is_empty(), "no scenario is called {only}");
     let failures = run_all(&jobs, |scenario| {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::Action;
 use super::domain::Domain;
-use super::instance::{Input, InstanceId, State};
+use super::instance::{Input, InstanceId, State, Timer};
 use super::messages::say_group;
 use super::tell::{Told, notice};
 use crate::base::Instant;
@@ -165,6 +165,11 @@ impl Domain {
             }
         }
         self.groups.busy = false;
+        // The others have armed theirs since, and keepalived arms the leader's last: from now on
+        // adverts go out in that order.
+        if let Some(at) = self.timers.get((id, Timer::Advert)) {
+            self.timers.set((id, Timer::Advert), at);
+        }
         if changed {
             self.tell_group(&name, Told::State(to), out);
         }
