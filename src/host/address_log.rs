@@ -53,6 +53,7 @@ impl AddressLog {
                     address.address
                 ))
             }
+            Change::RoutingGone(..) | Change::RoutingUncertain => None,
         }
     }
 }

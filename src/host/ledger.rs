@@ -472,13 +472,13 @@ mod tests {
     fn routes_and_rules_stand_between_the_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path).unwrap();
+        let mut ledger = Ledger::named(&path).unwrap();
         let [a, b, ..] = entries();
         let (first, second) = ([ADDRESS; 100], [ROUTING; 100]);
         ledger.add(a);
         ledger.add_routing(Kind::Rule, &first);
         ledger.add(b);
-        let mut other = Ledger::open(&path).unwrap();
+        let mut other = Ledger::named(&path).unwrap();
         assert_eq!(other.entries().unwrap(), [a, b]);
         assert_eq!(
             other.routing_entries().unwrap(),
