@@ -445,10 +445,10 @@ impl Instance {
     ///
     /// An owner (priority 255) takes only those away that carry keepalived's mark: one without it
     /// may be the host's own, and kernels before 5.18 keep no mark, so that there a crashed owner's
-    /// address stays. One that becomes master at once takes the address over instead.
+    /// address stays. One that becomes master at once, as owner or heir, takes it over instead.
     pub(super) fn take_leftovers_away(&mut self, cx: &mut Cx<'_>, to: State) {
         let owner = self.owns_addresses();
-        if owner && to == State::Master {
+        if to == State::Master {
             return;
         }
         self.fixtures.suspect();

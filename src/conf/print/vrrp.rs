@@ -144,10 +144,13 @@ fn garp(out: &mut Printer, garp: &Garp) {
     out.line(format!("garp_master_repeat {}", garp.repeat));
     out.line(format!("garp_master_delay {}", seconds(garp.delay)));
     out.line(format!("garp_master_refresh {}", seconds(garp.refresh)));
-    out.line(format!(
-        "garp_master_refresh_repeat {}",
-        garp.refresh_repeat
-    ));
+    // With `vrrp_min_garp` it is 0, which no line can say.
+    if garp.refresh_repeat > 0 {
+        out.line(format!(
+            "garp_master_refresh_repeat {}",
+            garp.refresh_repeat
+        ));
+    }
     out.line(format!(
         "garp_lower_prio_repeat {}",
         garp.lower_priority_repeat
