@@ -52,9 +52,9 @@ impl HostFacts for Host {
     }
 }
 
-fn read_files(main: &'static str, files: Memory) -> Loaded {
+fn read_files(main: &'static str, files: &Memory) -> Loaded {
     let began = Instant::now();
-    let loaded = load(Path::new(main), LoadOptions::default(), &files, &Host);
+    let loaded = load(Path::new(main), LoadOptions::default(), files, &Host);
     assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
     loaded
 }
@@ -62,7 +62,7 @@ fn read_files(main: &'static str, files: Memory) -> Loaded {
 fn read(bytes: &[u8]) -> Loaded {
     read_files(
         "/k.conf",
-        Memory(BTreeMap::from([("/k.conf", bytes.to_vec())])),
+        &Memory(BTreeMap::from([("/k.conf", bytes.to_vec())])),
     )
 }
 
@@ -164,7 +164,7 @@ fn include_loops_are_named_and_end() {
         ("/a.conf", b"include b.conf\n".to_vec()),
         ("/b.conf", b"include a.conf\n".to_vec()),
     ]);
-    let loaded = read_files("/k.conf", Memory(files));
+    let loaded = read_files("/k.conf", &Memory(files));
     let loops = said(&loaded);
     let count = loops
         .iter()
@@ -176,7 +176,7 @@ fn include_loops_are_named_and_end() {
 // Input: a file beyond the limit. Output: a refusal that says why.
 #[test]
 fn a_file_that_is_too_large_is_refused() {
-    let loaded = read_files("/huge.conf", Memory(BTreeMap::new()));
+    let loaded = read_files("/huge.conf", &Memory(BTreeMap::new()));
     let said = said(&loaded);
     assert!(
         said.iter().any(|line| line.contains("too large")),

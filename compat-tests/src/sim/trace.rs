@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Once;
 
 use keepalived_rs::base::Instant;
+use keepalived_rs::ops::{AddressSpec, KernelOp};
 
 /// How many lines a failure report shows.
 const TAIL: usize = 40;
@@ -141,6 +142,29 @@ pub fn end() -> Summary {
             .into_iter()
             .map(|(_, line)| line)
             .collect(),
+    }
+}
+
+/// A kernel operation for the trace.
+#[must_use]
+pub fn operation(op: &KernelOp) -> String {
+    let address = |spec: &AddressSpec| {
+        format!(
+            "{}/{} if{}",
+            spec.address,
+            spec.prefix_len,
+            spec.interface.get()
+        )
+    };
+    match op {
+        KernelOp::AddressAdd(spec) => format!("+ {}", address(spec)),
+        KernelOp::AddressDel(spec) => format!("- {}", address(spec)),
+        KernelOp::Ipvs(op) => format!("{op:?}"),
+        KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
+        KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
+        KernelOp::Firewall(op) => format!("{op:?}"),
+        KernelOp::Routing(op) => format!("{:?} {:?}", op.change, op.what),
+        KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }
 

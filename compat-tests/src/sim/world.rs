@@ -531,7 +531,7 @@ impl World {
             Some(refusal) => Err(refusal.errno),
             None => self.hosts[host].kernel.execute(op),
         };
-        trace::line(format_args!("kernel {} {result:?}", describe(op)));
+        trace::line(format_args!("kernel {} {result:?}", trace::operation(op)));
         self.shadow_kernel_op(host, op, result);
         if let Err(errno) = result {
             self.answer(host, Duration::ZERO, Arrival::Refused(tag, errno));
@@ -778,27 +778,5 @@ impl World {
             self.run_timers(host);
         }
         self.shadow_awake(host);
-    }
-}
-
-/// A kernel operation for the trace.
-fn describe(op: &KernelOp) -> String {
-    let address = |spec: &AddressSpec| {
-        format!(
-            "{}/{} if{}",
-            spec.address,
-            spec.prefix_len,
-            spec.interface.get()
-        )
-    };
-    match op {
-        KernelOp::AddressAdd(spec) => format!("+ {}", address(spec)),
-        KernelOp::AddressDel(spec) => format!("- {}", address(spec)),
-        KernelOp::Ipvs(op) => format!("{op:?}"),
-        KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
-        KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
-        KernelOp::Firewall(op) => format!("{op:?}"),
-        KernelOp::Routing(op) => format!("{:?} {:?}", op.change, op.what),
-        KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),
     }
 }

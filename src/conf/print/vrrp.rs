@@ -336,6 +336,10 @@ fn notify(out: &mut Printer, notify: &Notify) {
             out.line(format!("{keyword} {}", command_and_owner(script)));
         }
     }
+    out.flag(
+        "notify_deleted",
+        notify.says_deleted && notify.deleted.is_none(),
+    );
     out.switch("smtp_alert", notify.mail);
     out.switch("notify_priority_changes", notify.priority_changes);
 }
