@@ -61,6 +61,12 @@ impl Notice {
             alert: None,
         }
     }
+
+    /// Leaves the line for FIFOs alone, for who has heard the rest before.
+    pub fn keep_line(&mut self) {
+        self.scripts.clear();
+        self.alert = None;
+    }
 }
 
 /// A mail, as far as the domain that writes it knows: `notify` has the settings for all mails, and

@@ -213,7 +213,7 @@ impl Domain {
             if instance.state != State::Init && !instance.fitness.quiet {
                 instance.tell(&mut cx, Told::State(instance.state));
                 if let Some(Action::Notice(notice)) = out.last_mut() {
-                    notice.scripts.clear();
+                    notice.keep_line();
                 }
             }
         }

@@ -13,7 +13,7 @@ use super::Action;
 use super::domain::Domain;
 use super::instance::{Input, InstanceId, State, Timer};
 use super::messages::say_group;
-use super::tell::{Told, notice};
+use super::tell::{GROUP, Told, notice};
 use crate::base::Instant;
 use crate::conf::model::options::SyncGroup;
 
@@ -222,7 +222,7 @@ impl Domain {
         let Some(group) = self.groups.groups.get(name) else {
             return;
         };
-        let notice = notice(("GROUP", name), &group.config.notify, told, 0);
+        let notice = notice((GROUP, name), &group.config.notify, told, 0);
         out.push(Action::Notice(notice));
     }
 
@@ -238,8 +238,8 @@ impl Domain {
         for (name, group) in &self.groups.groups {
             if group.state != State::Init {
                 let told = Told::State(group.state);
-                let mut notice = notice(("GROUP", name), &group.config.notify, told, 0);
-                notice.scripts.clear();
+                let mut notice = notice((GROUP, name), &group.config.notify, told, 0);
+                notice.keep_line();
                 out.push(Action::Notice(notice));
             }
         }

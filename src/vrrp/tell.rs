@@ -10,7 +10,7 @@
 use super::Action;
 use super::instance::{Cx, Instance, State};
 use crate::conf::model::options::{Notify, Script};
-use crate::ops::{Command, Lasting, Line, Notice, Speaker};
+use crate::ops::{Alert, Command, Lasting, Line, Notice, Speaker};
 
 /// What there is to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,9 @@ impl Told {
     }
 }
 
+/// What FIFOs and scripts call a sync group.
+pub(super) const GROUP: &str = "GROUP";
+
 /// The notice that an object of this kind and name has something to tell.
 pub(super) fn notice(
     (kind, name): (&str, &str),
@@ -94,6 +97,10 @@ pub(super) fn notice(
     let arguments = [kind, name, word, priority.as_str()];
     let any = notify.any.as_ref().filter(|_| told.is_state());
     let any = any.map(|script| command(script, &arguments));
+    let alert = match kind {
+        GROUP => Alert::of_group,
+        _ => Alert::of_instance,
+    };
     Notice {
         scripts: specific.into_iter().chain(any).collect(),
         line: Some(Line {
@@ -101,6 +108,7 @@ pub(super) fn notice(
             state: format!("{word} {priority}"),
             lasting: told.lasting(),
         }),
+        alert: told.is_state().then(|| alert(name, word, notify.mail)),
         ..Notice::new(Speaker::Vrrp)
     }
 }

@@ -243,3 +243,49 @@ virtual_server 192.0.2.100 81 {
         assert!((900..1100).contains(&gap), "{gap} ms between adverts");
     }
 }
+
+/// Input: a router in a group, with mails wanted of the instance and not of the group. Output: a mail
+/// for each state, with keepalived's subjects and bodies; at the stop as well.
+#[test]
+fn states_of_routers_are_mailed() {
+    if !needs_root() {
+        return;
+    }
+    let config = "global_defs {
+    router_id LVS_1
+    notification_email {
+        admin@example.org
+    }
+    notification_email_from director@example.org
+    smtp_server 192.0.2.1 2525
+}
+vrrp_sync_group VG_1 {
+    group {
+        VI_1
+    }
+}
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    advert_int 1
+    smtp_alert
+    virtual_ipaddress {
+        192.0.2.100
+    }
+}
+";
+    let bed = Bed::new(config);
+    let sessions = mail_server(&bed.host, "192.0.2.1:2525");
+    let mut daemon = bed.daemon();
+    for (state, body) in [("BACKUP", "no longer owning"), ("MASTER", "now owning")] {
+        let subject = format!("Subject: [LVS_1] VRRP Instance VI_1 - Entering {state} state\n");
+        let mail = wait_for_mail(&sessions, &subject);
+        let body = format!("\n\n=> VRRP Instance is {body} VRRP VIPs <=\n\n.\n");
+        assert!(mail.contains(&body), "{mail}");
+    }
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    wait_for_mail(&sessions, "VRRP Instance VI_1 - Entering STOP state");
+    let heard = sessions.lock().unwrap().join("");
+    assert!(!heard.contains("VRRP Group"), "{heard}");
+}

@@ -43,6 +43,11 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
     ),
     Keyword::leaf("notify_stop", sync_group::notify, "script at the stop"),
     Keyword::leaf(
+        "smtp_alert",
+        sync_group::smtp_alert,
+        "a mail at every change of state",
+    ),
+    Keyword::leaf(
         "sync_group_tracking_weight",
         sync_group::weights_apply,
         "weights of trackers hold in the group too",

@@ -301,6 +301,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::boolean,
         "the addresses in adverts are not compared",
     ),
+    Keyword::leaf(
+        "smtp_alert",
+        options::boolean,
+        "a mail at every change of state",
+    ),
     Keyword {
         name: "state",
         form: Form::Leaf(instance::state),

@@ -64,11 +64,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "it runs without addresses",
     ),
-    Keyword::leaf(
-        "smtp_alert",
-        options::boolean,
-        "a mail at every change of state",
-    ),
     Keyword::values(
         "track_bfd",
         options::track_bfd,
@@ -87,15 +82,8 @@ pub(super) static INSTANCE: &[Keyword] = &[
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
 
-pub(super) static SYNC_GROUP: &[Keyword] = &[
-    Keyword::leaf(
-        "smtp_alert",
-        sync_group::smtp_alert,
-        "a mail at every change of state",
-    ),
-    Keyword::values(
-        "track_bfd",
-        sync_group::track_bfd,
-        "BFD sessions that change the priority",
-    ),
-];
+pub(super) static SYNC_GROUP: &[Keyword] = &[Keyword::values(
+    "track_bfd",
+    sync_group::track_bfd,
+    "BFD sessions that change the priority",
+)];
