@@ -343,8 +343,7 @@ impl Domain {
             self.patience = None;
             log::info!(
                 target: ident::DAEMON,
-                "{} notify scripts of the stop still run, {} mails are not sent yet; ending without \
-                 them",
+                "{} notify scripts and {} mails of the stop are not done yet; ending without them",
                 self.awaited.len(),
                 self.mails.len()
             );
