@@ -1,6 +1,6 @@
-//! Guard: every item of the RFCs has its tests, or a reason why not.
+//! Guard: every item of the RFCs and every fault has its tests, or a reason why not.
 //!
-//! Owns: the list of items that there are, against which `cases/conformance/vrrp.tsv` is held, and
+//! Owns: the list of items that there are, against which `cases/conformance/*.tsv` are held, and
 //! the check that the tests named there exist. Never runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -8,8 +8,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many items each group has.
-const GROUPS: [(&str, usize); 4] = [("V3-T", 10), ("V3-R", 14), ("V3-S", 21), ("V2-", 11)];
+/// The items of a table: groups, and how many each has.
+type Groups = [(&'static str, usize)];
+
+/// What the RFCs demand.
+const RFCS: &Groups = &[("V3-T", 10), ("V3-R", 14), ("V3-S", 21), ("V2-", 11)];
+
+/// What can happen to a router.
+const FAULTS: &Groups = &[("F", 38)];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -55,8 +61,8 @@ fn tests() -> BTreeSet<String> {
         .collect()
 }
 
-/// What is wrong with a table.
-fn complaints(table: &str, tests: &BTreeSet<String>) -> Vec<String> {
+/// What is wrong with a table that should have these items.
+fn complaints(table: &str, groups: &Groups, tests: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ids = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#')) {
@@ -79,7 +85,7 @@ fn complaints(table: &str, tests: &BTreeSet<String>) -> Vec<String> {
             }
         }
     }
-    let wanted: Vec<String> = GROUPS
+    let wanted: Vec<String> = groups
         .iter()
         .flat_map(|(group, count)| (1..=*count).map(move |number| format!("{group}{number}")))
         .collect();
@@ -92,11 +98,20 @@ fn complaints(table: &str, tests: &BTreeSet<String>) -> Vec<String> {
     wrong
 }
 
+fn check(name: &str, groups: &Groups) {
+    let table = root().join("compat-tests/cases/conformance").join(name);
+    let wrong = complaints(&fs::read_to_string(table).unwrap(), groups, &tests());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_item_of_the_rfcs_has_its_tests_or_a_reason() {
-    let table = root().join("compat-tests/cases/conformance/vrrp.tsv");
-    let wrong = complaints(&fs::read_to_string(table).unwrap(), &tests());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check("vrrp.tsv", RFCS);
+}
+
+#[test]
+fn every_fault_has_its_tests_or_a_reason() {
+    check("faults.tsv", FAULTS);
 }
 
 // Input: a table with one item, without reason, with a test that does not exist. Output: all of it.
@@ -105,6 +120,7 @@ fn the_guard_sees_what_is_missing() {
     let tests = BTreeSet::from(["there".to_owned()]);
     let wrong = complaints(
         "V3-T1\tsomething\tthere\t-\t\nV3-T2\tmore\tgone\tthere\t\nodd",
+        RFCS,
         &tests,
     );
     assert_eq!(wrong.len(), 4, "{wrong:?}");
