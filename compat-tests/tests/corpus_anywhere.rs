@@ -46,6 +46,14 @@ fn only_active_keywords(loaded: &Loaded) -> bool {
         .any(|finding| finding.message.contains("not active in this version"))
 }
 
+/// Whether the verdict hangs on users, scripts or links that the host has: `corpus.rs` makes these,
+/// where the real daemon is asked as well.
+fn needs_the_host(text: &[u8], verdict: &str) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let words = ["script", "notify", "quorum_", "MISC_CHECK"];
+    words.iter().any(|word| text.contains(word)) || verdict.contains("doesn't exist")
+}
+
 #[test]
 fn files_of_others_are_read_and_judged_alike() {
     let Some(corpus) = std::env::var_os("KEEPALIVED_CORPUS") else {
@@ -57,15 +65,22 @@ fn files_of_others_are_read_and_judged_alike() {
     let (mut read, mut judged, mut wrong) = (0, 0, Vec::new());
     for row in verdicts.lines().skip(1) {
         let mut columns = row.split('\t');
-        let (id, status) = (columns.next().unwrap(), columns.nth(2).unwrap());
+        let id = columns.next().unwrap();
+        let (older, status) = (columns.nth(1).unwrap(), columns.next().unwrap());
         let path = corpus.join("files").join(format!("{id}.conf"));
         let loaded = load(&path, LoadOptions::default(), &HostFiles, &Anywhere);
         read += 1;
         for finding in &loaded.diagnostics {
             assert!(!render(finding, false).is_empty());
         }
-        // Negative: the real daemon crashed; 124: it hung.
-        if only_active_keywords(&loaded) && !status.starts_with('-') && status != "124" {
+        // Negative: the real daemon crashed; 124: it hung. Where its releases disagree, `corpus.rs`
+        // knows what is meant.
+        if only_active_keywords(&loaded)
+            && !needs_the_host(&fs::read(&path).unwrap(), row)
+            && older == status
+            && !status.starts_with('-')
+            && status != "124"
+        {
             judged += 1;
             let ours = loaded.diagnostics.exit_status();
             if ours.to_string() != status {

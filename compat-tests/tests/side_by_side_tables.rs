@@ -15,6 +15,9 @@ use compat_tests::routers::daemon_from;
 /// There are so many configurations at least.
 const CASES: usize = 60;
 
+/// So many of them may be looked at once more.
+const FEW: usize = 5;
+
 /// The daemon of that variable, with a path that holds everywhere; else says that it is missing.
 fn daemon(variable: &str) -> Option<PathBuf> {
     let Some(daemon) = daemon_from(variable) else {
@@ -42,14 +45,29 @@ fn tables_logs_and_fifos_are_the_same() {
     let (Some(ours), Some(real)) = (daemon("KEEPALIVED_OURS"), daemon("KEEPALIVED_REAL")) else {
         return;
     };
-    let output = Command::new(env!("CARGO_BIN_EXE_tables"))
-        .args(["--ours".as_ref(), ours.as_os_str()])
-        .args(["--real".as_ref(), real.as_os_str()])
-        .args(["--cases".as_ref(), cases.as_os_str()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success());
+    let run = |only: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tables"))
+            .args(["--ours".as_ref(), ours.as_os_str()])
+            .args(["--real".as_ref(), real.as_os_str()])
+            .args(["--cases".as_ref(), cases.as_os_str()])
+            .args(["--only", only])
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        println!("{text}");
+        (output.status.success(), text)
+    };
+    let (success, text) = run("");
+    if success {
+        return;
+    }
+    // Dozens of daemons on one small kernel are late now and then: what differs has to differ alone
+    // as well.
+    let failed = text.lines().filter_map(|line| line.strip_prefix("FAILED"));
+    let failed: Vec<&str> = failed.map(str::trim).collect();
+    assert!(!failed.is_empty() && failed.len() <= FEW, "{failed:?}");
+    let again: Vec<&str> = failed.into_iter().filter(|name| !run(name).0).collect();
+    assert!(again.is_empty(), "{again:?}");
 }
