@@ -338,16 +338,31 @@ impl<'a> Worker<'a> {
         predecessor.done();
         let EventLoop { drivers, node, .. } = &mut self.event_loop;
         drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
-        // They were the other's until now; its end is seen before the kernel has unlocked them all.
-        let until = clock::now() + hand_over::UNLOCK;
-        while let Err(failure) = self.pid_files(&copy) {
-            if clock::now() >= until || !matches!(failure, Failure::Running) {
-                log::error!(target: ident::DAEMON, "{failure}");
-                break;
-            }
-            std::thread::sleep(hand_over::LOOK / 4);
-        }
+        self.lock_after(&copy);
         self.take_on(&copy);
+    }
+
+    /// The pid files were the other's until now, and its end is seen before the kernel has unlocked
+    /// them all: the loop runs on meanwhile, as this is the master of what it took over.
+    fn lock_after(&mut self, config: &Config) {
+        let until = self.event_loop.refresh() + hand_over::UNLOCK;
+        while let Err(failure) = self.pid_files(config) {
+            let late = self.event_loop.now() >= until || !matches!(failure, Failure::Running);
+            if late || self.stop_by.is_some() || self.event_loop.drivers.exit.is_some() {
+                log::error!(target: ident::DAEMON, "{failure}");
+                return;
+            }
+            match self.event_loop.turn(Some(hand_over::LOOK / 4)) {
+                Ok(turn) => turn
+                    .signals
+                    .into_iter()
+                    .for_each(|signal| self.signal(signal)),
+                Err(error) => {
+                    log::error!(target: ident::DAEMON, "waiting for events: {error}");
+                    return;
+                }
+            }
+        }
     }
 
     fn apply(&mut self, plan: Plan, config: Config) {
