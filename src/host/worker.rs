@@ -21,6 +21,7 @@ use super::ledger::Ledger;
 use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
+use super::protocol_name::ProtocolName;
 use super::reloading::{self, Marker, Schedule};
 use super::reports::{Reports, Runs, UMASK};
 use super::service_manager::Watchdog;
@@ -206,6 +207,7 @@ struct Worker<'a> {
     vrrp_pid_file: Option<PidFile>,
     check_pid_file: Option<PidFile>,
     bfd_pid_file: Option<PidFile>,
+    protocol_name: Option<ProtocolName>,
     reports: Reports,
     process: process::State,
     schedule: Schedule,
@@ -297,6 +299,7 @@ impl<'a> Worker<'a> {
             vrrp_pid_file: None,
             check_pid_file: None,
             bfd_pid_file: None,
+            protocol_name: None,
             reports: Reports::new(parent, options.umask, terms.suffix()),
             terms,
             process: process::State::default(),
@@ -392,6 +395,13 @@ impl<'a> Worker<'a> {
             check: runs.check,
             bfd: runs.bfd,
         };
+        if runs.vrrp != self.protocol_name.is_some() {
+            self.protocol_name = if runs.vrrp {
+                ProtocolName::tell()
+            } else {
+                None
+            };
+        }
         let wanted = process::Wanted::of(&config.global.process, parts);
         self.process.take_on(wanted);
         let reload = &config.global.reload;
