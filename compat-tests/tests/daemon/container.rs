@@ -61,7 +61,7 @@ fn the_capabilities_are_enough_and_read_only_settings_are_said_once() {
     command.stdin(Stdio::null());
     let mut daemon = bed.host.spawn(command).unwrap();
     let shown = || bed.host.must(&["ip", "-o", "addr"]).unwrap();
-    let log = || bed.host.read(&format!("{PLACE}/log")).unwrap_or_default();
+    let log = || bed.host.read(format!("{PLACE}/log")).unwrap_or_default();
     for address in ["192.0.2.100", "192.0.2.101"] {
         wait_until(SOON, address, || shown().contains(&format!(" {address}/")))
             .unwrap_or_else(|error| panic!("{error}: {}", log()));
