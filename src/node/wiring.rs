@@ -188,6 +188,7 @@ impl Node {
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }
+        self.drain_trackers(now, out);
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
@@ -215,7 +216,6 @@ impl Node {
                 }
             }
         }
-        self.drain_trackers(now, out);
         for action in self.queues.vrrp.drain(..) {
             match action {
                 vrrp::Action::World(effect) => out.push(effect),
@@ -242,7 +242,7 @@ impl Node {
         self.queues.ipvs.shrink_to(KEPT);
     }
 
-    /// Hands what trackers say to VRRP.
+    /// Hands what trackers say to VRRP, and what files say to checks.
     fn drain_trackers(&mut self, now: Instant, out: &mut Vec<Effect>) {
         for action in std::mem::take(&mut self.queues.track) {
             match action {
@@ -259,6 +259,16 @@ impl Node {
                         track::Verdict::Down => vrrp::Verdict::Down,
                         track::Verdict::Value(value) => vrrp::Verdict::Value(value),
                     };
+                    if kind == vrrp::TrackerKind::File {
+                        let value = match verdict {
+                            vrrp::Verdict::Value(value) => Some(value),
+                            vrrp::Verdict::Unknown | vrrp::Verdict::Up | vrrp::Verdict::Down => {
+                                None
+                            }
+                        };
+                        let event = check::Event::File(&name, value);
+                        self.check.handle(now, event, &mut self.queues.check);
+                    }
                     let event = vrrp::Event::Tracker(kind, &name, verdict);
                     self.vrrp.handle(now, event, &mut self.queues.vrrp);
                 }
