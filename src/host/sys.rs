@@ -25,6 +25,17 @@ use crate::base::IfIndex;
 /// Packets handed over by one [`receive_batch`] or [`send_batch`] at most.
 pub(super) const BATCH: usize = 16;
 
+/// What `recvmmsg` and `sendmmsg` take as flags: the two C libraries declare them differently.
+#[cfg(not(target_env = "musl"))]
+const fn batch_flags(flags: i32) -> i32 {
+    flags
+}
+/// See above.
+#[cfg(target_env = "musl")]
+const fn batch_flags(flags: i32) -> u32 {
+    flags.cast_unsigned()
+}
+
 /// Which side of a fork this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fork {
@@ -48,7 +59,7 @@ pub(super) fn fork() -> io::Result<Fork> {
 /// however long it takes). `Ok(None)` after the timeout, and after an interruption.
 pub(super) fn wait_signal(set: &SigSet, timeout: Option<Duration>) -> io::Result<Option<i32>> {
     let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: libc::c_long::from(timeout.subsec_nanos().cast_signed()),
     });
     let timeout = timeout
@@ -136,11 +147,10 @@ pub(super) fn set_realtime(priority: i32) -> io::Result<()> {
     } else {
         libc::SCHED_OTHER
     };
-    let wanted = libc::sched_param {
-        sched_priority: priority,
-    };
+    // The system call itself: musl's function only says that there is none. Its parameter is the
+    // one number.
     // SAFETY: the parameter is read during the call and lives until its end.
-    match unsafe { libc::sched_setscheduler(0, policy, &raw const wanted) } {
+    match unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -192,8 +202,13 @@ pub(super) fn prepare_child(
                 libc::c_uint::MAX,
                 libc::CLOSE_RANGE_CLOEXEC,
             );
-            let normal = libc::sched_param { sched_priority: 0 };
-            libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const normal);
+            let normal: libc::c_int = 0;
+            libc::syscall(
+                libc::SYS_sched_setscheduler,
+                0,
+                libc::SCHED_OTHER,
+                &raw const normal,
+            );
             if let Some((soft, hard)) = descriptors {
                 let limit = libc::rlimit {
                     rlim_cur: soft,
@@ -309,7 +324,7 @@ pub(super) fn receive_batch(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
             count,
-            libc::MSG_DONTWAIT,
+            batch_flags(libc::MSG_DONTWAIT),
             std::ptr::null_mut(),
         )
     };
@@ -390,7 +405,7 @@ pub(super) fn receive_batch_v6(
         header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
         header.msg_hdr.msg_namelen = LEN_INET6;
         header.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
-        header.msg_hdr.msg_controllen = CONTROL;
+        header.msg_hdr.msg_controllen = CONTROL as _;
         count += 1;
     }
     // SAFETY: the first `count` headers each point to one vector, one name and one control buffer
@@ -401,7 +416,7 @@ pub(super) fn receive_batch_v6(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
             count,
-            libc::MSG_DONTWAIT,
+            batch_flags(libc::MSG_DONTWAIT),
             std::ptr::null_mut(),
         )
     };
@@ -572,7 +587,7 @@ pub(super) fn send_batch(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
             count,
-            libc::MSG_DONTWAIT | flags,
+            batch_flags(libc::MSG_DONTWAIT | flags),
         )
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
