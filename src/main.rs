@@ -18,6 +18,8 @@ use keepalived_rs::host::{
 use keepalived_rs::lint::{self, Nowhere, Request, explain};
 
 fn main() -> ExitCode {
+    #[cfg(target_env = "musl")]
+    claim_stack();
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some((name, options)) = genhash::called(&arguments) {
         host::default_sigpipe();
@@ -67,6 +69,14 @@ fn main() -> ExitCode {
     ExitCode::from(u8::try_from(status).unwrap_or(1))
 }
 
+/// musl tells as the size of the stack what is mapped of it so far, which the guard of the parser
+/// takes for all that there is: so as much is mapped as parsing takes.
+#[cfg(target_env = "musl")]
+#[inline(never)]
+fn claim_stack() {
+    std::hint::black_box(&mut [0_u8; 512 << 10]);
+}
+
 /// Writes to standard error, as keepalived does even for help; a closed one is no reason to fail.
 fn say(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
@@ -92,6 +102,7 @@ fn load_options(cli: &Cli) -> LoadOptions {
         strict_includes: cli.all_config,
         seed: seed(),
         verdict_only: false,
+        copy: cli.config_fd().is_some(),
     }
 }
 
@@ -238,6 +249,7 @@ fn check_files(check: Check) -> i32 {
             strict_includes: check.all_config,
             seed: seed(),
             verdict_only: false,
+            copy: false,
         },
         porting: check.target == Some(Target::Keepalived243),
     };
@@ -294,8 +306,8 @@ fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
         }
     }
     if let Some(descriptor) = cli.config_fd() {
-        let text = conf::print(&loaded.config);
-        if let Err(error) = host::write_to_descriptor(descriptor, &conf::source::to_bytes(&text)) {
+        let text = loaded.copy.as_deref().unwrap_or_default();
+        if let Err(error) = host::write_to_descriptor(descriptor, &conf::source::to_bytes(text)) {
             say(&format!("descriptor {descriptor}: {error}\n"));
             return 1;
         }

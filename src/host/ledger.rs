@@ -15,11 +15,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::base::{Family, IfIndex, ident};
 use crate::ops::ServiceName;
 use crate::wire::rtnl::Kind;
+
+/// A file that has lost its name already.
+fn unlinked() -> io::Result<File> {
+    let name = format!("keepalived-ledger.{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
 
 /// Something that exists in the kernel because of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,8 +118,12 @@ impl Ledger {
 
     /// A ledger that only this process and those that it forks can see.
     pub(super) fn unnamed() -> io::Result<Self> {
-        let file = memfd_create("keepalived-ledger", MFdFlags::MFD_CLOEXEC)?;
-        Self::of(File::from(file))
+        match memfd_create("keepalived-ledger", MFdFlags::MFD_CLOEXEC) {
+            Ok(file) => Self::of(File::from(file)),
+            // Before Linux 3.17.
+            Err(Errno::ENOSYS) => Self::of(unlinked()?),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn of(file: File) -> io::Result<Self> {

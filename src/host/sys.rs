@@ -15,6 +15,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::resource::rlim_t;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
@@ -34,6 +35,60 @@ const fn batch_flags(flags: i32) -> i32 {
 #[cfg(target_env = "musl")]
 const fn batch_flags(flags: i32) -> u32 {
     flags.cast_unsigned()
+}
+
+/// `recvmmsg`, or one message where there is no such call (before Linux 2.6.33).
+///
+/// # Safety
+/// The first `count` headers point to memory that may be written to.
+unsafe fn receive_into(
+    socket: BorrowedFd<'_>,
+    headers: &mut [libc::mmsghdr; BATCH],
+    count: u32,
+) -> i32 {
+    let (socket, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
+    let list = headers.as_mut_ptr();
+    // SAFETY: the caller's promise, and at most BATCH headers.
+    let received = unsafe {
+        libc::recvmmsg(
+            socket,
+            list,
+            count,
+            batch_flags(flags),
+            std::ptr::null_mut(),
+        )
+    };
+    if received >= 0 || Errno::last() != Errno::ENOSYS {
+        return received;
+    }
+    let [header, ..] = headers;
+    // SAFETY: the caller's promise.
+    let length = unsafe { libc::recvmsg(socket, &raw mut header.msg_hdr, flags) };
+    header.msg_len = u32::try_from(length).unwrap_or(0);
+    if length < 0 { -1 } else { 1 }
+}
+
+/// `sendmmsg`, or one message where there is no such call (before Linux 3.0).
+///
+/// # Safety
+/// The first `count` headers point to memory that may be read.
+unsafe fn send_from(
+    socket: BorrowedFd<'_>,
+    headers: &mut [libc::mmsghdr; BATCH],
+    count: u32,
+    flags: i32,
+) -> i32 {
+    let (socket, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT | flags);
+    let list = headers.as_mut_ptr();
+    // SAFETY: the caller's promise, and at most BATCH headers.
+    let sent = unsafe { libc::sendmmsg(socket, list, count, batch_flags(flags)) };
+    if sent >= 0 || Errno::last() != Errno::ENOSYS {
+        return sent;
+    }
+    let [header, ..] = headers;
+    // SAFETY: the caller's promise.
+    let length = unsafe { libc::sendmsg(socket, &raw const header.msg_hdr, flags) };
+    if length < 0 { -1 } else { 1 }
 }
 
 /// Which side of a fork this is.
@@ -319,15 +374,7 @@ pub(super) fn receive_batch(
     // SAFETY: the first `count` headers each point to one vector, and that to its own part of the
     // buffer; all of them live until the end of this function. No names or control data are asked
     // for.
-    let received = unsafe {
-        libc::recvmmsg(
-            socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            count,
-            batch_flags(libc::MSG_DONTWAIT),
-            std::ptr::null_mut(),
-        )
-    };
+    let received = unsafe { receive_into(socket, &mut headers, count) };
     let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
     for (length, header) in lengths.iter_mut().zip(&headers).take(received) {
         let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
@@ -411,15 +458,7 @@ pub(super) fn receive_batch_v6(
     // SAFETY: the first `count` headers each point to one vector, one name and one control buffer
     // of the lengths given, and the vector to its own part of the buffer; all of them live until
     // the end of this function.
-    let received = unsafe {
-        libc::recvmmsg(
-            socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            count,
-            batch_flags(libc::MSG_DONTWAIT),
-            std::ptr::null_mut(),
-        )
-    };
+    let received = unsafe { receive_into(socket, &mut headers, count) };
     let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
     let filled = headers.iter().zip(&names).take(received);
     for ((header, name), (length, origin)) in filled.zip(lengths.iter_mut().zip(origins.iter_mut()))
@@ -582,14 +621,7 @@ pub(super) fn send_batch(
     }
     // SAFETY: the first `count` headers point to one address and one vector each, and the vector
     // to the bytes of a packet; all of them outlive the call, which only reads the bytes.
-    let sent = unsafe {
-        libc::sendmmsg(
-            socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            count,
-            batch_flags(libc::MSG_DONTWAIT | flags),
-        )
-    };
+    let sent = unsafe { send_from(socket, &mut headers, count, flags) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
