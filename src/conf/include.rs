@@ -94,10 +94,25 @@ pub(super) fn include(
         matched: checks.has(Checks::MATCH),
         readable: checks.has(Checks::READ),
     };
-    // The top of the stack is read first.
-    for path in found.paths.into_iter().rev() {
-        open(reader, cx, Some(place), path, demanded);
+    let first = reader.stack.len();
+    for path in found.paths {
+        let name = shown_name(&path, &directory, pattern);
+        open(reader, cx, Some((place, name)), path, demanded);
     }
+    // The top of the stack is read first.
+    if let Some(opened) = reader.stack.get_mut(first..) {
+        opened.reverse();
+    }
+}
+
+/// The name of an included file in messages is relative if that of the line is, as keepalived goes
+/// into the directory of the file with the line.
+fn shown_name(path: &Path, directory: &Path, pattern: &str) -> Arc<str> {
+    let relative = !Path::new(pattern).is_absolute();
+    let shown = relative
+        .then(|| path.strip_prefix(directory).ok())
+        .flatten();
+    Arc::from(shown.unwrap_or(path).to_string_lossy())
 }
 
 /// What a pattern matches.
@@ -143,11 +158,14 @@ pub(super) struct Demanded {
 pub(super) fn open(
     reader: &mut Reader,
     cx: &mut Context<'_>,
-    place: Option<Place>,
+    included: Option<(Place, Arc<str>)>,
     path: PathBuf,
     demanded: Demanded,
 ) -> bool {
-    let name: Arc<str> = Arc::from(path.to_string_lossy());
+    let (place, name) = match included {
+        Some((place, name)) => (Some(place), name),
+        None => (None, Arc::from(path.to_string_lossy())),
+    };
     let on_stack = reader.stack.iter().any(|frame| {
         frame.started
             && reader

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::ast::{Line, Slice};
 use super::bind::{Binder, Statement};
+use super::copy::copy;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
@@ -30,6 +31,8 @@ pub struct LoadOptions {
     /// Only the findings are wanted: what they do not depend on is dropped as soon as it is read, and
     /// the model has holes.
     pub verdict_only: bool,
+    /// The text is wanted as one, whatever the configuration says.
+    pub copy: bool,
 }
 
 /// Whether there is more to read.
@@ -48,6 +51,8 @@ pub struct Loaded {
     pub config: Config,
     /// What was found.
     pub diagnostics: Diagnostics,
+    /// All files as one text, if somebody wants it (`config_save_dir`).
+    pub copy: Option<String>,
 }
 
 /// A configuration that is being read.
@@ -179,9 +184,12 @@ impl Loader {
         };
         config.files = reader.files();
         let outline = self.binder.outline.unwrap_or_default();
+        let kept = config.global.dumps.configurations.is_some();
+        let copy = (kept || self.options.copy).then(|| copy(&reader.sources, &self.diagnostics));
         let loaded = Loaded {
             config,
             diagnostics: self.diagnostics,
+            copy,
         };
         (loaded, outline.complete(reader.sources))
     }
@@ -242,9 +250,11 @@ fn start(main: &Path, options: &LoadOptions, cx: &mut reader::Context<'_>) -> Re
         matched: options.strict_includes,
         readable: true,
     };
-    for path in found.into_iter().rev() {
+    for path in found {
         include::open(&mut reader, cx, None, path, demanded);
     }
+    // The top of the stack is read first.
+    reader.stack.reverse();
     reader
 }
 

@@ -12,6 +12,7 @@
 
 mod ast;
 mod bind;
+mod copy;
 mod diag;
 pub mod diff;
 mod draft;

@@ -13,8 +13,12 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use nix::unistd::Pid;
+
 use super::sys::{self, LocalTime};
 use crate::base::{Instant, ident};
+use crate::conf::Loaded;
+use crate::conf::source::to_bytes;
 
 /// How often the file with the time is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,11 +57,43 @@ impl Drop for Marker {
     }
 }
 
+/// `config_save_dir`: the configurations of this daemon, as they were read.
+#[derive(Debug)]
+pub(super) struct Archive {
+    parent: Pid,
+    /// How many were kept.
+    count: u32,
+}
+
+impl Archive {
+    /// Of the daemon whose parent process is `parent`; nothing is kept yet.
+    pub(super) const fn of(parent: Pid) -> Self {
+        Self { parent, count: 0 }
+    }
+
+    /// Keeps what was read, if it says that it is to be kept.
+    pub(super) fn keep(&mut self, loaded: &Loaded) {
+        let dumps = &loaded.config.global.dumps;
+        let (Some(directory), Some(copy)) = (&dumps.configurations, &loaded.copy) else {
+            return;
+        };
+        let kept = keep(directory, self.parent.as_raw(), self.count, &to_bytes(copy));
+        self.count += 1;
+        if let Err(error) = kept {
+            log::warn!(
+                target: ident::DAEMON,
+                "the configuration cannot be kept in {}: {error}",
+                directory.display()
+            );
+        }
+    }
+}
+
 /// Keeps a configuration as `keepalived.conf.PID.NUMBER` in `directory`.
 ///
 /// # Errors
 /// What the system refuses.
-pub(super) fn keep(directory: &Path, pid: i32, number: u32, text: &[u8]) -> io::Result<()> {
+fn keep(directory: &Path, pid: i32, number: u32, text: &[u8]) -> io::Result<()> {
     let made = DirBuilder::new()
         .recursive(true)
         .mode(0o700)

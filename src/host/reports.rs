@@ -85,11 +85,6 @@ impl Reports {
         }
     }
 
-    /// The supervisor.
-    pub(super) const fn parent(&self) -> Pid {
-        self.parent
-    }
-
     /// Whether the loop should not sleep because there is something to write.
     pub(super) fn wants_turn(&self) -> bool {
         !self.jobs.is_empty()

@@ -22,7 +22,7 @@ use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
 use super::protocol_name::ProtocolName;
-use super::reloading::{self, Marker, Schedule};
+use super::reloading::{Archive, Marker, Schedule};
 use super::reports::{Reports, Runs, UMASK};
 use super::service_manager::Watchdog;
 use super::signals::Signal;
@@ -33,7 +33,7 @@ use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle, OnOff};
 use crate::conf::{
-    Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, print, render, source,
+    Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, render, source,
 };
 use crate::node::{Estate, Options};
 use crate::ops::Event;
@@ -211,8 +211,7 @@ struct Worker<'a> {
     reports: Reports,
     process: process::State,
     schedule: Schedule,
-    /// Configurations that were kept.
-    kept: u32,
+    archive: Archive,
     go: Go,
     /// Told to stop, it waits for a successor.
     waiting: Option<Waiting>,
@@ -252,6 +251,8 @@ impl<'a> Worker<'a> {
         mut channel: Channel,
     ) -> Result<Self, Failure> {
         let loaded = load(options)?;
+        let mut archive = Archive::of(parent);
+        archive.keep(&loaded);
         for file in &loaded.config.files {
             log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
         }
@@ -304,7 +305,7 @@ impl<'a> Worker<'a> {
             terms,
             process: process::State::default(),
             schedule: Schedule::default(),
-            kept: 0,
+            archive,
             go,
             waiting: None,
         };
@@ -407,25 +408,6 @@ impl<'a> Worker<'a> {
         let reload = &config.global.reload;
         self.schedule
             .take_on(reload.time_file.as_deref(), reload.repeat);
-        self.keep(config);
-    }
-
-    /// `config_save_dir`
-    fn keep(&mut self, config: &Config) {
-        let Some(directory) = &config.global.dumps.configurations else {
-            return;
-        };
-        let text = print(config);
-        let parent = self.reports.parent().as_raw();
-        let kept = reloading::keep(directory, parent, self.kept, &source::to_bytes(&text));
-        self.kept += 1;
-        if let Err(error) = kept {
-            log::warn!(
-                target: ident::DAEMON,
-                "the configuration cannot be kept in {}: {error}",
-                directory.display()
-            );
-        }
     }
 
     /// Only what is configured has a pid file, as with keepalived's processes, unless all are asked
@@ -665,6 +647,7 @@ impl<'a> Worker<'a> {
     }
 
     fn finish_reload(&mut self, loaded: Loaded, since: Instant) {
+        self.archive.keep(&loaded);
         report(&loaded.diagnostics);
         // A test would end with this status; without the keyword only what cannot be read stops a
         // reload.
@@ -690,7 +673,6 @@ impl<'a> Worker<'a> {
         let plan = diff::plan(self.event_loop.node.config(), &config);
         if plan.is_empty() {
             log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
-            self.keep(&config);
             // Nothing is touched, but who reloads may have removed the cause of a fault.
             self.apply(plan, config);
             return;
