@@ -22,5 +22,6 @@ pub use process::{
 };
 pub use world::{
     AddressChange, ConnectSpec, Dial, Effect, Event, Frame, HostFact, LinkChange, LinkState,
-    ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Transport,
+    Pattern, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, Search, Searched,
+    SocketId, SocketSpec, Transport,
 };

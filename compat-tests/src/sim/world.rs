@@ -14,7 +14,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     AddressSpec, AddressTraits, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId,
-    ProbeIo, SocketId, SocketSpec,
+    ProbeIo, Searched, SocketId, SocketSpec,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -495,6 +495,17 @@ impl World {
                 let page = ProbeIo::Bytes(b"HTTP/1.0 200 OK\r\n\r\n");
                 self.answer(host, back, Arrival::Probe(id, page));
                 self.answer(host, back, Arrival::Probe(id, ProbeIo::Closed));
+            }
+            Effect::Probe(id, ProbeCmd::Search(search)) => {
+                trace::line(format_args!("probe {} search {}", id.0, search.text.len()));
+                // Pages of this world are empty, and patterns are taken as they stand.
+                let found = if search.pattern.pattern.is_empty() {
+                    Searched::Found
+                } else {
+                    Searched::Absent
+                };
+                let back = Duration::from_micros(100);
+                self.answer(host, back, Arrival::Probe(id, ProbeIo::Searched(found)));
             }
             Effect::Probe(id, ProbeCmd::Close) => {
                 trace::line(format_args!("probe {} close", id.0));
