@@ -52,6 +52,10 @@ pub trait Files {
 pub enum Program {
     /// There is none.
     Missing,
+    /// It is a directory.
+    Directory,
+    /// A redirection: the shell runs it.
+    Redirection,
     /// Somebody other than root can change it.
     Insecure,
     /// Only root can change it.

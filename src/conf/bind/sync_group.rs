@@ -50,6 +50,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
 
 /// `group {`
 pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
     current(draft, |group| {
         if group.members.is_empty() {
             return Ok(());
