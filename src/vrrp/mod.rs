@@ -5,6 +5,7 @@
 
 mod addresses;
 mod advertise;
+mod apply;
 mod clash;
 mod departed;
 mod domain;
@@ -12,6 +13,7 @@ mod fitness;
 mod fixtures;
 mod garp;
 mod group;
+mod hear;
 mod instance;
 mod links;
 mod messages;
