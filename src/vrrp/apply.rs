@@ -14,7 +14,7 @@ use super::tell::Told;
 use super::tracking;
 use crate::base::Instant;
 use crate::conf::model::plan::Step;
-use crate::conf::model::{Config, VrrpInstance};
+use crate::conf::model::{Config, Dynamic, VrrpInstance};
 use crate::ops::Lasting;
 
 impl Domain {
@@ -32,6 +32,7 @@ impl Domain {
         }
         self.departed.forget_done();
         self.pace.configure(config);
+        self.configure_delays(config);
         self.trackers.clone_from(&config.trackers);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
@@ -54,6 +55,9 @@ impl Domain {
             } else {
                 self.settle_fitness(now, id, out);
             }
+        }
+        if config.global.interfaces.dynamic != Dynamic::No {
+            self.tell_missing(&new);
         }
         self.start_all(now, &new, out);
         self.sockets.settle_link(!self.instances.is_empty(), out);

@@ -11,6 +11,7 @@ use super::addresses::{Kind, PROMOTION_SLOT, untag};
 use super::departed::Departed;
 use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
+use super::interfaces::Debounce;
 use super::links::{AddressKey, Links};
 use super::messages::assigned;
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, Waiting};
@@ -20,7 +21,7 @@ use super::statics::{STATICS, Statics};
 use super::tell::Told;
 use super::tracking::{self, Verdicts};
 use super::transport::Channel;
-use super::{Action, Event, InterfaceFacts, TrackerKind, Verdict};
+use super::{Action, Event, TrackerKind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::options::{SyncGroup, Trackers};
@@ -42,6 +43,7 @@ pub struct Domain {
     pub(super) tracked_sources: BTreeMap<IpAddr, usize>,
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     pub(super) links: Links,
+    pub(super) debounce: Debounce,
     pub(super) departed: Departed,
     pub(super) statics: Statics,
     pub(super) pace: Pace,
@@ -81,6 +83,7 @@ impl Domain {
             tracked_sources: BTreeMap::new(),
             timers: TimerQueue::default(),
             links: Links::default(),
+            debounce: Debounce::default(),
             departed: Departed::default(),
             statics: Statics::default(),
             pace: Pace::default(),
@@ -294,9 +297,7 @@ impl Domain {
         match event {
             Event::Interface(facts) => self.interface(now, facts, out),
             Event::InterfaceGone(index) => {
-                if let Some(name) = self.links.remove(index) {
-                    self.refresh_watchers(now, &name, out);
-                }
+                self.interface_gone(now, index, out);
             }
             Event::Address(change) => self.address(now, &change, out),
             Event::Routing(news) => self.routing(now, news, out),
@@ -312,23 +313,7 @@ impl Domain {
         }
     }
 
-    fn interface(&mut self, now: Instant, facts: InterfaceFacts, out: &mut Vec<Action>) {
-        let name = facts.name.clone();
-        let before = self.links.by_index(facts.index);
-        let came_up = facts.up && before.is_some_and(|before| !before.up);
-        if let Some(old) = self.links.set(facts) {
-            self.refresh_watchers(now, &old, out);
-        }
-        self.refresh_watchers(now, &name, out);
-        if self.statics.concerns(&name) {
-            self.statics.settle(&self.links, out);
-        }
-        if came_up {
-            self.came_up(&name, out);
-        }
-    }
-
-    fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
+    pub(super) fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
         let watchers = self.watchers.get(name).cloned().unwrap_or_default();
         for id in watchers {
             self.refresh(now, id, out);
@@ -511,6 +496,7 @@ impl Domain {
             self.departed.retry(now, &mut self.links, out);
         }
         self.announce_waiting(now, out);
+        self.settle_links(now, out);
         if self.statics.next_deadline().is_some_and(|at| at <= now) {
             self.statics.handle_timeout(now, out);
         }
@@ -539,6 +525,7 @@ impl Domain {
             self.departed.next_deadline(),
             self.statics.next_deadline(),
             self.pace.next_deadline(),
+            self.debounce.next_deadline(),
             self.held_until,
         ];
         deadlines.into_iter().flatten().min()

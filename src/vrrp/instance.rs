@@ -92,6 +92,8 @@ pub(super) enum Timer {
     LowerBurst,
     /// In MASTER: the periodic burst.
     Refresh,
+    /// In MASTER: announcements on interfaces that no advert passes by.
+    Elsewhere,
     /// In MASTER: addresses that somebody removed are put back.
     Repair,
     /// In FAULT: the fight over an address may be over.
@@ -347,6 +349,7 @@ impl Instance {
                 | Timer::SecondBurst
                 | Timer::LowerBurst
                 | Timer::Refresh
+                | Timer::Elsewhere
                 | Timer::Repair
                 | Timer::Truce => {}
             },
@@ -377,6 +380,10 @@ impl Instance {
                     self.announce(cx, self.config.garp.refresh_repeat);
                     self.arm_refresh(cx);
                 }
+                Timer::Elsewhere => {
+                    self.announce_elsewhere(cx);
+                    self.arm_elsewhere(cx);
+                }
                 Timer::Repair => self.repair(cx),
                 Timer::Retry => self.retry(cx),
                 Timer::MasterDown | Timer::PreemptDelay | Timer::Truce => {}
@@ -402,6 +409,7 @@ impl Instance {
                 | Timer::SecondBurst
                 | Timer::LowerBurst
                 | Timer::Refresh
+                | Timer::Elsewhere
                 | Timer::Repair => {}
             },
             // Adverts may still come in while an address is missing; without one there is
@@ -572,6 +580,7 @@ impl Instance {
             Timer::SecondBurst,
             Timer::LowerBurst,
             Timer::Refresh,
+            Timer::Elsewhere,
             Timer::Repair,
         ] {
             cx.disarm(self.id, timer);
@@ -615,6 +624,7 @@ impl Instance {
         self.add_addresses(cx, &lacking);
         self.arm_burst(cx, Timer::SecondBurst, self.config.garp.delay);
         self.arm_refresh(cx);
+        self.arm_elsewhere(cx);
     }
 }
 
@@ -636,6 +646,7 @@ impl Instance {
                     Timer::SecondBurst,
                     Timer::LowerBurst,
                     Timer::Refresh,
+                    Timer::Elsewhere,
                     Timer::Repair
                 ]
                 .map(armed)

@@ -15,6 +15,7 @@ mod garp;
 mod group;
 mod hear;
 mod instance;
+mod interfaces;
 mod links;
 mod messages;
 mod own_link;
@@ -107,6 +108,8 @@ pub struct InterfaceFacts {
     pub name: String,
     /// Switched on and with a carrier.
     pub up: bool,
+    /// Its link is asked for, not told (`linkbeat_interfaces`).
+    pub polled: bool,
     /// Ethernet address.
     pub mac: Option<Mac>,
     /// Largest packet.
