@@ -538,6 +538,7 @@ pub(in super::super) fn linkbeat(draft: &mut Draft, st: &mut Statement<'_>) -> O
             instance.name
         );
         st.error(Class::General, message, Some(0));
+        instance.options.poll_link = true;
         Ok(())
     })
 }

@@ -394,13 +394,19 @@ pub(in super::super) fn close_file(draft: &mut Draft, st: &mut Statement<'_>) {
 /// `track_file NAME`, which stands above.
 pub(in super::super) fn track_file(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let word = st.need(1)?;
-    if !draft.trackers.files.iter().any(|file| file.name == word) {
+    let mut files = draft.trackers.files.iter();
+    let Some(tracked) = files.find(|file| file.name == word) else {
         let message = format!("track_file {} not found", to_display(word));
         st.error(Class::General, message, Some(1));
         return Ok(());
-    }
+    };
+    let factor = tracked.weight.map_or(1, |weight| {
+        let value = i64::from(weight.value);
+        if weight.reverse { -value } else { value }
+    });
     file(draft, |file| {
         file.track_file = Some(word.to_owned());
+        file.usual_factor = factor;
         Ok(())
     })
 }

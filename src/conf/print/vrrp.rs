@@ -211,6 +211,7 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
     out.flag("accept", options.accept == Some(true));
     out.flag("no_accept", options.accept == Some(false));
     out.switch("strict_mode", options.strict);
+    out.flag("linkbeat_use_polling", options.poll_link);
     out.flag("skip_check_adv_addr", options.skip_address_check);
     out.switch("lower_prio_no_advert", options.lower_no_advert);
     out.switch("higher_prio_send_advert", options.higher_send_advert);
