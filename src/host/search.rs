@@ -11,10 +11,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
 
-use super::sys::Regex;
-use crate::base::ident;
+use super::clock;
+use super::sys::regex::Regex;
+use crate::base::{Duration, ident};
 use crate::conf::source::{to_bytes, to_display};
 use crate::ops::{Pattern, ProbeId, Search, Searched};
 
@@ -189,7 +189,7 @@ fn find(regex: &Regex, pattern: &Pattern, text: &[u8]) -> Result<bool, String> {
     let kib = pattern
         .memory
         .map_or(KIB, |bytes| (bytes / 1024).clamp(1, KIB));
-    let over = Instant::now() + TIME;
+    let over = clock::now() + TIME;
     while first <= last {
         if utf && options != 0 {
             // A match begins with a character, not within one.
@@ -205,7 +205,7 @@ fn find(regex: &Regex, pattern: &Pattern, text: &[u8]) -> Result<bool, String> {
             Err(pcre2_sys::PCRE2_ERROR_HEAPLIMIT) => return Err("it takes too much memory".into()),
             Err(error) => return Err(format!("error {error} of PCRE2")),
         }
-        if Instant::now() > over {
+        if clock::now() > over {
             return Err("it takes too long".to_owned());
         }
         options = pcre2_sys::PCRE2_NO_UTF_CHECK;
@@ -246,6 +246,8 @@ fn bit(name: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn pattern(text: &str, options: &[&str]) -> Pattern {

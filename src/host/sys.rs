@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod regex;
+
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -13,7 +15,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::ptr::NonNull;
 use std::time::Duration;
 
 use nix::sys::resource::rlim_t;
@@ -22,6 +23,7 @@ use nix::unistd::Pid;
 
 use super::child::Identity;
 use crate::base::IfIndex;
+use crate::ops::LinkProbe;
 
 /// Packets handed over by one [`receive_batch`] or [`send_batch`] at most.
 pub(super) const BATCH: usize = 16;
@@ -606,84 +608,88 @@ fn send_one(
     }
 }
 
-/// A compiled pattern of PCRE2.
-#[derive(Debug)]
-pub(super) struct Regex(NonNull<pcre2_sys::pcre2_code_8>);
+/// `SIOCGIFFLAGS`, `SIOCETHTOOL`, `SIOCGMIIPHY`, `SIOCGMIIREG` (linux/sockios.h); the libc crate has them with types
+/// that differ between platforms.
+const SIOCGIFFLAGS: u32 = 0x8913;
+const SIOCETHTOOL: u32 = 0x8946;
+const SIOCGMIIPHY: u32 = 0x8947;
+const SIOCGMIIREG: u32 = 0x8948;
+/// linux/ethtool.h
+const ETHTOOL_GLINK: u32 = 0x0a;
+/// linux/mii.h: the basic mode status register, and "link" in it.
+const MII_BMSR: u16 = 1;
+const BMSR_LSTATUS: u16 = 4;
 
-// SAFETY: a compiled pattern is not changed by matching (pcre2api(3), "Multithreading"), and nobody
-// but its owner has the pointer.
-unsafe impl Send for Regex {}
-
-impl Regex {
-    /// Compiles a pattern. On failure: where in it, and what is wrong there.
-    pub(super) fn new(pattern: &[u8], options: u32) -> Result<Self, (usize, String)> {
-        let (mut error, mut offset) = (0, 0);
-        // SAFETY: the pattern is read during the call only, and as long as its length says; both
-        // places for results live until its end; no context is given.
-        let code = unsafe {
-            pcre2_sys::pcre2_compile_8(
-                pattern.as_ptr(),
-                pattern.len(),
-                options,
-                &raw mut error,
-                &raw mut offset,
-                std::ptr::null_mut(),
-            )
-        };
-        NonNull::new(code).map(Self).ok_or_else(|| {
-            let mut room = [0_u8; 256];
-            // SAFETY: the room is as long as is said, and the text in it is ended by a zero.
-            unsafe {
-                pcre2_sys::pcre2_get_error_message_8(error, room.as_mut_ptr(), room.len());
-            }
-            let text = CStr::from_bytes_until_nul(&room).unwrap_or_default();
-            (offset, text.to_string_lossy().into_owned())
-        })
-    }
-
-    /// Whether a match of `text` begins within `first..=last`, with at most `steps` of matching at
-    /// each place and `kib` of memory.
-    ///
-    /// # Errors
-    /// The library's error number.
-    pub(super) fn is_in(
-        &self,
-        text: &[u8],
-        (first, last): (usize, usize),
-        (steps, kib): (u32, u32),
-        options: u32,
-    ) -> Result<bool, i32> {
-        let code = self.0.as_ptr();
-        // SAFETY: both are made from nothing and from a valid pattern, are checked, and are freed
-        // below; the pattern and the text live until the end of this function.
-        unsafe {
-            let context = pcre2_sys::pcre2_match_context_create_8(std::ptr::null_mut());
-            let data =
-                pcre2_sys::pcre2_match_data_create_from_pattern_8(code, std::ptr::null_mut());
-            let end = if context.is_null() || data.is_null() {
-                pcre2_sys::PCRE2_ERROR_NOMEMORY
-            } else {
-                pcre2_sys::pcre2_set_match_limit_8(context, steps);
-                pcre2_sys::pcre2_set_heap_limit_8(context, kib);
-                pcre2_sys::pcre2_set_offset_limit_8(context, last);
-                let (start, length) = (text.as_ptr(), text.len());
-                pcre2_sys::pcre2_match_8(code, start, length, first, options, data, context)
-            };
-            pcre2_sys::pcre2_match_data_free_8(data);
-            pcre2_sys::pcre2_match_context_free_8(context);
-            match end {
-                0.. => Ok(true),
-                pcre2_sys::PCRE2_ERROR_NOMATCH => Ok(false),
-                error => Err(error),
-            }
-        }
-    }
+/// `struct mii_ioctl_data` of linux/mii.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct MiiData {
+    phy: u16,
+    register: u16,
+    value_in: u16,
+    value_out: u16,
 }
 
-impl Drop for Regex {
-    fn drop(&mut self) {
-        // SAFETY: it came from `pcre2_compile`, and nobody has it any more.
-        unsafe { pcre2_sys::pcre2_code_free_8(self.0.as_ptr()) };
+/// `struct ethtool_value` of linux/ethtool.h.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// Asks for the link of an interface by one way, over any socket.
+///
+/// # Errors
+/// What the system says, for instance that the driver does not know this way.
+pub(super) fn link_carrier(socket: &impl AsRawFd, name: &str, how: LinkProbe) -> io::Result<bool> {
+    // SAFETY: ifreq is plain data for which zero bytes are a value.
+    let mut request: libc::ifreq = unsafe { MaybeUninit::zeroed().assume_init() };
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    let fd = socket.as_raw_fd();
+    let call = |request: &mut libc::ifreq, number: u32| {
+        // SAFETY: the request is an ifreq that outlives the call, and what it points to, if the
+        // number is one that follows a pointer, was put there by the caller and lives as long.
+        match unsafe { libc::ioctl(fd, number.into(), std::ptr::from_mut(request)) } {
+            0.. => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    match how {
+        LinkProbe::Mii => {
+            call(&mut request, SIOCGMIIPHY)?;
+            let mut status = 0;
+            // The bit stays 0 from a loss until it was read: the second time tells how it is now.
+            for _ in 0..2 {
+                let data = (&raw mut request.ifr_ifru).cast::<MiiData>();
+                // SAFETY: the kernel keeps its mii_ioctl_data in this union, which is larger and
+                // aligned for pointers; every bit pattern is a value of it.
+                unsafe { (*data).register = MII_BMSR };
+                call(&mut request, SIOCGMIIREG)?;
+                let data = (&raw const request.ifr_ifru).cast::<MiiData>();
+                // SAFETY: as above.
+                status = unsafe { (*data).value_out };
+            }
+            Ok(status & BMSR_LSTATUS != 0)
+        }
+        LinkProbe::Ethtool => {
+            let mut value = EthtoolValue {
+                command: ETHTOOL_GLINK,
+                data: 0,
+            };
+            request.ifr_ifru.ifru_data = (&raw mut value).cast();
+            call(&mut request, SIOCETHTOOL)?;
+            Ok(value.data != 0)
+        }
+        LinkProbe::Flags => {
+            call(&mut request, SIOCGIFFLAGS)?;
+            // SAFETY: after this call the union holds the flags.
+            let flags = i32::from(unsafe { request.ifr_ifru.ifru_flags });
+            let both = libc::IFF_UP | libc::IFF_RUNNING;
+            Ok(flags & both == both)
+        }
     }
 }
 

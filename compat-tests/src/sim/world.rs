@@ -305,6 +305,7 @@ impl World {
             | Arrival::IpvsTable(_)
             | Arrival::IpvsLook(_)
             | Arrival::IpvsTimeouts(_)
+            | Arrival::LinkAsked(..)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) | Arrival::Processes(_) => Cause::News,
         };
@@ -459,6 +460,14 @@ impl World {
                     self.answer(host, Duration::ZERO, timeouts);
                 }
             }
+            Effect::AskLink { index, how, .. } => {
+                let carrier = self.hosts[host].kernel.carrier(index);
+                self.answer(
+                    host,
+                    Duration::ZERO,
+                    Arrival::LinkAsked(index, how, carrier),
+                );
+            }
             Effect::LookIpvs(names) => {
                 let kernel = &self.hosts[host].kernel;
                 let found = kernel.ipvs_table(|service| names.contains(&service.name));
@@ -496,16 +505,10 @@ impl World {
                 self.answer(host, back, Arrival::Probe(id, page));
                 self.answer(host, back, Arrival::Probe(id, ProbeIo::Closed));
             }
-            Effect::Probe(id, ProbeCmd::Search(search)) => {
-                trace::line(format_args!("probe {} search {}", id.0, search.text.len()));
-                // Pages of this world are empty, and patterns are taken as they stand.
-                let found = if search.pattern.pattern.is_empty() {
-                    Searched::Found
-                } else {
-                    Searched::Absent
-                };
-                let back = Duration::from_micros(100);
-                self.answer(host, back, Arrival::Probe(id, ProbeIo::Searched(found)));
+            Effect::Probe(id, ProbeCmd::Search(_)) => {
+                // Pages of this world are empty.
+                let absent = ProbeIo::Searched(Searched::Absent);
+                self.answer(host, Duration::from_micros(100), Arrival::Probe(id, absent));
             }
             Effect::Probe(id, ProbeCmd::Close) => {
                 trace::line(format_args!("probe {} close", id.0));
