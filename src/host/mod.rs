@@ -38,6 +38,7 @@ mod process;
 mod processes;
 mod programs;
 mod raw_socket;
+mod reading;
 mod reloading;
 mod report_facts;
 mod reports;
