@@ -14,6 +14,7 @@ use slab::Slab;
 
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
+use super::file::TrackedFile;
 use super::messages::{self, Asked, Subject};
 use super::notice;
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
@@ -21,7 +22,7 @@ use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::weight::Shift;
 use super::{Action, Event};
 use crate::base::{Duration, IfIndex, Instant, Rng, TimerQueue};
-use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey, TcpCheck};
+use crate::conf::model::{CheckRef, LogStyle, ProbeKind, RealServerKey, ServiceKey};
 use crate::ops::{ChildEnd, ChildSignal, Command, ProbeCmd, ProbeId, ProbeIo, ServiceName};
 
 /// How many attempts are started before the loop gets its turn.
@@ -64,6 +65,8 @@ pub struct Domain {
     commands: Vec<ProbeCmd>,
     /// Servers that begin as down, by their services' and their own names.
     pub(super) down_before: BTreeSet<(String, String)>,
+    /// The files that `FILE_CHECK`s go by.
+    pub(super) files: BTreeMap<String, TrackedFile>,
 }
 
 /// A checker and where it belongs.
@@ -79,7 +82,14 @@ pub(super) struct Entry {
     course: Course,
     /// What it makes of its server's weight.
     pub(super) shift: Shift,
-    running: Option<(ProbeId, Attempt)>,
+    pub(super) running: Option<(ProbeId, Attempt)>,
+}
+
+impl Entry {
+    /// It looks at a file, which takes no time and needs no timer.
+    const fn watches(&self) -> bool {
+        matches!(self.running, Some((_, Attempt::File(_))))
+    }
 }
 
 /// Keeps the log from being filled by what lies in this host.
@@ -126,6 +136,7 @@ impl Domain {
             ends_quietly: false,
             commands: Vec::new(),
             down_before: BTreeSet::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -134,6 +145,7 @@ impl Domain {
         match event {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
             Event::Child(number, end) => self.child(now, ProbeId(number), end, out),
+            Event::File(name, value) => self.file(name, value, out),
             Event::Address(index, address, here) => {
                 self.address(now, (address, index), here, out);
             }
@@ -208,18 +220,27 @@ impl Domain {
             shift: Shift::default(),
             running: None,
         });
-        self.schedule_first(now, index, check.connect);
+        self.schedule_first(now, index, check);
         index
     }
 
     /// Schedules an attempt as at the start, unless one is due before or the check rests.
-    pub(super) fn schedule_first(&mut self, now: Instant, index: CheckerIndex, check: &TcpCheck) {
+    pub(super) fn schedule_first(
+        &mut self,
+        now: Instant,
+        index: CheckerIndex,
+        check: CheckRef<'_>,
+    ) {
         let owner = self.checkers.get(index).map(|entry| entry.service);
         let service = owner.and_then(|service| self.services.get(service));
         if service.is_some_and(|service| service.suspended) {
             return;
         }
-        let first = now + FIRST_AFTER + self.rng.duration_below(check.warmup);
+        let first = match check.kind {
+            // To look at a file costs nothing.
+            Some(ProbeKind::File(_)) => now,
+            _ => now + FIRST_AFTER + self.rng.duration_below(check.connect.warmup),
+        };
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
         self.timers.set(index, at);
     }
@@ -249,15 +270,16 @@ impl Domain {
         if let Some(entry) = self.checkers.get_mut(index)
             && let Some((id, attempt)) = entry.running.take()
         {
-            out.push(match attempt {
-                Attempt::Misc(_) => Action::Kill(id.0, ChildSignal::Term),
+            match attempt {
+                Attempt::Misc(_) => out.push(Action::Kill(id.0, ChildSignal::Term)),
+                Attempt::File(name) => self.leave_file(index, &name),
                 Attempt::Tcp
                 | Attempt::Http(_)
                 | Attempt::Smtp(_)
                 | Attempt::Dns(_)
                 | Attempt::Udp
-                | Attempt::Ping(_) => Action::Probe(id, ProbeCmd::Close),
-            });
+                | Attempt::Ping(_) => out.push(Action::Probe(id, ProbeCmd::Close)),
+            }
             self.timers.cancel(index);
         }
     }
@@ -270,6 +292,13 @@ impl Domain {
         let Some((entry, check, virtual_host)) = self.checker_and_check(index) else {
             return;
         };
+        if let Some(ProbeKind::File(probe)) = check.kind {
+            // It ends when the check does.
+            let name = probe.track_file.clone().unwrap_or_default();
+            entry.running = Some((id, Attempt::File(name.clone())));
+            self.commands = commands;
+            return self.follow_file(index, &name, out);
+        }
         if let Some(ProbeKind::Misc(probe)) = check.kind {
             let (command, timeout) = (misc::command(probe), probe.timeout);
             self.commands = commands;
@@ -345,7 +374,7 @@ impl Domain {
     }
 
     /// A checker with its configuration, and the name of the host that its server stands for.
-    fn checker_and_check(
+    pub(super) fn checker_and_check(
         &mut self,
         index: CheckerIndex,
     ) -> Option<(&mut Entry, CheckRef<'_>, Option<&str>)> {
@@ -470,7 +499,7 @@ impl Domain {
     }
 
     /// What the news of a check mean for its server and service.
-    fn pass_on(
+    pub(super) fn pass_on(
         &mut self,
         news: News,
         (service, place): (ServiceIndex, usize),
@@ -557,10 +586,10 @@ impl Domain {
                     );
                     debug_assert_eq!(
                         self.timers.get(index).is_none(),
-                        service.suspended,
+                        service.suspended || entry.watches(),
                         "a checker that sleeps, or one that does not rest"
                     );
-                    resting += usize::from(service.suspended);
+                    resting += usize::from(service.suspended || entry.watches());
                     failing += usize::from(!entry.checker.is_up());
                     seen += 1;
                 }

@@ -347,6 +347,16 @@ pub(super) fn taken(style: LogStyle, service: &ServiceKey, name: ServiceName, ow
     );
 }
 
+/// The file of `FILE_CHECK` says that a server is down, or no longer does.
+pub(super) fn file(subject: Subject<'_>, name: &str, up: bool) {
+    let what = if up { "leaving" } else { "now" };
+    log::info!(
+        target: CHECK,
+        "({}): tracked file {name} {what} FAULT state",
+        subject.real()
+    );
+}
+
 /// Checks could not be made for a reason that lies in this host; said at most once a minute.
 pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
     let others = match skipped {

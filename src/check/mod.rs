@@ -11,6 +11,7 @@
 mod checker;
 mod course;
 mod domain;
+mod file;
 mod messages;
 mod notice;
 mod pool;
@@ -41,6 +42,8 @@ pub enum Event<'a> {
     Probe(ProbeId, ProbeIo<'a>),
     /// The program of that attempt has ended so.
     Child(u64, ChildEnd),
+    /// The tracked file of this name holds this number now; `None`: it is to be read yet.
+    File(&'a str, Option<i64>),
     /// An address of an interface came (`true`), or went.
     Address(IfIndex, IpAddr, bool),
     /// End all checks and want no service any more.

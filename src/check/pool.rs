@@ -43,21 +43,36 @@ impl Service {
         (place, weight): (usize, u32),
         out: &mut Vec<Action>,
     ) {
-        let Some(server) = self.servers.get_mut(place) else {
+        let Some(server) = self.servers.get(place) else {
             return;
         };
         if server.weight == weight {
             return;
         }
-        let before = std::mem::replace(&mut server.weight, weight);
-        let (alive, server) = (server.is_alive(), server.key());
+        let (alive, before, server) = (server.is_alive(), server.weight, server.key());
         let subject = Subject {
             style,
             service: &self.config.key,
             server,
         };
         messages::changing_weight(subject, before, weight, alive);
-        if alive && self.is_open() {
+        self.set_weight(style, (place, weight), out);
+    }
+
+    /// The same without a word of it.
+    pub(super) fn set_weight(
+        &mut self,
+        style: LogStyle,
+        (place, weight): (usize, u32),
+        out: &mut Vec<Action>,
+    ) {
+        let Some(server) = self.servers.get_mut(place) else {
+            return;
+        };
+        if std::mem::replace(&mut server.weight, weight) == weight {
+            return;
+        }
+        if server.is_alive() && self.is_open() {
             self.want_server(place, out);
         }
         let quorum = self.recount();

@@ -354,7 +354,7 @@ impl Domain {
                     Match::Changed(index) => {
                         self.give_up(index, out);
                         self.restart(index);
-                        self.schedule_first(now, index, check.connect);
+                        self.schedule_first(now, index, check);
                         activated.push(new.key);
                         index
                     }

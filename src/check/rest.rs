@@ -78,7 +78,7 @@ impl Domain {
                     self.put_to_rest(checker, out);
                 } else {
                     messages::activating(subject);
-                    self.schedule_first(now, checker, check.connect);
+                    self.schedule_first(now, checker, check);
                 }
             }
         }

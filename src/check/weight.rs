@@ -5,6 +5,7 @@
 
 use super::Action;
 use super::domain::Domain;
+use super::messages::Subject;
 use super::probe::{Detail, MiscEnd, Outcome, Verdict};
 use super::service::CheckerIndex;
 use crate::conf::model::{CheckRef, ProbeKind};
@@ -20,6 +21,8 @@ pub(super) enum Shift {
     None,
     /// It would have the server have this weight.
     To(u32),
+    /// It adds so much.
+    By(i64),
 }
 
 impl Shift {
@@ -28,6 +31,7 @@ impl Shift {
         match self {
             Self::None => 0,
             Self::To(weight) => i64::from(weight) - i64::from(configured),
+            Self::By(more) => more,
         }
     }
 
@@ -70,6 +74,21 @@ impl Domain {
         }
     }
 
+    /// The same without a word.
+    pub(super) fn set_shift(&mut self, index: CheckerIndex, shift: Shift, out: &mut Vec<Action>) {
+        let Some(entry) = self.checkers.get_mut(index).filter(|e| e.shift != shift) else {
+            return;
+        };
+        entry.shift = shift;
+        let (service, place) = (entry.service, entry.server);
+        let style = self.style;
+        if let Some(weight) = self.weight_at(service, place)
+            && let Some(service) = self.services.get_mut(service)
+        {
+            service.set_weight(style, (place, weight), out);
+        }
+    }
+
     /// A check that is down makes nothing of the weight any more. Its server has none now, so that
     /// this is not worth a word.
     pub(super) fn unshift(&mut self, index: CheckerIndex) {
@@ -86,6 +105,16 @@ impl Domain {
         {
             server.weight = weight;
         }
+    }
+
+    /// Which server a line is about.
+    pub(super) fn subject_at(&self, (service, place): (usize, usize)) -> Option<Subject<'_>> {
+        let service = self.services.get(service)?;
+        Some(Subject {
+            style: self.style,
+            service: service.key(),
+            server: service.servers.get(place)?.key(),
+        })
     }
 
     fn weight_at(&self, service: usize, place: usize) -> Option<u32> {

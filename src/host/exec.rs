@@ -23,11 +23,12 @@ use super::routing::Routing;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms;
-use crate::base::ident;
+use crate::base::{IfIndex, ident};
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
-    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport, WatchId,
+    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
+    ProbeIo, RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport,
+    WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,8 @@ pub(super) enum Answer {
     IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::IpvsTimeouts`].
     IpvsTimeouts(Timeouts),
+    /// [`Event::LinkAsked`].
+    LinkAsked(IfIndex, LinkProbe, Option<bool>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -75,6 +78,11 @@ impl Answer {
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
             Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::IpvsTimeouts(timeouts) => Event::IpvsTimeouts(*timeouts),
+            Self::LinkAsked(index, how, carrier) => Event::LinkAsked {
+                index: *index,
+                how: *how,
+                carrier: *carrier,
+            },
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -243,6 +251,10 @@ impl Drivers {
                     let found = self.ipvs.look(names, &mut self.buffer);
                     answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
                 }
+                Effect::AskLink { index, name, how } => {
+                    let carrier = self.links.carrier(name, *how);
+                    answers.push(Answer::LinkAsked(*index, *how, carrier));
+                }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
@@ -293,6 +305,11 @@ impl Drivers {
                 answers.push(Answer::Refused(tag, errno));
             }
         }
+    }
+
+    /// An interface is gone, and what was on it.
+    pub(super) fn interface_gone(&mut self, index: IfIndex) {
+        self.ledger.interface_gone(index);
     }
 
     /// The port that the kernel names as the cause of changes of routes made here.

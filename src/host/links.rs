@@ -22,8 +22,9 @@ use netlink_packet_route::link::{
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::request::{self, Raw, Requester};
+use super::sys;
 use crate::base::{Family, IfIndex, ident};
-use crate::ops::{LinkKind, LinkSpec};
+use crate::ops::{LinkKind, LinkProbe, LinkSpec};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -53,6 +54,8 @@ pub(super) struct OwnLinks {
     below: BTreeMap<IfIndex, Base>,
     /// Interfaces whose `promote_secondaries` was 0, and how many want it to be 1.
     promoting: BTreeMap<IfIndex, (String, u32)>,
+    /// It was said that the kernel's settings cannot be written, as in a container.
+    told: bool,
 }
 
 /// A message and what else it asks for (`NLM_F_*`).
@@ -65,7 +68,13 @@ impl OwnLinks {
             socket: Requester::open(NETLINK_ROUTE)?,
             below: BTreeMap::new(),
             promoting: BTreeMap::new(),
+            told: false,
         })
+    }
+
+    /// Whether the link of that name has a carrier; `None`: it cannot be asked that way.
+    pub(super) fn carrier(&self, name: &str, how: LinkProbe) -> Option<bool> {
+        sys::link_carrier(&self.socket, name, how).ok()
     }
 
     /// Makes the link, sets it up and brings it up; the first error number, 0 for success. What
@@ -80,7 +89,7 @@ impl OwnLinks {
             steps.extend(self.quieten(spec));
         }
         if spec.family == Family::V4 {
-            disable_ipv6(&spec.name);
+            self.disable_ipv6(&spec.name);
         }
         steps.push(up(spec));
         let errno = self.carry_out(&steps, buffer);
@@ -106,7 +115,7 @@ impl OwnLinks {
                 request::append(out, Raw { kind, payload }, flags | NLM_F_CREATE, sequence);
             });
         if let Some(errno) = results.into_iter().find(|errno| *errno != 0) {
-            log::warn!(target: ident::VRRP, "{address} cannot be added to {name}: {}", super::sys::error_text(errno));
+            log::warn!(target: ident::VRRP, "{address} cannot be added to {name}: {}", sys::error_text(errno));
         }
     }
 
@@ -164,6 +173,34 @@ impl OwnLinks {
         self.carry_out(&[(RTM_DELLINK, message_of(name), 0)], buffer)
     }
 
+    /// The only setting that has no other way than the file. That files cannot be written is the
+    /// same for all interfaces, and said once.
+    fn disable_ipv6(&mut self, interface: &str) {
+        let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+        let Err(error) = fs::write(&path, "1") else {
+            return;
+        };
+        match error.kind() {
+            io::ErrorKind::NotFound => {}
+            io::ErrorKind::ReadOnlyFilesystem if self.told => {}
+            io::ErrorKind::ReadOnlyFilesystem => {
+                self.told = true;
+                log::warn!(
+                    target: ident::VRRP,
+                    "IPv6 cannot be kept off VMAC interfaces such as {interface}, as /proc/sys is \
+                     read-only; they may send router solicitations from the virtual MAC address. \
+                     Switch IPv6 off for them otherwise (in a container: --sysctl \
+                     net.ipv6.conf.default.disable_ipv6=1)"
+                );
+            }
+            _ => log::warn!(
+                target: ident::VRRP,
+                "IPv6 cannot be kept off {interface}: {path}: {error}; it may send router \
+                 solicitations from the virtual MAC address"
+            ),
+        }
+    }
+
     /// Keeps the interface below from answering ARP for the VMAC's addresses.
     fn quieten(&mut self, spec: &LinkSpec) -> Option<Step> {
         if let Some(base) = self.below.get_mut(&spec.base) {
@@ -215,17 +252,6 @@ fn setting(interface: &str, name: &str) -> u32 {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(0)
-}
-
-/// The only setting that has no other way than the file.
-fn disable_ipv6(interface: &str) {
-    let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
-    match fs::write(&path, "1") {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            log::warn!(target: ident::VRRP, "IPv6 cannot be kept off {interface}: {path}: {error}; it may send router solicitations from the virtual MAC address");
-        }
-        _ => {}
-    }
 }
 
 fn message_of(name: &str) -> LinkMessage {

@@ -37,6 +37,7 @@ mod ping;
 mod process;
 mod processes;
 mod programs;
+mod protocol_name;
 mod raw_socket;
 mod reading;
 mod reloading;

@@ -20,6 +20,7 @@ use super::ledger::Ledger;
 use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
+use super::protocol_name::ProtocolName;
 use super::reading::{self, Known, Reading};
 use super::reloading::{self, Marker, Schedule};
 use super::reports::{Reports, Runs, UMASK};
@@ -206,6 +207,7 @@ struct Worker<'a> {
     vrrp_pid_file: Option<PidFile>,
     check_pid_file: Option<PidFile>,
     bfd_pid_file: Option<PidFile>,
+    protocol_name: Option<ProtocolName>,
     reports: Reports,
     process: process::State,
     schedule: Schedule,
@@ -298,6 +300,7 @@ impl<'a> Worker<'a> {
             vrrp_pid_file: None,
             check_pid_file: None,
             bfd_pid_file: None,
+            protocol_name: None,
             reports: Reports::new(parent, options.umask, terms.suffix()),
             terms,
             process: process::State::default(),
@@ -339,16 +342,31 @@ impl<'a> Worker<'a> {
         predecessor.done();
         let EventLoop { drivers, node, .. } = &mut self.event_loop;
         drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
-        // They were the other's until now; its end is seen before the kernel has unlocked them all.
-        let until = clock::now() + hand_over::UNLOCK;
-        while let Err(failure) = self.pid_files(&copy) {
-            if clock::now() >= until || !matches!(failure, Failure::Running) {
-                log::error!(target: ident::DAEMON, "{failure}");
-                break;
-            }
-            std::thread::sleep(hand_over::LOOK / 4);
-        }
+        self.lock_after(&copy);
         self.take_on(&copy);
+    }
+
+    /// The pid files were the other's until now, and its end is seen before the kernel has unlocked
+    /// them all: the loop runs on meanwhile, as this is the master of what it took over.
+    fn lock_after(&mut self, config: &Config) {
+        let until = self.event_loop.refresh() + hand_over::UNLOCK;
+        while let Err(failure) = self.pid_files(config) {
+            let late = self.event_loop.now() >= until || !matches!(failure, Failure::Running);
+            if late || self.stop_by.is_some() || self.event_loop.drivers.exit.is_some() {
+                log::error!(target: ident::DAEMON, "{failure}");
+                return;
+            }
+            match self.event_loop.turn(Some(hand_over::LOOK / 4)) {
+                Ok(turn) => turn
+                    .signals
+                    .into_iter()
+                    .for_each(|signal| self.signal(signal)),
+                Err(error) => {
+                    log::error!(target: ident::DAEMON, "waiting for events: {error}");
+                    return;
+                }
+            }
+        }
     }
 
     fn apply(&mut self, plan: Plan, config: Config) {
@@ -378,6 +396,13 @@ impl<'a> Worker<'a> {
             check: runs.check,
             bfd: runs.bfd,
         };
+        if runs.vrrp != self.protocol_name.is_some() {
+            self.protocol_name = if runs.vrrp {
+                ProtocolName::tell()
+            } else {
+                None
+            };
+        }
         let wanted = process::Wanted::of(&config.global.process, parts);
         self.process.take_on(wanted);
         let reload = &config.global.reload;

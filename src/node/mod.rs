@@ -149,6 +149,7 @@ impl Node {
             self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
         }
         self.follow_instance_of(now, &config);
+        self.iface.configure(now, &config, &mut self.queues.iface);
         self.track.apply(now, &config, &mut self.queues.track);
         self.vrrp
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
@@ -214,6 +215,7 @@ impl Node {
 
     /// Lets everything that is due at `now` happen; harmless if nothing is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.iface.handle_timeout(now, &mut self.queues.iface);
         self.track.handle_timeout(now, &mut self.queues.track);
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
@@ -227,6 +229,7 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Instant> {
         [
             self.vrrp.next_deadline(),
+            self.iface.next_deadline(),
             self.track.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),

@@ -143,6 +143,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
         Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
+        Effect::AskLink { .. } => "ask for a link",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
         Effect::Send(_, Frame::Ip { bytes, .. }) if bytes[22] == 0 => "resign",
@@ -394,6 +395,7 @@ proptest! {
                     Effect::ReadIpvs
                     | Effect::LookIpvs(_)
                     | Effect::ReadIpvsTimeouts
+                    | Effect::AskLink { .. }
                     | Effect::Open(..)
                     | Effect::Close(_)
                     | Effect::Send(..)

@@ -26,6 +26,13 @@ impl Node {
     pub(super) fn dispatch(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Effect>) {
         match event {
             Event::Link(change) => self.iface.link(now, &change, &mut self.queues.iface),
+            Event::LinkAsked {
+                index,
+                how,
+                carrier,
+            } => self
+                .iface
+                .answer(index, how, carrier, &mut self.queues.iface),
             Event::Address(change) => self.iface.address(now, &change, &mut self.queues.iface),
             Event::Routing(news) => {
                 self.vrrp
@@ -175,10 +182,15 @@ impl Node {
                     index: interface.index,
                     name: interface.name,
                     up: interface.up,
+                    polled: interface.polled,
                     mac: interface.mac,
                     mtu: interface.mtu,
                     forwards_v6: interface.forwards_v6,
                 }),
+                iface::Action::World(effect) => {
+                    out.push(effect);
+                    continue;
+                }
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
                 iface::Action::Address(change) => {
                     let event = check::Event::Address(change.index, change.address, change.present);
@@ -188,6 +200,7 @@ impl Node {
             };
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }
+        self.drain_trackers(now, out);
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
@@ -215,7 +228,6 @@ impl Node {
                 }
             }
         }
-        self.drain_trackers(now, out);
         for action in self.queues.vrrp.drain(..) {
             match action {
                 vrrp::Action::World(effect) => out.push(effect),
@@ -242,7 +254,7 @@ impl Node {
         self.queues.ipvs.shrink_to(KEPT);
     }
 
-    /// Hands what trackers say to VRRP.
+    /// Hands what trackers say to VRRP, and what files say to checks.
     fn drain_trackers(&mut self, now: Instant, out: &mut Vec<Effect>) {
         for action in std::mem::take(&mut self.queues.track) {
             match action {
@@ -259,6 +271,16 @@ impl Node {
                         track::Verdict::Down => vrrp::Verdict::Down,
                         track::Verdict::Value(value) => vrrp::Verdict::Value(value),
                     };
+                    if kind == vrrp::TrackerKind::File {
+                        let value = match verdict {
+                            vrrp::Verdict::Value(value) => Some(value),
+                            vrrp::Verdict::Unknown | vrrp::Verdict::Up | vrrp::Verdict::Down => {
+                                None
+                            }
+                        };
+                        let event = check::Event::File(&name, value);
+                        self.check.handle(now, event, &mut self.queues.check);
+                    }
                     let event = vrrp::Event::Tracker(kind, &name, verdict);
                     self.vrrp.handle(now, event, &mut self.queues.vrrp);
                 }

@@ -14,6 +14,15 @@ use crate::wire::rtnl::Kind;
 pub enum Event<'a> {
     /// A link appeared, changed or went. At the start there is one for each link that exists.
     Link(LinkChange),
+    /// The answer to [`Effect::AskLink`].
+    LinkAsked {
+        /// The link.
+        index: IfIndex,
+        /// How it was asked for.
+        how: LinkProbe,
+        /// Whether it has a carrier; `None`: its driver cannot be asked that way.
+        carrier: Option<bool>,
+    },
     /// An address appeared or went. At the start there is one for each address that exists.
     Address(AddressChange),
     /// Somebody else removed something from the routing tables or rules. Told from the first
@@ -93,6 +102,17 @@ pub struct LinkChange {
     pub name: String,
     /// What it is now; `None`: it is gone.
     pub state: Option<LinkState>,
+}
+
+/// A way to ask for the carrier of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkProbe {
+    /// The status register of its transceiver.
+    Mii,
+    /// Its driver.
+    Ethtool,
+    /// Its flags.
+    Flags,
 }
 
 /// State of a link.
@@ -321,6 +341,15 @@ pub enum Effect {
     ReadIpvsTimeouts,
     /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
     LookIpvs(Vec<ServiceName>),
+    /// Ask for the carrier of a link; answered by [`Event::LinkAsked`].
+    AskLink {
+        /// The link.
+        index: IfIndex,
+        /// Its name.
+        name: String,
+        /// How.
+        how: LinkProbe,
+    },
     /// Open a socket.
     Open(SocketId, SocketSpec),
     /// Close it.

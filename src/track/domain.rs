@@ -3,7 +3,7 @@
 //! Owns: the scripts, files and processes that somebody tracks, and the numbers of their children
 //! and watches. Never does: run what nobody tracks. Driven by: `node`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::process::Tracked;
 use super::script::{Run, Script, Step};
@@ -11,7 +11,7 @@ use super::{Action, Event, Kind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Instant};
 use crate::conf::model::options::{TrackFile, Tracking};
-use crate::conf::model::{Config, LogStyle};
+use crate::conf::model::{Config, LogStyle, ProbeKind, RealServer};
 use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, WatchId};
 
 /// How often the host's processes are looked through while some are tracked.
@@ -52,6 +52,26 @@ fn names<'a>(
         .chain(groups)
         .flat_map(of)
         .map(|tracked| tracked.name.as_str())
+}
+
+/// The files that checks go by.
+fn checked_files(config: &Config) -> impl Iterator<Item = &str> {
+    let servers = config.virtual_servers.iter();
+    let servers = servers.flat_map(|service| &service.real_servers);
+    let checks = servers.flat_map(RealServer::checks);
+    checks.filter_map(|check| match check.kind {
+        Some(ProbeKind::File(probe)) => probe.track_file.as_deref(),
+        Some(
+            ProbeKind::Http(_)
+            | ProbeKind::Smtp(_)
+            | ProbeKind::Dns(_)
+            | ProbeKind::Misc(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Ping
+            | ProbeKind::Bfd(_),
+        )
+        | None => None,
+    })
 }
 
 impl Domain {
@@ -145,12 +165,14 @@ impl Domain {
 
     fn apply_files(&mut self, config: &Config, out: &mut Vec<Action>) {
         let mut old = std::mem::take(&mut self.files);
-        let used: Vec<&str> = names(config, |tracking| &tracking.files).collect();
+        let used: HashSet<&str> = names(config, |tracking| &tracking.files)
+            .chain(checked_files(config))
+            .collect();
         for wanted in &config.trackers.files {
             let Some(path) = wanted.file.as_ref() else {
                 continue;
             };
-            if !used.contains(&wanted.name.as_str()) {
+            if !used.contains(wanted.name.as_str()) {
                 continue;
             }
             let before = old.remove(&wanted.name);
@@ -267,18 +289,19 @@ impl Domain {
         let Some((name, file)) = files.find(|(_, file)| file.watch == number) else {
             return;
         };
-        let value = match content.map(value) {
-            Some(Some(value)) => value,
-            // keepalived takes a file that is not there or cannot be read for 0.
-            None => 0,
-            Some(None) => {
-                let path = file.config.file.as_deref().unwrap_or_default();
-                log::warn!(
-                    target: VRRP,
-                    "Track file {name} ({path}) holds no number - it counts as 0"
-                );
-                0
+        // keepalived takes a file that is not there or cannot be read for 0.
+        let content = content.unwrap_or_default();
+        let Some(value) = value(content) else {
+            let path = file.config.file.as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(content);
+            let word = text.split_whitespace().next().unwrap_or_default();
+            log::info!(target: VRRP, "Invalid number {word} read from {path} - ignoring");
+            // Whoever waits for the first number is told one.
+            if file.verdict == Verdict::Unknown {
+                file.verdict = Verdict::Value(0);
+                out.push(Action::Verdict(Kind::File, name.clone(), file.verdict));
             }
+            return;
         };
         let is = Verdict::Value(value);
         if file.verdict != is {
@@ -373,16 +396,54 @@ fn unwatch(file: &File) -> Action {
     }))
 }
 
-/// The number at the beginning of a file, as C's `strtol` reads it; an empty one is 0.
+/// The number that a file begins with, as C's `strtol` reads it in base 0; 0 if it begins with
+/// none. `None`: it is larger than a C `int`. As runs of keepalived 2.2.7 show it.
 fn value(content: &[u8]) -> Option<i64> {
-    let text = String::from_utf8_lossy(content);
-    let text = text.trim_start();
-    if text.trim_end().is_empty() {
-        return Some(0);
+    let text = content.trim_ascii_start();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    let (radix, digits) = match digits {
+        [b'0', b'x' | b'X', rest @ ..] => (16, rest),
+        [b'0', rest @ ..] => (8, rest),
+        _ => (10, digits),
+    };
+    let mut value: i64 = 0;
+    for &byte in digits {
+        let Some(digit) = char::from(byte).to_digit(radix) else {
+            break;
+        };
+        value = value * i64::from(radix) + i64::from(digit);
+        if value > 1 << 32 {
+            return None;
+        }
     }
-    let end = text
-        .char_indices()
-        .find(|&(index, c)| !(c.is_ascii_digit() || index == 0 && (c == '-' || c == '+')))
-        .map_or(text.len(), |(index, _)| index);
-    text[..end].parse().ok()
+    let value = if negative { -value } else { value };
+    i32::try_from(value).is_ok().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    // Input: contents of files. Output: what keepalived 2.2.7 was seen to make of them.
+    #[test]
+    fn a_number_is_read_as_strtol_does() {
+        for (text, expected) in [
+            ("5\n", Some(5)),
+            ("", Some(0)),
+            ("abc", Some(0)),
+            ("7x", Some(7)),
+            (" -3", Some(-3)),
+            ("0x10", Some(16)),
+            ("010", Some(8)),
+            ("-2147483648", Some(-2_147_483_648)),
+            ("2147483648", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(value(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

@@ -235,10 +235,16 @@ impl Instance {
     /// Looks up the interfaces that carry the addresses, and claims them there.
     pub(super) fn place_addresses(&mut self, cx: &mut Cx<'_>) {
         let owner = self.owns_addresses();
-        self.fixtures.place(cx.links);
-        for vip in &mut self.vips {
-            let name = carrier(&self.config, &vip.config);
+        self.fixtures.place(cx.links, self.id, cx.out);
+        for index in 0..self.vips.len() {
+            let name = carrier(&self.config, &self.vips[index].config);
             let on = cx.links.by_name(name).map(|facts| facts.index);
+            let was = self.vips[index].on;
+            if on != was && was.is_some_and(|was| cx.links.by_index(was).is_some()) {
+                // It was renamed and is there still, with all that is on it.
+                self.remove_address(cx, index);
+            }
+            let vip = &mut self.vips[index];
             if on != vip.on {
                 if let Some(key) = vip.key() {
                     cx.links.unclaim(key, self.id);
@@ -368,7 +374,7 @@ impl Instance {
         let lists = (options.routes.as_slice(), options.rules.as_slice());
         self.fixtures
             .adopt(lists, &mut self.next_slot, self.id, cx.out);
-        self.fixtures.place(cx.links);
+        self.fixtures.place(cx.links, self.id, cx.out);
     }
 
     /// Somebody else removed a route or a rule of a master: it is put back in a moment, as an

@@ -17,6 +17,8 @@ use crate::ops::{Blocked, Effect, FirewallOp, KernelOp, LinkKind, LinkSpec};
 pub(super) const LINK_SLOT: u32 = 0;
 pub(super) const FIREWALL_SLOT: u32 = u32::MAX >> 1;
 
+const ENODEV: i32 = 19;
+
 /// Where the link of an instance stands.
 #[derive(Debug, Default)]
 pub(super) struct Own {
@@ -148,7 +150,9 @@ impl Instance {
             Kind::Add => {
                 self.own.asked = None;
                 self.own.refused = Some(errno);
-                if !std::mem::replace(&mut self.own.complained, true) {
+                // The interface below is on its way out; that is told next.
+                let going = errno == ENODEV;
+                if !going && !std::mem::replace(&mut self.own.complained, true) {
                     let refused = Note::OwnLinkRefused {
                         link: own,
                         interface: &self.config.interface,

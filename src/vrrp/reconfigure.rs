@@ -61,6 +61,10 @@ impl Instance {
             cx.disarm(self.id, Timer::Refresh);
             self.arm_refresh(cx);
         }
+        if old.options.garp_extra != self.config.options.garp_extra {
+            cx.disarm(self.id, Timer::Elsewhere);
+            self.arm_elsewhere(cx);
+        }
     }
 
     fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {

@@ -305,6 +305,7 @@ impl World {
             | Arrival::IpvsTable(_)
             | Arrival::IpvsLook(_)
             | Arrival::IpvsTimeouts(_)
+            | Arrival::LinkAsked(..)
             | Arrival::Fifo(..) => Cause::Kernel,
             Arrival::Child(..) | Arrival::File(..) | Arrival::Processes(_) => Cause::News,
         };
@@ -458,6 +459,14 @@ impl World {
                     let timeouts = Arrival::IpvsTimeouts(ipvs::TIMEOUTS);
                     self.answer(host, Duration::ZERO, timeouts);
                 }
+            }
+            Effect::AskLink { index, how, .. } => {
+                let carrier = self.hosts[host].kernel.carrier(index);
+                self.answer(
+                    host,
+                    Duration::ZERO,
+                    Arrival::LinkAsked(index, how, carrier),
+                );
             }
             Effect::LookIpvs(names) => {
                 let kernel = &self.hosts[host].kernel;

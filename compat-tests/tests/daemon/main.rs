@@ -5,6 +5,7 @@
 
 mod checks;
 mod command_line;
+mod container;
 mod crash;
 mod flood;
 mod hand_over;

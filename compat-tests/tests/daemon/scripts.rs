@@ -1,4 +1,5 @@
-//! `MISC_CHECK`: programs that succeed, fail, hang and ignore `SIGTERM`.
+//! `MISC_CHECK`: programs that succeed, fail, hang and ignore `SIGTERM`. `FILE_CHECK`: files that
+//! set weights and take servers out.
 
 use std::time::{Duration, SystemTime};
 
@@ -114,4 +115,96 @@ fn programs_judge_their_servers() {
         out.stdout.is_empty()
     };
     wait_until(Duration::from_secs(5), "the end of a program", hang).unwrap();
+}
+
+/// Input: two files with numbers that change, are no numbers and too large; one with the factor 0.
+/// Output: the lines of keepalived 2.2.7.
+#[test]
+fn files_set_weights_and_take_servers_out() {
+    if !needs_root() {
+        return;
+    }
+    let service = |port: u16, check: &str| {
+        format!(
+            "virtual_server 192.0.2.100 {port} {{
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 192.0.2.1 {port} {{
+        FILE_CHECK {{
+            {check}
+        }}
+    }}
+}}
+"
+        )
+    };
+    let config = [
+        "track_file one {\n file /run/one\n weight 2\n}\n".to_owned(),
+        "track_file two {\n file /run/two\n}\n".to_owned(),
+        service(81, "track_file one"),
+        service(82, "track_file one\n weight 3 reverse"),
+        service(83, "track_file two\n weight 0"),
+    ];
+    let bed = Bed::new(&config.concat());
+    bed.host.write("/run/one", "5").unwrap();
+    bed.host.write("/run/two", "1").unwrap();
+    let mut daemon = bed.daemon();
+    bed.wait_log("([192.0.2.1]:tcp:83): tracked file two now FAULT state");
+    for (file, content, texts) in [
+        (
+            "one",
+            "-3\n",
+            vec![
+                "Changing weight from 11 to 0 for active service [192.0.2.1]:tcp:81 of VS \
+                 [192.0.2.100]:tcp:81",
+                "Changing weight from 0 to 10 for active service [192.0.2.1]:tcp:82 of VS \
+                 [192.0.2.100]:tcp:82",
+                "Lost quorum 1-0=1 > 0 for VS [192.0.2.100]:tcp:81",
+            ],
+        ),
+        (
+            "one",
+            "99999999999\n",
+            vec!["Invalid number 99999999999 read from /run/one - ignoring"],
+        ),
+        (
+            "one",
+            "-2147483648\n",
+            vec![
+                "([192.0.2.1]:tcp:81): tracked file one now FAULT state",
+                "Removing service [192.0.2.1]:tcp:81 from VS [192.0.2.100]:tcp:81",
+                "Changing weight from 10 to 2147483647 for active service [192.0.2.1]:tcp:82",
+            ],
+        ),
+        (
+            "one",
+            "0x10\n",
+            vec![
+                "([192.0.2.1]:tcp:81): tracked file one leaving FAULT state",
+                "Adding service [192.0.2.1]:tcp:81 to VS [192.0.2.100]:tcp:81",
+                "Gained quorum 1+0=1 <= 33 for VS [192.0.2.100]:tcp:81",
+            ],
+        ),
+        (
+            "two",
+            "abc\n",
+            vec!["([192.0.2.1]:tcp:83): tracked file two leaving FAULT state"],
+        ),
+        (
+            "two",
+            "1\n",
+            vec![
+                "([192.0.2.1]:tcp:83): tracked file two now FAULT state",
+                "Removing service [192.0.2.1]:tcp:83 from VS [192.0.2.100]:tcp:83",
+            ],
+        ),
+    ] {
+        let from = SystemTime::now();
+        bed.host.write(format!("/run/{file}"), content).unwrap();
+        for text in texts {
+            bed.log.wait_for(SOON, from, text).unwrap();
+        }
+    }
+    assert_eq!(bed.stop(&mut daemon), Some(0));
 }

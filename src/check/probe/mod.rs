@@ -100,6 +100,8 @@ pub(super) enum Attempt {
     Ping(u64),
     /// `MISC_CHECK`; the domain has it run.
     Misc(misc::Phase),
+    /// `FILE_CHECK` of the file with this name; it goes on until the check does not.
+    File(String),
 }
 
 impl Verdict {
@@ -181,7 +183,7 @@ impl Attempt {
             (Self::Ping(nonce), _) => ping::on(Family::of(check.connect.target.ip()), *nonce, what),
             // A check that changes its kind is another check.
             // It has no connection.
-            (Self::Misc(_), _) => None,
+            (Self::Misc(_) | Self::File(_), _) => None,
             (Self::Tcp | Self::Http(_) | Self::Smtp(_) | Self::Udp, _) => Some(tcp::on(what)),
         }
     }
@@ -194,7 +196,7 @@ impl Attempt {
             (Self::Smtp(dialogue), _) => Detail::Smtp(dialogue.late()),
             (Self::Dns(_), _) => Detail::Dns(DnsFault::Timeout),
             (Self::Misc(_), _) => return misc::timed_out(),
-            (Self::Tcp | Self::Ping(_) | Self::Udp, _) => Detail::None,
+            (Self::Tcp | Self::Ping(_) | Self::Udp | Self::File(_), _) => Detail::None,
         };
         Verdict {
             outcome: Outcome::Timeout,

@@ -71,8 +71,9 @@ impl ProbeKind {
             | Self::Dns(_)
             | Self::Misc(_)
             | Self::Udp(_)
-            | Self::Ping => true,
-            Self::File(_) | Self::Bfd(_) => false,
+            | Self::Ping
+            | Self::File(_) => true,
+            Self::Bfd(_) => false,
         }
     }
 }
@@ -262,6 +263,20 @@ pub struct FileProbe {
     pub weight: Option<i32>,
     /// `reverse`: the sign is inverted.
     pub reverse: bool,
+    /// What its `track_file` says that the value is multiplied with.
+    pub usual_factor: i64,
+}
+
+impl FileProbe {
+    /// What the value is multiplied with.
+    #[must_use]
+    pub fn factor(&self) -> i64 {
+        match self.weight {
+            Some(weight) if self.reverse => -i64::from(weight),
+            Some(weight) => i64::from(weight),
+            None => self.usual_factor,
+        }
+    }
 }
 
 /// `BFD_CHECK`

@@ -163,6 +163,13 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         "asks by DNS",
     ),
     Keyword::block(
+        "FILE_CHECK",
+        o::file_check,
+        Level::FileCheck,
+        Some(o::close_file),
+        "looks at a tracked file",
+    ),
+    Keyword::block(
         "HTTP_GET",
         h::http_get,
         Level::HttpGet,

@@ -40,6 +40,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "add instance/netns to dump file names",
     ),
     Keyword::leaf(
+        "dynamic_interfaces",
+        daemon::dynamic,
+        "allow interfaces not (yet) existing; optionally interface type/index changes",
+    ),
+    Keyword::leaf(
         "enable_script_security",
         settings::script_security,
         "scripts that others can change do not run",
@@ -252,6 +257,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "missed adverts before takeover",
     ),
     Keyword::leaf(
+        "vrrp_garp_extra_if",
+        daemon::extra_garp,
+        "gratuitous ARP on other interfaces too",
+    ),
+    Keyword::leaf(
         "vrrp_garp_interval",
         daemon::setting,
         "gap between GARPs on an interface",
@@ -370,4 +380,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         settings::version,
         "version of instances that name none",
     ),
+    Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
 ];

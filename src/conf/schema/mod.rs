@@ -131,16 +131,14 @@ impl Level {
             | Self::UdpCheck
             | Self::PingCheck
             | Self::MiscCheck
+            | Self::FileCheck
             | Self::SyncGroup
             | Self::TrackScript
             | Self::TrackProcess
             | Self::TrackFile => false,
-            Self::TrackGroup
-            | Self::GarpGroup
-            | Self::FileCheck
-            | Self::BfdCheck
-            | Self::BfdInstance
-            | Self::Ssl => true,
+            Self::TrackGroup | Self::GarpGroup | Self::BfdCheck | Self::BfdInstance | Self::Ssl => {
+                true
+            }
         }
     }
 
@@ -170,7 +168,8 @@ impl Level {
             Self::UdpCheck => probes::UDP_CHECK,
             Self::PingCheck => probes::PING_CHECK,
             Self::MiscCheck => probes::MISC_CHECK,
-            Self::FileCheck | Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
+            Self::FileCheck => probes::FILE_CHECK,
+            Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
         }
     }
 }

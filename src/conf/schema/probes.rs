@@ -361,3 +361,8 @@ pub(super) static MISC_CHECK: &[Keyword] = &[
         "largest random delay of the first check",
     ),
 ];
+
+pub(super) static FILE_CHECK: &[Keyword] = &[
+    Keyword::leaf("track_file", o::track_file, "name of the tracked file"),
+    Keyword::leaf("weight", o::file_weight, "factor of the value in the file"),
+];

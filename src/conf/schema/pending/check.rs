@@ -16,12 +16,5 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
         Some(o::close_bfd),
         "looks at a BFD session",
     ),
-    Keyword::block(
-        "FILE_CHECK",
-        o::file_check,
-        Level::FileCheck,
-        Some(o::close_file),
-        "looks at a tracked file",
-    ),
     Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB"),
 ];

@@ -35,9 +35,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::DnsCheck
         | Level::UdpCheck
         | Level::PingCheck
-        | Level::MiscCheck => &[],
+        | Level::MiscCheck
+        | Level::FileCheck => &[],
         Level::Url | Level::SslUrl => probes::URL,
-        Level::FileCheck => probes::FILE_CHECK,
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,
         Level::Ssl => bfd::SSL,
