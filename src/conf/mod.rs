@@ -20,7 +20,6 @@ mod expansion;
 mod include;
 pub mod laws;
 mod loader;
-mod memo;
 pub mod model;
 pub mod names;
 mod origin;
@@ -38,7 +37,6 @@ mod tests;
 
 pub use diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
 pub use loader::{LoadOptions, Loaded, Loader, Progress, inspect, load};
-pub use memo::{Asked, Memo};
 pub use outline::{Outline, StatementId};
 pub use print::print;
 pub use render::{render, render_as, shown};

@@ -7,8 +7,9 @@
 use std::path::Path;
 
 use super::files::{Facts, HostFiles};
+use super::memo::{Asked, Memo};
 use crate::base::ident;
-use crate::conf::{Asked, Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Memo, Progress};
+use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress};
 
 /// A reading under way.
 pub(super) struct Reading {

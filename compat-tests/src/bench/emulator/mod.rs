@@ -148,7 +148,6 @@ fn archive(daemon: &Path, kernel: &Path) -> Result<Vec<u8>> {
         "/tmp",
         "/var/run",
         "/var/log",
-        "/root",
         "/usr/share",
     ] {
         archive.folder(Path::new(folder))?;

@@ -1,7 +1,7 @@
 //! What a load asked of the host, and what it was told.
 //!
 //! Owns: the questions of one load with their answers; of files only a digest. Never does: read
-//! anything by itself. Driven by: `host`, around a [`Loader`](super::Loader): since that is a
+//! anything by itself. Driven by: `reading`, around a `Loader`: since that is a
 //! function of its options and of these answers, a reload whose answers are all the same comes to
 //! the same configuration, and need not be read again.
 
@@ -11,8 +11,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 
-use super::names::NameTable;
-use super::source::{FileError, Files, HostFacts, Link, Program};
+use crate::conf::names::NameTable;
+use crate::conf::{FileError, Files, HostFacts, Link, Program};
 
 /// What is asked: one for each function of the two seams.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,11 +54,11 @@ enum Answer {
 
 /// The questions of a load that has ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memo(HashMap<Question, Answer>);
+pub(super) struct Memo(HashMap<Question, Answer>);
 
 /// The two seams with a memory.
 #[derive(Debug)]
-pub struct Asked<F, H> {
+pub(super) struct Asked<F, H> {
     files: F,
     facts: H,
     memo: RefCell<Memo>,
@@ -66,7 +66,7 @@ pub struct Asked<F, H> {
 
 impl<F: Files, H: HostFacts> Asked<F, H> {
     /// Nothing was asked yet.
-    pub fn new(files: F, facts: H) -> Self {
+    pub(super) fn new(files: F, facts: H) -> Self {
         Self {
             files,
             facts,
@@ -75,7 +75,7 @@ impl<F: Files, H: HostFacts> Asked<F, H> {
     }
 
     /// What was asked.
-    pub fn memo(self) -> Memo {
+    pub(super) fn memo(self) -> Memo {
         self.memo.into_inner()
     }
 
@@ -98,7 +98,7 @@ impl Memo {
     /// Whether each question would be answered now as it was then. A load that asked nothing holds
     /// nothing.
     #[must_use]
-    pub fn holds(&self, files: &dyn Files, facts: &dyn HostFacts) -> bool {
+    pub(super) fn holds(&self, files: &dyn Files, facts: &dyn HostFacts) -> bool {
         !self.0.is_empty()
             && self
                 .0

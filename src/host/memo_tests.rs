@@ -1,3 +1,5 @@
+//! Loads on a host of the tests' own, which then changes.
+
 use super::*;
 use crate::conf::{LoadOptions, load};
 use std::collections::BTreeMap;
