@@ -46,6 +46,7 @@ mod report_facts;
 mod reports;
 mod request;
 mod routing;
+mod search;
 mod service_manager;
 pub mod signals;
 mod sources;
