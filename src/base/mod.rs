@@ -3,6 +3,8 @@
 //! Owns: types that every layer speaks. Never does: input, output, reading a clock.
 //! Driven by: everybody; imports nothing of this crate.
 
+pub mod bytes;
+pub mod command;
 pub mod ident;
 pub mod net;
 pub mod rng;

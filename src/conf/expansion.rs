@@ -346,6 +346,8 @@ impl Reader {
     fn emit(&mut self, cx: &mut Context<'_>, line: &str, place: Place, mode: Mode) {
         let base = cx.slice.text.len();
         cx.slice.text.push_str(line);
+        // Who reads a line from a word on sees where it ends.
+        cx.slice.text.push('\n');
         let store = if mode.expanded {
             Store::Expanded
         } else {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::names::NameTable;
 use super::reader::Place;
+use crate::base::bytes::{byte_char, char_byte};
 
 /// Files above this size are refused: a configuration is not a log or a disk image.
 pub const MAX_FILE: usize = 256 << 20;
@@ -52,6 +53,10 @@ pub trait Files {
 pub enum Program {
     /// There is none.
     Missing,
+    /// It is a directory.
+    Directory,
+    /// A redirection: the shell runs it.
+    Redirection,
     /// Somebody other than root can change it.
     Insecure,
     /// Only root can change it.
@@ -129,21 +134,6 @@ pub trait HostFacts {
     fn program(&self, _name: &str) -> Program {
         Program::Secure
     }
-}
-
-/// First of the private-use characters that stand for single bytes.
-const BYTE_BASE: u32 = 0xF700;
-
-/// The character that stands for the literal byte `byte`.
-#[must_use]
-pub(super) fn byte_char(byte: u8) -> char {
-    // 0xF700 + 0..=0xFF is inside the private use area, so this is always a character.
-    char::from_u32(BYTE_BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
-}
-
-/// The byte that `c` stands for, if it stands for one.
-fn char_byte(c: char) -> Option<u8> {
-    u8::try_from(u32::from(c).checked_sub(BYTE_BASE)?).ok()
 }
 
 /// The text of a file: what is not UTF-8, and what would be mistaken for a mapped byte, is mapped.

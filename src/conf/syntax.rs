@@ -106,9 +106,12 @@ pub(super) fn physical(line: &str) -> Physical {
     };
     for pair in parse(Rule::physical, line).into_iter().flatten() {
         match pair.as_rule() {
-            Rule::escaped_mark => out
-                .text
-                .extend(pair.as_str().bytes().skip(1).map(super::source::byte_char)),
+            Rule::escaped_mark => out.text.extend(
+                pair.as_str()
+                    .bytes()
+                    .skip(1)
+                    .map(crate::base::bytes::byte_char),
+            ),
             Rule::wide => {
                 out.wide = true;
                 out.text.push(' ');

@@ -1,6 +1,6 @@
 //! Programs that run beside the daemon: scripts of checks, trackers and notifications.
 //!
-//! Owns: the running children, and who they run as. Never does: wait for one, run a shell, decide
+//! Owns: the running children, and who they run as. Never does: wait for one, run a shell (but for redirections), decide
 //! when one has run for too long. Driven by: `exec` (effects) and `event_loop` (a child's pidfd is
 //! readable, or, on kernels before 5.3 that have none, `SIGCHLD` arrived).
 
@@ -15,6 +15,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgrouplist};
 
 use super::sys;
+use crate::base::command::shell_line;
 use crate::ops::{ChildEnd, ChildId, ChildSignal, Command};
 
 /// Whom scripts run as if nobody is named, where that user exists.
@@ -75,7 +76,10 @@ impl Children {
     /// # Errors
     /// The system's error number: no such program, no such user (`EINVAL`), no more processes.
     pub(super) fn spawn(&mut self, id: ChildId, wanted: &Command) -> Result<Option<RawFd>, i32> {
-        let (program, arguments) = wanted.argv.split_first().ok_or(libc::EINVAL)?;
+        let in_shell = shell_line(&wanted.argv)
+            .map(|line| ["/bin/sh".to_owned(), "-c".to_owned(), line].to_vec());
+        let argv = in_shell.as_ref().unwrap_or(&wanted.argv);
+        let (program, arguments) = argv.split_first().ok_or(libc::EINVAL)?;
         let names = (wanted.user.clone(), wanted.group.clone());
         let found = self.identities.entry(names);
         let identity = found
@@ -264,6 +268,21 @@ mod tests {
         assert_eq!(wait(&mut children, id(2)), ChildEnd::Killed(libc::SIGTERM));
         assert_eq!(children.end(id(2)), None);
         children.kill(id(2), ChildSignal::Kill);
+    }
+
+    // Input: redirections, of a file that is there and of one that is not. Output: the shell's word.
+    #[test]
+    fn redirections_are_left_to_the_shell() {
+        let mut children = Children::new();
+        let there = children.spawn(id(1), &command(&["</dev/null"]));
+        assert!(there.is_ok());
+        let missing = command(&["</nonexistent/file"]);
+        assert!(children.spawn(id(2), &missing).is_ok());
+        assert_eq!(wait(&mut children, id(1)), ChildEnd::Exited(0));
+        assert!(matches!(
+            wait(&mut children, id(2)),
+            ChildEnd::Exited(1 | 2)
+        ));
     }
 
     // Input: a shell whose own child sleeps. Output: the signal reaches both, as they are a group.

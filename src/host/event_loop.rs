@@ -28,7 +28,9 @@ use super::sys::BATCH;
 use super::terms;
 use crate::base::{Instant, ident};
 use crate::node::{Node, Options};
-use crate::ops::{ChildId, Effect, Event, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId};
+use crate::ops::{
+    ChildId, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
+};
 
 /// Events that one wait may bring. Were it less than there are, timers could get ahead of an
 /// advert that was not among them.
@@ -364,6 +366,12 @@ impl EventLoop {
                     }
                 }
             }
+            Source::Searches => {
+                for (id, found) in self.drivers.searches.answers() {
+                    let what = ProbeIo::Searched(found);
+                    self.handle(Event::Probe { id, what });
+                }
+            }
             Source::Timer => {}
         }
         Ok(())
@@ -372,6 +380,12 @@ impl EventLoop {
     fn tell_changes(&mut self) {
         for change in std::mem::take(&mut self.changes) {
             self.addresses.note(&change);
+            if let Change::Link(LinkChange {
+                index, state: None, ..
+            }) = &change
+            {
+                self.drivers.interface_gone(*index);
+            }
             self.handle(match change {
                 Change::Link(link) => Event::Link(link),
                 Change::Address(address) => Event::Address(address),

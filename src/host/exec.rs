@@ -20,14 +20,16 @@ use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
 use super::routing::Routing;
+use super::search::Searcher;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms;
-use crate::base::ident;
+use crate::base::{IfIndex, ident};
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
-    Frame, IpvsOp, IpvsService, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId, ProbeIo,
-    RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport, WatchId,
+    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
+    ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec, Timeouts,
+    Transport, WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +50,8 @@ pub(super) enum Answer {
     IpvsLook(Result<Vec<IpvsService>, i32>),
     /// [`Event::IpvsTimeouts`].
     IpvsTimeouts(Timeouts),
+    /// [`Event::LinkAsked`].
+    LinkAsked(IfIndex, LinkProbe, Option<bool>),
     /// [`Event::Child`].
     Child(ChildId, ChildEnd),
     /// [`Event::File`].
@@ -75,6 +79,11 @@ impl Answer {
             Self::IpvsTable(table) => Event::IpvsTable(table.as_deref().map_err(|errno| *errno)),
             Self::IpvsLook(found) => Event::IpvsLook(found.as_deref().map_err(|errno| *errno)),
             Self::IpvsTimeouts(timeouts) => Event::IpvsTimeouts(*timeouts),
+            Self::LinkAsked(index, how, carrier) => Event::LinkAsked {
+                index: *index,
+                how: *how,
+                carrier: *carrier,
+            },
             Self::Child(id, end) => Event::Child { id: *id, end: *end },
             Self::File(id, content) => Event::File {
                 id: *id,
@@ -106,6 +115,7 @@ pub(super) struct Drivers {
     pub(super) probes: Probes,
     pub(super) programs: Programs,
     pub(super) names: Resolver,
+    pub(super) searches: Searcher,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
@@ -181,6 +191,7 @@ impl Drivers {
             sockets: BTreeMap::new(),
             probes: Probes::new(),
             names: Resolver::default(),
+            searches: Searcher::default(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
@@ -243,6 +254,10 @@ impl Drivers {
                     let found = self.ipvs.look(names, &mut self.buffer);
                     answers.push(Answer::IpvsLook(found.map_err(|error| errno(&error))));
                 }
+                Effect::AskLink { index, name, how } => {
+                    let carrier = self.links.carrier(name, *how);
+                    answers.push(Answer::LinkAsked(*index, *how, carrier));
+                }
                 Effect::Open(id, spec) => self.open(*id, spec, answers),
                 Effect::Close(id) => self.close(*id),
                 Effect::Probe(id, command) => self.probe(*id, command, answers),
@@ -293,6 +308,11 @@ impl Drivers {
                 answers.push(Answer::Refused(tag, errno));
             }
         }
+    }
+
+    /// An interface is gone, and what was on it.
+    pub(super) fn interface_gone(&mut self, index: IfIndex) {
+        self.ledger.interface_gone(index);
     }
 
     /// The port that the kernel names as the cause of changes of routes made here.
@@ -376,9 +396,11 @@ impl Drivers {
             return;
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        let mut noted = None;
         for op in &ops {
             if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
                 && let Some(service) = op.service()
+                && noted.replace(service) != Some(service)
             {
                 self.ledger.add(Entry::Service(service));
             }
@@ -469,8 +491,16 @@ impl Drivers {
             }
             ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
             ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Search(search) => {
+                self.end_probe(id);
+                if let Err(error) = self.search(id, search) {
+                    let failure = ProbeFailure::Local(errno(&error));
+                    answers.push(Answer::ProbeFailed(id, failure));
+                }
+            }
             ProbeCmd::Close => {
                 self.names.forget(id);
+                self.searches.forget(id);
                 self.end_probe(id);
             }
         }
@@ -490,6 +520,15 @@ impl Drivers {
                 .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
         }
         self.names.look_up(id, dial)
+    }
+
+    fn search(&mut self, id: ProbeId, search: &Search) -> io::Result<()> {
+        if let Some(descriptor) = self.searches.open()? {
+            let token = self.sources.insert(Source::Searches);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.searches.start(id, search.clone())
     }
 
     /// A name was looked up: connects, if there is something to connect to.

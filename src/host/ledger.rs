@@ -249,6 +249,18 @@ impl Ledger {
         }
     }
 
+    /// Strikes out what went with an interface.
+    pub(super) fn interface_gone(&mut self, gone: IfIndex) {
+        let on_it = |entry: &Entry| match entry {
+            Entry::Address { interface, .. } => *interface == gone,
+            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => false,
+        };
+        let entries: Vec<_> = self.slots.keys().copied().filter(on_it).collect();
+        for entry in entries {
+            self.remove(entry);
+        }
+    }
+
     /// Strikes out all addresses, all services, or both.
     pub(super) fn forget(&mut self, addresses: bool, services: bool) {
         let gone: Vec<_> = self

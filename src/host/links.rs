@@ -22,8 +22,9 @@ use netlink_packet_route::link::{
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::request::{self, Raw, Requester};
+use super::sys;
 use crate::base::{Family, IfIndex, ident};
-use crate::ops::{LinkKind, LinkSpec};
+use crate::ops::{LinkKind, LinkProbe, LinkSpec};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -71,6 +72,11 @@ impl OwnLinks {
         })
     }
 
+    /// Whether the link of that name has a carrier; `None`: it cannot be asked that way.
+    pub(super) fn carrier(&self, name: &str, how: LinkProbe) -> Option<bool> {
+        sys::link_carrier(&self.socket, name, how).ok()
+    }
+
     /// Makes the link, sets it up and brings it up; the first error number, 0 for success. What
     /// could not be made whole is taken away again.
     pub(super) fn add(&mut self, spec: &LinkSpec, buffer: &mut [u8]) -> i32 {
@@ -109,7 +115,7 @@ impl OwnLinks {
                 request::append(out, Raw { kind, payload }, flags | NLM_F_CREATE, sequence);
             });
         if let Some(errno) = results.into_iter().find(|errno| *errno != 0) {
-            log::warn!(target: ident::VRRP, "{address} cannot be added to {name}: {}", super::sys::error_text(errno));
+            log::warn!(target: ident::VRRP, "{address} cannot be added to {name}: {}", sys::error_text(errno));
         }
     }
 

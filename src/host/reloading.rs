@@ -63,43 +63,72 @@ pub(super) struct Archive {
     parent: Pid,
     /// How many were kept.
     count: u32,
+    /// Where the last one was, if it was kept.
+    directory: Option<PathBuf>,
 }
 
 impl Archive {
     /// Of the daemon whose parent process is `parent`; nothing is kept yet.
     pub(super) const fn of(parent: Pid) -> Self {
-        Self { parent, count: 0 }
+        Self {
+            parent,
+            count: 0,
+            directory: None,
+        }
     }
 
     /// Keeps what was read, if it says that it is to be kept.
     pub(super) fn keep(&mut self, loaded: &Loaded) {
+        self.directory = None;
         let dumps = &loaded.config.global.dumps;
-        let (Some(directory), Some(copy)) = (&dumps.configurations, &loaded.copy) else {
+        if let (Some(directory), Some(copy)) = (&dumps.configurations, &loaded.copy) {
+            self.add(directory.clone(), &to_bytes(copy));
+        }
+    }
+
+    /// Keeps the last one once more: nothing has changed.
+    pub(super) fn keep_again(&mut self) {
+        let Some(directory) = self.directory.take() else {
             return;
         };
-        let kept = keep(directory, self.parent.as_raw(), self.count, &to_bytes(copy));
+        let last = file_of(&directory, self.parent, self.count.saturating_sub(1));
+        match fs::read(&last) {
+            Ok(text) => self.add(directory, &text),
+            Err(error) => log::warn!(
+                target: ident::DAEMON,
+                "the configuration cannot be kept again: {}: {error}",
+                last.display()
+            ),
+        }
+    }
+
+    fn add(&mut self, directory: PathBuf, text: &[u8]) {
+        let kept = keep(
+            &directory,
+            &file_of(&directory, self.parent, self.count),
+            text,
+        );
         self.count += 1;
-        if let Err(error) = kept {
-            log::warn!(
+        match kept {
+            Ok(()) => self.directory = Some(directory),
+            Err(error) => log::warn!(
                 target: ident::DAEMON,
                 "the configuration cannot be kept in {}: {error}",
                 directory.display()
-            );
+            ),
         }
     }
 }
 
-/// Keeps a configuration as `keepalived.conf.PID.NUMBER` in `directory`.
-///
-/// # Errors
-/// What the system refuses.
-fn keep(directory: &Path, pid: i32, number: u32, text: &[u8]) -> io::Result<()> {
-    let made = DirBuilder::new()
+fn file_of(directory: &Path, parent: Pid, number: u32) -> PathBuf {
+    directory.join(format!("keepalived.conf.{parent}.{number}"))
+}
+
+fn keep(directory: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
+    DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(directory);
-    made?;
-    let path = directory.join(format!("keepalived.conf.{pid}.{number}"));
+        .create(directory)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

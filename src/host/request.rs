@@ -6,6 +6,7 @@
 //! `genl` (IPVS).
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
 
@@ -55,6 +56,12 @@ impl std::fmt::Debug for Requester {
         f.debug_struct("Requester")
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
+    }
+}
+
+impl AsRawFd for Requester {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod regex;
+
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -22,6 +24,7 @@ use nix::unistd::Pid;
 
 use super::child::Identity;
 use crate::base::IfIndex;
+use crate::ops::LinkProbe;
 
 /// Packets handed over by one [`receive_batch`] or [`send_batch`] at most.
 pub(super) const BATCH: usize = 16;
@@ -649,6 +652,91 @@ fn send_one(
         Err(io::Error::last_os_error())
     } else {
         Ok(1)
+    }
+}
+
+/// `SIOCGIFFLAGS`, `SIOCETHTOOL`, `SIOCGMIIPHY`, `SIOCGMIIREG` (linux/sockios.h); the libc crate has them with types
+/// that differ between platforms.
+const SIOCGIFFLAGS: u32 = 0x8913;
+const SIOCETHTOOL: u32 = 0x8946;
+const SIOCGMIIPHY: u32 = 0x8947;
+const SIOCGMIIREG: u32 = 0x8948;
+/// linux/ethtool.h
+const ETHTOOL_GLINK: u32 = 0x0a;
+/// linux/mii.h: the basic mode status register, and "link" in it.
+const MII_BMSR: u16 = 1;
+const BMSR_LSTATUS: u16 = 4;
+
+/// `struct mii_ioctl_data` of linux/mii.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct MiiData {
+    phy: u16,
+    register: u16,
+    value_in: u16,
+    value_out: u16,
+}
+
+/// `struct ethtool_value` of linux/ethtool.h.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// Asks for the link of an interface by one way, over any socket.
+///
+/// # Errors
+/// What the system says, for instance that the driver does not know this way.
+pub(super) fn link_carrier(socket: &impl AsRawFd, name: &str, how: LinkProbe) -> io::Result<bool> {
+    // SAFETY: ifreq is plain data for which zero bytes are a value.
+    let mut request: libc::ifreq = unsafe { MaybeUninit::zeroed().assume_init() };
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    let fd = socket.as_raw_fd();
+    let call = |request: &mut libc::ifreq, number: u32| {
+        // SAFETY: the request is an ifreq that outlives the call, and what it points to, if the
+        // number is one that follows a pointer, was put there by the caller and lives as long.
+        match unsafe { libc::ioctl(fd, number.into(), std::ptr::from_mut(request)) } {
+            0.. => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    match how {
+        LinkProbe::Mii => {
+            call(&mut request, SIOCGMIIPHY)?;
+            let mut status = 0;
+            // The bit stays 0 from a loss until it was read: the second time tells how it is now.
+            for _ in 0..2 {
+                let data = (&raw mut request.ifr_ifru).cast::<MiiData>();
+                // SAFETY: the kernel keeps its mii_ioctl_data in this union, which is larger and
+                // aligned for pointers; every bit pattern is a value of it.
+                unsafe { (*data).register = MII_BMSR };
+                call(&mut request, SIOCGMIIREG)?;
+                let data = (&raw const request.ifr_ifru).cast::<MiiData>();
+                // SAFETY: as above.
+                status = unsafe { (*data).value_out };
+            }
+            Ok(status & BMSR_LSTATUS != 0)
+        }
+        LinkProbe::Ethtool => {
+            let mut value = EthtoolValue {
+                command: ETHTOOL_GLINK,
+                data: 0,
+            };
+            request.ifr_ifru.ifru_data = (&raw mut value).cast();
+            call(&mut request, SIOCETHTOOL)?;
+            Ok(value.data != 0)
+        }
+        LinkProbe::Flags => {
+            call(&mut request, SIOCGIFFLAGS)?;
+            // SAFETY: after this call the union holds the flags.
+            let flags = i32::from(unsafe { request.ifr_ifru.ifru_flags });
+            let both = libc::IFF_UP | libc::IFF_RUNNING;
+            Ok(flags & both == both)
+        }
     }
 }
 

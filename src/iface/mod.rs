@@ -1,14 +1,18 @@
 //! A mirror of the host's links and addresses.
 //!
-//! Owns: which links exist, their state and their addresses, as the kernel last said; turns the
-//! kernel's repetitive messages into changes. Never does: change any of them, judge them, or know
-//! who cares. Driven by: `node`, which hands the changes on.
+//! Owns: which links exist, their state and their addresses, as the kernel last said or their
+//! drivers answered; turns repetitive messages into changes. Never does: change any of them, judge
+//! them, or know who cares. Driven by: `node`, which hands the changes on.
+
+mod linkbeat;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use self::linkbeat::Linkbeat;
 use crate::base::{IfIndex, Instant, Mac};
-use crate::ops::{AddressChange, LinkChange, LinkState};
+use crate::conf::model::Config;
+use crate::ops::{AddressChange, Effect, LinkChange, LinkProbe, LinkState};
 
 /// What changed, for whoever cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub enum Action {
     Gone(IfIndex),
     /// An address appeared, changed its flags, or went.
     Address(AddressChange),
+    /// A question for the world.
+    World(Effect),
 }
 
 /// An interface as the mirror knows it.
@@ -30,6 +36,8 @@ pub struct Interface {
     pub name: String,
     /// Switched on and with a carrier.
     pub up: bool,
+    /// Its carrier is asked for instead of being told.
+    pub polled: bool,
     /// Ethernet address.
     pub mac: Option<Mac>,
     /// Largest packet in bytes.
@@ -45,6 +53,7 @@ pub struct Domain {
     /// What the kernel said last, for reports.
     states: BTreeMap<IfIndex, LinkState>,
     addresses: BTreeMap<(IfIndex, IpAddr, u8), AddressChange>,
+    linkbeat: Linkbeat,
 }
 
 impl Domain {
@@ -74,23 +83,30 @@ impl Domain {
     pub fn link(&mut self, now: Instant, change: &LinkChange, out: &mut Vec<Action>) {
         let _ = now;
         match change.state {
-            Some(state) => self.link_is(change, state, out),
+            Some(state) => self.link_is(change.index, &change.name, state, out),
             None => self.link_gone(change.index, out),
         }
     }
 
-    fn link_is(&mut self, change: &LinkChange, state: LinkState, out: &mut Vec<Action>) {
-        self.states.insert(change.index, state);
+    fn link_is(&mut self, index: IfIndex, name: &str, state: LinkState, out: &mut Vec<Action>) {
+        let new = self.states.insert(index, state).is_none();
+        let polled = self.linkbeat.wants(name);
+        if new && polled {
+            self.ask(index, name, out);
+        }
+        // Until there is an answer, the kernel is believed.
+        let carrier = self.linkbeat.carrier(index).filter(|_| polled);
         let interface = Interface {
-            index: change.index,
-            name: change.name.clone(),
-            up: state.admin_up && state.running,
+            index,
+            name: name.to_owned(),
+            up: state.admin_up && carrier.unwrap_or(state.running),
+            polled,
             mac: state.mac,
             mtu: state.mtu,
             forwards_v6: state.forwards_v6,
         };
-        if self.links.get(&change.index) != Some(&interface) {
-            self.links.insert(change.index, interface.clone());
+        if self.links.get(&index) != Some(&interface) {
+            self.links.insert(index, interface.clone());
             out.push(Action::Changed(interface));
         }
     }
@@ -110,8 +126,71 @@ impl Domain {
             }
         }
         self.states.remove(&index);
+        self.linkbeat.forget(index);
         if self.links.remove(&index).is_some() {
             out.push(Action::Gone(index));
+        }
+    }
+
+    /// Takes over which links are to be asked for.
+    pub fn configure(&mut self, now: Instant, config: &Config, out: &mut Vec<Action>) {
+        if self.linkbeat.configure(now, config) {
+            self.handle_timeout(now, out);
+            self.look_again(out);
+        }
+    }
+
+    /// Asks for the links that are due to be asked for.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.linkbeat.next_deadline().is_some_and(|at| at <= now) {
+            let links = self.links.values();
+            let links = links.map(|link| (link.index, link.name.clone()));
+            for (index, name) in links.collect::<Vec<_>>() {
+                self.ask(index, &name, out);
+            }
+            self.linkbeat.rest(now);
+        }
+    }
+
+    /// When `handle_timeout` is needed next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.linkbeat.next_deadline()
+    }
+
+    fn ask(&mut self, index: IfIndex, name: &str, out: &mut Vec<Action>) {
+        if let Some(how) = self.linkbeat.question(index, name) {
+            let name = name.to_owned();
+            out.push(Action::World(Effect::AskLink { index, name, how }));
+        }
+    }
+
+    /// Takes an answer; `None`: the driver does not know this way of asking.
+    pub fn answer(
+        &mut self,
+        index: IfIndex,
+        how: LinkProbe,
+        carrier: Option<bool>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(name) = self.links.get(&index).map(|link| link.name.clone()) else {
+            return;
+        };
+        if self.linkbeat.answer(index, &name, how, carrier).is_some() {
+            self.ask(index, &name, out);
+        } else if let Some(&state) = self.states.get(&index) {
+            self.link_is(index, &name, state, out);
+        }
+    }
+
+    /// Other links are asked for than before: what was told counts for the rest.
+    fn look_again(&mut self, out: &mut Vec<Action>) {
+        let links = self.links.values();
+        let links = links.map(|link| (link.index, link.name.clone()));
+        for (index, name) in links.collect::<Vec<_>>() {
+            if let Some(&state) = self.states.get(&index) {
+                self.link_is(index, &name, state, out);
+            }
         }
     }
 
@@ -133,6 +212,7 @@ impl Domain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::model::options::LinkPoll;
 
     const NOW: Instant = Instant::ZERO;
 
@@ -210,5 +290,49 @@ mod tests {
             out,
             [Action::Address(address(false)), Action::Gone(index())]
         );
+    }
+
+    fn polled(how: LinkPoll) -> Config {
+        let mut config = Config::default();
+        config.links.polled.push(("eth0".into(), how));
+        config
+    }
+
+    /// What is asked, and whether the link is up after each change.
+    fn told(out: &mut Vec<Action>) -> Vec<String> {
+        let tell = |action| match action {
+            Action::World(Effect::AskLink { how, .. }) => format!("{how:?}?"),
+            Action::Changed(interface) => format!("up {}", interface.up),
+            other => format!("{other:?}"),
+        };
+        out.drain(..).map(tell).collect()
+    }
+
+    // Input: a link that is to be asked for by MII, of which its driver knows nothing; then it is lost
+    // without the kernel noticing, the daemon asks again, and it is no longer to be asked for. Output:
+    // the next way is tried at once and kept, every second; the answer beats what the kernel says.
+    #[test]
+    fn a_link_is_asked_for_until_a_way_is_found() {
+        let mut mirror = Domain::default();
+        let mut out = Vec::new();
+        mirror.link(NOW, &link(true), &mut out);
+        out.clear();
+        mirror.configure(NOW, &polled(LinkPoll::Mii), &mut out);
+        assert_eq!(told(&mut out), ["Mii?", "up true"]);
+        mirror.answer(index(), LinkProbe::Mii, None, &mut out);
+        assert_eq!(told(&mut out), ["Ethtool?"]);
+        mirror.answer(index(), LinkProbe::Ethtool, Some(true), &mut out);
+        assert_eq!(told(&mut out), [""; 0]);
+        let next = mirror.next_deadline().unwrap();
+        assert_eq!(next, NOW + crate::base::Duration::from_secs(1));
+        mirror.handle_timeout(next, &mut out);
+        assert_eq!(told(&mut out), ["Ethtool?"]);
+        mirror.answer(index(), LinkProbe::Ethtool, Some(false), &mut out);
+        assert_eq!(told(&mut out), ["up false"]);
+        mirror.link(next, &link(true), &mut out);
+        assert_eq!(told(&mut out), [""; 0]);
+        mirror.configure(next, &Config::default(), &mut out);
+        assert_eq!(told(&mut out), ["up true"]);
+        assert_eq!(mirror.next_deadline(), None);
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 mod wiring;
 
 use crate::base::{Instant, ident};
+use crate::conf::diff;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, VrrpInstance};
 use crate::ops::{Effect, Event, ServiceName};
@@ -148,6 +149,7 @@ impl Node {
             self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
         }
         self.follow_instance_of(now, &config);
+        self.iface.configure(now, &config, &mut self.queues.iface);
         self.track.apply(now, &config, &mut self.queues.track);
         self.vrrp
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
@@ -159,6 +161,16 @@ impl Node {
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// What a reload does that leads to the configuration that runs: nothing of it is gone through
+    /// but what may have been in FAULT for a cause that is gone.
+    pub fn apply_again(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let mut config = std::mem::take(&mut self.config);
+        let services = std::mem::take(&mut config.virtual_servers);
+        let plan = diff::plan(&config, &config);
+        config.virtual_servers = services;
+        self.apply(now, plan, config, out);
     }
 
     /// Services stay in the kernel when the daemon stops, on the operator's wish.
@@ -203,6 +215,7 @@ impl Node {
 
     /// Lets everything that is due at `now` happen; harmless if nothing is.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.iface.handle_timeout(now, &mut self.queues.iface);
         self.track.handle_timeout(now, &mut self.queues.track);
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
@@ -216,6 +229,7 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Instant> {
         [
             self.vrrp.next_deadline(),
+            self.iface.next_deadline(),
             self.track.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),

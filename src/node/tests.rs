@@ -143,6 +143,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
         Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
+        Effect::AskLink { .. } => "ask for a link",
         Effect::Open(..) => "open",
         Effect::Close(_) => "close",
         Effect::Send(_, Frame::Ip { bytes, .. }) if bytes[22] == 0 => "resign",
@@ -190,6 +191,19 @@ fn a_reload_without_a_change_asks_for_nothing_and_moves_no_deadline() {
     let deadline = node.next_deadline();
     assert_eq!(apply(&mut node, now, config(100)), []);
     assert_eq!(node.next_deadline(), deadline);
+}
+
+// Input: a reload of which it is known beforehand that it changes nothing. Output: nothing is asked
+// for, no deadline moves, and the configuration is still there.
+#[test]
+fn a_reload_of_the_same_text_asks_for_nothing() {
+    let (mut node, now) = master();
+    let deadline = node.next_deadline();
+    let mut out = Vec::new();
+    node.apply_again(now, &mut out);
+    assert_eq!(out, []);
+    assert_eq!(node.next_deadline(), deadline);
+    assert_eq!(*node.config(), config(100));
 }
 
 #[test]
@@ -381,6 +395,7 @@ proptest! {
                     Effect::ReadIpvs
                     | Effect::LookIpvs(_)
                     | Effect::ReadIpvsTimeouts
+                    | Effect::AskLink { .. }
                     | Effect::Open(..)
                     | Effect::Close(_)
                     | Effect::Send(..)

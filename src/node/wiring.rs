@@ -26,6 +26,13 @@ impl Node {
     pub(super) fn dispatch(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Effect>) {
         match event {
             Event::Link(change) => self.iface.link(now, &change, &mut self.queues.iface),
+            Event::LinkAsked {
+                index,
+                how,
+                carrier,
+            } => self
+                .iface
+                .answer(index, how, carrier, &mut self.queues.iface),
             Event::Address(change) => self.iface.address(now, &change, &mut self.queues.iface),
             Event::Routing(news) => {
                 self.vrrp
@@ -175,10 +182,15 @@ impl Node {
                     index: interface.index,
                     name: interface.name,
                     up: interface.up,
+                    polled: interface.polled,
                     mac: interface.mac,
                     mtu: interface.mtu,
                     forwards_v6: interface.forwards_v6,
                 }),
+                iface::Action::World(effect) => {
+                    out.push(effect);
+                    continue;
+                }
                 iface::Action::Gone(index) => vrrp::Event::InterfaceGone(index),
                 iface::Action::Address(change) => {
                     let event = check::Event::Address(change.index, change.address, change.present);

@@ -14,6 +14,15 @@ use crate::wire::rtnl::Kind;
 pub enum Event<'a> {
     /// A link appeared, changed or went. At the start there is one for each link that exists.
     Link(LinkChange),
+    /// The answer to [`Effect::AskLink`].
+    LinkAsked {
+        /// The link.
+        index: IfIndex,
+        /// How it was asked for.
+        how: LinkProbe,
+        /// Whether it has a carrier; `None`: its driver cannot be asked that way.
+        carrier: Option<bool>,
+    },
     /// An address appeared or went. At the start there is one for each address that exists.
     Address(AddressChange),
     /// Somebody else removed something from the routing tables or rules. Told from the first
@@ -93,6 +102,17 @@ pub struct LinkChange {
     pub name: String,
     /// What it is now; `None`: it is gone.
     pub state: Option<LinkState>,
+}
+
+/// A way to ask for the carrier of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkProbe {
+    /// The status register of its transceiver.
+    Mii,
+    /// Its driver.
+    Ethtool,
+    /// Its flags.
+    Flags,
 }
 
 /// State of a link.
@@ -225,9 +245,47 @@ pub enum ProbeCmd {
     Write(Vec<u8>),
     /// Sends something that this host knows, as `Write` does.
     WriteFact(HostFact),
+    /// Looks for a pattern, which holds nothing else up; answered by [`ProbeIo::Searched`]. Ends
+    /// the connection.
+    Search(Search),
     /// Gives the connection up; nothing more is heard of it. Not needed after
     /// [`ProbeIo::Failed`], which ends it.
     Close,
+}
+
+/// A pattern and where to look for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// What it is looked for in.
+    pub text: Vec<u8>,
+}
+
+/// A pattern of PCRE2.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern {
+    /// In its syntax, as the configuration has it.
+    pub pattern: String,
+    /// Its options, by their names in small letters without `PCRE2_`.
+    pub options: Vec<String>,
+    /// Where a match may begin at the earliest, in bytes.
+    pub min_offset: u32,
+    /// And at the latest.
+    pub max_offset: Option<u32>,
+    /// Memory that the search may take, in bytes, if it is to be limited more than usual.
+    pub memory: Option<u32>,
+}
+
+/// What came of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Searched {
+    /// The pattern is there.
+    Found,
+    /// It is not.
+    Absent,
+    /// It cannot be told: the pattern is none, or too costly. The log says which.
+    Failed,
 }
 
 /// A server that is known by name, over TCP.
@@ -296,6 +354,8 @@ pub enum ProbeIo<'a> {
     Closed,
     /// The peer has closed the connection below TLS without ending that first.
     CutOff,
+    /// What came of a search.
+    Searched(Searched),
     /// The connection did not come about, or is no more.
     Failed(ProbeFailure),
 }
@@ -321,6 +381,15 @@ pub enum Effect {
     ReadIpvsTimeouts,
     /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
     LookIpvs(Vec<ServiceName>),
+    /// Ask for the carrier of a link; answered by [`Event::LinkAsked`].
+    AskLink {
+        /// The link.
+        index: IfIndex,
+        /// Its name.
+        name: String,
+        /// How.
+        how: LinkProbe,
+    },
     /// Open a socket.
     Open(SocketId, SocketSpec),
     /// Close it.

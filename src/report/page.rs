@@ -6,6 +6,7 @@
 use std::fmt::{self, Write};
 
 use crate::base::Instant;
+use crate::base::command::shell_line;
 use crate::conf::model::options::Script;
 use crate::node::snapshot::{Snapshot, SocketId};
 
@@ -80,8 +81,11 @@ impl Page<'_> {
     }
 }
 
-/// The words of a command, each in quotes.
+/// The words of a command, each in quotes; one for the shell as that sees it.
 pub(super) fn command(words: &[String]) -> String {
+    if let Some(line) = shell_line(words) {
+        return line;
+    }
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     quoted.join(" ")
 }

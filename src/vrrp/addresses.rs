@@ -235,10 +235,16 @@ impl Instance {
     /// Looks up the interfaces that carry the addresses, and claims them there.
     pub(super) fn place_addresses(&mut self, cx: &mut Cx<'_>) {
         let owner = self.owns_addresses();
-        self.fixtures.place(cx.links);
-        for vip in &mut self.vips {
-            let name = carrier(&self.config, &vip.config);
+        self.fixtures.place(cx.links, self.id, cx.out);
+        for index in 0..self.vips.len() {
+            let name = carrier(&self.config, &self.vips[index].config);
             let on = cx.links.by_name(name).map(|facts| facts.index);
+            let was = self.vips[index].on;
+            if on != was && was.is_some_and(|was| cx.links.by_index(was).is_some()) {
+                // It was renamed and is there still, with all that is on it.
+                self.remove_address(cx, index);
+            }
+            let vip = &mut self.vips[index];
             if on != vip.on {
                 if let Some(key) = vip.key() {
                     cx.links.unclaim(key, self.id);
@@ -368,7 +374,7 @@ impl Instance {
         let lists = (options.routes.as_slice(), options.rules.as_slice());
         self.fixtures
             .adopt(lists, &mut self.next_slot, self.id, cx.out);
-        self.fixtures.place(cx.links);
+        self.fixtures.place(cx.links, self.id, cx.out);
     }
 
     /// Somebody else removed a route or a rule of a master: it is put back in a moment, as an
@@ -553,7 +559,7 @@ impl Instance {
 
     /// Asks the kernel again for what it refused.
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
-        self.settle_own_link(cx);
+        self.settle_own_links(cx);
         self.remove_stuck(cx);
         if self.state == State::Master {
             self.add_addresses(cx, &[Standing::Refused]);
@@ -577,6 +583,9 @@ pub(super) const fn is_gone(errno: i32) -> bool {
 
 /// Name of the interface that carries a virtual address.
 fn carrier<'a>(config: &'a VrrpInstance, vip: &'a VirtualAddress) -> &'a str {
+    if let Some(link) = &vip.options.own_link {
+        return &link.name;
+    }
     match vip.interface.as_deref() {
         Some(name) if name != config.interface => name,
         Some(_) | None => home(config),

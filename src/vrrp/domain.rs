@@ -11,22 +11,22 @@ use super::addresses::{Kind, PROMOTION_SLOT, untag};
 use super::departed::Departed;
 use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
+use super::interfaces::Debounce;
 use super::links::{AddressKey, Links};
-use super::messages::{Note, assigned, note};
-use super::own_link::{FIREWALL_SLOT, LINK_SLOT, OwnLinkState, Waiting};
+use super::messages::assigned;
+use super::own_link::{FIREWALL_SLOT, LINK_SLOT, Waiting};
 use super::pace::Pace;
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::statics::{STATICS, Statics};
 use super::tell::Told;
 use super::tracking::{self, Verdicts};
 use super::transport::Channel;
-use super::{Action, Event, InterfaceFacts, TrackerKind, Verdict};
+use super::{Action, Event, TrackerKind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
 use crate::conf::model::options::{SyncGroup, Trackers};
-use crate::conf::model::plan::Step;
-use crate::conf::model::{Config, InstanceKey, LogStyle, Vrid, VrrpInstance};
-use crate::ops::{AddressChange, Lasting, OpTag, RxMeta, SocketId};
+use crate::conf::model::{InstanceKey, LogStyle, Vrid};
+use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
 use crate::wire::ah;
 use crate::wire::ip::{self, Packet};
 use crate::wire::vrrp::Header;
@@ -34,39 +34,40 @@ use crate::wire::vrrp::Header;
 /// All virtual routers of this host.
 #[derive(Debug)]
 pub struct Domain {
-    style: LogStyle,
+    pub(super) style: LogStyle,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
     pub(super) watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Source addresses that instances cannot be without, and how many of them.
-    tracked_sources: BTreeMap<IpAddr, usize>,
+    pub(super) tracked_sources: BTreeMap<IpAddr, usize>,
     pub(super) timers: TimerQueue<(InstanceId, Timer)>,
     pub(super) links: Links,
-    departed: Departed,
+    pub(super) debounce: Debounce,
+    pub(super) departed: Departed,
     pub(super) statics: Statics,
     pub(super) pace: Pace,
     pub(super) sockets: Sockets,
     /// What trackers say.
-    verdicts: Verdicts,
+    pub(super) verdicts: Verdicts,
     /// Their definitions.
-    trackers: Trackers,
-    sync_groups: Vec<SyncGroup>,
+    pub(super) trackers: Trackers,
+    pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) groups: Groups,
     /// Changes of priorities are told where nothing else is said.
-    priority_changes: bool,
+    pub(super) priority_changes: bool,
     /// Until then no instance starts.
-    held_until: Option<Instant>,
+    pub(super) held_until: Option<Instant>,
     /// For each interface, VRIDs of others that were told of; `None`: none is.
     pub(super) unknown: Option<BTreeSet<(IfIndex, u8)>>,
     /// Not started yet.
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     /// Those that start together once the files that they track were read.
-    reading: Vec<InstanceId>,
-    next_instance: u32,
+    pub(super) reading: Vec<InstanceId>,
+    pub(super) next_instance: u32,
     /// Names of instances that begin as masters.
-    heirs: BTreeSet<String>,
-    started: bool,
+    pub(super) heirs: BTreeSet<String>,
+    pub(super) started: bool,
     pub(super) stopped: bool,
 }
 
@@ -82,6 +83,7 @@ impl Domain {
             tracked_sources: BTreeMap::new(),
             timers: TimerQueue::default(),
             links: Links::default(),
+            debounce: Debounce::default(),
             departed: Departed::default(),
             statics: Statics::default(),
             pace: Pace::default(),
@@ -134,249 +136,6 @@ impl Domain {
         self.style
     }
 
-    /// Carries out a reload, or the first start when everything is an [`Step::Add`]. Of `config`,
-    /// which `plan` leads to, trackers, groups and defaults are taken over.
-    pub fn apply(
-        &mut self,
-        now: Instant,
-        plan: Vec<Step<VrrpInstance>>,
-        config: &Config,
-        out: &mut Vec<Action>,
-    ) {
-        if self.stopped {
-            return;
-        }
-        self.departed.forget_done();
-        self.pace.configure(config);
-        self.trackers.clone_from(&config.trackers);
-        self.sync_groups.clone_from(&config.sync_groups);
-        self.priority_changes = config.global.fifos.priority_changes;
-        // Removals come first in a plan; all are claimed before any starts, so that an address
-        // that moves from one instance to another is not taken for a leftover.
-        let mut new = Vec::new();
-        for step in plan {
-            match step {
-                Step::Remove(config) => self.remove(now, &config, out),
-                Step::Update(config, _) => self.update(now, config, out),
-                Step::Add(config) => new.extend(self.add(now, config, out)),
-                Step::Keep(_) => {}
-            }
-        }
-        self.regroup(&config.sync_groups);
-        let kept: Vec<InstanceId> = self.instances.keys().copied().collect();
-        for &id in kept.iter().filter(|id| !new.contains(id)) {
-            if self.equip(id) {
-                self.refresh(now, id, out);
-            } else {
-                self.settle_fitness(now, id, out);
-            }
-        }
-        self.start_all(now, &new, out);
-        self.sockets.settle_link(!self.instances.is_empty(), out);
-        self.end_truces(now, out);
-        self.report_strays(now, &new, out);
-        if std::mem::replace(&mut self.started, true) && config.global.fifos.states_on_reload {
-            self.repeat_states(now, &kept, out);
-        }
-    }
-
-    /// Starts new instances. As keepalived does, those in FAULT come first, then groups tell their
-    /// state, then the others start.
-    fn start_all(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
-        if self.held_until.is_some() {
-            return;
-        }
-        // keepalived has read them by now; the host answers within the same turn of its loop.
-        let reads = |instance: &Instance| tracking::reads(&instance.uses, &self.verdicts);
-        if self.instances.values().any(reads) {
-            self.reading.extend(new);
-            return;
-        }
-        let (fit, unfit): (Vec<InstanceId>, Vec<InstanceId>) = new
-            .iter()
-            .partition(|id| self.instances.get(id).is_some_and(Instance::is_fit));
-        for id in unfit {
-            self.start(now, id, out);
-        }
-        self.begin_groups(out);
-        for id in fit {
-            self.start(now, id, out);
-        }
-    }
-
-    /// Tells FIFOs the state of everything again.
-    fn repeat_states(&mut self, now: Instant, ids: &[InstanceId], out: &mut Vec<Action>) {
-        for &id in ids {
-            let Some((instance, mut cx)) = self.split(now, id, out) else {
-                continue;
-            };
-            if instance.state != State::Init && !instance.fitness.quiet {
-                instance.tell(&mut cx, Told::State(instance.state));
-                if let Some(Action::Notice(notice)) = out.last_mut() {
-                    notice.keep_line();
-                }
-            }
-        }
-        self.repeat_groups(out);
-    }
-
-    /// Gives an instance the trackers that it and its group have; returns whether they changed.
-    fn equip(&mut self, id: InstanceId) -> bool {
-        let Some(instance) = self.instances.get(&id) else {
-            return false;
-        };
-        let config = &instance.config;
-        let mut groups = self.sync_groups.iter();
-        let group = groups.find(|group| group.members.contains(&config.name));
-        let uses = tracking::uses(config, group, &self.trackers, &self.statics);
-        let notify = &config.options.notify;
-        let tells = notify.priority_changes;
-        let tells = tells.or_else(|| group.and_then(|group| group.notify.priority_changes));
-        let tells = tells.unwrap_or(self.priority_changes);
-        let same = instance.uses == uses;
-        if !same {
-            self.unwatch(id);
-        }
-        if let Some(instance) = self.instances.get_mut(&id) {
-            instance.tells_priority = tells;
-            instance.uses = uses;
-        }
-        if !same {
-            self.watch(id);
-        }
-        !same
-    }
-
-    /// An instance whose own link is about to come starts on it; meanwhile it says nothing.
-    fn start(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
-        if self.held_until.is_some() {
-            return;
-        }
-        let instance = self.instances.get(&id);
-        match instance.map(Instance::own_link_state) {
-            Some(OwnLinkState::Coming) => {
-                self.waiting.insert(id);
-            }
-            Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
-                self.waiting.remove(&id);
-                let heirs = &mut self.heirs;
-                let name = self
-                    .instances
-                    .get(&id)
-                    .map(|instance| &instance.config.name);
-                let input = match name.is_some_and(|name| heirs.remove(name)) {
-                    true => Input::Inherit,
-                    false => Input::Start,
-                };
-                self.step(now, id, input, out);
-            }
-            None => {}
-        }
-    }
-
-    /// Whoever reloads has often just removed the cause of a fight over addresses: instances that
-    /// stay away because of one try again at once, not when their minute is over.
-    fn end_truces(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let away = self.instances.values();
-        let away = away.filter(|instance| instance.fight.given_up);
-        let away: Vec<InstanceId> = away.map(|instance| instance.id).collect();
-        for id in away {
-            self.timers.cancel((id, Timer::Truce));
-            self.step(now, id, Input::Timer(Timer::Truce, now), out);
-            self.refresh(now, id, out);
-        }
-    }
-
-    /// Addresses that carry keepalived's mark and are in no instance may be a crashed run's, whose
-    /// configuration was edited since, or another keepalived's: people have to decide.
-    fn report_strays(&mut self, now: Instant, new: &[InstanceId], out: &mut Vec<Action>) {
-        let mut seen = BTreeSet::new();
-        for &id in new {
-            let Some((instance, cx)) = self.split(now, id, out) else {
-                continue;
-            };
-            if let Some(on) = instance.link.filter(|&on| seen.insert(on)) {
-                for address in cx.links.strays(on) {
-                    let interface = instance.config.interface.as_str();
-                    let stray = Note::Stray { address, interface };
-                    note(cx.style, &instance.config.name, stray);
-                }
-            }
-        }
-    }
-
-    fn add(
-        &mut self,
-        now: Instant,
-        config: VrrpInstance,
-        out: &mut Vec<Action>,
-    ) -> Option<InstanceId> {
-        let key = config.key();
-        if self.by_key.contains_key(&key) {
-            return None;
-        }
-        let id = InstanceId(self.next_instance);
-        self.next_instance += 1;
-        self.by_key.insert(key, id);
-        self.instances.insert(id, Instance::new(id, config));
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.adopt_fixtures(&mut cx);
-        }
-        self.watch(id);
-        self.equip(id);
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.adopt_addresses(&mut cx);
-            instance.check_room(&cx);
-        }
-        self.sockets.settle_link(true, out);
-        self.refresh(now, id, out);
-        Some(id)
-    }
-
-    fn update(&mut self, now: Instant, config: VrrpInstance, out: &mut Vec<Action>) {
-        let Some(&id) = self.by_key.get(&config.key()) else {
-            return;
-        };
-        self.unwatch(id);
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            instance.reconfigure(&mut cx, config);
-        }
-        self.watch(id);
-        self.equip(id);
-        self.refresh(now, id, out);
-    }
-
-    fn remove(&mut self, now: Instant, config: &VrrpInstance, out: &mut Vec<Action>) {
-        let Some(id) = self.by_key.remove(&config.key()) else {
-            return;
-        };
-        self.step(now, id, Input::Stop, out);
-        self.unwatch(id);
-        if let Some((instance, mut cx)) = self.split(now, id, out) {
-            let told = if instance.config.options.notify.says_deleted {
-                Told::Deleted
-            } else {
-                Told::State(State::Fault)
-            };
-            instance.tell(&mut cx, told);
-            if let Some(Action::Notice(notice)) = cx.out.last_mut()
-                && let Some(line) = &mut notice.line
-            {
-                line.lasting = Lasting::Last;
-            }
-            instance.depart(&mut cx);
-            instance.settle_promotion(&mut cx, false);
-            instance.give_own_link_up(&mut cx);
-        }
-        self.waiting.remove(&id);
-        self.reading.retain(|&other| other != id);
-        if let Some(instance) = self.instances.get_mut(&id) {
-            let channel = instance.channel;
-            self.sockets.detach(instance, channel, out);
-        }
-        self.instances.remove(&id);
-    }
-
     /// The instance, and what it works with.
     pub(super) fn split<'a>(
         &'a mut self,
@@ -409,7 +168,7 @@ impl Domain {
     }
 
     /// Lets something happen to an instance, and its group follow.
-    fn drive(
+    pub(super) fn drive(
         &mut self,
         now: Instant,
         id: InstanceId,
@@ -429,7 +188,7 @@ impl Domain {
         }
     }
 
-    fn watch(&mut self, id: InstanceId) {
+    pub(super) fn watch(&mut self, id: InstanceId) {
         if let Some(instance) = self.instances.get(&id) {
             for name in instance.interfaces() {
                 let watchers = self.watchers.entry(name.to_owned()).or_default();
@@ -441,7 +200,7 @@ impl Domain {
         }
     }
 
-    fn unwatch(&mut self, id: InstanceId) {
+    pub(super) fn unwatch(&mut self, id: InstanceId) {
         let Some(instance) = self.instances.get(&id) else {
             return;
         };
@@ -464,12 +223,12 @@ impl Domain {
     }
 
     /// Looks at the interfaces of an instance anew: socket, addresses, fitness.
-    fn refresh(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+    pub(super) fn refresh(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
         let before = instance.channel;
-        instance.settle_own_link(&mut cx);
+        instance.settle_own_links(&mut cx);
         instance.place_addresses(&mut cx);
         instance.settle_promotion(&mut cx, true);
         let mut fault = instance.look_up(&cx);
@@ -538,9 +297,7 @@ impl Domain {
         match event {
             Event::Interface(facts) => self.interface(now, facts, out),
             Event::InterfaceGone(index) => {
-                if let Some(name) = self.links.remove(index) {
-                    self.refresh_watchers(now, &name, out);
-                }
+                self.interface_gone(now, index, out);
             }
             Event::Address(change) => self.address(now, &change, out),
             Event::Routing(news) => self.routing(now, news, out),
@@ -556,23 +313,7 @@ impl Domain {
         }
     }
 
-    fn interface(&mut self, now: Instant, facts: InterfaceFacts, out: &mut Vec<Action>) {
-        let name = facts.name.clone();
-        let before = self.links.by_index(facts.index);
-        let came_up = facts.up && before.is_some_and(|before| !before.up);
-        if let Some(old) = self.links.set(facts) {
-            self.refresh_watchers(now, &old, out);
-        }
-        self.refresh_watchers(now, &name, out);
-        if self.statics.concerns(&name) {
-            self.statics.settle(&self.links, out);
-        }
-        if came_up {
-            self.came_up(&name, out);
-        }
-    }
-
-    fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
+    pub(super) fn refresh_watchers(&mut self, now: Instant, name: &str, out: &mut Vec<Action>) {
         let watchers = self.watchers.get(name).cloned().unwrap_or_default();
         for id in watchers {
             self.refresh(now, id, out);
@@ -688,8 +429,8 @@ impl Domain {
             return;
         }
         match self.split(now, id, out) {
-            Some((instance, mut cx)) if slot == LINK_SLOT => {
-                instance.own_link_refused(&mut cx, kind, errno);
+            Some((instance, mut cx)) if instance.has_link_slot(slot) => {
+                instance.own_link_refused(&mut cx, slot, kind, errno);
                 if self.waiting.contains(&id) {
                     self.start(now, id, out);
                 }
@@ -734,7 +475,7 @@ impl Domain {
         for id in ids {
             if let Some((instance, mut cx)) = self.split(now, id, out) {
                 instance.settle_promotion(&mut cx, false);
-                instance.give_own_link_up(&mut cx);
+                instance.give_own_links_up(&mut cx);
             }
         }
         self.sockets.timers = TimerQueue::default();
@@ -755,6 +496,7 @@ impl Domain {
             self.departed.retry(now, &mut self.links, out);
         }
         self.announce_waiting(now, out);
+        self.settle_links(now, out);
         if self.statics.next_deadline().is_some_and(|at| at <= now) {
             self.statics.handle_timeout(now, out);
         }
@@ -783,6 +525,7 @@ impl Domain {
             self.departed.next_deadline(),
             self.statics.next_deadline(),
             self.pace.next_deadline(),
+            self.debounce.next_deadline(),
             self.held_until,
         ];
         deadlines.into_iter().flatten().min()

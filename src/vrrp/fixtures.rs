@@ -150,10 +150,15 @@ impl Fixtures {
     }
 
     /// Looks interfaces up anew. What named one that is gone or another went with it.
-    pub(super) fn place(&mut self, links: &Links) {
+    pub(super) fn place(&mut self, links: &Links, id: InstanceId, out: &mut Vec<Action>) {
         for fixture in &mut self.list {
             let message = fixture.wanted.message(links);
             if message != fixture.message {
+                // Its interface was renamed, and it is there still; or the interface is gone, and
+                // the kernel says that there is nothing to remove.
+                if fixture.standing == Standing::Ours {
+                    fixture.op(id, Kind::Del, out);
+                }
                 fixture.standing = Standing::Absent;
                 fixture.message = message;
             }

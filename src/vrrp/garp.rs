@@ -111,4 +111,33 @@ impl Instance {
             cx.arm(self.id, Timer::Refresh, cx.now + period);
         }
     }
+
+    /// One frame for each link that carries addresses and that no advert of this instance leaves by,
+    /// so that switches go on knowing where its MAC address is: the links with a virtual one, or
+    /// all of them.
+    pub(super) fn announce_elsewhere(&self, cx: &mut Cx<'_>) {
+        let every = self.config.options.garp_extra.is_some_and(|(_, all)| all);
+        let mut told = Vec::new();
+        for index in 0..self.vips.len() {
+            let vip = &self.vips[index];
+            let Some(on) = vip.on.filter(|&on| Some(on) != self.link) else {
+                continue;
+            };
+            if (every || vip.config.options.own_link.is_some())
+                && vip.standing.is_there()
+                && !told.contains(&on)
+            {
+                told.push(on);
+                self.announce_one(cx, index, false);
+            }
+        }
+    }
+
+    /// Arms the next of these announcements, if there are to be any.
+    pub(super) fn arm_elsewhere(&self, cx: &mut Cx<'_>) {
+        let period = self.config.options.garp_extra.map(|(period, _)| period);
+        if let Some(period) = period.filter(|period| !period.is_zero()) {
+            cx.arm(self.id, Timer::Elsewhere, cx.now + period);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod advertise;
+mod apply;
 mod clash;
 mod departed;
 mod domain;
@@ -12,7 +13,9 @@ mod fitness;
 mod fixtures;
 mod garp;
 mod group;
+mod hear;
 mod instance;
+mod interfaces;
 mod links;
 mod messages;
 mod own_link;
@@ -105,6 +108,8 @@ pub struct InterfaceFacts {
     pub name: String,
     /// Switched on and with a carrier.
     pub up: bool,
+    /// Its link is asked for, not told (`linkbeat_interfaces`).
+    pub polled: bool,
     /// Ethernet address.
     pub mac: Option<Mac>,
     /// Largest packet.

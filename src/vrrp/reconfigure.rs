@@ -34,6 +34,7 @@ impl Instance {
             || old.options.excluded != self.config.options.excluded
         {
             self.adopt_addresses(cx);
+            self.adopt_address_links(cx);
             self.check_room(cx);
         }
         if old.options.routes != self.config.options.routes
@@ -60,6 +61,10 @@ impl Instance {
         if old.garp.refresh != self.config.garp.refresh {
             cx.disarm(self.id, Timer::Refresh);
             self.arm_refresh(cx);
+        }
+        if old.options.garp_extra != self.config.options.garp_extra {
+            cx.disarm(self.id, Timer::Elsewhere);
+            self.arm_elsewhere(cx);
         }
     }
 

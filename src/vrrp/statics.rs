@@ -119,7 +119,7 @@ impl Statics {
                 address.standing = Standing::Absent;
             }
         }
-        self.fixtures.place(links);
+        self.fixtures.place(links, STATICS, out);
         self.install(&[Standing::Absent], out);
     }
 

@@ -39,6 +39,8 @@ pub enum Arrival {
     IpvsLook(Result<Vec<IpvsService>, i32>),
     /// How long IPVS keeps connections.
     IpvsTimeouts(Timeouts),
+    /// How a link is, as its driver answers.
+    LinkAsked(IfIndex, keepalived_rs::ops::LinkProbe, Option<bool>),
     /// A child ended.
     Child(ChildId, ChildEnd),
     /// A watched file as it is.
@@ -64,6 +66,7 @@ impl Arrival {
             | Self::IpvsTable(_)
             | Self::IpvsLook(_)
             | Self::IpvsTimeouts(_)
+            | Self::LinkAsked(..)
             | Self::SocketFailed(..)
             | Self::Fifo(..) => 0,
             Self::News(_) => 1,
@@ -207,6 +210,14 @@ impl Host {
             Arrival::Refused(tag, errno) => node.handle(now, Event::Refused { tag, errno }, out),
             Arrival::IpvsTable(Ok(table)) => {
                 node.handle(now, Event::IpvsTable(Ok(&table)), out);
+            }
+            Arrival::LinkAsked(index, how, carrier) => {
+                let answer = Event::LinkAsked {
+                    index,
+                    how,
+                    carrier,
+                };
+                node.handle(now, answer, out);
             }
             Arrival::IpvsTimeouts(timeouts) => {
                 node.handle(now, Event::IpvsTimeouts(timeouts), out);

@@ -493,6 +493,12 @@ impl Kernel {
         links.chain(addresses).collect()
     }
 
+    /// Whether a link has a carrier, as its driver says.
+    #[must_use]
+    pub fn carrier(&self, index: IfIndex) -> Option<bool> {
+        Some(self.links.get(&index)?.works())
+    }
+
     fn link_news(&self, index: IfIndex) -> Option<News> {
         let link = self.links.get(&index)?;
         Some(News::Link(LinkChange {

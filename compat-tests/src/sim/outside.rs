@@ -138,6 +138,7 @@ impl Outside {
             | Effect::ReadIpvs
             | Effect::LookIpvs(_)
             | Effect::ReadIpvsTimeouts
+            | Effect::AskLink { .. }
             | Effect::Open(..)
             | Effect::Close(_)
             | Effect::Send(..)

@@ -183,7 +183,8 @@ pub(in super::super) fn emails(draft: &mut Draft, st: &mut Statement<'_>) {
 }
 
 /// `notification_email {`
-pub(in super::super) fn emails_open(_: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+pub(in super::super) fn emails_open(_: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
     Ok(())
 }
 

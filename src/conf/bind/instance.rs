@@ -21,7 +21,7 @@ const LOOPBACK: &str = "lo";
 
 /// `vrrp_instance NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let Some(name) = st.word(1) else {
+    let Some(name) = st.word(1).filter(|_| st.count() == 2) else {
         st.error(Class::General, "vrrp_instance must have a name", Some(0));
         return Err(Stop::SkipBlock);
     };

@@ -10,6 +10,7 @@ use super::super::draft::{Draft, InstanceDraft};
 use super::super::model::options::{InstanceOptions, Peer, Version};
 use super::super::source::to_display;
 use super::instance::{current, owner};
+use super::script::shell_words;
 use super::sync_group::{script_or_advice, slot};
 use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement};
@@ -92,7 +93,12 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
             return Ok(());
         }
     }
-    let word = st.need(1)?;
+    let Some(words) = shell_words(st) else {
+        return Ok(());
+    };
+    let Some(word) = words.get(1) else {
+        return st.need(1).map(drop);
+    };
     let Draft {
         instances, scripts, ..
     } = draft;
@@ -532,6 +538,7 @@ pub(in super::super) fn linkbeat(draft: &mut Draft, st: &mut Statement<'_>) -> O
             instance.name
         );
         st.error(Class::General, message, Some(0));
+        instance.options.poll_link = true;
         Ok(())
     })
 }

@@ -11,7 +11,9 @@ use super::super::draft::{
 use super::super::model::{DnsProbe, DnsType, FileProbe, Protocol, UdpProbe};
 use super::super::source::to_display;
 use super::real_server;
-use super::script::{Side, check_user, default_user_of, look_up, program_of, quoted};
+use super::script::{
+    Side, check_user, default_user_of, is_closed, look_up, program_of, quoted, shell_words,
+};
 use super::service_policy::name;
 use super::{Outcome, Statement};
 use crate::base::Duration;
@@ -183,12 +185,13 @@ pub(in super::super) fn close_misc(draft: &mut Draft, st: &mut Statement<'_>) {
 
 /// `misc_path COMMAND`: the last one counts.
 pub(in super::super) fn misc_path(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let command = st.words(1).collect::<Vec<_>>().join(" ");
-    if let Some(program) = program_of(&command) {
+    let command = shell_words(st).and_then(|words| words.into_iter().nth(1));
+    let command = command.filter(|command| is_closed(command, st));
+    if let Some(program) = command.as_deref().and_then(program_of) {
         look_up(&mut draft.scripts, &program, st);
     }
     misc(draft, |misc| {
-        misc.command = Some(command).filter(|command| !command.is_empty());
+        misc.command = command.filter(|command| !command.is_empty());
         Ok(())
     })
 }

@@ -133,13 +133,6 @@ fn finish(words: &mut Words<'_, '_>, found: &mut RouteDraft) -> Step<Route> {
             );
         }
         route.protocol = KEEPALIVED;
-        if route.interface.is_none() {
-            let to = route.destination;
-            words.error(format!(
-                "Warning - cannot track route {to} with no interface specified, not tracking"
-            ));
-            route.tracked = false;
-        }
     }
     Ok(route)
 }

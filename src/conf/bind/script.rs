@@ -51,17 +51,16 @@ pub(super) fn script_of(
     st: &mut Statement<'_>,
     index: usize,
 ) -> Result<Script, NoScript> {
-    let argv = command(rules, st, index).ok_or(NoScript::Empty)?;
-    let (user, group) = (st.word(index + 1), st.word(index + 2));
-    check_user(user, group, st)?;
+    let words = shell_words(st).ok_or(NoScript::Empty)?;
+    let mut words = words.into_iter().skip(index);
+    let command = words.next().ok_or(NoScript::Empty)?;
+    let argv = argv(rules, &command, st, index).ok_or(NoScript::Empty)?;
+    let (user, group) = (words.next(), words.next());
+    check_user(user.as_deref(), group.as_deref(), st)?;
     if user.is_none() {
         default_user_of(side, rules, st, index)?;
     }
-    Ok(Script {
-        argv,
-        user: user.map(str::to_owned),
-        group: group.map(str::to_owned),
-    })
+    Ok(Script { argv, user, group })
 }
 
 /// Whether a user and a group that are named exist.
@@ -124,18 +123,47 @@ pub(super) fn command(
     st: &mut Statement<'_>,
     index: usize,
 ) -> Option<Vec<String>> {
-    let word = st.word(index)?;
-    match command_words(word) {
-        Ok(argv) => {
-            look_up(rules, argv.first()?, st);
-            Some(argv)
-        }
-        Err(quote) => {
-            let message = format!("String '{}': missing terminating {quote}", to_display(word));
-            st.error(Class::General, message, Some(index));
-            None
-        }
-    }
+    let command = shell_words(st)?.into_iter().nth(index)?;
+    argv(rules, &command, st, index)
+}
+
+/// The words of the whole line as scripts have them, where quotes join what touches; `None`,
+/// reported: a quote is open.
+pub(super) fn shell_words(st: &mut Statement<'_>) -> Option<Vec<String>> {
+    let line = st.raw();
+    let words = command_words(line);
+    words
+        .map_err(|quote| open_quote(st, line, quote, None))
+        .ok()
+}
+
+/// The words of a command, whose program is looked up; `None`: there are none, or, reported, a quote
+/// is open.
+fn argv(
+    rules: &mut ScriptRules,
+    command: &str,
+    st: &mut Statement<'_>,
+    index: usize,
+) -> Option<Vec<String>> {
+    let words = command_words(command);
+    let argv = words
+        .map_err(|quote| open_quote(st, command, quote, Some(index)))
+        .ok()?;
+    look_up(rules, argv.first()?, st);
+    Some(argv)
+}
+
+/// Whether the words of a command can be told apart; reported if not.
+pub(super) fn is_closed(command: &str, st: &mut Statement<'_>) -> bool {
+    let words = command_words(command);
+    words
+        .map_err(|quote| open_quote(st, command, quote, Some(1)))
+        .is_ok()
+}
+
+fn open_quote(st: &mut Statement<'_>, text: &str, quote: char, index: Option<usize>) {
+    let message = format!("String '{}': missing terminating {quote}", to_display(text));
+    st.error(Class::General, message, index);
 }
 
 /// Asks the host about a program, once.

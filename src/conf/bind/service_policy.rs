@@ -9,7 +9,9 @@ use super::super::draft::{Draft, ScriptRules, ServiceDraft};
 use super::super::model::{CheckScript, Scheduler, SorryServer};
 use super::super::source::to_display;
 use super::real_server::switch_or;
-use super::script::{Side, check_user, default_user_of, look_up, program_of};
+use super::script::{
+    Side, check_user, default_user_of, is_closed, look_up, program_of, shell_words,
+};
 use super::virtual_server::{current, method};
 use super::{Outcome, Statement, Stop};
 use crate::base::Family;
@@ -271,7 +273,9 @@ pub(super) fn script(
     rules: &mut ScriptRules,
     slot: &mut Option<CheckScript>,
 ) -> Outcome {
-    let parsed = parse_script(st)?;
+    let Some(parsed) = parse_script(st)? else {
+        return Ok(());
+    };
     if slot.is_some() {
         let message = format!(
             "((null)) {} script already specified - ignoring {}",
@@ -297,28 +301,21 @@ pub(super) fn script(
     Ok(())
 }
 
-/// The command of the line: its first word, or what stands between single quotes; then user and
-/// group.
-fn parse_script(st: &mut Statement<'_>) -> Result<CheckScript, Stop> {
-    let first = st.need(1)?;
-    let mut words = st.words(2);
-    let mut command = first.to_owned();
-    if let Some(quoted) = first.strip_prefix('\'') {
-        quoted.clone_into(&mut command);
-        while !command.ends_with('\'') {
-            let Some(next) = words.next() else { break };
-            command.push(' ');
-            command.push_str(next);
-        }
-        if command.ends_with('\'') {
-            command.pop();
-        }
-    }
-    Ok(CheckScript {
+/// The command of the line, its user and group; `None`, reported: a quote is open.
+fn parse_script(st: &mut Statement<'_>) -> Result<Option<CheckScript>, Stop> {
+    let Some(words) = shell_words(st) else {
+        return Ok(None);
+    };
+    let mut words = words.into_iter().skip(1);
+    let Some(command) = words.next() else {
+        return st.need(1).map(|_| None);
+    };
+    let (user, group) = (words.next(), words.next());
+    Ok(is_closed(&command, st).then_some(CheckScript {
         command,
-        user: words.next().map(ToOwned::to_owned),
-        group: words.next().map(ToOwned::to_owned),
-    })
+        user,
+        group,
+    }))
 }
 
 /// `sorry_server IP [PORT]`

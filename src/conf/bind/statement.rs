@@ -65,6 +65,26 @@ impl<'s> Statement<'s> {
             .filter_map(|word| store.get(word.start as usize..word.end as usize))
     }
 
+    /// The line as it is written, from its first word on, without what belongs to another: a comment,
+    /// a brace and what follows it.
+    pub(in super::super) fn raw(&self) -> &'s str {
+        let store = self.store();
+        let Some(first) = self.slice.words(&self.line).first() else {
+            return "";
+        };
+        let start = first.start as usize;
+        // A first word in quotes begins behind its quote.
+        let before = start.checked_sub(1);
+        let quoted = before.is_some_and(|at| store.as_bytes().get(at) == Some(&b'"'));
+        let rest = store.get(start - usize::from(quoted)..).unwrap_or_default();
+        let mut open = false;
+        let end = rest.bytes().position(|byte| {
+            open ^= byte == b'"';
+            byte == b'\n' || !open && matches!(byte, b'#' | b'!' | b'{' | b'}')
+        });
+        rest[..end.unwrap_or(rest.len())].trim_end()
+    }
+
     /// All words, with single blanks.
     pub(in super::super) fn whole(&self) -> String {
         let words: Vec<_> = self.words(0).collect();

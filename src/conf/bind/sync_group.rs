@@ -7,7 +7,7 @@ use super::super::diag::Class;
 use super::super::draft::Draft;
 use super::super::model::options::{Notify, Script, SyncGroup};
 use super::super::source::to_display;
-use super::script::{NoScript, script};
+use super::script::{NoScript, script, shell_words};
 use super::tracking::{Kind, Known, line};
 use super::{Outcome, Statement, Stop};
 
@@ -50,6 +50,7 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
 
 /// `group {`
 pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::reports_extra(st);
     current(draft, |group| {
         if group.members.is_empty() {
             return Ok(());
@@ -135,7 +136,13 @@ pub(super) fn slot<'n>(notify: &'n mut Notify, keyword: &str) -> Option<&'n mut 
 
 /// `notify*` of a group
 pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let (keyword, word) = (st.need(0)?, st.need(1)?);
+    let keyword = st.need(0)?;
+    let Some(words) = shell_words(st) else {
+        return Ok(());
+    };
+    let Some(word) = words.get(1) else {
+        return st.need(1).map(drop);
+    };
     let Draft {
         sync_groups,
         scripts,

@@ -37,7 +37,7 @@ pub use probe::{
     MiscProbe, Probe, ProbeKind, SmtpProbe, UdpProbe,
 };
 pub use script::CheckScript;
-pub(super) use script::command_words;
+pub(super) use script::{command_words, quoted_command, quoted_word};
 pub use vrrp::{
     AddressOptions, AuthPass, Garp, InitialState, InstanceKey, OwnLink, OwnLinkKind, Priority,
     Scope, Transport, VRRP_GROUP_V4, VRRP_GROUP_V6, VirtualAddress, Vrid, VrrpInstance,

@@ -223,6 +223,8 @@ pub struct InstanceOptions {
     pub accept: Option<bool>,
     /// `strict_mode`
     pub strict: Option<bool>,
+    /// `linkbeat_use_polling`, of older releases: the link of its interface is asked for.
+    pub poll_link: bool,
     /// `skip_check_adv_addr`
     pub skip_address_check: bool,
     /// `lower_prio_no_advert`

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::super::model::{
     CheckScript, Forwarding, GroupEntry, HttpProbe, HttpProtocol, HttpRegex, HttpUrl, Persistence,
     Probe, ProbeKind, Protocol, RealServer, Scheduler, ServerGroup, ServerPolicy, ServiceKey,
-    ServicePolicy, TcpCheck, TunnelChecksum, TunnelKind, UdpProbe, VirtualServer,
+    ServicePolicy, TcpCheck, TunnelChecksum, TunnelKind, UdpProbe, VirtualServer, quoted_command,
 };
 use super::{Printer, on_or_off, quoted, seconds};
 use crate::base::Family;
@@ -138,12 +138,7 @@ fn common(out: &mut Printer, of: &Common, policy: &ServicePolicy) {
 
 /// A script with whoever runs it.
 fn script(script: &CheckScript) -> String {
-    // The command is one word, and what is in it no one's business here.
-    let command = if script.command.contains('"') {
-        format!("'{}'", script.command)
-    } else {
-        format!("\"{}\"", script.command)
-    };
+    let command = quoted_command(&script.command);
     let owner = [&script.user, &script.group];
     owner
         .into_iter()

@@ -6,7 +6,9 @@ use super::super::model::options::{
     ArgumentMatch, InstanceOptions, Ipvlan, IpvlanMode, Notify, Peer, Script, SyncGroup, TrackFile,
     TrackProcess, TrackScript, Tracked, Trackers, Tracking, Version, Weight,
 };
-use super::super::model::{AuthPass, Garp, InitialState, VirtualAddress, VrrpInstance};
+use super::super::model::{
+    AuthPass, Garp, InitialState, VirtualAddress, VrrpInstance, quoted_command, quoted_word,
+};
 use super::super::source::to_text;
 use super::{Printer, quoted, seconds};
 use crate::base::Family;
@@ -209,6 +211,7 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
     out.flag("accept", options.accept == Some(true));
     out.flag("no_accept", options.accept == Some(false));
     out.switch("strict_mode", options.strict);
+    out.flag("linkbeat_use_polling", options.poll_link);
     out.flag("skip_check_adv_addr", options.skip_address_check);
     out.switch("lower_prio_no_advert", options.lower_no_advert);
     out.switch("higher_prio_send_advert", options.higher_send_advert);
@@ -361,15 +364,8 @@ pub(super) fn command_and_owner(script: &Script) -> String {
 
 /// The command as one word; its own words in single quotes where they have blanks.
 fn command(script: &Script) -> String {
-    let plain = |word: &String| !word.is_empty() && !word.contains([' ', '\t', '"']);
-    let words = script.argv.iter().map(|word| {
-        if plain(word) {
-            word.clone()
-        } else {
-            format!("'{word}'")
-        }
-    });
-    format!("\"{}\"", words.collect::<Vec<_>>().join(" "))
+    let words: Vec<String> = script.argv.iter().map(|word| quoted_word(word)).collect();
+    quoted_command(&words.join(" "))
 }
 
 fn weight(weight: Weight) -> String {

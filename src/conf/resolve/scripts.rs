@@ -23,7 +23,7 @@ struct Seen {
 
 impl Seen {
     fn of(&mut self, program: Program) {
-        self.any |= program != Program::Missing;
+        self.any |= !matches!(program, Program::Missing | Program::Redirection);
         self.insecure |= program == Program::Insecure;
     }
 
@@ -68,8 +68,12 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
         let program = look(&tracker.script, rules);
         let why = match program {
             Program::Missing => "since not found/accessible",
+            Program::Directory => {
+                seen.of(program);
+                "due to insecure"
+            }
             Program::Insecure if rules.secure => "due to insecure",
-            Program::Insecure | Program::Secure => {
+            Program::Insecure | Program::Secure | Program::Redirection => {
                 seen.of(program);
                 return true;
             }
@@ -221,8 +225,9 @@ fn runs(script: &Script, program: Program, rules: &ScriptRules, cx: &mut Context
 fn can_run(name: &str, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
     let why = match program {
         Program::Missing => "is not there",
+        Program::Directory => "is a directory",
         Program::Insecure if rules.secure => "can be changed by others than root",
-        Program::Insecure | Program::Secure => return true,
+        Program::Insecure | Program::Secure | Program::Redirection => return true,
     };
     let message = format!("script '{}' {why}; it is left out", to_display(name));
     cx.diagnostics.push(Diagnostic::new(Class::Advice, message));

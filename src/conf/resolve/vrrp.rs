@@ -134,6 +134,9 @@ fn inherit(options: &mut InstanceOptions, global: &VrrpDefaults, strict: bool) {
     switch(&mut options.higher_send_advert, global.higher_send_advert);
     switch(&mut options.owner_ignores, global.owner_ignores);
     switch(&mut options.old_checksum_v3, global.old_checksum_v3);
+    if options.garp_extra.is_none() {
+        options.garp_extra = global.extra_garp.map(|extra| (extra.period, extra.all));
+    }
     options.check_source |= global.check_unicast_source;
     options.skip_address_check |= global.skip_address_check;
     if global.down_timer_adverts != default.down_timer_adverts {

@@ -40,6 +40,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "add instance/netns to dump file names",
     ),
     Keyword::leaf(
+        "dynamic_interfaces",
+        daemon::dynamic,
+        "allow interfaces not (yet) existing; optionally interface type/index changes",
+    ),
+    Keyword::leaf(
         "enable_script_security",
         settings::script_security,
         "scripts that others can change do not run",
@@ -236,6 +241,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "omit pseudo header from VRRPv3 IPv4 checksum",
     ),
     Keyword::leaf(
+        "vmac_addr_prefix",
+        daemon::setting,
+        "prefix of generated vmac names for use_vmac_addr",
+    ),
+    Keyword::leaf(
+        "vmac_prefix",
+        daemon::setting,
+        "prefix of generated vmac names",
+    ),
+    Keyword::leaf(
         "vrrp_check_unicast_src",
         daemon::setting,
         "check unicast source addresses on every instance",
@@ -250,6 +265,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_down_timer_adverts",
         daemon::setting,
         "missed adverts before takeover",
+    ),
+    Keyword::leaf(
+        "vrrp_garp_extra_if",
+        daemon::extra_garp,
+        "gratuitous ARP on other interfaces too",
     ),
     Keyword::leaf(
         "vrrp_garp_interval",
@@ -370,4 +390,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         settings::version,
         "version of instances that name none",
     ),
+    Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
 ];

@@ -35,6 +35,21 @@ pub(super) static ROOT: &[Keyword] = &[
         daemon::setting,
         "instance name; suffixes pid files and syslog ident, forces pid dir; restart only",
     ),
+    Keyword::values(
+        "interface_up_down_delays",
+        links::delay,
+        "how long a link has to be up or down until it counts",
+    ),
+    Keyword::values(
+        "linkbeat_interfaces",
+        links::polled,
+        "interfaces whose link is asked for",
+    ),
+    Keyword::leaf(
+        "linkbeat_use_polling",
+        daemon::setting,
+        "use link polling (MII/ethtool/ioctl) instead of netlink for link state of all interfaces",
+    ),
     Keyword::leaf(
         "net_namespace",
         daemon::net_namespace,
@@ -171,6 +186,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::down_timer_adverts,
         "adverts that may be missed before a takeover",
     ),
+    Keyword::leaf(
+        "garp_extra_if",
+        options::garp_extra_if,
+        "gratuitous ARP on other interfaces too, every so many seconds",
+    ),
     Keyword {
         name: "garp_lower_prio_delay",
         form: Form::Leaf(instance::garp_lower_prio_delay),
@@ -215,6 +235,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "kernel_rx_buf_size",
         options::receive_buffer,
         "bytes of the socket's receive buffer",
+    ),
+    Keyword::leaf(
+        "linkbeat_use_polling",
+        options::linkbeat,
+        "of older releases",
     ),
     Keyword::leaf(
         "lower_prio_no_advert",
@@ -378,6 +403,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "it runs on an interface with the virtual MAC address",
     ),
     Keyword::leaf(
+        "use_vmac_addr",
+        options::flag,
+        "so do addresses on other interfaces",
+    ),
+    Keyword::leaf(
         "v3_checksum_as_v2",
         options::boolean,
         "checksum of version 3 without pseudo header",
@@ -409,6 +439,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "virtual_rules",
         rule::virtual_rule,
         "policy rules while it is master",
+    ),
+    Keyword::leaf(
+        "vmac_garp_intvl",
+        options::garp_extra_if,
+        "older name of garp_extra_if",
     ),
     Keyword::leaf(
         "vmac_xmit_base",

@@ -33,13 +33,14 @@ fn bench(state: State) -> Bench {
     }
 }
 
-const TIMERS: [Timer; 9] = [
+const TIMERS: [Timer; 10] = [
     Timer::MasterDown,
     Timer::Advert,
     Timer::PreemptDelay,
     Timer::SecondBurst,
     Timer::LowerBurst,
     Timer::Refresh,
+    Timer::Elsewhere,
     Timer::Repair,
     Timer::Truce,
     Timer::Retry,

@@ -7,6 +7,7 @@ mod addresses;
 mod anything;
 mod clash;
 mod election;
+mod interfaces;
 mod machine;
 mod own_link;
 mod receive;
@@ -87,6 +88,7 @@ pub(super) fn facts(up: bool) -> InterfaceFacts {
         index: index(),
         name: "eth0".into(),
         up,
+        polled: false,
         mac: Some(Mac([2, 0, 0, 0, 0, 10])),
         mtu: 1500,
         forwards_v6: false,

@@ -46,11 +46,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "set sysctl igmp_link_local_mcast_reports=0 (restart only)",
     ),
-    Keyword::leaf(
-        "dynamic_interfaces",
-        daemon::dynamic,
-        "allow interfaces not (yet) existing; optionally interface type/index changes",
-    ),
     Keyword::leaf("enable_dbus", daemon::setting, "join system bus"),
     Keyword::leaf("enable_snmp_checker", daemon::setting, "serve checker MIB"),
     Keyword::leaf("enable_snmp_keepalived", daemon::setting, "older spelling"),
@@ -152,21 +147,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "do not resolve symlinks in script paths",
     ),
     Keyword::leaf(
-        "vmac_addr_prefix",
-        daemon::setting,
-        "prefix of generated vmac names for use_vmac_addr",
-    ),
-    Keyword::leaf(
-        "vmac_prefix",
-        daemon::setting,
-        "prefix of generated vmac names",
-    ),
-    Keyword::leaf(
-        "vrrp_garp_extra_if",
-        daemon::extra_garp,
-        "gratuitous ARP on other interfaces too",
-    ),
-    Keyword::leaf(
         "vrrp_ipsets",
         daemon::ipsets,
         "names of the sets of iptables",
@@ -206,5 +186,4 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::receive_policy,
         "how receive buffers are sized",
     ),
-    Keyword::leaf("vrrp_vmac_garp_intvl", daemon::extra_garp, "older spelling"),
 ];

@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, links, options, sync_group};
+use super::super::super::bind::{bfd, daemon, options, sync_group};
 use super::super::{Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -20,21 +20,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Some(bfd::close),
         "a BFD session",
     ),
-    Keyword::values(
-        "interface_up_down_delays",
-        links::delay,
-        "how long a link has to be up or down until it counts",
-    ),
-    Keyword::values(
-        "linkbeat_interfaces",
-        links::polled,
-        "interfaces whose link is asked for",
-    ),
-    Keyword::leaf(
-        "linkbeat_use_polling",
-        daemon::setting,
-        "use link polling (MII/ethtool/ioctl) instead of netlink for link state of all interfaces",
-    ),
     Keyword::leaf(
         "namespace_with_ipsets",
         daemon::setting,
@@ -44,16 +29,6 @@ pub(super) static ROOT: &[Keyword] = &[
 
 pub(super) static INSTANCE: &[Keyword] = &[
     Keyword::leaf("debug", options::debug, "without effect"),
-    Keyword::leaf(
-        "garp_extra_if",
-        options::garp_extra_if,
-        "gratuitous ARP on other interfaces too, every so many seconds",
-    ),
-    Keyword::leaf(
-        "linkbeat_use_polling",
-        options::linkbeat,
-        "of older releases",
-    ),
     Keyword::leaf(
         "lvs_sync_daemon_interface",
         options::lvs_sync_interface,
@@ -68,16 +43,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "track_bfd",
         options::track_bfd,
         "BFD sessions that change the priority",
-    ),
-    Keyword::leaf(
-        "use_vmac_addr",
-        options::flag,
-        "so do addresses on other interfaces",
-    ),
-    Keyword::leaf(
-        "vmac_garp_intvl",
-        options::garp_extra_if,
-        "older name of garp_extra_if",
     ),
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
