@@ -33,6 +33,9 @@ const BREATH: Duration = Duration::from_millis(1);
 const FIRST_AFTER: Duration = Duration::from_secs(1);
 /// A shortage of this host is said this often at most.
 const SHORTAGE_PAUSE: Duration = Duration::from_secs(60);
+/// As many servers are named one by one at the end; of more a single line tells. A log daemon
+/// takes lines more slowly than they are made here, and would lose others with them.
+pub(super) const NAMED_AT_THE_END: usize = 1_000;
 /// Bits of a probe's number that are the place of its checker; the rest never repeats.
 const INDEX_BITS: u32 = 24;
 
@@ -540,8 +543,13 @@ impl Domain {
         self.owners.clear();
         let mut in_order: Vec<&Service> = services.iter().map(|(_, service)| service).collect();
         in_order.sort_by_key(|service| service.place);
+        let servers = in_order.iter().map(|service| service.servers.len()).sum();
+        let named = !self.ends_quietly && servers <= NAMED_AT_THE_END;
+        if !self.ends_quietly && !named {
+            messages::all_shutting_down(in_order.len(), servers);
+        }
         for service in in_order {
-            for server in service.servers.iter().filter(|_| !self.ends_quietly) {
+            for server in service.servers.iter().filter(|_| named) {
                 let subject = Subject {
                     style: self.style,
                     service: service.key(),

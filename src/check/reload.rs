@@ -290,11 +290,7 @@ impl Domain {
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
-        let name = self
-            .services
-            .get(service)
-            .map_or_else(String::new, |service| service.config.key.to_string());
-        let down = self.down_before.remove(&(name, config.key.to_string()));
+        let down = self.was_down(service, config.key);
         let checkers: Vec<CheckerIndex> = config
             .checks()
             .map(|check| {
@@ -308,6 +304,17 @@ impl Domain {
             config,
             checkers,
         }
+    }
+
+    /// Whether a server was down for the process that ran before this one. Names are made only
+    /// where there is something to be found.
+    fn was_down(&mut self, service: ServiceIndex, server: RealServerKey) -> bool {
+        if self.down_before.is_empty() {
+            return false;
+        }
+        let service = self.services.get(service);
+        let name = service.map_or_else(String::new, |service| service.config.key.to_string());
+        self.down_before.remove(&(name, server.to_string()))
     }
 
     fn drop_server(&mut self, service: &ServiceKey, server: Server, out: &mut Vec<Action>) {

@@ -396,9 +396,11 @@ impl Drivers {
             return;
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        let mut noted = None;
         for op in &ops {
             if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
                 && let Some(service) = op.service()
+                && noted.replace(service) != Some(service)
             {
                 self.ledger.add(Entry::Service(service));
             }
