@@ -164,3 +164,35 @@ fn traffic_is_kept_from_addresses_as_by_the_real_one() {
     let addresses = ["10.1.0.100/32", "10.1.0.101/32", "2001:db8::5/64"];
     compare("no_accept", &configuration, &addresses);
 }
+
+/// Input: `use_vmac` of single addresses, `use_vmac_addr`, with a prefix of names. Output: the same
+/// links below the same addresses, which are gone after the stop. Settings and rules are not compared:
+/// 2.2.7 leaves a VMAC out of the rules if its instance stands before all that have `use_vmac`, and
+/// puts that of an IPv4 instance into those for IPv6 if it carries an IPv6 address.
+#[test]
+fn vmacs_of_addresses_are_made_and_removed_as_by_the_real_one() {
+    let excluded = " virtual_ipaddress_excluded {\n 2001:db8::5/64 dev eth0 use_vmac\n }";
+    let other_family =
+        " use_vmac\n use_vmac_addr\n virtual_ipaddress_excluded {\n 2001:db8::6/64\n }";
+    let configuration = [
+        "global_defs {\n vmac_addr_prefix foo\n}\n".to_owned(),
+        instance(
+            "V1",
+            51,
+            excluded,
+            " 10.1.0.100/16 use_vmac\n 10.1.0.101/16",
+        ),
+        instance("V2", 52, other_family, " 10.1.0.110"),
+    ]
+    .concat();
+    let addresses = ["10.1.0.100/16", "10.1.0.110/32", "2001:db8::6/64"];
+    let Some((ours, real)) = daemons() else {
+        return;
+    };
+    let (ours, ours_after) = trace(&ours, &configuration, &addresses).unwrap();
+    let (real, real_after) = trace(&real, &configuration, &addresses).unwrap();
+    assert_eq!((ours.links, ours.addresses), (real.links, real.addresses));
+    assert!(ours_after.links.is_empty(), "{:?}", ours_after.links);
+    assert_eq!(ours_after.addresses, real_after.addresses);
+    assert_eq!(ours_after.rules, real_after.rules);
+}

@@ -33,6 +33,9 @@ const BREATH: Duration = Duration::from_millis(1);
 const FIRST_AFTER: Duration = Duration::from_secs(1);
 /// A shortage of this host is said this often at most.
 const SHORTAGE_PAUSE: Duration = Duration::from_secs(60);
+/// As many servers are named one by one at the end; of more a single line tells. A log daemon
+/// takes lines more slowly than they are made here, and would lose others with them.
+pub(super) const NAMED_AT_THE_END: usize = 1_000;
 /// Bits of a probe's number that are the place of its checker; the rest never repeats.
 const INDEX_BITS: u32 = 24;
 
@@ -79,6 +82,8 @@ pub(super) struct Entry {
     course: Course,
     /// What it makes of its server's weight.
     pub(super) shift: Shift,
+    /// The first number of its file is worth a word.
+    pub(super) aloud: bool,
     pub(super) running: Option<(ProbeId, Attempt)>,
 }
 
@@ -215,6 +220,7 @@ impl Domain {
             checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
             shift: Shift::default(),
+            aloud: false,
             running: None,
         });
         self.schedule_first(now, index, check);
@@ -234,8 +240,14 @@ impl Domain {
             return;
         }
         let first = match check.kind {
-            // To look at a file costs nothing.
-            Some(ProbeKind::File(_)) => now,
+            // To look at a file costs nothing. If others do already, this is a reload.
+            Some(ProbeKind::File(probe)) => {
+                let aloud = self.is_read(probe);
+                if let Some(entry) = self.checkers.get_mut(index) {
+                    entry.aloud = aloud;
+                }
+                now
+            }
             _ => now + FIRST_AFTER + self.rng.duration_below(check.connect.warmup),
         };
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
@@ -540,8 +552,13 @@ impl Domain {
         self.owners.clear();
         let mut in_order: Vec<&Service> = services.iter().map(|(_, service)| service).collect();
         in_order.sort_by_key(|service| service.place);
+        let servers = in_order.iter().map(|service| service.servers.len()).sum();
+        let named = !self.ends_quietly && servers <= NAMED_AT_THE_END;
+        if !self.ends_quietly && !named {
+            messages::all_shutting_down(in_order.len(), servers);
+        }
         for service in in_order {
-            for server in service.servers.iter().filter(|_| !self.ends_quietly) {
+            for server in service.servers.iter().filter(|_| named) {
                 let subject = Subject {
                     style: self.style,
                     service: service.key(),

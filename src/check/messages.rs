@@ -229,6 +229,14 @@ pub(super) fn shutting_down(subject: Subject<'_>, alive: bool, inhibited: bool) 
     }
 }
 
+/// The same for so many that they are not named.
+pub(super) fn all_shutting_down(services: usize, servers: usize) {
+    log::info!(
+        target: CHECK,
+        "Shutting down {servers} services of {services} virtual servers"
+    );
+}
+
 /// A server is not in the new configuration.
 pub(super) fn no_longer_exists(subject: Subject<'_>) {
     log::info!(target: CHECK, "service {} no longer exist", subject.real());

@@ -16,7 +16,9 @@ use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
-use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, VirtualServer};
+use crate::conf::model::{
+    CheckRef, ProbeKind, RealServer, RealServerKey, ServiceKey, VirtualServer,
+};
 use crate::ops::ServiceName;
 
 impl Domain {
@@ -290,15 +292,11 @@ impl Domain {
         config: RealServer,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
-        let name = self
-            .services
-            .get(service)
-            .map_or_else(String::new, |service| service.config.key.to_string());
-        let down = self.down_before.remove(&(name, config.key.to_string()));
+        let down = self.was_down(service, config.key);
         let checkers: Vec<CheckerIndex> = config
             .checks()
             .map(|check| {
-                activated.push(config.key);
+                activated.extend(says_activated(check).then_some(config.key));
                 self.add_checker(now, service, check, down)
             })
             .collect();
@@ -308,6 +306,17 @@ impl Domain {
             config,
             checkers,
         }
+    }
+
+    /// Whether a server was down for the process that ran before this one. Names are made only
+    /// where there is something to be found.
+    fn was_down(&mut self, service: ServiceIndex, server: RealServerKey) -> bool {
+        if self.down_before.is_empty() {
+            return false;
+        }
+        let service = self.services.get(service);
+        let name = service.map_or_else(String::new, |service| service.config.key.to_string());
+        self.down_before.remove(&(name, server.to_string()))
     }
 
     fn drop_server(&mut self, service: &ServiceKey, server: Server, out: &mut Vec<Action>) {
@@ -348,11 +357,11 @@ impl Domain {
                         self.give_up(index, out);
                         self.restart(index);
                         self.schedule_first(now, index, check);
-                        activated.push(new.key);
+                        activated.extend(says_activated(check).then_some(new.key));
                         index
                     }
                     Match::None => {
-                        activated.push(new.key);
+                        activated.extend(says_activated(check).then_some(new.key));
                         self.add_checker(now, index, check, false)
                     }
                 };
@@ -389,6 +398,11 @@ impl Domain {
             server,
         }
     }
+}
+
+/// Whether the log tells that a check begins; `FILE_CHECK` only listens.
+const fn says_activated(check: CheckRef<'_>) -> bool {
+    !matches!(check.kind, Some(ProbeKind::File(_)))
 }
 
 /// Which running checker goes on as a configured check.

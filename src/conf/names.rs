@@ -5,7 +5,7 @@
 //! through `HostFacts::number`.
 
 /// A table of names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameTable {
     /// `rt_tables`
     Tables,

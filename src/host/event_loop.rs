@@ -366,6 +366,12 @@ impl EventLoop {
                     }
                 }
             }
+            Source::Searches => {
+                for (id, found) in self.drivers.searches.answers() {
+                    let what = ProbeIo::Searched(found);
+                    self.handle(Event::Probe { id, what });
+                }
+            }
             Source::Timer => {}
         }
         Ok(())

@@ -20,6 +20,7 @@ use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
 use super::routing::Routing;
+use super::search::Searcher;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms;
@@ -27,8 +28,8 @@ use crate::base::{IfIndex, ident};
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
-    ProbeIo, RoutingChange, RoutingOp, ServiceName, SocketId, SocketSpec, Timeouts, Transport,
-    WatchId,
+    ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec, Timeouts,
+    Transport, WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +115,7 @@ pub(super) struct Drivers {
     pub(super) probes: Probes,
     pub(super) programs: Programs,
     pub(super) names: Resolver,
+    pub(super) searches: Searcher,
     addresses: Addresses,
     ipvs: Ipvs,
     links: OwnLinks,
@@ -189,6 +191,7 @@ impl Drivers {
             sockets: BTreeMap::new(),
             probes: Probes::new(),
             names: Resolver::default(),
+            searches: Searcher::default(),
             addresses: Addresses::open()?,
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
@@ -393,9 +396,11 @@ impl Drivers {
             return;
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
+        let mut noted = None;
         for op in &ops {
             if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
                 && let Some(service) = op.service()
+                && noted.replace(service) != Some(service)
             {
                 self.ledger.add(Entry::Service(service));
             }
@@ -486,8 +491,16 @@ impl Drivers {
             }
             ProbeCmd::Write(bytes) => self.write(id, bytes, answers),
             ProbeCmd::WriteFact(fact) => self.write(id, names::fact(*fact).as_bytes(), answers),
+            ProbeCmd::Search(search) => {
+                self.end_probe(id);
+                if let Err(error) = self.search(id, search) {
+                    let failure = ProbeFailure::Local(errno(&error));
+                    answers.push(Answer::ProbeFailed(id, failure));
+                }
+            }
             ProbeCmd::Close => {
                 self.names.forget(id);
+                self.searches.forget(id);
                 self.end_probe(id);
             }
         }
@@ -507,6 +520,15 @@ impl Drivers {
                 .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
         }
         self.names.look_up(id, dial)
+    }
+
+    fn search(&mut self, id: ProbeId, search: &Search) -> io::Result<()> {
+        if let Some(descriptor) = self.searches.open()? {
+            let token = self.sources.insert(Source::Searches);
+            self.registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        self.searches.start(id, search.clone())
     }
 
     /// A name was looked up: connects, if there is something to connect to.

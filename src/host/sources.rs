@@ -31,6 +31,8 @@ pub(super) enum Source {
     Fifo(FifoId),
     /// Names that were looked up.
     Names,
+    /// Patterns that were looked for.
+    Searches,
     /// The timer; it only wakes the loop.
     Timer,
 }

@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod regex;
+
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};

@@ -15,13 +15,13 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::address_log::AddressLog;
 use super::event_loop::EventLoop;
 use super::exec::Leave;
-use super::files::{Facts, HostFiles};
 use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
 use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
 use super::protocol_name::ProtocolName;
+use super::reading::{self, Known, Reading};
 use super::reloading::{self, Marker, Schedule};
 use super::reports::{Reports, Runs, UMASK};
 use super::service_manager::Watchdog;
@@ -32,9 +32,7 @@ use super::{clock, console, logger, sys};
 use crate::base::{Instant, ident};
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, LogStyle, OnOff};
-use crate::conf::{
-    Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress, diff, print, render, source,
-};
+use crate::conf::{LoadOptions, Loaded, Progress, diff, print, render, source};
 use crate::node::{Estate, Options};
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
@@ -188,7 +186,7 @@ impl Failure {
 
 /// A new configuration on its way.
 struct Reload {
-    loader: Loader,
+    reading: Reading,
     since: Instant,
     /// `reload_file`
     marker: Option<Marker>,
@@ -198,6 +196,8 @@ struct Worker<'a> {
     options: &'a WorkerOptions,
     event_loop: EventLoop,
     reload: Option<Reload>,
+    /// The reading that the running configuration comes from.
+    known: Known,
     /// Another reload was asked for while one is under way.
     again: bool,
     stop_by: Option<Instant>,
@@ -220,23 +220,23 @@ struct Worker<'a> {
 
 /// Enters the namespace of the command line, or that which the configuration names, which then is
 /// read again: what it refers to is to be found there.
-fn load(options: &WorkerOptions) -> Result<Loaded, Failure> {
+fn load(options: &WorkerOptions) -> Result<(Loaded, Known), Failure> {
     let enter = |name: &str| {
         let entered = Namespace::named(name).and_then(|namespace| namespace.enter());
         entered.map_err(|error| Failure::Namespace(name.to_owned(), error))
     };
     let read = || {
-        let mut loader = Loader::new(&options.config, options.load.clone());
-        while loader.step(&HostFiles, &Facts, SLICE) == Progress::More {}
-        loader.finish()
+        let mut reading = Reading::new(&options.config, options.load.clone());
+        while reading.step(SLICE) == Progress::More {}
+        reading.finish()
     };
     if let Some(name) = &options.namespace {
         enter(name)?;
         return Ok(read());
     }
-    let loaded = read();
-    match &loaded.config.global.process.net_namespace {
-        None => Ok(loaded),
+    let read_here = read();
+    match &read_here.0.config.global.process.net_namespace {
+        None => Ok(read_here),
         Some(name) => {
             enter(name)?;
             Ok(read())
@@ -251,11 +251,11 @@ impl<'a> Worker<'a> {
         parent: Pid,
         mut channel: Channel,
     ) -> Result<Self, Failure> {
-        let loaded = load(options)?;
+        let (loaded, known) = load(options)?;
         for file in &loaded.config.files {
             log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
         }
-        report(&loaded.diagnostics);
+        reading::report(&loaded.diagnostics);
         if let Some(status) = loaded.diagnostics.blocks_start() {
             if !options.console {
                 for diagnostic in &loaded.diagnostics {
@@ -292,6 +292,7 @@ impl<'a> Worker<'a> {
             options,
             event_loop,
             reload: None,
+            known,
             again: false,
             stop_by: None,
             channel,
@@ -407,11 +408,12 @@ impl<'a> Worker<'a> {
         let reload = &config.global.reload;
         self.schedule
             .take_on(reload.time_file.as_deref(), reload.repeat);
-        self.keep(config);
+        self.keep(Some(config));
     }
 
-    /// `config_save_dir`
-    fn keep(&mut self, config: &Config) {
+    /// `config_save_dir`; without a configuration the one that runs.
+    fn keep(&mut self, config: Option<&Config>) {
+        let config = config.unwrap_or_else(|| self.event_loop.node.config());
         let Some(directory) = &config.global.dumps.configurations else {
             return;
         };
@@ -628,10 +630,17 @@ impl<'a> Worker<'a> {
         for name in self.idents() {
             log::info!(target: name, "Reloading");
         }
+        let marker = self.marker().and_then(Marker::new);
+        if self.known.holds() {
+            if !reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
+                self.unchanged(None);
+            }
+            return;
+        }
         self.reload = Some(Reload {
-            loader: Loader::new(&self.options.config, self.options.load.clone()),
+            reading: Reading::new(&self.options.config, self.options.load.clone()),
             since: clock::now(),
-            marker: self.marker().and_then(Marker::new),
+            marker,
         });
     }
 
@@ -652,11 +661,11 @@ impl<'a> Worker<'a> {
         let Some(reload) = &mut self.reload else {
             return;
         };
-        if reload.loader.step(&HostFiles, &Facts, SLICE) == Progress::More {
+        if reload.reading.step(SLICE) == Progress::More {
             return;
         }
         if let Some(reload) = self.reload.take() {
-            self.finish_reload(reload.loader.finish(), reload.since);
+            self.finish_reload(reload.reading.finish(), reload.since);
             drop(reload.marker);
         }
         if std::mem::take(&mut self.again) {
@@ -664,35 +673,41 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn finish_reload(&mut self, loaded: Loaded, since: Instant) {
-        report(&loaded.diagnostics);
-        // A test would end with this status; without the keyword only what cannot be read stops a
-        // reload.
-        let status = loaded.diagnostics.exit_status();
-        let tested = self.event_loop.node.config().global.reload.check != OnOff::Off;
-        if tested && status != 0 && loaded.diagnostics.blocks_reload().is_none() {
-            log::error!(
-                target: ident::DAEMON,
-                "New config failed validation, the running configuration stays: a test of it ends \
-                 with status {status}, see the messages above (reload_check_config)"
-            );
+    /// `reload_check_config`
+    fn tests_reloads(&self) -> bool {
+        self.event_loop.node.config().global.reload.check != OnOff::Off
+    }
+
+    /// Nothing is touched, but who reloads may have removed the cause of a fault. Without `read` not
+    /// even the text has changed.
+    fn unchanged(&mut self, read: Option<(Plan, Config)>) {
+        log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+        self.keep(read.as_ref().map(|(_, config)| config));
+        if let Some((plan, config)) = read {
+            self.apply(plan, config);
             return;
         }
-        if let Some(finding) = loaded.diagnostics.blocks_reload() {
-            log::error!(
-                target: ident::DAEMON,
-                "New config failed validation, the running configuration stays: {}",
-                in_full(finding)
-            );
+        let now = self.event_loop.refresh();
+        let EventLoop {
+            drivers,
+            node,
+            effects,
+            ..
+        } = &mut self.event_loop;
+        drivers.programs.children.forget_names();
+        node.apply_again(now, effects);
+        self.event_loop.exec();
+    }
+
+    fn finish_reload(&mut self, (loaded, known): (Loaded, Known), since: Instant) {
+        if reading::refuses(&loaded.diagnostics, self.tests_reloads()) {
             return;
         }
+        self.known = known;
         let config = limit(loaded.config, self.options);
         let plan = diff::plan(self.event_loop.node.config(), &config);
         if plan.is_empty() {
-            log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
-            self.keep(&config);
-            // Nothing is touched, but who reloads may have removed the cause of a fault.
-            self.apply(plan, config);
+            self.unchanged(Some((plan, config)));
             return;
         }
         if let Err(failure) = self.pid_files(&config) {
@@ -764,25 +779,6 @@ fn limit(mut config: Config, options: &WorkerOptions) -> Config {
         config.bfd_instances.clear();
     }
     config
-}
-
-/// A finding with the places that its notes name, in one line.
-fn in_full(finding: &Diagnostic) -> String {
-    let mut text = finding.to_string();
-    for (note, place) in &finding.notes {
-        text.push_str("; ");
-        if let Some(place) = place {
-            text.push_str(&format!("({}: Line {}) ", place.file, place.line));
-        }
-        text.push_str(note);
-    }
-    text
-}
-
-fn report(diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics {
-        log::info!(target: ident::DAEMON, "{diagnostic}");
-    }
 }
 
 /// Writes a panic to the log: where, and what it said. The process then aborts, and the supervisor

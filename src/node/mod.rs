@@ -15,6 +15,7 @@ mod tests;
 mod wiring;
 
 use crate::base::{Instant, ident};
+use crate::conf::diff;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, VrrpInstance};
 use crate::ops::{Effect, Event, ServiceName};
@@ -160,6 +161,16 @@ impl Node {
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// What a reload does that leads to the configuration that runs: nothing of it is gone through
+    /// but what may have been in FAULT for a cause that is gone.
+    pub fn apply_again(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let mut config = std::mem::take(&mut self.config);
+        let services = std::mem::take(&mut config.virtual_servers);
+        let plan = diff::plan(&config, &config);
+        config.virtual_servers = services;
+        self.apply(now, plan, config, out);
     }
 
     /// Services stay in the kernel when the daemon stops, on the operator's wish.

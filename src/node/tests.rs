@@ -193,6 +193,19 @@ fn a_reload_without_a_change_asks_for_nothing_and_moves_no_deadline() {
     assert_eq!(node.next_deadline(), deadline);
 }
 
+// Input: a reload of which it is known beforehand that it changes nothing. Output: nothing is asked
+// for, no deadline moves, and the configuration is still there.
+#[test]
+fn a_reload_of_the_same_text_asks_for_nothing() {
+    let (mut node, now) = master();
+    let deadline = node.next_deadline();
+    let mut out = Vec::new();
+    node.apply_again(now, &mut out);
+    assert_eq!(out, []);
+    assert_eq!(node.next_deadline(), deadline);
+    assert_eq!(*node.config(), config(100));
+}
+
 #[test]
 fn an_early_call_of_handle_timeout_is_harmless() {
     let (mut node, now) = master();

@@ -117,6 +117,8 @@ impl Dialogue {
             }
             ProbeIo::Bytes(bytes) => self.bytes(bytes, out, news),
             ProbeIo::Closed | ProbeIo::CutOff => self.broken(News::Closed, news),
+            // Mails look for nothing.
+            ProbeIo::Searched(_) => true,
             ProbeIo::Failed(ProbeFailure::Remote(errno) | ProbeFailure::Local(errno)) => {
                 match self.step {
                     None => self.broken(News::Unreachable(errno), news),
@@ -372,7 +374,10 @@ mod tests {
             match command {
                 ProbeCmd::Write(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
                 ProbeCmd::WriteFact(fact) => text.push_str(&format!("{{{fact:?}}}")),
-                ProbeCmd::Connect(_) | ProbeCmd::Dial(_) | ProbeCmd::Close => {
+                ProbeCmd::Connect(_)
+                | ProbeCmd::Dial(_)
+                | ProbeCmd::Search(_)
+                | ProbeCmd::Close => {
                     panic!("{command:?}")
                 }
             }

@@ -75,6 +75,7 @@ fn show(actions: Vec<Action>) -> Vec<String> {
                         format!("write {:?}", String::from_utf8_lossy(&bytes))
                     }
                     ProbeCmd::WriteFact(fact) => format!("write {fact:?}"),
+                    ProbeCmd::Search(_) => panic!("mails look for nothing"),
                     ProbeCmd::Close => "close".to_owned(),
                 };
                 shown.push(format!("mail {} {what}", id.mail().unwrap()));

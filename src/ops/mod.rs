@@ -22,6 +22,6 @@ pub use process::{
 };
 pub use world::{
     AddressChange, ConnectSpec, Dial, Effect, Event, Frame, HostFact, LinkChange, LinkProbe,
-    LinkState, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec,
-    Transport,
+    LinkState, Pattern, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, Search,
+    Searched, SocketId, SocketSpec, Transport,
 };

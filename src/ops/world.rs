@@ -245,9 +245,47 @@ pub enum ProbeCmd {
     Write(Vec<u8>),
     /// Sends something that this host knows, as `Write` does.
     WriteFact(HostFact),
+    /// Looks for a pattern, which holds nothing else up; answered by [`ProbeIo::Searched`]. Ends
+    /// the connection.
+    Search(Search),
     /// Gives the connection up; nothing more is heard of it. Not needed after
     /// [`ProbeIo::Failed`], which ends it.
     Close,
+}
+
+/// A pattern and where to look for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// What it is looked for in.
+    pub text: Vec<u8>,
+}
+
+/// A pattern of PCRE2.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern {
+    /// In its syntax, as the configuration has it.
+    pub pattern: String,
+    /// Its options, by their names in small letters without `PCRE2_`.
+    pub options: Vec<String>,
+    /// Where a match may begin at the earliest, in bytes.
+    pub min_offset: u32,
+    /// And at the latest.
+    pub max_offset: Option<u32>,
+    /// Memory that the search may take, in bytes, if it is to be limited more than usual.
+    pub memory: Option<u32>,
+}
+
+/// What came of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Searched {
+    /// The pattern is there.
+    Found,
+    /// It is not.
+    Absent,
+    /// It cannot be told: the pattern is none, or too costly. The log says which.
+    Failed,
 }
 
 /// A server that is known by name, over TCP.
@@ -316,6 +354,8 @@ pub enum ProbeIo<'a> {
     Closed,
     /// The peer has closed the connection below TLS without ending that first.
     CutOff,
+    /// What came of a search.
+    Searched(Searched),
     /// The connection did not come about, or is no more.
     Failed(ProbeFailure),
 }

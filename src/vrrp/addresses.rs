@@ -559,7 +559,7 @@ impl Instance {
 
     /// Asks the kernel again for what it refused.
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
-        self.settle_own_link(cx);
+        self.settle_own_links(cx);
         self.remove_stuck(cx);
         if self.state == State::Master {
             self.add_addresses(cx, &[Standing::Refused]);
@@ -583,6 +583,9 @@ pub(super) const fn is_gone(errno: i32) -> bool {
 
 /// Name of the interface that carries a virtual address.
 fn carrier<'a>(config: &'a VrrpInstance, vip: &'a VirtualAddress) -> &'a str {
+    if let Some(link) = &vip.options.own_link {
+        return &link.name;
+    }
     match vip.interface.as_deref() {
         Some(name) if name != config.interface => name,
         Some(_) | None => home(config),

@@ -9,7 +9,6 @@ use super::Action;
 use super::domain::Domain;
 use super::instance::{Input, Instance, InstanceId, State, Timer};
 use super::messages::{Note, note};
-use super::own_link::OwnLinkState;
 use super::tell::Told;
 use super::tracking;
 use crate::base::Instant;
@@ -141,11 +140,11 @@ impl Domain {
             return;
         }
         let instance = self.instances.get(&id);
-        match instance.map(Instance::own_link_state) {
-            Some(OwnLinkState::Coming) => {
+        match instance.map(Instance::waits_for_links) {
+            Some(true) => {
                 self.waiting.insert(id);
             }
-            Some(OwnLinkState::Settled | OwnLinkState::Missing) => {
+            Some(false) => {
                 self.waiting.remove(&id);
                 let heirs = &mut self.heirs;
                 let name = self
@@ -209,6 +208,7 @@ impl Domain {
         self.instances.insert(id, Instance::new(id, config));
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.adopt_fixtures(&mut cx);
+            instance.adopt_address_links(&mut cx);
         }
         self.watch(id);
         self.equip(id);
@@ -254,7 +254,7 @@ impl Domain {
             }
             instance.depart(&mut cx);
             instance.settle_promotion(&mut cx, false);
-            instance.give_own_link_up(&mut cx);
+            instance.give_own_links_up(&mut cx);
         }
         self.waiting.remove(&id);
         self.reading.retain(|&other| other != id);

@@ -228,7 +228,7 @@ impl Domain {
             return;
         };
         let before = instance.channel;
-        instance.settle_own_link(&mut cx);
+        instance.settle_own_links(&mut cx);
         instance.place_addresses(&mut cx);
         instance.settle_promotion(&mut cx, true);
         let mut fault = instance.look_up(&cx);
@@ -429,8 +429,8 @@ impl Domain {
             return;
         }
         match self.split(now, id, out) {
-            Some((instance, mut cx)) if slot == LINK_SLOT => {
-                instance.own_link_refused(&mut cx, kind, errno);
+            Some((instance, mut cx)) if instance.has_link_slot(slot) => {
+                instance.own_link_refused(&mut cx, slot, kind, errno);
                 if self.waiting.contains(&id) {
                     self.start(now, id, out);
                 }
@@ -475,7 +475,7 @@ impl Domain {
         for id in ids {
             if let Some((instance, mut cx)) = self.split(now, id, out) {
                 instance.settle_promotion(&mut cx, false);
-                instance.give_own_link_up(&mut cx);
+                instance.give_own_links_up(&mut cx);
             }
         }
         self.sockets.timers = TimerQueue::default();

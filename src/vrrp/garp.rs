@@ -123,7 +123,9 @@ impl Instance {
             let Some(on) = vip.on.filter(|&on| Some(on) != self.link) else {
                 continue;
             };
-            if (every || vip.config.options.vmac) && vip.standing.is_there() && !told.contains(&on)
+            if (every || vip.config.options.own_link.is_some())
+                && vip.standing.is_there()
+                && !told.contains(&on)
             {
                 told.push(on);
                 self.announce_one(cx, index, false);

@@ -100,9 +100,14 @@ impl Domain {
         if self.debounce.delays.is_empty() {
             return Duration::ZERO;
         }
-        let mut instances = self.instances.values();
-        let below = instances.find(|instance| home(&instance.config) == name);
-        let name = below.map_or(name, |instance| instance.config.interface.as_str());
+        let below = self.instances.values().find_map(|instance| {
+            if home(&instance.config) == name {
+                return Some(instance.config.interface.as_str());
+            }
+            let mut links = instance.address_links();
+            links.find_map(|(link, below)| (link == name).then_some(below))
+        });
+        let name = below.unwrap_or(name);
         let mut delays = self.debounce.delays.iter();
         let Some(delay) = delays.find(|delay| delay.interface == name) else {
             return Duration::ZERO;
@@ -171,7 +176,9 @@ impl Domain {
     /// instances bring with them are not among them.
     pub(super) fn tell_missing(&self, new: &[InstanceId]) {
         let instances = new.iter().filter_map(|id| self.instances.get(id));
-        let own: BTreeSet<&str> = instances.clone().map(|one| home(&one.config)).collect();
+        let own = instances.clone().map(|one| home(&one.config));
+        let links = instances.clone().flat_map(Instance::address_links);
+        let own: BTreeSet<&str> = own.chain(links.map(|(link, _)| link)).collect();
         let names: BTreeSet<&str> = instances.flat_map(Instance::interfaces).collect();
         for name in names {
             let comes = self.links.by_name(name).is_some();

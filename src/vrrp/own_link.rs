@@ -1,4 +1,4 @@
-//! The link that an instance brings with it, and what the firewall does for it.
+//! The links that an instance and its addresses bring with them, and what the firewall does for it.
 //!
 //! Owns: when such a link is asked for and given back, when it counts as missing, and which
 //! addresses the firewall keeps traffic from (`no_accept`, strict mode). Never does: make one.
@@ -7,10 +7,10 @@
 use std::net::IpAddr;
 
 use super::addresses::{Kind, RETRY_DELAY, tag};
-use super::instance::{Cx, Instance, InstanceId, Timer};
+use super::instance::{Cx, FaultReason, Instance, InstanceId, Timer};
 use super::messages::{Line, Note, note, say};
-use crate::base::{IfIndex, Instant};
-use crate::conf::model::{OwnLink, OwnLinkKind, VrrpInstance};
+use crate::base::{Family, IfIndex, Instant};
+use crate::conf::model::{OwnLink, OwnLinkKind, VirtualAddress, VrrpInstance};
 use crate::ops::{Blocked, Effect, FirewallOp, KernelOp, LinkKind, LinkSpec};
 
 /// In operation tags: the link itself, and the firewall. Addresses count from 1.
@@ -19,9 +19,32 @@ pub(super) const FIREWALL_SLOT: u32 = u32::MAX >> 1;
 
 const ENODEV: i32 = 19;
 
-/// Where the link of an instance stands.
+/// What the link that an instance runs on needs of the host.
 #[derive(Debug, Default)]
 pub(super) struct Own {
+    /// The link that it runs on.
+    home: Brought,
+    /// Those that carry addresses (`use_vmac` of an address, `use_vmac_addr`).
+    others: Vec<(Site, Brought)>,
+    /// What the firewall keeps traffic from.
+    blocked: Vec<Blocked>,
+    complained: bool,
+}
+
+/// A link that addresses bring with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Site {
+    link: OwnLink,
+    /// Name of the interface below it.
+    below: String,
+    family: Family,
+    /// Names it in operation tags.
+    slot: u32,
+}
+
+/// Where a link that an instance brings with it stands.
+#[derive(Debug, Default)]
+struct Brought {
     /// When it was last asked for, while it has not come.
     asked: Option<Instant>,
     /// It is there, and by our doing or taken over.
@@ -30,8 +53,6 @@ pub(super) struct Own {
     refused: Option<i32>,
     /// The firewall was told of it, with these links.
     reports: Option<(IfIndex, IfIndex)>,
-    /// What the firewall keeps traffic from.
-    blocked: Vec<Blocked>,
     complained: bool,
 }
 
@@ -46,27 +67,20 @@ pub(super) enum OwnLinkState {
     Missing,
 }
 
-impl Instance {
-    /// Name of the link that it runs on and that carries its addresses.
-    pub(super) fn home(&self) -> &str {
-        home(&self.config)
-    }
-
-    pub(super) fn own_link_state(&self) -> OwnLinkState {
-        match (&self.config.own_link, self.own.there, self.own.refused) {
-            (None, _, _) | (Some(_), Some(_), _) => OwnLinkState::Settled,
-            (Some(_), None, None) if self.own.asked.is_some() => OwnLinkState::Coming,
-            (Some(_), None, _) => OwnLinkState::Missing,
+impl Brought {
+    const fn state(&self) -> OwnLinkState {
+        match (self.there, self.refused) {
+            (Some(_), _) => OwnLinkState::Settled,
+            (None, None) if self.asked.is_some() => OwnLinkState::Coming,
+            (None, _) => OwnLinkState::Missing,
         }
     }
 
     /// Asks for the link where it is missing and can be made, and takes notice of it where it is
     /// there.
-    pub(super) fn settle_own_link(&mut self, cx: &mut Cx<'_>) {
-        let Some(own) = &self.config.own_link else {
-            return;
-        };
-        let below = cx.links.by_name(&self.config.interface);
+    fn settle(&mut self, cx: &mut Cx<'_>, (id, name): (InstanceId, &str), site: &Site) {
+        let own = &site.link;
+        let below = cx.links.by_name(&site.below);
         let base = below.map(|facts| facts.index);
         let found = cx.links.by_name(&own.name);
         let ours = found.filter(|facts| match own.kind {
@@ -75,134 +89,267 @@ impl Instance {
         });
         let there = ours.map(|facts| facts.index);
         if found.is_some() && there.is_none() {
-            self.own.there = None;
-            self.own.asked = None;
-            if !std::mem::replace(&mut self.own.complained, true) {
-                note(cx.style, &self.config.name, Note::OwnLinkTaken(&own.name));
+            self.there = None;
+            self.asked = None;
+            if !std::mem::replace(&mut self.complained, true) {
+                note(cx.style, name, Note::OwnLinkTaken(&own.name));
             }
             return;
         }
         // A new link is down for a moment; the kernel tells when it is not.
-        if let Some(asked) = self.own.asked
+        if let Some(asked) = self.asked
             && ours.is_some_and(|facts| !facts.up)
             && below.is_some_and(|facts| facts.up)
             && cx.now < asked + RETRY_DELAY
         {
-            cx.arm(self.id, Timer::Retry, asked + RETRY_DELAY);
+            cx.arm(id, Timer::Retry, asked + RETRY_DELAY);
             return;
         }
         if let Some(index) = there {
-            if self.own.there != there && self.own.asked.is_some() {
-                say(cx.style, &self.config.name, Line::OwnLinkMade(own));
+            if self.there != there && self.asked.is_some() {
+                say(cx.style, name, Line::OwnLinkMade(own));
             }
-            self.own.there = there;
-            self.own.asked = None;
-            self.own.refused = None;
-            self.own.complained = false;
-            self.let_reports_leave_below(cx, index, base);
+            self.there = there;
+            self.asked = None;
+            self.refused = None;
+            self.complained = false;
+            self.let_reports_leave_below(cx, id, site, (index, base));
             return;
         }
-        self.own.there = None;
-        self.own.reports = None;
-        let Some(spec) = self.own_link_spec(cx, base) else {
-            self.own.asked = None;
+        self.there = None;
+        self.reports = None;
+        let Some(spec) = site.spec(cx, base) else {
+            self.asked = None;
             return;
         };
         // One that does not last is asked for once a second, not faster.
-        if let Some(asked) = self.own.asked
+        if let Some(asked) = self.asked
             && cx.now < asked + RETRY_DELAY
         {
-            cx.arm(self.id, Timer::Retry, asked + RETRY_DELAY);
+            cx.arm(id, Timer::Retry, asked + RETRY_DELAY);
             return;
         }
-        self.own.asked = Some(cx.now);
-        let tag = tag(self.id, LINK_SLOT, Kind::Add);
+        self.asked = Some(cx.now);
+        let tag = tag(id, site.slot, Kind::Add);
         cx.effect(Effect::Kernel(KernelOp::LinkAdd(spec), tag));
     }
 
-    fn own_link_spec(&self, cx: &Cx<'_>, base: Option<IfIndex>) -> Option<LinkSpec> {
-        let own = self.config.own_link.as_ref()?;
+    /// The kernel refused to make the link.
+    fn refused(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (id, name): (InstanceId, &str),
+        site: &Site,
+        errno: i32,
+    ) {
+        self.asked = None;
+        self.refused = Some(errno);
+        // The interface below is on its way out; that is told next.
+        let going = errno == ENODEV;
+        if !going && !std::mem::replace(&mut self.complained, true) {
+            let refused = Note::OwnLinkRefused {
+                link: &site.link,
+                interface: &site.below,
+                errno,
+            };
+            note(cx.style, name, refused);
+        }
+        cx.arm(id, Timer::Retry, cx.now + RETRY_DELAY);
+    }
+
+    /// Takes the link away for good.
+    fn give_up(&mut self, cx: &mut Cx<'_>, (id, name): (InstanceId, &str), site: &Site) {
+        let base = cx.links.by_name(&site.below);
+        let base = base.map(|facts| facts.index);
+        if let Some((vmac, _)) = self.reports.take() {
+            let family = site.family;
+            firewall(cx, id, FirewallOp::ForgetVmac { vmac, family });
+        }
+        if self.there.take().is_none() && self.asked.take().is_none() {
+            return;
+        }
+        if let Some(spec) = site.spec(cx, base) {
+            let tag = tag(id, site.slot, Kind::Del);
+            cx.effect(Effect::Kernel(KernelOp::LinkDel(spec), tag));
+            say(cx.style, name, Line::OwnLinkRemoved(&site.link));
+        }
+    }
+
+    fn let_reports_leave_below(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: InstanceId,
+        site: &Site,
+        (vmac, base): (IfIndex, Option<IfIndex>),
+    ) {
+        let family = site.family;
+        let vmac_link = match site.link.kind {
+            OwnLinkKind::Vmac(_) => true,
+            OwnLinkKind::Ipvlan => false,
+        };
+        if let Some(base) = base
+            && vmac_link
+            && self.reports != Some((vmac, base))
+        {
+            if let Some((vmac, _)) = self.reports.replace((vmac, base)) {
+                firewall(cx, id, FirewallOp::ForgetVmac { vmac, family });
+            }
+            firewall(cx, id, FirewallOp::ReportsBelow { vmac, base, family });
+        }
+    }
+}
+
+impl Site {
+    /// The link as it is asked of the kernel.
+    fn spec(&self, cx: &Cx<'_>, base: Option<IfIndex>) -> Option<LinkSpec> {
         let base = base?;
-        let link_local = match cx.links.source(base, self.config.family) {
+        let link_local = match cx.links.source(base, self.family) {
             Some(IpAddr::V6(address)) => Some(address),
             Some(IpAddr::V4(_)) | None => None,
         };
         Some(LinkSpec {
-            name: own.name.clone(),
+            name: self.link.name.clone(),
             base,
-            kind: match own.kind {
+            kind: match self.link.kind {
                 OwnLinkKind::Vmac(mac) => LinkKind::Macvlan(mac),
                 OwnLinkKind::Ipvlan => LinkKind::Ipvlan,
             },
-            family: self.config.family,
+            family: self.family,
             link_local,
         })
     }
+}
 
-    /// The kernel refused to make or to remove the link.
-    pub(super) fn own_link_refused(&mut self, cx: &mut Cx<'_>, kind: Kind, errno: i32) {
-        let Some(own) = &self.config.own_link else {
-            return;
-        };
-        match kind {
-            // Its removal is asked for when the instance goes; nobody waits for it.
-            Kind::Del => {}
-            Kind::Add => {
-                self.own.asked = None;
-                self.own.refused = Some(errno);
-                // The interface below is on its way out; that is told next.
-                let going = errno == ENODEV;
-                if !going && !std::mem::replace(&mut self.own.complained, true) {
-                    let refused = Note::OwnLinkRefused {
-                        link: own,
-                        interface: &self.config.interface,
-                        errno,
-                    };
-                    note(cx.style, &self.config.name, refused);
-                }
-                cx.arm(self.id, Timer::Retry, cx.now + RETRY_DELAY);
-            }
+/// The link that an instance of this configuration runs on, if it brings one with it.
+fn home_site(config: &VrrpInstance) -> Option<Site> {
+    Some(Site {
+        link: config.own_link.clone()?,
+        below: config.interface.clone(),
+        family: config.family,
+        slot: LINK_SLOT,
+    })
+}
+
+impl Instance {
+    /// Name of the link that it runs on and that carries its addresses.
+    pub(super) fn home(&self) -> &str {
+        home(&self.config)
+    }
+
+    /// Where the link that it runs on stands.
+    pub(super) const fn home_state(&self) -> OwnLinkState {
+        match &self.config.own_link {
+            None => OwnLinkState::Settled,
+            Some(_) => self.own.home.state(),
         }
     }
 
-    /// Takes the link away for good.
-    pub(super) fn give_own_link_up(&mut self, cx: &mut Cx<'_>) {
-        let base = cx.links.by_name(&self.config.interface);
-        let base = base.map(|facts| facts.index);
-        if let Some((vmac, _)) = self.own.reports.take() {
-            let family = self.config.family;
-            self.firewall(cx, FirewallOp::ForgetVmac { vmac, family });
+    /// Whether one of the links that it brings with it is about to come.
+    pub(super) fn waits_for_links(&self) -> bool {
+        let mut others = self.own.others.iter();
+        self.home_state() == OwnLinkState::Coming
+            || others.any(|(_, link)| link.state() == OwnLinkState::Coming)
+    }
+
+    /// The links that addresses bring with them, each with the interface below it.
+    pub(super) fn address_links(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.own.others.iter();
+        others.map(|(site, _)| (site.link.name.as_str(), site.below.as_str()))
+    }
+
+    /// The reason for FAULT that links of addresses are; one that is about to come is none.
+    pub(super) fn address_links_fault(&self, cx: &Cx<'_>) -> Option<FaultReason> {
+        self.own.others.iter().find_map(|(site, link)| {
+            let facts = cx.links.by_name(&site.link.name);
+            let addresses = self.config.addresses.iter();
+            let mut addresses = addresses.chain(&self.config.options.excluded);
+            let on_it = |vip: &&VirtualAddress| vip.options.own_link.as_ref() == Some(&site.link);
+            let tracked = addresses.any(|vip| on_it(&vip) && !vip.options.untracked);
+            match link.state() {
+                OwnLinkState::Settled if facts.is_some_and(|facts| facts.up) => None,
+                OwnLinkState::Coming => None,
+                _ if !tracked => None,
+                OwnLinkState::Settled => Some(FaultReason::OwnLinkDown),
+                OwnLinkState::Missing => Some(FaultReason::NoOwnLink),
+            }
+        })
+    }
+
+    /// Makes the list of links that addresses bring with them that of the configuration; what it no
+    /// longer names goes. The addresses are gone by then.
+    pub(super) fn adopt_address_links(&mut self, cx: &mut Cx<'_>) {
+        let mut old = std::mem::take(&mut self.own.others);
+        let addresses = self.config.addresses.iter();
+        for vip in addresses.chain(&self.config.options.excluded) {
+            let Some(link) = &vip.options.own_link else {
+                continue;
+            };
+            let below = vip.interface.as_ref().unwrap_or(&self.config.interface);
+            let same = |(site, _): &(Site, Brought)| site.link == *link && site.below == *below;
+            if self.own.others.iter().any(same) {
+                continue;
+            }
+            let kept = old.iter().position(same).map(|at| old.remove(at));
+            let next = &mut self.next_slot;
+            self.own.others.push(kept.unwrap_or_else(|| {
+                *next += 1;
+                let site = Site {
+                    link: link.clone(),
+                    below: below.clone(),
+                    family: Family::of(vip.address),
+                    slot: *next,
+                };
+                (site, Brought::default())
+            }));
         }
-        if self.own.there.take().is_none() && self.own.asked.take().is_none() {
-            return;
-        }
-        if let Some(spec) = self.own_link_spec(cx, base)
-            && let Some(own) = &self.config.own_link
-        {
-            let tag = tag(self.id, LINK_SLOT, Kind::Del);
-            cx.effect(Effect::Kernel(KernelOp::LinkDel(spec), tag));
-            say(cx.style, &self.config.name, Line::OwnLinkRemoved(own));
+        for (site, mut gone) in old {
+            gone.give_up(cx, (self.id, &self.config.name), &site);
         }
     }
 
-    fn let_reports_leave_below(&mut self, cx: &mut Cx<'_>, vmac: IfIndex, base: Option<IfIndex>) {
-        let family = self.config.family;
-        let vmac_link = self
-            .config
-            .own_link
-            .as_ref()
-            .is_some_and(|own| match own.kind {
-                OwnLinkKind::Vmac(_) => true,
-                OwnLinkKind::Ipvlan => false,
-            });
-        if let Some(base) = base
-            && vmac_link
-            && self.own.reports != Some((vmac, base))
+    /// Asks for the links that are missing and can be made, and takes notice of those that are there.
+    pub(super) fn settle_own_links(&mut self, cx: &mut Cx<'_>) {
+        let whose = (self.id, self.config.name.as_str());
+        if let Some(site) = home_site(&self.config) {
+            self.own.home.settle(cx, whose, &site);
+        }
+        for (site, link) in &mut self.own.others {
+            link.settle(cx, whose, site);
+        }
+    }
+
+    /// Whether an operation with this slot was one on a link.
+    pub(super) fn has_link_slot(&self, slot: u32) -> bool {
+        let mut others = self.own.others.iter();
+        slot == LINK_SLOT || others.any(|(site, _)| site.slot == slot)
+    }
+
+    /// The kernel refused to make or to remove a link. Removals are asked for when the instance goes;
+    /// nobody waits for them.
+    pub(super) fn own_link_refused(&mut self, cx: &mut Cx<'_>, slot: u32, kind: Kind, errno: i32) {
+        if kind == Kind::Del {
+            return;
+        }
+        let whose = (self.id, self.config.name.as_str());
+        if slot == LINK_SLOT
+            && let Some(site) = home_site(&self.config)
         {
-            if let Some((vmac, _)) = self.own.reports.replace((vmac, base)) {
-                self.firewall(cx, FirewallOp::ForgetVmac { vmac, family });
-            }
-            self.firewall(cx, FirewallOp::ReportsBelow { vmac, base, family });
+            self.own.home.refused(cx, whose, &site, errno);
+        }
+        let mut others = self.own.others.iter_mut();
+        if let Some((site, link)) = others.find(|(site, _)| site.slot == slot) {
+            link.refused(cx, whose, site, errno);
+        }
+    }
+
+    /// Takes its links away for good.
+    pub(super) fn give_own_links_up(&mut self, cx: &mut Cx<'_>) {
+        let whose = (self.id, self.config.name.as_str());
+        if let Some(site) = home_site(&self.config) {
+            self.own.home.give_up(cx, whose, &site);
+        }
+        for (site, link) in &mut self.own.others {
+            link.give_up(cx, whose, site);
         }
     }
 
@@ -248,10 +395,10 @@ impl Instance {
             .copied()
             .collect();
         for blocked in new {
-            self.firewall(cx, FirewallOp::Block(blocked));
+            firewall(cx, self.id, FirewallOp::Block(blocked));
         }
         for blocked in gone {
-            self.firewall(cx, FirewallOp::Unblock(blocked));
+            firewall(cx, self.id, FirewallOp::Unblock(blocked));
         }
     }
 
@@ -261,11 +408,11 @@ impl Instance {
             note(cx.style, &self.config.name, Note::FirewallRefused(errno));
         }
     }
+}
 
-    fn firewall(&self, cx: &mut Cx<'_>, op: FirewallOp) {
-        let tag = tag(self.id, FIREWALL_SLOT, Kind::Add);
-        cx.effect(Effect::Kernel(KernelOp::Firewall(op), tag));
-    }
+fn firewall(cx: &mut Cx<'_>, id: InstanceId, op: FirewallOp) {
+    let tag = tag(id, FIREWALL_SLOT, Kind::Add);
+    cx.effect(Effect::Kernel(KernelOp::Firewall(op), tag));
 }
 
 /// Name of the link that an instance of this configuration runs on.
@@ -301,7 +448,7 @@ pub(super) fn transmits_below(config: &VrrpInstance) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Family, Mac};
+    use crate::base::Mac;
     use crate::conf::model::Vrid;
 
     // Input: what `accept`, strict mode and the link say. Output: where adverts go.

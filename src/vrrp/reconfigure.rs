@@ -34,6 +34,7 @@ impl Instance {
             || old.options.excluded != self.config.options.excluded
         {
             self.adopt_addresses(cx);
+            self.adopt_address_links(cx);
             self.check_room(cx);
         }
         if old.options.routes != self.config.options.routes

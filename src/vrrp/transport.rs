@@ -48,7 +48,7 @@ impl Instance {
     pub(super) fn look_up(&mut self, cx: &Cx<'_>) -> Option<FaultReason> {
         let facts = cx.links.by_name(&self.config.interface);
         let base = facts.map(|facts| facts.index);
-        let home = match self.own_link_state() {
+        let home = match self.home_state() {
             OwnLinkState::Settled => cx.links.by_name(self.home()),
             OwnLinkState::Coming | OwnLinkState::Missing => None,
         };
@@ -80,6 +80,9 @@ impl Instance {
             }
             Some(_) => {}
         }
+        if let Some(reason) = self.address_links_fault(cx) {
+            return Some(reason);
+        }
         if self.config.transport == Transport::Unicast && options.peers.is_empty() {
             return Some(FaultReason::NoPeers);
         }
@@ -105,6 +108,7 @@ impl Instance {
         let tracked = tracked.filter(|one| one.kind == TrackerKind::Interface);
         let carriers = carriers.chain(tracked.map(|one| one.name.as_str()));
         let own = self.config.own_link.iter().map(|own| own.name.as_str());
+        let own = own.chain(self.address_links().map(|(name, _)| name));
         let ways = self.fixtures.interfaces();
         let carriers = carriers.chain([self.config.interface.as_str()]);
         carriers.chain(own).chain(ways)

@@ -1,11 +1,13 @@
 //! Benchmarks: ours beside the real daemon, measured in the same run on the same machine.
 //!
 //! Owns what is measured and how: configuration test ([`parse`]), steady state and
-//! memory ([`steady`]), TCP checks ([`checks`]) and failover ([`failover`]). Nothing here is a test: figures are compared
+//! memory ([`steady`]), TCP checks ([`checks`]), failover ([`failover`]), and on an emulated machine
+//! ([`emulator`]) what the kernel's part is in. Nothing here is a test: figures are compared
 //! with goals in a table for people, never asserted in the ordinary run.
 //! Driven by `bin/bench.rs`, behind the command `compat-tests/bench`.
 
 pub mod checks;
+pub mod emulator;
 pub mod failover;
 pub mod meters;
 pub mod parse;
@@ -14,6 +16,8 @@ pub mod steady;
 pub mod table;
 
 use std::path::{Path, PathBuf};
+
+use crate::bed::Error;
 
 /// The two daemons.
 #[derive(Clone, Debug)]
@@ -25,6 +29,27 @@ pub struct Daemons {
 }
 
 impl Daemons {
+    /// Has both measured, ours first, at the same time: only where times of the machine below do
+    /// not matter.
+    pub fn each<T: Send>(
+        &self,
+        measure: impl Fn(&Path) -> crate::bed::Result<T> + Sync,
+    ) -> [crate::bed::Result<T>; 2] {
+        let real = self.real.as_deref();
+        std::thread::scope(|scope| {
+            let peer = scope.spawn(|| match real {
+                Some(real) => measure(real),
+                None => Err(Error::new("no real daemon (KEEPALIVED_REAL)")),
+            });
+            let ours = measure(&self.ours);
+            let real = peer.join();
+            [
+                ours,
+                real.unwrap_or_else(|_| Err(Error::new("a measurement has panicked"))),
+            ]
+        })
+    }
+
     /// Measures both, ours first, the peer's absence as a reason.
     pub fn both(
         &self,

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use compat_tests::bed::{Error, Result, needs_root};
 use compat_tests::bench::table::Table;
-use compat_tests::bench::{Daemons, checks, failover, parse, steady};
+use compat_tests::bench::{Daemons, checks, emulator, failover, parse, steady};
 use compat_tests::routers::daemon_from;
 
-const USAGE: &str = "usage: bench [--quick] [parse] [steady] [checks] [failover]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
+const USAGE: &str = "usage: bench [--quick] [parse] [steady] [checks] [failover] [ipvs] [adverts]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        ["--guest", experiment @ ..] => emulator::guest::main(experiment),
+        ["--emulate", daemon, experiment @ ..] => emulate(Path::new(daemon), experiment),
         ["--checks", daemon] => checks::inside(Path::new(daemon)),
         ["--meter", daemon, file] => parse::meter(Path::new(daemon), Path::new(file)),
         _ => run(&words),
@@ -31,6 +33,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// One experiment by itself, its figures as lines.
+fn emulate(daemon: &Path, experiment: &[&str]) -> Result<()> {
+    for (name, value) in emulator::run(daemon, experiment)? {
+        println!("{name}: {value}");
+    }
+    Ok(())
+}
+
 fn run(words: &[&str]) -> Result<()> {
     let quick = words.contains(&"--quick");
     let parts: Vec<&str> = words
@@ -40,7 +50,7 @@ fn run(words: &[&str]) -> Result<()> {
         .collect();
     if parts
         .iter()
-        .any(|part| !["parse", "steady", "checks", "failover"].contains(part))
+        .any(|part| !["parse", "steady", "checks", "failover", "ipvs", "adverts"].contains(part))
     {
         return Err(Error::new(USAGE));
     }
@@ -55,6 +65,14 @@ fn run(words: &[&str]) -> Result<()> {
     if wanted("parse") {
         eprintln!("measuring configuration tests ...");
         parse::measure(&daemons, if quick { 3 } else { 9 }, &mut table)?;
+    }
+    if wanted("ipvs") {
+        eprintln!("measuring IPVS ...");
+        emulator::ipvs::rows(&daemons, quick, &mut table);
+    }
+    if wanted("adverts") {
+        eprintln!("measuring adverts of very many instances ...");
+        emulator::adverts::rows(&daemons, &mut table);
     }
     if (wanted("steady") || wanted("checks") || wanted("failover")) && !needs_root() {
         table.note("skipped: steady state, checks and failover");

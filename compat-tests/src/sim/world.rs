@@ -14,7 +14,7 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
     AddressSpec, AddressTraits, Effect, Frame, KernelOp, OpTag, ProbeCmd, ProbeFailure, ProbeId,
-    ProbeIo, SocketId, SocketSpec,
+    ProbeIo, Searched, SocketId, SocketSpec,
 };
 
 use super::host::{Arrival, Host, Process};
@@ -504,6 +504,11 @@ impl World {
                 let page = ProbeIo::Bytes(b"HTTP/1.0 200 OK\r\n\r\n");
                 self.answer(host, back, Arrival::Probe(id, page));
                 self.answer(host, back, Arrival::Probe(id, ProbeIo::Closed));
+            }
+            Effect::Probe(id, ProbeCmd::Search(_)) => {
+                // Pages of this world are empty.
+                let absent = ProbeIo::Searched(Searched::Absent);
+                self.answer(host, Duration::from_micros(100), Arrival::Probe(id, absent));
             }
             Effect::Probe(id, ProbeCmd::Close) => {
                 trace::line(format_args!("probe {} close", id.0));

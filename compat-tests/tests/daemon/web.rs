@@ -75,6 +75,15 @@ fn nginx_is_judged_by_status_and_digest() {
             85,
             "http_protocol 1.0C\nurl {\n path /\n digest 00b63bbbe01eeed093cb22bb8f5acdc3\n }",
         ),
+        service(86, "url {\n path /\n regex \"^hel+o.w\"\n }"),
+        service(
+            87,
+            "url {\n path /\n regex WORLD\n regex_options caseless\n regex_no_match\n }",
+        ),
+        service(
+            88,
+            "url {\n path /\n regex o\n regex_min_offset 5\n regex_max_offset 6\n }",
+        ),
     ]
     .concat();
     let bed = Bed::new(&config);
@@ -90,6 +99,10 @@ fn nginx_is_judged_by_status_and_digest() {
         "Removing service [192.0.2.1]:tcp:84 from VS [192.0.2.100]:tcp:84",
         "MD5 digest error to server [192.0.2.1]:tcp:85.",
         "Removing service [192.0.2.1]:tcp:85 from VS [192.0.2.100]:tcp:85",
+        "Remote Web server [192.0.2.1]:tcp:86 succeed on service.",
+        "Regex match failed server [192.0.2.1]:tcp:87.",
+        "Removing service [192.0.2.1]:tcp:87 from VS [192.0.2.100]:tcp:87",
+        "Regex match failed server [192.0.2.1]:tcp:88.",
     ] {
         bed.wait_log(text);
     }
@@ -117,6 +130,7 @@ fn nginx_is_judged_by_status_and_digest() {
         "Adding service [192.0.2.1]:tcp:81 to VS [192.0.2.100]:tcp:81",
         "MD5 digest success to [192.0.2.1]:tcp:82 url(/)",
         "Adding service [192.0.2.1]:tcp:82 to VS [192.0.2.100]:tcp:82",
+        "Regex match success to [192.0.2.1]:tcp:86 url(/)",
     ] {
         bed.log.wait_for(SOON, from, text).unwrap();
     }

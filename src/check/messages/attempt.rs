@@ -94,6 +94,7 @@ fn http(
     let succeeded = verdict.outcome == Outcome::Success;
     if succeeded && !asked.was_up {
         let what = match url {
+            Some(url) if url.regex.is_some() => "Regex match",
             Some(url) if url.digest.is_some() => "MD5 digest",
             Some(_) | None => "HTTP status code",
         };
@@ -129,6 +130,7 @@ const fn http_fault(fault: HttpFault, secure: bool) -> &'static str {
         (HttpFault::NoData, _) => "Read, no data received from ",
         (HttpFault::Status, _) => "HTTP status code error to",
         (HttpFault::Digest, _) => "MD5 digest error to",
+        (HttpFault::Regex, _) => "Regex match failed",
     }
 }
 

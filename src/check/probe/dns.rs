@@ -57,7 +57,7 @@ pub(super) fn start(probe: &DnsProbe, number: u16, out: &mut Vec<ProbeCmd>) {
 /// Takes what happened.
 pub(super) fn on(number: u16, what: ProbeIo<'_>) -> Option<Verdict> {
     match what {
-        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff => None,
+        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff | ProbeIo::Searched(_) => None,
         ProbeIo::Failed(ProbeFailure::Remote(errno) | ProbeFailure::Local(errno)) => {
             Some(fault(DnsFault::Socket(errno)))
         }

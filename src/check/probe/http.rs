@@ -13,10 +13,12 @@ use md5::{Digest as _, Md5};
 
 use super::{Detail, Outcome, Setting, Verdict};
 use crate::conf::model::{HttpProbe, HttpProtocol, HttpUrl};
-use crate::ops::{ProbeCmd, ProbeIo, Transport};
+use crate::ops::{Pattern, ProbeCmd, ProbeIo, Search, Searched, Transport};
 
 /// The longest header, in bytes. keepalived takes 4 KiB for header and first part of the body.
 const MAX_HEADER: usize = 64 * 1024;
+/// So much of a body is kept for the pattern, in bytes; it is not looked for in what follows.
+const MAX_TEXT: usize = 1024 * 1024;
 /// Header lines that are looked at first; more are only counted when there are more.
 const LINES: usize = 32;
 /// And at most.
@@ -43,6 +45,8 @@ pub(in crate::check) enum HttpFault {
     Status,
     /// The body has another MD5 sum.
     Digest,
+    /// The pattern is not in the body, or it is and should not be.
+    Regex,
 }
 
 /// A request and its answer.
@@ -63,6 +67,11 @@ enum State {
     Header(Vec<u8>),
     /// The header is complete.
     Body(Body),
+    /// The body is complete and as it should be, but for the pattern.
+    Searching {
+        /// The verdict if the pattern agrees.
+        then: Verdict,
+    },
 }
 
 /// What is known of an answer whose header is complete.
@@ -73,6 +82,8 @@ struct Body {
     received: u64,
     /// Only where a sum is asked for.
     md5: Option<Md5>,
+    /// What the pattern is looked for in, where there is one.
+    text: Option<Vec<u8>>,
 }
 
 impl Exchange {
@@ -143,7 +154,38 @@ impl Exchange {
                 body.take(bytes);
                 None
             }
-            (State::Body(body), ProbeIo::Closed) => Some(body.judge(url)),
+            (State::Body(body), ProbeIo::Closed) => {
+                let verdict = body.judge(url);
+                let text = body.text.take();
+                match (pattern(url), text) {
+                    (Some(pattern), Some(text)) if verdict.outcome == Outcome::Success => {
+                        out.push(ProbeCmd::Search(Search { pattern, text }));
+                        self.state = State::Searching { then: verdict };
+                        None
+                    }
+                    _ => Some(verdict),
+                }
+            }
+            (State::Searching { then }, ProbeIo::Searched(found)) => {
+                let no_match = url.regex.as_ref().is_some_and(|regex| regex.no_match);
+                Some(match (found, no_match) {
+                    (Searched::Found, false) | (Searched::Absent, true) => *then,
+                    (Searched::Found, true) | (Searched::Absent, false) | (Searched::Failed, _) => {
+                        fault(HttpFault::Regex)
+                    }
+                })
+            }
+            // The connection has ended, and what it says late does not count.
+            (
+                State::Searching { .. },
+                ProbeIo::Connected
+                | ProbeIo::Bytes(_)
+                | ProbeIo::Closed
+                | ProbeIo::CutOff
+                | ProbeIo::Failed(_),
+            ) => None,
+            // Nothing was looked for.
+            (State::Connecting | State::Header(_) | State::Body(_), ProbeIo::Searched(_)) => None,
         }
     }
 
@@ -152,7 +194,7 @@ impl Exchange {
         match &self.state {
             State::Connecting => HttpFault::ConnectTimeout,
             State::Header(seen) if seen.is_empty() => HttpFault::ResponseTimeout,
-            State::Header(_) | State::Body(_) => HttpFault::ReadTimeout,
+            State::Header(_) | State::Body(_) | State::Searching { .. } => HttpFault::ReadTimeout,
         }
     }
 
@@ -173,6 +215,7 @@ impl Exchange {
                 announced,
                 received: 0,
                 md5: url.digest.map(|_| Md5::new()),
+                text: pattern(url).map(|_| Vec::new()),
             };
             body.take(rest);
             self.state = State::Body(body);
@@ -191,6 +234,10 @@ impl Body {
         self.received += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
+        }
+        if let Some(text) = &mut self.text {
+            let room = MAX_TEXT.saturating_sub(text.len()).min(bytes.len());
+            text.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     }
 
@@ -223,6 +270,23 @@ impl Body {
             detail,
         }
     }
+}
+
+/// What is looked for in the body. Offsets that exclude each other are left out, as keepalived
+/// does.
+fn pattern(url: &HttpUrl) -> Option<Pattern> {
+    let regex = url.regex.as_ref()?;
+    let text = regex.pattern.as_ref()?;
+    let possible = regex.max_offset.is_none_or(|max| max >= regex.min_offset);
+    let offsets = possible.then_some((regex.min_offset, regex.max_offset));
+    let (min_offset, max_offset) = offsets.unwrap_or((0, None));
+    Some(Pattern {
+        pattern: text.clone(),
+        options: regex.options.clone(),
+        min_offset,
+        max_offset,
+        memory: regex.stack.map(|(_, most)| most),
+    })
 }
 
 const fn fault(fault: HttpFault) -> Verdict {

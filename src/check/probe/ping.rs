@@ -19,7 +19,7 @@ pub(super) fn start(family: Family, nonce: u64, out: &mut Vec<ProbeCmd>) {
 /// Takes what happened.
 pub(super) fn on(family: Family, nonce: u64, what: ProbeIo<'_>) -> Option<Verdict> {
     match what {
-        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff => None,
+        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff | ProbeIo::Searched(_) => None,
         ProbeIo::Failed(_) => Some(Verdict {
             outcome: Outcome::Failure,
             detail: Detail::PingSend,

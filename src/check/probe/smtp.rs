@@ -76,7 +76,8 @@ impl Dialogue {
                 State::Connecting,
                 ProbeIo::Bytes(_) | ProbeIo::Closed | ProbeIo::CutOff | ProbeIo::Failed(_),
             ) => Some(fault(SmtpFault::Connect)),
-            (State::Banner | State::Helo, ProbeIo::Connected) => None,
+            (State::Connecting | State::Banner | State::Helo, ProbeIo::Searched(_))
+            | (State::Banner | State::Helo, ProbeIo::Connected) => None,
             (State::Banner | State::Helo, ProbeIo::Bytes(bytes)) => self.read(probe, bytes, out),
             (
                 State::Banner | State::Helo,

@@ -8,9 +8,11 @@ use crate::ops::{ProbeFailure, ProbeIo};
 /// What happened says all there is to know.
 pub(super) const fn on(what: ProbeIo<'_>) -> Verdict {
     Verdict::plain(match what {
-        ProbeIo::Connected | ProbeIo::Bytes(_) | ProbeIo::Closed | ProbeIo::CutOff => {
-            Outcome::Success
-        }
+        ProbeIo::Connected
+        | ProbeIo::Bytes(_)
+        | ProbeIo::Closed
+        | ProbeIo::CutOff
+        | ProbeIo::Searched(_) => Outcome::Success,
         ProbeIo::Failed(ProbeFailure::Remote(_)) => Outcome::Failure,
         ProbeIo::Failed(ProbeFailure::Local(errno)) => Outcome::Unknown(errno),
     })

@@ -23,7 +23,7 @@ pub(super) fn start(probe: &UdpProbe, out: &mut Vec<ProbeCmd>) {
 /// Takes what happened.
 pub(super) fn on(probe: &UdpProbe, what: ProbeIo<'_>) -> Option<Verdict> {
     match what {
-        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff => None,
+        ProbeIo::Connected | ProbeIo::Closed | ProbeIo::CutOff | ProbeIo::Searched(_) => None,
         ProbeIo::Failed(_) => Some(Verdict::plain(Outcome::Failure)),
         // Without a reply to wait for, any is one.
         ProbeIo::Bytes(bytes) => Some(if fits(probe, bytes) {

@@ -319,6 +319,31 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
     assert_eq!(bench.domain.next_deadline(), None);
 }
 
+// Input: the end of a domain with one server more than are named one by one. Output: one line that
+// counts them, and each service given up once.
+#[test]
+fn very_many_servers_are_not_named_at_the_end() {
+    let mut bench = Bench::new();
+    let many = |port: u16, count: usize| VirtualServer {
+        key: key(port),
+        real_servers: (1..=count)
+            .map(|number| server(&format!("10.0.{}.{}", number / 250, number % 250 + 1), 1))
+            .collect(),
+        ..mysql()
+    };
+    bench.apply(Step::Add(many(1, 900)));
+    bench.apply(Step::Add(many(2, 101)));
+    let mut given_up = 0;
+    let said = logged(|| {
+        let actions = bench.handle(Event::Stop);
+        let of = |action: &&Action| matches!(action, Action::Unwant(_));
+        given_up = actions.iter().filter(of).count();
+    });
+    assert_eq!(given_up, 2);
+    assert!(said[0].ends_with("Shutting down 1001 services of 2 virtual servers"));
+    assert_eq!(said.len(), 1);
+}
+
 /// The document's events, as seen in the log: the start, MySQL2 stopped and started, the stop.
 fn story(style: LogStyle) -> Vec<String> {
     let two: SocketAddr = "182.148.15.238:3306".parse().unwrap();

@@ -43,7 +43,10 @@ impl World {
                 // A bare connection says nothing.
                 Action::Probe(
                     _,
-                    ProbeCmd::Write(_) | ProbeCmd::Dial(_) | ProbeCmd::WriteFact(_),
+                    ProbeCmd::Write(_)
+                    | ProbeCmd::Dial(_)
+                    | ProbeCmd::WriteFact(_)
+                    | ProbeCmd::Search(_),
                 )
                 | Action::Spawn(..)
                 | Action::Kill(..) => {

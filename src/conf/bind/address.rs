@@ -203,10 +203,6 @@ fn further(
     text: &str,
     parsed: &mut VirtualAddress,
 ) -> usize {
-    if option == "use_vmac" {
-        let message = "option 'use_vmac' is read and checked, but not active in this version";
-        st.error(Class::Advice, message, Some(index));
-    }
     let options = &mut parsed.options;
     match option {
         "home" => options.home = true,

@@ -167,6 +167,8 @@ pub struct AddressOptions {
     pub preferred_lifetime: Option<u32>,
     /// `use_vmac`: it is on an interface with the virtual MAC address.
     pub vmac: bool,
+    /// That interface, where it is not the instance's own link; also by `use_vmac_addr`.
+    pub own_link: Option<OwnLink>,
 }
 
 /// One line of `virtual_ipaddress`.

@@ -241,6 +241,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "omit pseudo header from VRRPv3 IPv4 checksum",
     ),
     Keyword::leaf(
+        "vmac_addr_prefix",
+        daemon::setting,
+        "prefix of generated vmac names for use_vmac_addr",
+    ),
+    Keyword::leaf(
+        "vmac_prefix",
+        daemon::setting,
+        "prefix of generated vmac names",
+    ),
+    Keyword::leaf(
         "vrrp_check_unicast_src",
         daemon::setting,
         "check unicast source addresses on every instance",

@@ -61,6 +61,28 @@ pub(super) static HTTP_GET: &[Keyword] = &[
 pub(super) static URL: &[Keyword] = &[
     Keyword::leaf("digest", h::digest, "MD5 sum of the body"),
     Keyword::leaf("path", h::path, "path of the request"),
+    Keyword::leaf("regex", h::regex, "pattern that the body matches"),
+    Keyword::leaf(
+        "regex_max_offset",
+        h::regex_max_offset,
+        "last byte where a match counts",
+    ),
+    Keyword::leaf(
+        "regex_min_offset",
+        h::regex_min_offset,
+        "first byte where a match counts",
+    ),
+    Keyword::leaf(
+        "regex_no_match",
+        h::regex_no_match,
+        "the body must not match",
+    ),
+    Keyword::leaf("regex_options", h::regex_options, "options of the pattern"),
+    Keyword::leaf(
+        "regex_stack",
+        h::regex_stack,
+        "stack of the pattern matcher, in bytes",
+    ),
     Keyword::leaf("status_code", h::status_code, "codes that count as success"),
     Keyword::leaf(
         "virtualhost",
@@ -316,6 +338,28 @@ pub(super) static PING_CHECK: &[Keyword] = &[
 pub(super) static SSL_URL: &[Keyword] = &[
     Keyword::leaf("digest", h::digest, "MD5 sum of the body"),
     Keyword::leaf("path", h::path, "path of the request"),
+    Keyword::leaf("regex", h::regex, "pattern that the body matches"),
+    Keyword::leaf(
+        "regex_max_offset",
+        h::regex_max_offset,
+        "last byte where a match counts",
+    ),
+    Keyword::leaf(
+        "regex_min_offset",
+        h::regex_min_offset,
+        "first byte where a match counts",
+    ),
+    Keyword::leaf(
+        "regex_no_match",
+        h::regex_no_match,
+        "the body must not match",
+    ),
+    Keyword::leaf("regex_options", h::regex_options, "options of the pattern"),
+    Keyword::leaf(
+        "regex_stack",
+        h::regex_stack,
+        "stack of the pattern matcher, in bytes",
+    ),
     Keyword::leaf("status_code", h::status_code, "codes that count as success"),
     Keyword::leaf(
         "tls_compliant",

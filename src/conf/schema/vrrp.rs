@@ -403,6 +403,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "it runs on an interface with the virtual MAC address",
     ),
     Keyword::leaf(
+        "use_vmac_addr",
+        options::flag,
+        "so do addresses on other interfaces",
+    ),
+    Keyword::leaf(
         "v3_checksum_as_v2",
         options::boolean,
         "checksum of version 3 without pseudo header",

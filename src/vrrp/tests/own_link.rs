@@ -121,3 +121,101 @@ fn the_firewall_follows_the_addresses_of_a_master_that_does_not_accept() {
         .collect();
     assert_eq!(unblocked, ["unblock 192.0.2.101", "unblock 192.0.2.102"]);
 }
+
+fn address_vmac(up: bool) -> Event<'static> {
+    Event::Interface(InterfaceFacts {
+        index: IfIndex::new(8).unwrap(),
+        name: "vrrp1.51".into(),
+        mac: Some(VIRTUAL),
+        ..facts(up)
+    })
+}
+
+fn eth1() -> Event<'static> {
+    Event::Interface(InterfaceFacts {
+        index: IfIndex::new(3).unwrap(),
+        name: "eth1".into(),
+        ..facts(true)
+    })
+}
+
+fn with_address_vmac() -> VrrpInstance {
+    let mut elsewhere = vip("192.0.2.111");
+    elsewhere.interface = Some("eth1".to_owned());
+    elsewhere.options.own_link = Some(OwnLink {
+        name: "vrrp1.51".to_owned(),
+        kind: OwnLinkKind::Vmac(VIRTUAL),
+    });
+    let mut config = config();
+    config.addresses.push(elsewhere);
+    config
+}
+
+// Input: an address with `use_vmac`; its link comes, something removes it from the master, then it
+// is there again. Output: the instance waits for the link, and it is asked for again; FAULT while it
+// is missing; at the stop it goes after the addresses.
+#[test]
+fn an_address_brings_its_link_with_it() {
+    let mut bench = Bench::new();
+    bench.tell(eth1());
+    let asked = bench.apply(vec![Step::Add(with_address_vmac())]);
+    assert_eq!(asked, ["open", "+link vrrp1.51", "open"]);
+    assert_eq!(bench.state(), State::Init);
+    assert_eq!(bench.tell(address_vmac(true)), ["reports below 8"]);
+    assert_eq!(bench.state(), State::Backup);
+    let master = bench.run(ms(3700));
+    let has = |lines: &[String], end: &str| lines.iter().any(|line| line.ends_with(end));
+    assert!(has(&master, "+192.0.2.111/32") && has(&master, "garp 192.0.2.111"));
+    let gone = bench.tell(Event::InterfaceGone(IfIndex::new(8).unwrap()));
+    assert!(has(&gone, "+link vrrp1.51"), "{gone:?}");
+    let tag = OpTag {
+        owner: OpOwner::Vrrp,
+        serial: 1,
+    };
+    bench.tell(Event::Refused(tag, 95));
+    bench.run(ms(1));
+    let again = bench.run(ms(1100));
+    assert!(has(&again, "+link vrrp1.51"), "{again:?}");
+    assert_eq!(bench.state(), State::Master);
+    bench.tell(address_vmac(true));
+    bench.run(ms(100));
+    assert_eq!(bench.state(), State::Master);
+    let stop = bench.tell(Event::Stop);
+    let expected = [
+        "advert 0",
+        "-192.0.2.101/32",
+        "-192.0.2.111/32",
+        "forget 8",
+        "-link vrrp1.51",
+    ];
+    assert_eq!(stop, expected);
+}
+
+// Input: a reload takes `use_vmac` from the address of a master, another gives it back. Output: the
+// address moves to the interface and back without a change of state; the link goes and comes.
+#[test]
+fn a_reload_moves_an_address_off_its_link() {
+    let mut bench = Bench::new();
+    bench.tell(eth1());
+    bench.apply(vec![Step::Add(with_address_vmac())]);
+    bench.tell(address_vmac(true));
+    bench.run(ms(3700));
+    let mut without = with_address_vmac();
+    without.addresses[1].options.own_link = None;
+    let live = crate::conf::model::plan::Change::Live;
+    let said = bench.apply(vec![Step::Update(without, live)]);
+    let expected = [
+        "-192.0.2.111/32",
+        "forget 8",
+        "-link vrrp1.51",
+        "+192.0.2.111/32",
+        "garp 192.0.2.111",
+    ];
+    assert_eq!(said, expected);
+    bench.tell(Event::InterfaceGone(IfIndex::new(8).unwrap()));
+    let said = bench.apply(vec![Step::Update(with_address_vmac(), live)]);
+    assert_eq!(said, ["-192.0.2.111/32", "+link vrrp1.51"]);
+    let said = bench.tell(address_vmac(true));
+    assert!(said.contains(&"+192.0.2.111/32".to_owned()), "{said:?}");
+    assert_eq!(bench.state(), State::Master);
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::check::probe::http::HttpFault;
-use crate::conf::model::{HttpProbe, HttpProtocol};
+use crate::conf::model::{HttpProbe, HttpProtocol, HttpRegex};
 
 /// MD5 of `hello world`.
 const HELLO: [u8; 16] = [
@@ -218,5 +218,94 @@ proptest! {
             let two = play(&asks(digest()), &[first, second], end).verdict;
             prop_assert_eq!(one, two);
         }
+    }
+}
+
+fn regex(pattern: &str, no_match: bool) -> HttpUrl {
+    HttpUrl {
+        regex: Some(HttpRegex {
+            pattern: Some(pattern.to_owned()),
+            no_match,
+            ..HttpRegex::default()
+        }),
+        ..root()
+    }
+}
+
+// Input: a page with a pattern, cut in every way. Output: the pattern is found in the body, wherever
+// it was cut, and not in the header.
+#[test]
+fn a_pattern_is_looked_for_in_the_whole_body() {
+    for parts in cuts(PAGE) {
+        for (url, expected) in [
+            (regex("lo wo", false), SUCCESS),
+            (regex("lo wo", true), failure(HttpFault::Regex)),
+            (regex("Server", false), failure(HttpFault::Regex)),
+            (regex("Server", true), SUCCESS),
+        ] {
+            assert_eq!(play(&asks(url), &parts, End::Close).verdict, expected);
+        }
+    }
+    for (end, fault) in [
+        (End::Reset, failure(HttpFault::Read)),
+        (
+            End::Stall,
+            Verdict {
+                outcome: Outcome::Timeout,
+                ..failure(HttpFault::ReadTimeout)
+            },
+        ),
+    ] {
+        assert_eq!(play(&asks(regex("lo", false)), &[PAGE], end).verdict, fault);
+    }
+}
+
+// Input: pages that are wrong in another way as well; options without a pattern. Output: as keepalived
+// 2.2.7 was seen to judge: the status and the sum come first; options alone mean nothing.
+#[test]
+fn a_pattern_does_not_replace_what_else_is_asked_for() {
+    let status = HttpUrl {
+        status_codes: vec![(404, 404)],
+        ..regex("lo wo", false)
+    };
+    assert_eq!(judge(status, PAGE), failure(HttpFault::Status));
+    let sum = HttpUrl {
+        digest: Some([0; 16]),
+        ..regex("lo wo", false)
+    };
+    assert_eq!(judge(sum, PAGE), failure(HttpFault::Digest));
+    let alone = HttpUrl {
+        regex: Some(HttpRegex {
+            no_match: true,
+            ..HttpRegex::default()
+        }),
+        ..root()
+    };
+    assert_eq!(judge(alone, PAGE), SUCCESS);
+}
+
+// Input: a search that cannot be told, with and without `regex_no_match`. Output: a failure.
+#[test]
+fn a_search_that_fails_is_a_failure() {
+    for no_match in [false, true] {
+        let kind = asks(regex("lo wo", no_match));
+        let connect = connect_to("192.0.2.1:80");
+        let check = CheckRef {
+            connect: &connect,
+            kind: Some(&kind),
+        };
+        let mut out = Vec::new();
+        let setting = Setting {
+            virtual_host: None,
+            place: 0,
+            nonce: 0,
+        };
+        let mut attempt = Attempt::start(check, setting, &mut out);
+        for what in [ProbeIo::Connected, ProbeIo::Bytes(PAGE), ProbeIo::Closed] {
+            assert_eq!(attempt.on(check, what, &mut out), None);
+        }
+        assert!(matches!(out.last(), Some(ProbeCmd::Search(_))));
+        let verdict = attempt.on(check, ProbeIo::Searched(Searched::Failed), &mut out);
+        assert_eq!(verdict, Some(failure(HttpFault::Regex)));
     }
 }

@@ -7,6 +7,7 @@ mod smtp;
 use super::*;
 use crate::base::Duration;
 use crate::conf::model::HttpUrl;
+use crate::ops::{Search, Searched};
 
 /// What a scripted peer does after the connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,13 @@ fn play(kind: &ProbeKind, parts: &[&[u8]], end: End) -> Run {
             End::Stall => Some(attempt.deadline(check)),
         };
     }
+    if let Some(ProbeCmd::Search(_)) = out.last()
+        && let Some(ProbeCmd::Search(search)) = out.pop()
+    {
+        assert_eq!(verdict, None);
+        let found = said(&search);
+        verdict = attempt.on(check, ProbeIo::Searched(found), &mut out);
+    }
     let written = out
         .into_iter()
         .flat_map(|command| match command {
@@ -80,11 +88,25 @@ fn play(kind: &ProbeKind, parts: &[&[u8]], end: End) -> Run {
             ProbeCmd::Connect(_) => panic!("connects twice"),
             ProbeCmd::Close => panic!("closing is the domain's"),
             ProbeCmd::Dial(_) | ProbeCmd::WriteFact(_) => panic!("of mails"),
+            ProbeCmd::Search(_) => panic!("answered above"),
         })
         .collect();
     Run {
         verdict: verdict.unwrap(),
         written,
+    }
+}
+
+/// What a driver that takes patterns for plain text would answer.
+fn said(search: &Search) -> Searched {
+    let pattern = search.pattern.pattern.as_bytes();
+    match search
+        .text
+        .windows(pattern.len())
+        .any(|part| part == pattern)
+    {
+        true => Searched::Found,
+        false => Searched::Absent,
     }
 }
 

@@ -147,16 +147,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "do not resolve symlinks in script paths",
     ),
     Keyword::leaf(
-        "vmac_addr_prefix",
-        daemon::setting,
-        "prefix of generated vmac names for use_vmac_addr",
-    ),
-    Keyword::leaf(
-        "vmac_prefix",
-        daemon::setting,
-        "prefix of generated vmac names",
-    ),
-    Keyword::leaf(
         "vrrp_ipsets",
         daemon::ipsets,
         "names of the sets of iptables",

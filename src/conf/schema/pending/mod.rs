@@ -36,8 +36,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::UdpCheck
         | Level::PingCheck
         | Level::MiscCheck
-        | Level::FileCheck => &[],
-        Level::Url | Level::SslUrl => probes::URL,
+        | Level::FileCheck
+        | Level::Url
+        | Level::SslUrl => &[],
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,
         Level::Ssl => bfd::SSL,

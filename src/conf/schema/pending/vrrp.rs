@@ -44,11 +44,6 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::track_bfd,
         "BFD sessions that change the priority",
     ),
-    Keyword::leaf(
-        "use_vmac_addr",
-        options::flag,
-        "so do addresses on other interfaces",
-    ),
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
 

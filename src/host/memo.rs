@@ -1,0 +1,240 @@
+//! What a load asked of the host, and what it was told.
+//!
+//! Owns: the questions of one load with their answers; of files only a digest. Never does: read
+//! anything by itself. Driven by: `reading`, around a `Loader`: since that is a
+//! function of its options and of these answers, a reload whose answers are all the same comes to
+//! the same configuration, and need not be read again.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher as _;
+use std::path::{Path, PathBuf};
+
+use crate::conf::names::NameTable;
+use crate::conf::{FileError, Files, HostFacts, Link, Program};
+
+/// What is asked: one for each function of the two seams.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Question {
+    Read(PathBuf),
+    Exists(PathBuf),
+    Glob(PathBuf),
+    Interface(String),
+    NodeName,
+    Environment(String),
+    WorkingDirectory,
+    User(String),
+    Group(String),
+    Cpus,
+    Server(String),
+    Namespace(String),
+    Number(NameTable, String),
+    Link(String),
+    Directory(String),
+    Program(String),
+}
+
+/// Length and two digests of different beginnings.
+type Digest = (usize, u64, u64);
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    Content(Result<Digest, FileError>),
+    Paths(Vec<PathBuf>),
+    YesNo(bool),
+    Text(Option<String>),
+    Path(PathBuf),
+    Number(Option<u32>),
+    Link(Option<Link>),
+    Error(Option<(i32, String)>),
+    Program(Program),
+}
+
+/// The questions of a load that has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Memo(HashMap<Question, Answer>);
+
+/// The two seams with a memory.
+#[derive(Debug)]
+pub(super) struct Asked<F, H> {
+    files: F,
+    facts: H,
+    memo: RefCell<Memo>,
+}
+
+impl<F: Files, H: HostFacts> Asked<F, H> {
+    /// Nothing was asked yet.
+    pub(super) fn new(files: F, facts: H) -> Self {
+        Self {
+            files,
+            facts,
+            memo: RefCell::default(),
+        }
+    }
+
+    /// What was asked.
+    pub(super) fn memo(self) -> Memo {
+        self.memo.into_inner()
+    }
+
+    fn note(&self, question: Question, answer: Answer) {
+        self.memo.borrow_mut().0.insert(question, answer);
+    }
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    let hash = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u8(salt);
+        hasher.write(bytes);
+        hasher.finish()
+    };
+    (bytes.len(), hash(0), hash(1))
+}
+
+impl Memo {
+    /// Whether each question would be answered now as it was then. A load that asked nothing holds
+    /// nothing.
+    #[must_use]
+    pub(super) fn holds(&self, files: &dyn Files, facts: &dyn HostFacts) -> bool {
+        !self.0.is_empty()
+            && self
+                .0
+                .iter()
+                .all(|(question, answer)| ask(question, files, facts) == *answer)
+    }
+}
+
+fn ask(question: &Question, files: &dyn Files, facts: &dyn HostFacts) -> Answer {
+    match question {
+        Question::Read(path) => Answer::Content(files.read(path).map(|bytes| digest(&bytes))),
+        Question::Exists(path) => Answer::YesNo(files.exists(path)),
+        Question::Glob(pattern) => Answer::Paths(files.glob(pattern)),
+        Question::Interface(name) => Answer::YesNo(facts.interface_exists(name)),
+        Question::NodeName => Answer::Text(Some(facts.node_name())),
+        Question::Environment(name) => Answer::Text(facts.environment(name)),
+        Question::WorkingDirectory => Answer::Path(facts.working_directory()),
+        Question::User(name) => Answer::YesNo(facts.user_exists(name)),
+        Question::Group(name) => Answer::YesNo(facts.group_exists(name)),
+        Question::Cpus => Answer::Number(Some(facts.cpus())),
+        Question::Server(name) => Answer::YesNo(facts.server_exists(name)),
+        Question::Namespace(name) => Answer::YesNo(facts.namespace_exists(name)),
+        Question::Number(table, name) => Answer::Number(facts.number(*table, name)),
+        Question::Link(name) => Answer::Link(facts.link(name)),
+        Question::Directory(file) => Answer::Error(facts.directory_error(file)),
+        Question::Program(name) => Answer::Program(facts.program(name)),
+    }
+}
+
+impl<F: Files, H: HostFacts> Files for Asked<F, H> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        let read = self.files.read(path);
+        let told = read.as_ref().map(|bytes| digest(bytes));
+        let told = Answer::Content(told.map_err(Clone::clone));
+        self.note(Question::Read(path.to_owned()), told);
+        read
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        let exists = self.files.exists(path);
+        self.note(Question::Exists(path.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
+        let found = self.files.glob(pattern);
+        let told = Answer::Paths(found.clone());
+        self.note(Question::Glob(pattern.to_owned()), told);
+        found
+    }
+}
+
+impl<F: Files, H: HostFacts> HostFacts for Asked<F, H> {
+    fn interface_exists(&self, name: &str) -> bool {
+        let exists = self.facts.interface_exists(name);
+        self.note(Question::Interface(name.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn node_name(&self) -> String {
+        let name = self.facts.node_name();
+        self.note(Question::NodeName, Answer::Text(Some(name.clone())));
+        name
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        let value = self.facts.environment(name);
+        let told = Answer::Text(value.clone());
+        self.note(Question::Environment(name.to_owned()), told);
+        value
+    }
+
+    fn working_directory(&self) -> PathBuf {
+        let path = self.facts.working_directory();
+        self.note(Question::WorkingDirectory, Answer::Path(path.clone()));
+        path
+    }
+
+    fn user_exists(&self, name: &str) -> bool {
+        let exists = self.facts.user_exists(name);
+        self.note(Question::User(name.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn group_exists(&self, name: &str) -> bool {
+        let exists = self.facts.group_exists(name);
+        self.note(Question::Group(name.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn cpus(&self) -> u32 {
+        let count = self.facts.cpus();
+        self.note(Question::Cpus, Answer::Number(Some(count)));
+        count
+    }
+
+    fn server_exists(&self, name: &str) -> bool {
+        let exists = self.facts.server_exists(name);
+        self.note(Question::Server(name.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn namespace_exists(&self, name: &str) -> bool {
+        let exists = self.facts.namespace_exists(name);
+        self.note(Question::Namespace(name.to_owned()), Answer::YesNo(exists));
+        exists
+    }
+
+    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+        let number = self.facts.number(table, name);
+        let question = Question::Number(table, name.to_owned());
+        self.note(question, Answer::Number(number));
+        number
+    }
+
+    fn link(&self, name: &str) -> Option<Link> {
+        let link = self.facts.link(name);
+        self.note(Question::Link(name.to_owned()), Answer::Link(link));
+        link
+    }
+
+    fn directory_error(&self, file: &str) -> Option<(i32, String)> {
+        let error = self.facts.directory_error(file);
+        let told = Answer::Error(error.clone());
+        self.note(Question::Directory(file.to_owned()), told);
+        error
+    }
+
+    fn program(&self, name: &str) -> Program {
+        let program = self.facts.program(name);
+        let told = Answer::Program(program);
+        self.note(Question::Program(name.to_owned()), told);
+        program
+    }
+}
+
+#[cfg(test)]
+#[path = "memo_tests.rs"]
+mod tests;
