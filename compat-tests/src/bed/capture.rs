@@ -72,6 +72,15 @@ impl Capture {
     /// # Errors
     /// When the interface does not exist.
     pub fn start(host: &Host, interface: &str) -> Result<Self> {
+        Self::start_resting(host, interface, Duration::ZERO)
+    }
+
+    /// The same, reading only after each `pause`, so that it takes no time from what is watched;
+    /// frames wait in the socket meanwhile.
+    ///
+    /// # Errors
+    /// When the socket cannot be opened.
+    pub fn start_resting(host: &Host, interface: &str, pause: Duration) -> Result<Self> {
         let what = format!("capture on {} {interface}", host.name());
         let interface = interface.to_owned();
         let (socket, index) = host.enter(move || open(&interface))?.context(|| what)?;
@@ -81,10 +90,19 @@ impl Capture {
         let reader = std::thread::spawn(move || {
             let mut buffer = vec![0; FRAME];
             while !end.load(Ordering::Relaxed) {
-                if let Some(frame) = receive(&socket, index, &mut buffer) {
+                if !pause.is_zero() {
+                    std::thread::sleep(pause);
+                }
+                // What comes while it reads has to wait for the next time.
+                let now = SystemTime::now();
+                while let Some(frame) = receive(&socket, index, &mut buffer) {
+                    let last = pause.is_zero() || frame.at >= now;
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(frame);
+                    if last {
+                        break;
+                    }
                 }
             }
         });
