@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -22,6 +22,8 @@ use super::{Context, Host, Packet, Result, wait_for};
 
 /// How often the reading thread looks whether it should end.
 const STOP_CHECK: TimeVal = TimeVal::new(0, 50_000);
+/// A reading that takes longer has found nothing.
+const EMPTY: Duration = Duration::from_millis(40);
 /// Larger than any frame a virtual cable carries, segmentation offload included.
 const FRAME: usize = 0x1_0000;
 /// linux/if_packet.h
@@ -95,12 +97,20 @@ impl Capture {
                 }
                 // What comes while it reads has to wait for the next time.
                 let now = SystemTime::now();
-                while let Some(frame) = receive(&socket, index, &mut buffer) {
-                    let last = pause.is_zero() || frame.at >= now;
-                    sink.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(frame);
-                    if last {
+                loop {
+                    let asked = Instant::now();
+                    let more = match receive(&socket, index, &mut buffer) {
+                        Some(frame) => {
+                            let before = frame.at < now;
+                            sink.lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(frame);
+                            before
+                        }
+                        // One of another interface is left out at once; the end takes its time.
+                        None => asked.elapsed() < EMPTY,
+                    };
+                    if pause.is_zero() || !more {
                         break;
                     }
                 }
