@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::thread;
 
 use compat_tests::sim::network::Place;
 use compat_tests::sim::world::World;
@@ -16,22 +18,42 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::ops::AddressSpec;
 
 /// Seeds of the ordinary run.
-const SEEDS: u64 = 128;
+const SEEDS: u64 = 256;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Runs `seeds`; returns the failures, and how often the invariants were looked at.
-fn run(seeds: impl Iterator<Item = u64>) -> (Vec<random::Failure>, u64) {
-    let (mut failures, mut checks) = (Vec::new(), 0);
-    for seed in seeds {
-        match random::run(seed) {
-            Ok(report) => checks += report.calm_checks,
-            Err(failure) => failures.push(failure),
+/// Runs `seeds`, as many at a time as the machine has processors; returns the failures in the order
+/// of their seeds, and how often the invariants were looked at. A run knows nothing of others: what
+/// it keeps outside of its world it keeps by thread.
+fn run(seeds: impl Iterator<Item = u64> + Send) -> (Vec<random::Failure>, u64) {
+    let seeds = Mutex::new(seeds);
+    let next = || seeds.lock().unwrap().next();
+    let some = || {
+        let (mut failures, mut checks) = (Vec::new(), 0);
+        while let Some(seed) = next() {
+            match random::run(seed) {
+                Ok(report) => checks += report.calm_checks,
+                Err(failure) => failures.push((seed, failure)),
+            }
         }
-    }
-    (failures, checks)
+        (failures, checks)
+    };
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let parts: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(some)).collect();
+        let ends = threads.into_iter().map(|thread| thread.join().unwrap());
+        ends.collect()
+    });
+    let checks = parts.iter().map(|(_, checks)| checks).sum();
+    let mut failures: Vec<_> = parts
+        .into_iter()
+        .flat_map(|(failures, _)| failures)
+        .collect();
+    failures.sort_by_key(|(seed, _)| *seed);
+    let failures = failures.into_iter().map(|(_, failure)| failure);
+    (failures.collect(), checks)
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub(super) struct Entry {
     course: Course,
     /// What it makes of its server's weight.
     pub(super) shift: Shift,
+    /// The first number of its file is worth a word.
+    pub(super) aloud: bool,
     pub(super) running: Option<(ProbeId, Attempt)>,
 }
 
@@ -218,6 +220,7 @@ impl Domain {
             checker: Checker::new(check.connect.alpha || down),
             course: Course::default(),
             shift: Shift::default(),
+            aloud: false,
             running: None,
         });
         self.schedule_first(now, index, check);
@@ -237,8 +240,14 @@ impl Domain {
             return;
         }
         let first = match check.kind {
-            // To look at a file costs nothing.
-            Some(ProbeKind::File(_)) => now,
+            // To look at a file costs nothing. If others do already, this is a reload.
+            Some(ProbeKind::File(probe)) => {
+                let aloud = self.is_read(probe);
+                if let Some(entry) = self.checkers.get_mut(index) {
+                    entry.aloud = aloud;
+                }
+                now
+            }
             _ => now + FIRST_AFTER + self.rng.duration_below(check.connect.warmup),
         };
         let at = self.timers.get(index).map_or(first, |due| due.min(first));

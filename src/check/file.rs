@@ -64,6 +64,13 @@ impl Domain {
         }
     }
 
+    /// Whether its number is known.
+    pub(super) fn is_read(&self, probe: &FileProbe) -> bool {
+        let name = probe.track_file.as_deref().unwrap_or_default();
+        let file = self.files.get(name);
+        file.is_some_and(|file| file.value.is_some())
+    }
+
     fn take_value(&mut self, index: CheckerIndex, value: i64, out: &mut Vec<Action>) {
         let Some((entry, check, _)) = self.checker_and_check(index) else {
             return;
@@ -77,7 +84,8 @@ impl Domain {
             retries: 0,
             ..Policy::from(check)
         };
-        let (was_up, first) = (entry.checker.is_up(), !entry.checker.has_run());
+        let was_up = entry.checker.is_up();
+        let aloud = std::mem::replace(&mut entry.aloud, true);
         let outcome = match says {
             Says::Fault => Outcome::Failure,
             Says::More(_) => Outcome::Success,
@@ -92,7 +100,7 @@ impl Domain {
         }
         match says {
             // At the start, and of a server that is out, a weight is not worth a word.
-            Says::More(more) if first || !was_up => self.set_shift(index, Shift::By(more), out),
+            Says::More(more) if !aloud || !was_up => self.set_shift(index, Shift::By(more), out),
             Says::More(more) => self.shift(index, Shift::By(more), out),
             Says::Fault => {}
         }

@@ -16,7 +16,9 @@ use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
 use crate::base::Instant;
 use crate::conf::model::plan::{self, Step};
-use crate::conf::model::{CheckRef, RealServer, RealServerKey, ServiceKey, VirtualServer};
+use crate::conf::model::{
+    CheckRef, ProbeKind, RealServer, RealServerKey, ServiceKey, VirtualServer,
+};
 use crate::ops::ServiceName;
 
 impl Domain {
@@ -294,7 +296,7 @@ impl Domain {
         let checkers: Vec<CheckerIndex> = config
             .checks()
             .map(|check| {
-                activated.push(config.key);
+                activated.extend(says_activated(check).then_some(config.key));
                 self.add_checker(now, service, check, down)
             })
             .collect();
@@ -355,11 +357,11 @@ impl Domain {
                         self.give_up(index, out);
                         self.restart(index);
                         self.schedule_first(now, index, check);
-                        activated.push(new.key);
+                        activated.extend(says_activated(check).then_some(new.key));
                         index
                     }
                     Match::None => {
-                        activated.push(new.key);
+                        activated.extend(says_activated(check).then_some(new.key));
                         self.add_checker(now, index, check, false)
                     }
                 };
@@ -396,6 +398,11 @@ impl Domain {
             server,
         }
     }
+}
+
+/// Whether the log tells that a check begins; `FILE_CHECK` only listens.
+const fn says_activated(check: CheckRef<'_>) -> bool {
+    !matches!(check.kind, Some(ProbeKind::File(_)))
 }
 
 /// Which running checker goes on as a configured check.

@@ -255,7 +255,7 @@ impl Reader {
         let general = format!("Invalid {kind} specification");
         let texts = [problem, &general];
         for text in texts.into_iter().filter(|text| !text.is_empty()) {
-            let message = format!("{text} '{}'", to_display(line));
+            let message = format!("{text} '{}'", to_display(line.trim_start()));
             self.complain(cx, place, Class::General, &message);
         }
     }

@@ -15,7 +15,7 @@ use super::model::{
     CheckDefaults, Config, GroupEntry, ProbeKind, RealServer, ServerPolicy, ServicePolicy,
 };
 use super::reader::{self, Context, Reader};
-use super::source::{FileError, Files, HostFacts, to_bytes, to_text};
+use super::source::{FileError, Files, HostFacts, Link, to_bytes, to_text};
 use super::{LoadOptions, Loaded, Loader, Progress, inspect, load, print, render, syntax};
 use crate::base::{Duration, Family};
 
@@ -50,6 +50,11 @@ impl Files for One<'_> {
 struct Anywhere;
 
 impl HostFacts for Anywhere {
+    // Names that instances give to their own links are free.
+    fn link(&self, _: &str) -> Option<Link> {
+        None
+    }
+
     fn interface_exists(&self, _: &str) -> bool {
         true
     }

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -22,6 +22,8 @@ use super::{Context, Host, Packet, Result, wait_for};
 
 /// How often the reading thread looks whether it should end.
 const STOP_CHECK: TimeVal = TimeVal::new(0, 50_000);
+/// A reading that takes longer has found nothing.
+const EMPTY: Duration = Duration::from_millis(40);
 /// Larger than any frame a virtual cable carries, segmentation offload included.
 const FRAME: usize = 0x1_0000;
 /// linux/if_packet.h
@@ -72,6 +74,15 @@ impl Capture {
     /// # Errors
     /// When the interface does not exist.
     pub fn start(host: &Host, interface: &str) -> Result<Self> {
+        Self::start_resting(host, interface, Duration::ZERO)
+    }
+
+    /// The same, reading only after each `pause`, so that it takes no time from what is watched;
+    /// frames wait in the socket meanwhile.
+    ///
+    /// # Errors
+    /// When the socket cannot be opened.
+    pub fn start_resting(host: &Host, interface: &str, pause: Duration) -> Result<Self> {
         let what = format!("capture on {} {interface}", host.name());
         let interface = interface.to_owned();
         let (socket, index) = host.enter(move || open(&interface))?.context(|| what)?;
@@ -81,10 +92,27 @@ impl Capture {
         let reader = std::thread::spawn(move || {
             let mut buffer = vec![0; FRAME];
             while !end.load(Ordering::Relaxed) {
-                if let Some(frame) = receive(&socket, index, &mut buffer) {
-                    sink.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(frame);
+                if !pause.is_zero() {
+                    std::thread::sleep(pause);
+                }
+                // What comes while it reads has to wait for the next time.
+                let now = SystemTime::now();
+                loop {
+                    let asked = Instant::now();
+                    let more = match receive(&socket, index, &mut buffer) {
+                        Some(frame) => {
+                            let before = frame.at < now;
+                            sink.lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(frame);
+                            before
+                        }
+                        // One of another interface is left out at once; the end takes its time.
+                        None => asked.elapsed() < EMPTY,
+                    };
+                    if pause.is_zero() || !more {
+                        break;
+                    }
                 }
             }
         });

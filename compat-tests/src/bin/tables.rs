@@ -1,13 +1,15 @@
 //! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--show]`: the IPVS
 //! tables of both daemons side by side.
 //!
+//! With `--traffic SCRIPT` instead of cases: real connections through what ours sets up.
+//!
 //! Owns the command line only; [`compat_tests::tables`] does the work. It chooses the ground and
 //! runs itself there with `--inside SCRATCH`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use compat_tests::tables::{Options, inside, run};
+use compat_tests::tables::{Options, inside, run, traffic};
 
 fn main() -> ExitCode {
     let mut options = Options {
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
         only: String::new(),
         show: false,
     };
-    let mut scratch = None;
+    let (mut scratch, mut script) = (None, None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_default();
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
             "--cases" => options.cases = value().into(),
             "--only" => options.only = value(),
             "--show" => options.show = true,
+            "--traffic" => script = words.next().map(PathBuf::from),
             "--inside" => scratch = words.next().map(PathBuf::from),
             _ => {
                 eprintln!("tables: unknown argument {word}");
@@ -34,9 +37,10 @@ fn main() -> ExitCode {
             }
         }
     }
-    let result = match scratch {
-        Some(scratch) => inside(&options, &scratch),
-        None => run(&options),
+    let result = match (scratch, script) {
+        (Some(scratch), _) => inside(&options, &scratch),
+        (None, Some(script)) => traffic(&script, &options.ours),
+        (None, None) => run(&options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -26,7 +26,16 @@ impl Differences {
     /// # Errors
     /// When it cannot be read or a row gives no reason.
     pub fn load() -> Result<Self> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/corpus/differences.tsv");
+        Self::of_group("corpus")
+    }
+
+    /// Reads the list of another group of cases.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn of_group(group: &str) -> Result<Self> {
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        let path = cases.join(group).join("differences.tsv");
         let text = std::fs::read_to_string(&path).context(|| path.display().to_string())?;
         Self::parse(&text)
     }

@@ -67,6 +67,26 @@ pub fn run(options: &Options) -> Result<bool> {
     outcome
 }
 
+/// Runs `compat-tests/traffic` with our daemon on a kernel that has IPVS; true if no step failed.
+///
+/// # Errors
+/// When there is no such kernel, or it does not come to its end.
+pub fn traffic(script: &Path, ours: &Path) -> Result<bool> {
+    let signals = block_signals()?;
+    let scratch = tempfile::Builder::new()
+        .prefix("keepalived-traffic.")
+        .tempdir()?;
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
+    let words = ["bash".as_ref(), script, ours, scratch.path()];
+    let inside = words.map(|word| word.display().to_string());
+    let mut child = start((false, false, 512), scratch.path(), &inside)?;
+    let outcome = supervise(&mut child, false, signals);
+    // Ends the pid namespace and with it everything that runs in it.
+    drop(child.kill());
+    drop(child.wait());
+    outcome
+}
+
 /// The half that runs on a kernel with IPVS.
 ///
 /// # Errors

@@ -15,4 +15,4 @@ mod ground;
 mod kernel;
 mod run;
 
-pub use ground::{Options, inside, run};
+pub use ground::{Options, inside, run, traffic};

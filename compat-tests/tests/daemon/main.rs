@@ -9,6 +9,7 @@ mod container;
 mod crash;
 mod flood;
 mod hand_over;
+mod kernel;
 mod life;
 mod mails;
 mod old_tls;

@@ -218,6 +218,33 @@ fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
     }
 }
 
+/// What waits for an address cannot be a mark.
+fn clear_suspension(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+    if draft.policy.ha_suspend && has_mark(&draft.target, groups) {
+        let message = format!(
+            "Virtual server {}: cannot use ha_suspend with fwmarks - clearing ha_suspend",
+            draft.label()
+        );
+        cx.report(Class::General, message, draft.place);
+        draft.policy.ha_suspend = false;
+    }
+}
+
+/// Whether a service is, or has among its entries, a mark, which has no address to wait for.
+fn has_mark(target: &Target, groups: &[ServerGroup]) -> bool {
+    match target {
+        Target::Address(..) => false,
+        Target::Indirect(IndirectTarget::Fwmark(_)) => true,
+        Target::Indirect(IndirectTarget::Group(name)) => {
+            let mut entries = groups.iter().filter(|group| group.name == *name);
+            entries.any(|group| {
+                let mut entries = group.entries.iter();
+                entries.any(|entry| matches!(entry, GroupEntry::Fwmark { .. }))
+            })
+        }
+    }
+}
+
 /// The protocol of a service with addresses; a mark has none.
 fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Option<Protocol> {
     let label = draft.label();
@@ -244,6 +271,7 @@ fn begin(
 ) -> Option<Partial> {
     let place = draft.place;
     let (by_address, any_port) = addresses(&draft.target, groups);
+    clear_suspension(&mut draft, groups, cx);
     draft.protocol = protocol(&draft, by_address, cx);
     let label = draft.label();
     if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {

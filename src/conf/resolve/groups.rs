@@ -61,6 +61,32 @@ pub(super) fn groups(
     kept
 }
 
+/// Names the interfaces that a group tracks and a member of it as well, be it as its own.
+pub(super) fn tracked_twice(
+    groups: &[SyncGroup],
+    instances: &[VrrpInstance],
+    cx: &mut Context<'_>,
+) {
+    for instance in instances {
+        let name = &instance.name;
+        let of = groups.iter().find(|group| group.members.contains(name));
+        let tracking = &instance.options.tracking;
+        let own = (!instance.options.ignore_own_interface).then_some(&instance.interface);
+        let members = || tracking.interfaces.iter().map(|tracked| &tracked.name);
+        for tracked in of.iter().flat_map(|group| &group.tracking.interfaces) {
+            let link = &tracked.name;
+            if members().chain(own).any(|one| one == link) {
+                let message = format!(
+                    "({name}) track_interface {link} is configured on VRRP instance and sync \
+                     group. Remove vrrp instance or sync group config"
+                );
+                cx.diagnostics
+                    .push(Diagnostic::new(Class::General, message));
+            }
+        }
+    }
+}
+
 /// In a group all share one priority's fate, so weights of a member's own trackers do not count
 /// unless the group says so; whoever tracks leaves them out, here they are named.
 pub(super) fn weights(

@@ -73,6 +73,7 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
         own_links::name(&mut instances, &global.vrrp);
         let bfd = &draft.bfd_instances;
+        groups::tracked_twice(&sync_groups, &instances, cx);
         groups::weights(&sync_groups, &instances, (&trackers, bfd), cx);
         // Where nothing can track them nobody looks at them.
         let mut none = Trackers::default();

@@ -11,6 +11,7 @@ mod interfaces;
 mod machine;
 mod own_link;
 mod receive;
+mod regressions;
 mod reload;
 mod routing;
 mod sockets;

@@ -10,14 +10,14 @@ use crate::conf::model::options::{
 use crate::conf::model::{Priority, Vrid, VrrpInstance};
 use crate::vrrp::{State, TrackerKind, Verdict};
 
-fn tracked(name: &str) -> Vec<Tracked> {
+pub(super) fn tracked(name: &str) -> Vec<Tracked> {
     vec![Tracked {
         name: name.into(),
         weight: None,
     }]
 }
 
-fn script(weight: i16) -> TrackScript {
+pub(super) fn script(weight: i16) -> TrackScript {
     TrackScript {
         name: "chk".into(),
         script: Script::default(),

@@ -173,13 +173,13 @@ pub(super) fn measure(count: u16) -> Result<Figures> {
     add("memory, backups", backup.memory()?);
 
     let captures: Vec<Capture> = (0..links)
-        .map(|number| Capture::start(&second, &link(number)))
+        .map(|number| Capture::start_resting(&second, &link(number), Duration::from_secs(4)))
         .collect::<Result<_>>()?;
     std::thread::sleep(Duration::from_secs(2));
     let begin = SystemTime::now();
     master.signal(Signal::SIGTERM)?;
     master.wait()?;
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(10));
     let seen = Seen::of(&captures, begin, 2);
     add("stop: taken over", seen.taken_over());
     let lateness: Vec<f64> = seen
@@ -202,7 +202,7 @@ pub(super) fn measure(count: u16) -> Result<Figures> {
     std::thread::sleep(SETTLED);
     let begin = SystemTime::now();
     master.kill()?;
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(14));
     let seen = Seen::of(&captures, begin, 2);
     add("kill: taken over", seen.taken_over());
     add(
@@ -236,6 +236,6 @@ pub fn rows(daemons: &Daemons, table: &mut Table) {
     }
     table.note(
         "1,000 instances: on the emulated machine as IPVS, so that milliseconds are those of a processor of 1,000 million \
-         instructions a second, which the watcher shares",
+         instructions a second",
     );
 }

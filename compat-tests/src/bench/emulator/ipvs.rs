@@ -5,12 +5,14 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::meter::{Watched, commands, configure, count_commands};
+use super::meter::{Watched, commands, configure, count_commands, system_calls};
 use super::{Figures, figure, run};
 use crate::bed::{Error, Host, Result, Syslog};
 use crate::bench::Daemons;
@@ -39,6 +41,16 @@ fn address(first: u8, number: usize) -> String {
 
 /// A configuration of so many services with so many servers each; the last server has `weight`.
 fn configuration(shape: Shape, services: usize, servers: usize, weight: u32) -> String {
+    with_delay(shape, (services, servers), weight, 600)
+}
+
+/// The same with checks every `delay` seconds.
+fn with_delay(
+    shape: Shape,
+    (services, servers): (usize, usize),
+    weight: u32,
+    delay: u32,
+) -> String {
     let mut text = "global_defs {\n    router_id bench\n}\n".to_owned();
     for service in 0..services {
         let name = match shape {
@@ -55,7 +67,7 @@ fn configuration(shape: Shape, services: usize, servers: usize, weight: u32) -> 
         };
         write!(
             text,
-            "virtual_server {name} {{\n    delay_loop 600\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP\n"
+            "virtual_server {name} {{\n    delay_loop {delay}\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP\n"
         )
         .ok();
         for server in 0..servers {
@@ -79,11 +91,67 @@ fn configuration(shape: Shape, services: usize, servers: usize, weight: u32) -> 
     text
 }
 
-/// Takes connections on port 8080 of every address, for as long as the machine runs.
-fn serve(host: &Host) -> Result<()> {
+/// Takes connections on port 8080 of every address, for as long as the machine runs; how many.
+fn serve(host: &Host) -> Result<Arc<AtomicU32>> {
     let listener = host.enter(|| TcpListener::bind("0.0.0.0:8080"))??;
-    std::thread::spawn(move || listener.incoming().for_each(drop));
-    Ok(())
+    let taken = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            drop(connection);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    Ok(taken)
+}
+
+/// What one check of so many servers costs, each checked once a second.
+pub(super) fn checks(servers: u16) -> Result<Figures> {
+    let host = Host::new("director")?;
+    host.must(&["ip", "route", "add", "local", "11.0.0.0/8", "dev", "lo"])?;
+    let taken = serve(&host)?;
+    let sizes = (usize::from(servers).div_ceil(10), 10);
+    configure(&host, &with_delay(Shape::Checked, sizes, 1, 1))?;
+    let daemon = Watched::start(&host, "one")?;
+    std::thread::sleep(ROUNDS);
+    let of = |work: &dyn Fn() -> Result<f64>| -> Result<(f64, f64)> {
+        let before = taken.load(Ordering::Relaxed);
+        let value = work()?;
+        Ok((value, f64::from(taken.load(Ordering::Relaxed) - before)))
+    };
+    let (instructions, checks) = of(&|| {
+        let before = daemon.instructions()?;
+        std::thread::sleep(ROUNDS);
+        Ok(daemon.instructions()? - before)
+    })?;
+    let (calls, checks_then) = of(&|| {
+        let counts = system_calls(&daemon.pids()?, Duration::from_secs(2))?;
+        Ok(counts.iter().map(|(_, count)| count).sum())
+    })?;
+    Ok(vec![
+        ("instructions".to_owned(), instructions / checks),
+        ("system calls".to_owned(), calls / checks_then),
+        ("a second".to_owned(), checks / ROUNDS.as_secs_f64()),
+    ])
+}
+
+/// Measures the checks of both daemons and adds the rows.
+fn check_rows(daemons: &Daemons, table: &mut Table) {
+    for (servers, wanted) in [
+        ("200", &["instructions", "system calls"][..]),
+        ("5000", &["a second", "instructions"][..]),
+    ] {
+        let results = daemons.each(|daemon| run(daemon, &["checks", servers]));
+        for name in wanted {
+            let goal = match *name {
+                "a second" => Goal::None,
+                _ => Goal::Ratio(1.0),
+            };
+            let figures = results.each_ref().map(|result| figure(result, name));
+            let title = format!("TCP checks of {servers} servers every second: {name}");
+            table.row(title, "", figures, goal);
+        }
+    }
 }
 
 /// Measures: see the module's head.
@@ -177,6 +245,7 @@ pub fn rows(daemons: &Daemons, quick: bool, table: &mut Table) {
     };
     rows([1_000, 10], "checked", standard, table);
     rows([1_000, 10], "services", standard, table);
+    check_rows(daemons, table);
     if !quick {
         rows([2_300, 16], "checked", standard, table);
         growth(daemons, table);
