@@ -26,6 +26,11 @@ impl HostFacts for Anywhere {
         None
     }
 
+    // Of namespaces those hosts had none.
+    fn namespace_exists(&self, _: &str) -> bool {
+        false
+    }
+
     fn node_name(&self) -> String {
         "host".to_owned()
     }
