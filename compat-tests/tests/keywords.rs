@@ -199,3 +199,45 @@ fn every_keyword_means_something_and_is_told_of() {
     );
     settle("untold.tsv", &tried.difference(&told_of).cloned().collect());
 }
+
+/// Input: README and the table. Output: README names each keyword that does not act yet, in its
+/// block, and no other; `UPDATE=1` writes that list.
+#[test]
+fn readme_names_every_keyword_that_does_not_act() {
+    let mut waiting: BTreeMap<(Activity, &str), Vec<&str>> = BTreeMap::new();
+    for facts in keyword_facts() {
+        let activity = facts.activity();
+        if activity != Activity::Active {
+            let names = waiting.entry((activity, facts.block)).or_default();
+            if !names.contains(&facts.name) {
+                names.push(facts.name);
+            }
+        }
+    }
+    let mut list = String::new();
+    for ((activity, block), names) in waiting {
+        let how = match activity {
+            Activity::Active => continue,
+            Activity::Read => "read and checked",
+            Activity::Skipped => "skipped",
+        };
+        let block = match block {
+            "-" => "at the top level".to_owned(),
+            block => format!("in `{block}`"),
+        };
+        list.push_str(&format!("* {how}, {block}: `{}`\n", names.join("`, `")));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (begin, end) = (
+        "<!-- keywords that do not act -->\n",
+        "<!-- end of keywords -->\n",
+    );
+    let (before, rest) = readme.split_once(begin).expect("README has the list");
+    let (told, after) = rest.split_once(end).expect("README's list ends");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, [before, begin, &list, end, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(told, list, "UPDATE=1 writes the list");
+}

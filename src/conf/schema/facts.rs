@@ -111,9 +111,12 @@ impl KeywordFacts {
     /// How far this version goes with it.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        let levels = Level::ALL
-            .into_iter()
-            .filter(|l| block_of(*l) == self.block);
+        let block = match self.block {
+            // The older name of the same block.
+            "vrrp_track_file" => "track_file",
+            block => block,
+        };
+        let levels = Level::ALL.into_iter().filter(|l| block_of(*l) == block);
         levels
             .map(|level| {
                 let skipped = || {
@@ -149,7 +152,7 @@ mod tests {
     use super::super::{Form, find, names};
     use super::*;
 
-    /// Blocks of keepalived whose lines this version skips whole.
+    /// A block whose lines this version skips whole, and one that has a level under another name.
     const SKIPPED_BLOCKS: [&str; 2] = ["auth_hmac", "vrrp_track_file"];
 
     // Input: the tables. Output: facts for each row, and no facts of a keyword that is in no table.
