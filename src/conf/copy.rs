@@ -4,6 +4,7 @@
 //! where it was included, without comments and outer blanks; conditions, definitions and repetitions
 //! stay as they were written. Never does: read a file. Driven by: `Loader::finish`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::diag::Diagnostics;
@@ -79,18 +80,15 @@ impl Copier<'_> {
     }
 }
 
-fn stripped(line: &str) -> String {
-    let text = match syntax::without_comment(line) {
-        Some(text) => text.to_owned(),
+/// A line without its comment and the blanks around it.
+fn stripped(line: &str) -> Cow<'_, str> {
+    match syntax::without_comment(line) {
+        Some(text) => Cow::Borrowed(text.trim_start_matches(syntax::is_space)),
         None => {
             let text = syntax::physical(line).text;
-            match text.strip_suffix('\\') {
-                Some(before) => format!("{}\\", before.trim_end_matches(syntax::is_space)),
-                None => text.trim_end_matches(syntax::is_space).to_owned(),
-            }
+            Cow::Owned(text.trim_start_matches(syntax::is_space).to_owned())
         }
-    };
-    text.trim_start_matches(syntax::is_space).to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -244,13 +244,7 @@ impl Reader {
         if let Some(text) = syntax::without_comment(raw) {
             return Cow::Borrowed(text);
         }
-        let mut physical = syntax::physical(raw);
-        if let Some(before) = physical.text.strip_suffix('\\') {
-            // keepalived takes the blanks before a backslash at the end away.
-            let kept = before.trim_end_matches(syntax::is_space).len();
-            physical.text.truncate(kept);
-            physical.text.push('\\');
-        }
+        let physical = syntax::physical(raw);
         if physical.wide && !self.wide_seen {
             self.wide_seen = true;
             cx.push(

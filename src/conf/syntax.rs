@@ -125,6 +125,12 @@ pub(super) fn physical(line: &str) -> Physical {
     }
     let kept = out.text.trim_end_matches(is_space).len();
     out.text.truncate(kept);
+    if let Some(before) = out.text.strip_suffix('\\') {
+        // keepalived takes the blanks before a backslash at the end away.
+        let kept = before.trim_end_matches(is_space).len();
+        out.text.truncate(kept);
+        out.text.push('\\');
+    }
     out
 }
 
