@@ -106,7 +106,9 @@ pub(super) enum Fork {
 /// Makes a second process.
 pub(super) fn fork() -> io::Result<Fork> {
     // SAFETY: fork is unsound only where another thread may hold a lock that the child then waits
-    // for. This program never starts a thread, so the child may go on as if nothing had happened.
+    // for. The launcher and the supervisor fork, which start no thread, so the child may go on as if
+    // nothing had happened. The worker has threads (for names and patterns) and starts programs
+    // with `Command` alone.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Fork::Parent(child)),
         nix::unistd::ForkResult::Child => Ok(Fork::Child),
