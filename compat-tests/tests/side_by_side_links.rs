@@ -50,7 +50,7 @@ fn kernel(host: &Host) -> Result<Kernel> {
     let addresses =
         shell("ip -o addr | sed -E 's/^[0-9]+: +//; s/ +/ /g; s/\\\\.*//; s/ proto keepalived//'")?;
     let settings = shell(
-        "cd /proc/sys/net/ipv4/conf; for d in *; do for s in arp_ignore arp_filter accept_local rp_filter promote_secondaries; do echo $d $s $(cat $d/$s); done; done; cd ../../ipv6/conf; for d in *; do echo $d disable_ipv6 $(cat $d/disable_ipv6); done",
+        "cd /proc/sys/net/ipv4/conf; for d in *; do for s in arp_ignore arp_filter accept_local rp_filter promote_secondaries; do echo $d $s $(cat $d/$s); done; done; cd ../../ipv6/conf; for d in *; do echo $d disable_ipv6 $(cat $d/disable_ipv6); done; echo reports $(cat ../../ipv4/igmp_link_local_mcast_reports)",
     )?;
     let lines = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -64,7 +64,7 @@ fn kernel(host: &Host) -> Result<Kernel> {
         addresses,
         settings: lines(&settings),
         rules: shell(
-            "nft list tables | sort | while read -r table name; do nft list $table $name; done",
+            "nft list tables | sort | while read -r table name; do nft list $table $name; done | sed -E 's/packets [0-9]+ bytes [0-9]+/N/'",
         )?,
     })
 }
@@ -163,6 +163,45 @@ fn traffic_is_kept_from_addresses_as_by_the_real_one() {
     .concat();
     let addresses = ["10.1.0.100/32", "10.1.0.101/32", "2001:db8::5/64"];
     compare("no_accept", &configuration, &addresses);
+}
+
+/// Input: the same with a VMAC, a name of its own, another priority, and counters. Output: the same
+/// table under that name.
+#[test]
+fn the_table_looks_as_configured() {
+    let configuration = [
+        "global_defs {\n nftables mine\n nftables_priority 7\n nftables_counters\n \
+         nftables_ifindex\n}\n"
+            .to_owned(),
+        instance("V1", 51, " no_accept", " 10.1.0.100\n 10.1.0.101"),
+        instance(
+            "V2",
+            52,
+            " version 3\n use_vmac\n no_accept",
+            " fe80::99\n 2001:db8::5/64",
+        ),
+    ]
+    .concat();
+    let addresses = ["10.1.0.100/32", "10.1.0.101/32", "2001:db8::5/64"];
+    compare("nftables", &configuration, &addresses);
+}
+
+/// Input: `default_interface`, which stands below the address that needs it, `disable_local_igmp`,
+/// receive buffers, and keywords of old releases. Output: the address is there, and reports of the
+/// link's groups are off while the daemon runs.
+#[test]
+fn defaults_of_interfaces_hold_as_with_the_real_one() {
+    let configuration = [
+        "static_ipaddress {\n 10.9.9.9/32\n}\n".to_owned(),
+        "global_defs {\n default_interface eth0\n disable_local_igmp\n \
+         vrrp_netlink_cmd_rcv_bufs 100000\n vrrp_netlink_monitor_rcv_bufs 5000000\n \
+         vrrp_netlink_monitor_rcv_bufs_force\n}\n"
+            .to_owned(),
+        instance("V1", 51, " debug 2", " 10.1.0.100"),
+    ]
+    .concat();
+    let addresses = ["10.1.0.100/32", "10.9.9.9/32"];
+    compare("default_interface", &configuration, &addresses);
 }
 
 /// Input: `use_vmac` of single addresses, `use_vmac_addr`, with a prefix of names. Output: the same

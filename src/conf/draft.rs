@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::diag::Diagnostic;
 use super::model::options::{InstanceOptions, LinkSettings, SyncGroup, Trackers};
 use super::model::routing::Statics;
 use super::model::{
@@ -45,6 +46,11 @@ pub(super) struct Draft {
     /// The network namespace does not exist that all but `global_defs` is about.
     pub(super) elsewhere: bool,
     pub(super) statics: Statics,
+    /// Static addresses that name no interface, by their place in the list, with what is said if
+    /// there is none for them.
+    pub(super) homeless: Vec<(usize, Diagnostic)>,
+    /// Whether the interface is there that they are on.
+    pub(super) default_exists: Option<bool>,
     pub(super) links: LinkSettings,
     /// How many rules of each family have no preference of their own.
     pub(super) unordered_rules: [u32; 2],

@@ -11,13 +11,14 @@ use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
 use super::netlink::{AddressOp, Addresses};
 use super::routing::Routing;
-use super::{sys, terms};
+use super::sys;
+use super::terms::Terms;
 use crate::base::ident;
 use crate::ops::{AddressSpec, AddressTraits, RoutingChange, RoutingOp};
 use crate::wire::rtnl::Kind;
 
 /// Removes everything that the ledger names.
-pub(super) fn clean_up(ledger: &mut Ledger, ipvs: &terms::Ipvs, whose: &str) {
+pub(super) fn clean_up(ledger: &mut Ledger, terms: &Terms, whose: &str) {
     let read = ledger
         .entries()
         .and_then(|entries| Ok((entries, ledger.routing_entries()?)));
@@ -38,7 +39,7 @@ pub(super) fn clean_up(ledger: &mut Ledger, ipvs: &terms::Ipvs, whose: &str) {
     );
     let mut buffer = vec![0; 32 * 1024];
     if let Err(error) =
-        remove(&entries, ipvs, &mut buffer).and_then(|()| remove_routing(routing, &mut buffer))
+        remove(&entries, terms, &mut buffer).and_then(|()| remove_routing(routing, &mut buffer))
     {
         log::error!(target: ident::DAEMON, "cleaning up: {error}");
     }
@@ -51,7 +52,7 @@ pub(super) fn clean_up(ledger: &mut Ledger, ipvs: &terms::Ipvs, whose: &str) {
 ///
 /// # Errors
 /// What opening the sockets for it gives.
-pub(super) fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -> io::Result<()> {
+pub(super) fn remove(entries: &[Entry], terms: &Terms, buffer: &mut [u8]) -> io::Result<()> {
     // Addresses first: they are what a second master would fight over.
     let specs: Vec<AddressSpec> = entries
         .iter()
@@ -86,13 +87,13 @@ pub(super) fn remove(entries: &[Entry], ipvs: &terms::Ipvs, buffer: &mut [u8]) -
             }
         }
     }
-    remove_links_and_tables(entries, buffer)?;
+    remove_links_and_tables(entries, &terms.table, buffer)?;
     let mut services = entries.iter().filter_map(|entry| match *entry {
         Entry::Service(name) => Some(name),
         Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
     });
     if let Some(first) = services.next() {
-        let mut ipvs = Ipvs::open(ipvs)?;
+        let mut ipvs = Ipvs::open(&terms.namespace_ipvs)?;
         for service in std::iter::once(first).chain(services) {
             let errno = ipvs.remove(service, buffer);
             // Somebody else may have removed it, or the whole table with its module.
@@ -131,7 +132,7 @@ fn remove_routing(entries: Vec<(Kind, Vec<u8>)>, buffer: &mut [u8]) -> io::Resul
     Ok(())
 }
 
-fn remove_links_and_tables(entries: &[Entry], buffer: &mut [u8]) -> io::Result<()> {
+fn remove_links_and_tables(entries: &[Entry], table: &str, buffer: &mut [u8]) -> io::Result<()> {
     for entry in entries {
         match entry {
             Entry::Link(name) => {
@@ -144,10 +145,10 @@ fn remove_links_and_tables(entries: &[Entry], buffer: &mut [u8]) -> io::Result<(
                 }
             }
             Entry::Firewall(family) => {
-                let errno = Firewall::remove_table(*family, buffer);
+                let errno = Firewall::remove_table(table, *family, buffer);
                 if !matches!(errno, 0 | libc::ENOENT) {
                     let why = sys::error_text(errno);
-                    log::error!(target: ident::DAEMON, "the nftables table of {family:?} cannot be removed: {why}");
+                    log::error!(target: ident::DAEMON, "the nftables table {table} of {family:?} cannot be removed: {why}");
                 }
             }
             Entry::Address { .. } | Entry::Service { .. } => {}

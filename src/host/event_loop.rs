@@ -8,7 +8,7 @@
 //! timers, as a queued advert has to beat a master down timer that expired while we did not run.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -22,11 +22,13 @@ use super::ledger::Ledger;
 use super::logger;
 use super::netlink::{Change, Drained, Monitor};
 use super::raw_socket::SLOT;
+use super::request;
 use super::signals::{Signal, Signals};
 use super::sources::Source;
 use super::sys::BATCH;
 use super::terms;
 use crate::base::{Instant, ident};
+use crate::conf::model::Global;
 use crate::node::{Node, Options};
 use crate::ops::{
     ChildId, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
@@ -179,6 +181,13 @@ impl EventLoop {
             .list(&mut this.drivers.buffer, &mut this.changes)?;
         this.tell_changes();
         Ok(this)
+    }
+
+    /// Takes over settings of the daemon that concern its sockets and tables.
+    pub(super) fn take_on(&mut self, global: &Global) {
+        self.drivers.take_on(global);
+        let buffer = global.buffers.vrrp_monitor;
+        request::set_buffer(self.monitor.as_fd(), buffer, "changes");
     }
 
     /// How late a timer was since the last call, if one was.

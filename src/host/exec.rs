@@ -4,7 +4,7 @@
 //! change their order: what follows a kernel operation happens after it. Driven by: `event_loop`.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -19,12 +19,14 @@ use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
+use super::request;
 use super::routing::Routing;
 use super::search::Searcher;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
-use super::terms;
+use super::terms::{self, Terms};
 use crate::base::{IfIndex, ident};
+use crate::conf::model::Global;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
@@ -589,11 +591,7 @@ impl Drivers {
 
     /// Removes what another process has installed and the node does not want; `wanted` tells which
     /// services it does.
-    pub(super) fn drop_unclaimed(
-        &mut self,
-        table: &terms::Ipvs,
-        wanted: impl Fn(ServiceName) -> bool,
-    ) {
+    pub(super) fn drop_unclaimed(&mut self, terms: &Terms, wanted: impl Fn(ServiceName) -> bool) {
         let unclaimed = std::mem::take(&mut self.unclaimed);
         let gone: Vec<Entry> = unclaimed
             .into_iter()
@@ -613,11 +611,25 @@ impl Drivers {
              configured any more",
             gone.len()
         );
-        if let Err(error) = clean_up::remove(&gone, table, &mut self.buffer) {
+        if let Err(error) = clean_up::remove(&gone, terms, &mut self.buffer) {
             log::error!(target: ident::DAEMON, "cleaning up: {error}");
         }
         for entry in gone {
             self.ledger.remove(entry);
+        }
+    }
+
+    /// Takes over settings of the daemon that concern its sockets and tables.
+    pub(super) fn take_on(&mut self, global: &Global) {
+        self.firewall.take_on(&global.firewall, &mut self.buffer);
+        let command = global.buffers.vrrp_command;
+        let sockets = [
+            self.addresses.as_fd(),
+            self.links.as_fd(),
+            self.routing.as_fd(),
+        ];
+        for socket in sockets {
+            request::set_buffer(socket, command, "commands");
         }
     }
 

@@ -26,15 +26,45 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProto
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 use super::request::{self, Raw, Requester};
-use crate::base::{Family, IfIndex};
+use crate::base::{Family, IfIndex, ident};
+use crate::conf::model::{self, OnOff};
 use crate::ops::{Blocked, FirewallOp};
 
 /// What keepalived calls its table unless told otherwise.
 pub(super) const TABLE: &str = "keepalived";
 
+/// How the table looks: `nftables`, `nftables_priority`, `nftables_counters`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Style {
+    /// The name of the table.
+    pub(super) table: String,
+    /// Of the chains; -1 is just before the filters of the administrator.
+    priority: i32,
+    /// Rules count what they decide.
+    counters: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self::of(&model::Firewall::default())
+    }
+}
+
+impl Style {
+    /// As configured.
+    pub(super) fn of(settings: &model::Firewall) -> Self {
+        Self {
+            table: match &settings.nftables {
+                OnOff::Named(table) => table.clone(),
+                OnOff::On | OnOff::Off => TABLE.to_owned(),
+            },
+            priority: settings.priority,
+            counters: settings.counters,
+        }
+    }
+}
+
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
-/// Just before the filters of the administrator.
-const PRIORITY: i32 = -1;
 
 /// `NF_DROP`, `NF_ACCEPT`.
 const DROP: Verdict = Verdict::Other(0);
@@ -77,6 +107,15 @@ struct Table {
 }
 
 impl Table {
+    /// What leads to it from nothing.
+    fn operations(&self, family: Family) -> impl Iterator<Item = FirewallOp> {
+        let blocked = self.blocked.iter().copied().map(FirewallOp::Block);
+        let below = self.below.iter();
+        let below =
+            below.map(move |(&vmac, &base)| FirewallOp::ReportsBelow { vmac, base, family });
+        blocked.chain(below)
+    }
+
     fn is_empty(&self) -> bool {
         self.blocked.is_empty() && self.below.is_empty()
     }
@@ -87,13 +126,15 @@ impl Table {
 pub(super) struct Firewall {
     /// Opened by the first operation: most configurations need none.
     socket: Option<Requester>,
+    style: Style,
     v4: Table,
     v6: Table,
 }
 
 /// The messages of one transaction, with their flags.
-struct Batch {
+struct Batch<'a> {
     family: Family,
+    style: &'a Style,
     messages: Vec<(NfTablesMessage, u16)>,
 }
 
@@ -102,6 +143,7 @@ impl Firewall {
     pub(super) fn new() -> Self {
         Self {
             socket: None,
+            style: Style::default(),
             v4: Table::default(),
             v6: Table::default(),
         }
@@ -110,17 +152,69 @@ impl Firewall {
     /// Carries out one operation; the error number, 0 for success. What the kernel refuses changes
     /// nothing: it takes a transaction whole or not at all.
     pub(super) fn carry_out(&mut self, op: &FirewallOp, buffer: &mut [u8]) -> i32 {
-        let family = op.family();
-        let before = match family {
+        let mut after = self.table(op.family()).clone();
+        self.change(op.family(), buffer, |batch| {
+            batch.step(&mut after, op);
+            after
+        })
+    }
+
+    /// Takes over how the table is to look. Tables that are there already are made anew, each in
+    /// one transaction, so that nothing gets through meanwhile. Their name stays what it was: it
+    /// holds from the start on.
+    pub(super) fn take_on(&mut self, settings: &model::Firewall, buffer: &mut [u8]) {
+        let mut style = Style::of(settings);
+        if self.v4.made || self.v6.made {
+            style.table.clone_from(&self.style.table);
+        }
+        if style == self.style {
+            return;
+        }
+        self.style = style;
+        for family in [Family::V4, Family::V6] {
+            let before = self.table(family).clone();
+            if !before.made {
+                continue;
+            }
+            let errno = self.change(family, buffer, |batch| {
+                let mut after = Table::default();
+                for op in before.operations(family) {
+                    batch.step(&mut after, &op);
+                }
+                after
+            });
+            if errno != 0 {
+                let (name, why) = (&self.style.table, super::sys::error_text(errno));
+                log::error!(
+                    target: ident::VRRP,
+                    "the nftables table {name} cannot be made anew with other settings: {why} - \
+                     it stays as it is"
+                );
+            }
+        }
+    }
+
+    const fn table(&self, family: Family) -> &Table {
+        match family {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
-        };
-        let mut after = before.clone();
+        }
+    }
+
+    /// Sends what `fill` puts into a transaction; the table is then what it returns.
+    fn change(
+        &mut self,
+        family: Family,
+        buffer: &mut [u8],
+        fill: impl FnOnce(&mut Batch<'_>) -> Table,
+    ) -> i32 {
+        let style = self.style.clone();
         let mut batch = Batch {
             family,
+            style: &style,
             messages: Vec::new(),
         };
-        batch.step(&mut after, op);
+        let after = fill(&mut batch);
         if batch.messages.is_empty() {
             return 0;
         }
@@ -143,17 +237,16 @@ impl Firewall {
     }
 
     /// Removes the table of a family, whoever made it; for those who clean up.
-    pub(super) fn remove_table(family: Family, buffer: &mut [u8]) -> i32 {
+    pub(super) fn remove_table(name: &str, family: Family, buffer: &mut [u8]) -> i32 {
         let mut firewall = Self::new();
-        let mut batch = Batch {
-            family,
-            messages: Vec::new(),
-        };
-        batch.push(NfTablesMessage::DeleteTable(named()), 0);
-        firewall.send(&batch, buffer)
+        name.clone_into(&mut firewall.style.table);
+        firewall.change(family, buffer, |batch| {
+            batch.push(NfTablesMessage::DeleteTable(batch.named()), 0);
+            Table::default()
+        })
     }
 
-    fn send(&mut self, batch: &Batch, buffer: &mut [u8]) -> i32 {
+    fn send(&mut self, batch: &Batch<'_>, buffer: &mut [u8]) -> i32 {
         let socket = match self.socket.take().map_or_else(open, Ok) {
             Ok(socket) => self.socket.insert(socket),
             Err(error) => return error.raw_os_error().unwrap_or(libc::EIO),
@@ -192,7 +285,7 @@ fn open() -> io::Result<Requester> {
     Requester::open(NETLINK_NETFILTER)
 }
 
-impl Batch {
+impl Batch<'_> {
     /// What leads to the state after `op`, and that state.
     fn step(&mut self, table: &mut Table, op: &FirewallOp) {
         match op {
@@ -223,6 +316,12 @@ impl Batch {
         }
     }
 
+    fn named(&self) -> TableMessage {
+        TableMessage {
+            attributes: vec![TableAttribute::Name(self.style.table.clone())],
+        }
+    }
+
     const fn protocol(&self) -> NetfilterProtoFamily {
         match self.family {
             Family::V4 => NetfilterProtoFamily::IPv4,
@@ -239,15 +338,15 @@ impl Batch {
         if std::mem::replace(&mut table.made, true) {
             return;
         }
-        self.push(NfTablesMessage::NewTable(named()), NLM_F_CREATE);
-        self.push(NfTablesMessage::DeleteTable(named()), 0);
-        self.push(NfTablesMessage::NewTable(named()), NLM_F_CREATE);
+        self.push(NfTablesMessage::NewTable(self.named()), NLM_F_CREATE);
+        self.push(NfTablesMessage::DeleteTable(self.named()), 0);
+        self.push(NfTablesMessage::NewTable(self.named()), NLM_F_CREATE);
         self.chain("out", Some(InetHookNumber::LocalOut));
     }
 
     fn end_if_empty(&mut self, table: &mut Table) -> bool {
         if table.is_empty() {
-            self.push(NfTablesMessage::DeleteTable(named()), 0);
+            self.push(NfTablesMessage::DeleteTable(self.named()), 0);
             *table = Table::default();
             true
         } else {
@@ -365,13 +464,13 @@ impl Batch {
 
     fn chain(&mut self, name: &str, hook: Option<InetHookNumber>) {
         let mut attributes = vec![
-            ChainAttribute::Table(TABLE.to_owned()),
+            ChainAttribute::Table(self.style.table.clone()),
             ChainAttribute::Name(name.to_owned()),
         ];
         if let Some(hook) = hook {
             attributes.push(ChainAttribute::Hook(vec![
                 Hook::Number(HookNumber::Inet(hook)),
-                Hook::Priority(PRIORITY.cast_unsigned()),
+                Hook::Priority(self.style.priority.cast_unsigned()),
             ]));
             attributes.push(ChainAttribute::Policy(ACCEPT.into()));
             attributes.push(ChainAttribute::Type("filter".to_owned()));
@@ -382,7 +481,7 @@ impl Batch {
 
     fn set(&mut self, name: &str, kind: u32, len: u32, flags: SetFlags, data: Option<(u32, u32)>) {
         let mut attributes = vec![
-            SetAttribute::Table(TABLE.to_owned()),
+            SetAttribute::Table(self.style.table.clone()),
             SetAttribute::Name(name.to_owned()),
             SetAttribute::Flags(flags),
             SetAttribute::KeyType(kind),
@@ -406,7 +505,7 @@ impl Batch {
         element.extend(data.map(|data| SetElementAttribute::Data(DataAttribute::Value(data))));
         let message = SetElementMessage {
             attributes: vec![
-                SetElementList::Table(TABLE.to_owned()),
+                SetElementList::Table(self.style.table.clone()),
                 SetElementList::Set(set.to_owned()),
                 SetElementList::Elements(vec![ListAttribute::Element(element)]),
             ],
@@ -420,6 +519,12 @@ impl Batch {
 
     /// A rule at the end of a chain (`NLM_F_APPEND`) or at its beginning (0).
     fn rule(&mut self, chain: &str, expressions: Vec<(&str, Expressions)>, place: u16) {
+        let mut expressions = expressions;
+        if self.style.counters {
+            // Before the verdict, which is last.
+            let last = expressions.len().saturating_sub(1);
+            expressions.insert(last, counter());
+        }
         let expressions = expressions
             .into_iter()
             .map(|(name, data)| {
@@ -431,7 +536,7 @@ impl Batch {
             .collect();
         let message = NfTablesMessage::NewRule(RuleMessage {
             attributes: vec![
-                RuleAttribute::Table(TABLE.to_owned()),
+                RuleAttribute::Table(self.style.table.clone()),
                 RuleAttribute::Chain(chain.to_owned()),
                 RuleAttribute::Expressions(expressions),
             ],
@@ -452,12 +557,6 @@ fn host_byte_order(data: bool) -> Vec<u8> {
         notes.extend(HOST_ENDIAN.to_ne_bytes());
     }
     notes
-}
-
-fn named() -> TableMessage {
-    TableMessage {
-        attributes: vec![TableAttribute::Name(TABLE.to_owned())],
-    }
 }
 
 /// Link-local addresses mean something on one link only.
@@ -530,6 +629,15 @@ fn verdict(code: Verdict) -> (&'static str, Expressions) {
 fn go_to(chain: &str) -> (&'static str, Expressions) {
     let chain = VerdictAttribute::Chain(chain.to_owned());
     decide(vec![VerdictAttribute::Code(Verdict::Goto), chain])
+}
+
+/// Counts packets and bytes.
+fn counter() -> (&'static str, Expressions) {
+    let other = Expressions::Other {
+        expression_type: "counter".to_owned(),
+        attributes: Vec::new(),
+    };
+    ("counter", other)
 }
 
 /// Leaves the ICMPv6 type in register 1; the kernel looks behind extension headers.
@@ -646,7 +754,7 @@ mod tests {
             };
             assert_eq!(carry_out(forget), 0, "{forget:?}");
             assert_eq!(
-                Firewall::remove_table(family, &mut vec![0; 4096]),
+                Firewall::remove_table(TABLE, family, &mut vec![0; 4096]),
                 libc::ENOENT
             );
         }

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::{fs, io};
 
 use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
@@ -60,6 +61,12 @@ pub(super) struct OwnLinks {
 
 /// A message and what else it asks for (`NLM_F_*`).
 type Step = (u16, LinkMessage, u16);
+
+impl AsFd for OwnLinks {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
 
 impl OwnLinks {
     /// Opens the socket.

@@ -27,6 +27,7 @@ mod hand_over;
 mod ledger;
 mod link_kind;
 mod links;
+mod local_reports;
 mod log_file;
 pub mod logger;
 mod memo;

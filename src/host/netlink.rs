@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use netlink_packet_core::{
     NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
@@ -121,6 +121,12 @@ impl std::fmt::Debug for Monitor {
         f.debug_struct("Monitor")
             .field("mirror", &self.mirror)
             .finish_non_exhaustive()
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -498,6 +504,12 @@ pub(super) enum AddressOp<'a> {
 /// The socket that changes addresses.
 #[derive(Debug)]
 pub(super) struct Addresses(Requester);
+
+impl AsFd for Addresses {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Addresses {
     /// Opens the socket.

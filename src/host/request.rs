@@ -6,7 +6,7 @@
 //! `genl` (IPVS).
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
 
@@ -14,8 +14,11 @@ use netlink_packet_core::{
     ErrorBuffer, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkSerializable,
 };
 use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 
 use crate::base::ident;
+use crate::conf::model::Buffer;
 
 /// Messages in one `send` at most: enough to make the cost of the call vanish, few enough for all
 /// acknowledgements to fit into the default receive buffer.
@@ -56,6 +59,12 @@ impl std::fmt::Debug for Requester {
         f.debug_struct("Requester")
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
+    }
+}
+
+impl AsFd for Requester {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -222,6 +231,24 @@ impl Requester {
 }
 
 /// Appends a message with its header.
+/// Sets the receive buffer of a netlink socket, for `what`; without a size the kernel's stays.
+pub(super) fn set_buffer(socket: BorrowedFd<'_>, buffer: Buffer, what: &str) {
+    let Some(bytes) = buffer.bytes else { return };
+    let size = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let set = if buffer.force {
+        setsockopt(&socket, RcvBufForce, &size)
+    } else {
+        setsockopt(&socket, RcvBuf, &size)
+    };
+    if let Err(error) = set {
+        log::warn!(
+            target: ident::VRRP,
+            "the receive buffer of the netlink socket for {what} cannot be set to {bytes} bytes: \
+             {error} - it keeps its size"
+        );
+    }
+}
+
 pub(super) fn append(bytes: &mut Vec<u8>, raw: Raw<'_>, flags: u16, sequence: u32) {
     let mut header = NetlinkHeader::default();
     header.flags = flags;

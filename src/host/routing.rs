@@ -4,6 +4,7 @@
 //! message's body (the domain does). Driven by: `exec` and `supervisor`.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -23,6 +24,12 @@ const RTM_DELRULE: u16 = 33;
 pub(super) struct Routing {
     socket: Requester,
     port: Option<u32>,
+}
+
+impl AsFd for Routing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 impl Routing {

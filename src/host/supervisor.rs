@@ -536,7 +536,7 @@ impl Supervisor<'_> {
             // What is there is the other daemon's as long as this one has not begun.
             return;
         }
-        clean_up(&mut self.ledger, &self.terms.namespace_ipvs, whose);
+        clean_up(&mut self.ledger, &self.terms, whose);
     }
 
     /// Takes the end of the worker, if it has ended.

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::firewall::Style;
 use crate::base::Duration;
 use crate::conf::model::options::Script;
 use crate::conf::model::{Config, OnOff};
@@ -35,6 +36,8 @@ pub(super) struct Terms {
     pub(super) namespace_ipvs: Ipvs,
     /// `use_pid_dir`
     pub(super) pid_directory: bool,
+    /// `nftables`: the name of the table that keeps traffic away.
+    pub(super) table: String,
     /// `child_wait_time`, in microseconds.
     pub(super) child_wait: u64,
     /// `umask`
@@ -117,6 +120,7 @@ impl Terms {
                 OnOff::Named(name) => Ipvs::Named(name.clone()),
             },
             pid_directory: process.pid_directory,
+            table: Style::of(&config.global.firewall).table,
             child_wait: micros(process.child_wait),
             umask: process.umask,
             name: process.name.clone(),

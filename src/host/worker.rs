@@ -17,6 +17,7 @@ use super::event_loop::EventLoop;
 use super::exec::Leave;
 use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
+use super::local_reports::LocalReports;
 use super::namespace::Namespace;
 use super::pidfile::{PidFile, PidFileError};
 use super::process;
@@ -211,6 +212,8 @@ struct Worker<'a> {
     reports: Reports,
     process: process::State,
     schedule: Schedule,
+    /// `disable_local_igmp`
+    reports_kept_back: LocalReports,
     archive: Archive,
     go: Go,
     /// Told to stop, it waits for a successor.
@@ -306,6 +309,7 @@ impl<'a> Worker<'a> {
             terms,
             process: process::State::default(),
             schedule: Schedule::default(),
+            reports_kept_back: LocalReports::default(),
             archive,
             go,
             waiting: None,
@@ -338,11 +342,12 @@ impl<'a> Worker<'a> {
         );
         self.event_loop.drivers.adopt();
         self.event_loop.node.inherit(estate);
+        self.event_loop.take_on(&config.global);
         let copy = config.clone();
         self.apply(plan, config);
         predecessor.done();
         let EventLoop { drivers, node, .. } = &mut self.event_loop;
-        drivers.drop_unclaimed(&self.terms.namespace_ipvs, |name| node.wants_service(name));
+        drivers.drop_unclaimed(&self.terms, |name| node.wants_service(name));
         self.lock_after(&copy);
         self.take_on(&copy);
     }
@@ -406,6 +411,11 @@ impl<'a> Worker<'a> {
         }
         let wanted = process::Wanted::of(&config.global.process, parts);
         self.process.take_on(wanted);
+        self.event_loop.take_on(&config.global);
+        if runs.vrrp {
+            self.reports_kept_back
+                .settle(config.global.interfaces.no_local_igmp);
+        }
         let reload = &config.global.reload;
         self.schedule
             .take_on(reload.time_file.as_deref(), reload.repeat);
@@ -723,6 +733,7 @@ impl<'a> Worker<'a> {
     /// Says goodbye.
     fn end(mut self) {
         self.event_loop.drivers.forget();
+        self.reports_kept_back.end();
         for name in self.idents() {
             // 2.x tells the usage with -D only, 1.3.5 not at all.
             let usage = (log::max_level() >= LevelFilter::Debug)

@@ -323,7 +323,7 @@ fn write_vrrp(vrrp: &VrrpDefaults, out: &mut String) -> fmt::Result {
 }
 
 fn write_firewall(firewall: &Firewall, out: &mut String) -> fmt::Result {
-    if firewall.nftables != OnOff::Off || firewall.iptables {
+    if firewall.nftables != OnOff::Off {
         let table = match &firewall.nftables {
             OnOff::Named(table) => table,
             OnOff::On | OnOff::Off => "keepalived",

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::super::diag::{Class, Consequence};
 use super::super::draft::Draft;
-use super::super::model::{Dynamic, ExtraGarp, Fifo, Fifos, OnOff, ReceivePolicy};
+use super::super::model::{Dynamic, ExtraGarp, Fifo, Fifos, Firewall, OnOff, ReceivePolicy};
 use super::super::source::{to_bytes, to_display, to_path};
 use super::slots::{Slot, again, missing, slot, too_many};
 use super::{Outcome, Statement, Stop};
@@ -289,10 +289,9 @@ pub(in super::super) fn iptables(draft: &mut Draft, st: &mut Statement<'_>) -> O
                    and 'vrrp_ipsets' with 'nftables' config option";
     st.error(Class::General, message, Some(0));
     let firewall = &mut draft.global.firewall;
-    firewall.iptables = true;
-    if firewall.nftables == OnOff::Off {
-        firewall.nftables = OnOff::On;
-    }
+    // As it were `nftables` alone, whatever was said of that above.
+    firewall.nftables = OnOff::On;
+    firewall.priority = Firewall::default().priority;
     Ok(())
 }
 

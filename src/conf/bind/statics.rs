@@ -5,19 +5,51 @@
 
 use super::super::diag::Class;
 use super::super::draft::Draft;
+use super::super::model::VirtualAddress;
 use super::super::model::routing::{StaticAddress, TrackGroup};
 use super::super::source::to_display;
 use super::words::{Step, Words};
 use super::{Outcome, Statement, Stop, address};
 
+/// Where static addresses go that name no interface, unless `default_interface` says so.
+pub(in super::super) const DEFAULT_INTERFACE: &str = "eth0";
+
 /// A line of `static_ipaddress`
 pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     if let Some((address, group)) = address::fixed(draft, st) {
         let group = group.filter(|name| known(draft, st, name));
+        if address.interface.is_none() {
+            homeless(draft, st, &address);
+        }
         draft
             .statics
             .addresses
             .push(StaticAddress { address, group });
+    }
+    Ok(())
+}
+
+/// Notes an address that names no interface: `default_interface` may stand below.
+fn homeless(draft: &mut Draft, st: &Statement<'_>, address: &VirtualAddress) {
+    if draft.default_exists.is_none() {
+        let dynamic = draft.is_dynamic();
+        draft.default_exists = Some(dynamic || st.facts.interface_exists(DEFAULT_INTERFACE));
+    }
+    let message = format!(
+        "Static address {}/{} requires either an interface or default interface must exist",
+        address.address, address.prefix_len
+    );
+    let finding = st.finding(Class::General, message, Some(0));
+    draft
+        .homeless
+        .push((draft.statics.addresses.len(), finding));
+}
+
+/// `default_interface NAME`
+pub(in super::super) fn default_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    super::daemon::setting(draft, st)?;
+    if let Some(name) = &draft.global.interfaces.default {
+        draft.default_exists = Some(draft.is_dynamic() || st.facts.interface_exists(name));
     }
     Ok(())
 }

@@ -527,9 +527,6 @@ pub struct Firewall {
     pub by_index: bool,
     /// `nftables_counters`
     pub counters: bool,
-    /// `vrrp_iptables`: chains of input and output. keepalived without iptables, as Debian has it,
-    /// takes `nftables` for it.
-    pub iptables: bool,
     /// `nftables_ipvs`; the name is that of the table.
     pub ipvs: OnOff,
     /// `nftables_ipvs_priority`
@@ -545,7 +542,6 @@ impl Default for Firewall {
             priority: -1,
             by_index: false,
             counters: false,
-            iptables: false,
             ipvs: OnOff::Off,
             ipvs_priority: -1,
             ipvs_first_mark: 1000,

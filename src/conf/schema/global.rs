@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::{daemon, global, lvs, process, settings};
+use super::super::bind::{daemon, global, lvs, process, settings, statics};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -38,6 +38,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "data_use_instance",
         daemon::setting,
         "add instance/netns to dump file names",
+    ),
+    Keyword::leaf(
+        "default_interface",
+        statics::default_interface,
+        "interface for static addresses without dev",
+    ),
+    Keyword::leaf(
+        "disable_local_igmp",
+        daemon::setting,
+        "set sysctl igmp_link_local_mcast_reports=0 (restart only)",
     ),
     Keyword::leaf(
         "dynamic_interfaces",
@@ -113,6 +123,18 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "timer lateness that triggers the raise",
     ),
+    Keyword::leaf("nftables", daemon::setting, "use nftables for filtering"),
+    Keyword::leaf(
+        "nftables_counters",
+        daemon::setting,
+        "add counters to generated rules",
+    ),
+    Keyword::leaf(
+        "nftables_ifindex",
+        daemon::setting,
+        "match on ifindex instead of ifname",
+    ),
+    Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
         "no_checker_emails",
         daemon::setting,
@@ -317,6 +339,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "master sends one advert before yielding to higher prio",
     ),
     Keyword::leaf(
+        "vrrp_ipsets",
+        daemon::ipsets,
+        "names of the sets of iptables",
+    ),
+    Keyword::leaf(
+        "vrrp_iptables",
+        daemon::iptables,
+        "use iptables for no_accept/vmac filtering (warns and means nftables if built without iptables)",
+    ),
+    Keyword::leaf(
         "vrrp_lower_prio_no_advert",
         daemon::setting,
         "master does not answer lower priority advert",
@@ -335,6 +367,26 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_min_garp",
         daemon::setting,
         "reduce GARPs to one, no repeat/refresh/delay (only values still default)",
+    ),
+    Keyword::leaf(
+        "vrrp_netlink_cmd_rcv_bufs",
+        daemon::setting,
+        "SO_RCVBUF of cmd socket",
+    ),
+    Keyword::leaf(
+        "vrrp_netlink_cmd_rcv_bufs_force",
+        daemon::setting,
+        "use SO_RCVBUFFORCE",
+    ),
+    Keyword::leaf(
+        "vrrp_netlink_monitor_rcv_bufs",
+        daemon::setting,
+        "SO_RCVBUF of monitor socket",
+    ),
+    Keyword::leaf(
+        "vrrp_netlink_monitor_rcv_bufs_force",
+        daemon::setting,
+        "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf("vrrp_no_swap", daemon::setting, "mlockall vrrp"),
     Keyword::leaf("vrrp_notify_fifo", daemon::fifo, "FIFO for vrrp events"),

@@ -176,6 +176,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "adverts are taken from the peers only",
     ),
+    Keyword::leaf("debug", options::debug, "without effect"),
     Keyword::leaf(
         "dont_track_primary",
         options::flag,
@@ -246,6 +247,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::boolean,
         "no advert in answer to a lower priority",
     ),
+    Keyword::leaf(
+        "lvs_sync_daemon_interface",
+        options::lvs_sync_interface,
+        "of older releases",
+    ),
     Keyword::leaf("mcast_dst_ip", options::destination, "where adverts go"),
     Keyword::leaf("mcast_src_ip", options::source, "where adverts come from"),
     Keyword::leaf(
@@ -257,6 +263,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "no_accept",
         options::flag,
         "packets to the addresses are dropped",
+    ),
+    Keyword::leaf(
+        "no_virtual_ipaddress",
+        options::flag,
+        "it runs without addresses",
     ),
     Keyword {
         name: "nopreempt",

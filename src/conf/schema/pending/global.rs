@@ -36,16 +36,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "path element when an instance has no interface",
     ),
     Keyword::leaf("dbus_service_name", daemon::setting, "bus name"),
-    Keyword::leaf(
-        "default_interface",
-        daemon::setting,
-        "interface for static addresses without dev",
-    ),
-    Keyword::leaf(
-        "disable_local_igmp",
-        daemon::setting,
-        "set sysctl igmp_link_local_mcast_reports=0 (restart only)",
-    ),
     Keyword::leaf("enable_dbus", daemon::setting, "join system bus"),
     Keyword::leaf("enable_snmp_checker", daemon::setting, "serve checker MIB"),
     Keyword::leaf("enable_snmp_keepalived", daemon::setting, "older spelling"),
@@ -92,17 +82,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "same for checker",
     ),
-    Keyword::leaf("nftables", daemon::setting, "use nftables for filtering"),
-    Keyword::leaf(
-        "nftables_counters",
-        daemon::setting,
-        "add counters to generated rules",
-    ),
-    Keyword::leaf(
-        "nftables_ifindex",
-        daemon::setting,
-        "match on ifindex instead of ifname",
-    ),
     Keyword::leaf(
         "nftables_ipvs",
         daemon::setting,
@@ -114,7 +93,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "first auto fwmark",
     ),
-    Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
         "process_monitor_rcv_bufs",
         daemon::setting,
@@ -145,36 +123,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use_symlink_paths",
         daemon::setting,
         "do not resolve symlinks in script paths",
-    ),
-    Keyword::leaf(
-        "vrrp_ipsets",
-        daemon::ipsets,
-        "names of the sets of iptables",
-    ),
-    Keyword::leaf(
-        "vrrp_iptables",
-        daemon::iptables,
-        "use iptables for no_accept/vmac filtering (warns and means nftables if built without iptables)",
-    ),
-    Keyword::leaf(
-        "vrrp_netlink_cmd_rcv_bufs",
-        daemon::setting,
-        "SO_RCVBUF of cmd socket",
-    ),
-    Keyword::leaf(
-        "vrrp_netlink_cmd_rcv_bufs_force",
-        daemon::setting,
-        "use SO_RCVBUFFORCE",
-    ),
-    Keyword::leaf(
-        "vrrp_netlink_monitor_rcv_bufs",
-        daemon::setting,
-        "SO_RCVBUF of monitor socket",
-    ),
-    Keyword::leaf(
-        "vrrp_netlink_monitor_rcv_bufs_force",
-        daemon::setting,
-        "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf(
         "vrrp_rx_bufs_multiplier",

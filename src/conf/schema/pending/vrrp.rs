@@ -28,17 +28,6 @@ pub(super) static ROOT: &[Keyword] = &[
 ];
 
 pub(super) static INSTANCE: &[Keyword] = &[
-    Keyword::leaf("debug", options::debug, "without effect"),
-    Keyword::leaf(
-        "lvs_sync_daemon_interface",
-        options::lvs_sync_interface,
-        "of older releases",
-    ),
-    Keyword::leaf(
-        "no_virtual_ipaddress",
-        options::flag,
-        "it runs without addresses",
-    ),
     Keyword::values(
         "track_bfd",
         options::track_bfd,
