@@ -10,7 +10,7 @@
 //! daemons of many cases run at the same time there.
 
 mod case;
-mod differs;
+pub mod differs;
 mod ground;
 mod kernel;
 mod run;
