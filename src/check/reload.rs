@@ -14,7 +14,7 @@ use super::domain::Domain;
 use super::messages::{self, Subject};
 use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
-use crate::base::Instant;
+use crate::base::{Instant, Shared};
 use crate::conf::model::plan::{self, Step};
 use crate::conf::model::{
     CheckRef, ProbeKind, RealServer, RealServerKey, ServiceKey, VirtualServer,
@@ -35,7 +35,12 @@ impl Domain {
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
     ///
     /// Servers that are new tell their state if [`Domain::tell_initial_states`] says so.
-    pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        plan: Vec<Step<Shared<VirtualServer>>>,
+        out: &mut Vec<Action>,
+    ) {
         // What is given up may be taken by a service that stands before.
         for step in &plan {
             if let Step::Update(config, _) = step {
@@ -43,18 +48,18 @@ impl Domain {
             }
         }
         for (place, step) in plan.into_iter().enumerate() {
-            let key = match step {
+            let kept = match step {
                 Step::Remove(config) => {
                     self.remove_service(&config.key, out);
                     continue;
                 }
-                Step::Keep(config) => config.key,
+                Step::Keep(config) => config,
                 Step::Add(config) | Step::Update(config, _) => {
                     self.set_service(now, &config, out);
-                    config.key
+                    config
                 }
             };
-            if let Some(index) = self.places.get(&key)
+            if let Some(index) = self.places.get(&kept.key)
                 && let Some(service) = self.services.get_mut(*index)
             {
                 service.place = place;
@@ -156,7 +161,7 @@ impl Domain {
     }
 
     /// Makes a service as configured, from nothing or from what it was.
-    fn set_service(&mut self, now: Instant, config: &VirtualServer, out: &mut Vec<Action>) {
+    fn set_service(&mut self, now: Instant, config: &Shared<VirtualServer>, out: &mut Vec<Action>) {
         let index = match self.places.get(&config.key) {
             Some(index) => *index,
             None => {
@@ -178,7 +183,7 @@ impl Domain {
         service.suspended = rest;
         let first_time = service.names.is_empty() && service.servers.is_empty();
         if !first_time {
-            let before = std::mem::take(&mut service.config.entries);
+            let before = &service.config.entries;
             for entry in config.entries.iter().filter(|e| !before.contains(e)) {
                 messages::group_entry_added(&config.key, *entry);
             }
@@ -251,7 +256,7 @@ impl Domain {
     ) -> Vec<RealServerKey> {
         let key = &config.key;
         let servers = std::mem::take(&mut service.servers);
-        let running: Vec<RealServer> = servers.iter().map(|s| s.config.clone()).collect();
+        let running: Vec<Shared<RealServer>> = servers.iter().map(|s| s.config.clone()).collect();
         let mut before: BTreeMap<RealServerKey, Server> =
             servers.into_iter().map(|s| (s.key(), s)).collect();
         let mut activated = Vec::new();
@@ -289,7 +294,7 @@ impl Domain {
         &mut self,
         now: Instant,
         service: ServiceIndex,
-        config: RealServer,
+        config: Shared<RealServer>,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
         let down = self.was_down(service, config.key);
@@ -335,7 +340,7 @@ impl Domain {
         &mut self,
         now: Instant,
         (index, service): (ServiceIndex, &ServiceKey),
-        (mut server, new): (Server, RealServer),
+        (mut server, new): (Server, Shared<RealServer>),
         activated: &mut Vec<RealServerKey>,
         out: &mut Vec<Action>,
     ) -> Server {
