@@ -17,7 +17,7 @@ mod wiring;
 use crate::base::{Instant, ident};
 use crate::conf::diff;
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, VrrpInstance};
+use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle};
 use crate::ops::{Effect, Event, ServiceName};
 use crate::{check, iface, ipvs, notify, track, vrrp};
 
@@ -173,6 +173,11 @@ impl Node {
         self.apply(now, plan, config, out);
     }
 
+    /// Gives memory back that a start or a reload has needed.
+    pub fn tidy(&mut self) {
+        self.shrink_queues();
+    }
+
     /// Services stay in the kernel when the daemon stops, on the operator's wish.
     pub const fn leave_services(&mut self) {
         self.leaves_services = true;
@@ -196,7 +201,7 @@ impl Node {
                 "Unable to find vrrp instance {name} for lvs_syncd - clearing lvs_syncd config"
             );
         }
-        let followed = instance.map(VrrpInstance::key);
+        let followed = instance.map(|instance| instance.key());
         if followed != self.sync_instance {
             self.sync_instance = followed;
             self.sync_master = None;
