@@ -27,6 +27,11 @@ impl Domain {
         self.notify_initial = tell;
     }
 
+    /// `checker_log_all_failures`: whether each failure of every check is said.
+    pub const fn log_all_failures(&mut self, all: bool) {
+        self.log_all_failures = all;
+    }
+
     /// Whether the stop names no server: it takes services away whole, or leaves them.
     pub const fn end_quietly(&mut self, quietly: bool) {
         self.ends_quietly = quietly;
@@ -66,18 +71,17 @@ impl Domain {
             }
         }
         self.serve_the_denied(out);
+        self.started = true;
         self.check_invariants();
     }
 
     fn remove_service(&mut self, key: &ServiceKey, out: &mut Vec<Action>) {
         let index = self.places.remove(key);
-        let Some(service) = index.and_then(|index| self.services.try_remove(index)) else {
+        let Some(mut service) = index.and_then(|index| self.services.try_remove(index)) else {
             return;
         };
         messages::removing_service(self.style, key);
-        if service.config.policy.omega {
-            notice::omega(&service, out);
-        }
+        notice::service_removed(&mut service, out);
         for server in service.servers {
             if server.is_alive() {
                 messages::removing(self.subject(key, server.key()));

@@ -155,6 +155,8 @@ impl Node {
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check
             .tell_initial_states(config.global.checks.notify_initial);
+        self.check
+            .log_all_failures(config.global.checks.log_all_failures);
         let whole = config.global.lvs.flush_on_stop != FlushOnStop::Own;
         self.check.end_quietly(whole || self.leaves_services);
         self.check.apply(now, plan.services, &mut self.queues.check);
