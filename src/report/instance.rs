@@ -151,7 +151,7 @@ pub(super) fn hopes(page: &Page<'_>, config: &VrrpInstance) -> bool {
             .vrrp_instances
             .iter()
             .filter(|instance| group.members.contains(&instance.name))
-            .all(hopes),
+            .all(|instance| hopes(instance)),
     }
 }
 
