@@ -573,7 +573,8 @@ pub(super) fn sockets(
         heading(out, "VRRP Sockpool")?;
     }
     let shares = |other: &VrrpInstance| way(other) == way(instance);
-    let told = instances.iter().take(cursor.item).any(shares);
+    let mut before = instances.iter().take(cursor.item);
+    let told = before.any(|other| shares(other));
     cursor.next_item();
     if told {
         return Ok(true);
