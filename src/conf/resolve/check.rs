@@ -218,6 +218,18 @@ fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
     }
 }
 
+/// Whether a service is that of a group with IPv6 addresses.
+fn has_v6(target: &Target, groups: &[ServerGroup]) -> bool {
+    let Target::Indirect(IndirectTarget::Group(name)) = target else {
+        return false;
+    };
+    let mut entries = groups
+        .iter()
+        .filter(|group| group.name == *name)
+        .flat_map(|group| &group.entries);
+    entries.any(|entry| matches!(entry, GroupEntry::Addresses { first, .. } if first.is_ipv6()))
+}
+
 /// What waits for an address cannot be a mark.
 fn clear_suspension(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
     if draft.policy.ha_suspend && has_mark(&draft.target, groups) {
@@ -270,6 +282,17 @@ fn begin(
     cx: &mut Context<'_>,
 ) -> Option<Partial> {
     let place = draft.place;
+    if let Target::Indirect(IndirectTarget::Group(name)) = &draft.target
+        && !groups.iter().any(|group| group.name == *name)
+    {
+        let message = format!(
+            "Virtual server {}: there is no virtual_server_group of this name, the service is \
+             left out",
+            draft.label()
+        );
+        cx.report(Class::Advice, message, place);
+        return None;
+    }
     let (by_address, any_port) = addresses(&draft.target, groups);
     clear_suspension(&mut draft, groups, cx);
     draft.protocol = protocol(&draft, by_address, cx);
@@ -278,7 +301,14 @@ fn begin(
         let message = format!(
             "Virtual server {label}: zero port only valid for persistent services - setting"
         );
-        cx.report(Class::General, message, place);
+        // keepalived does not look at groups with IPv6.
+        let looked = !has_v6(&draft.target, groups);
+        let class = if looked {
+            Class::General
+        } else {
+            Class::Advice
+        };
+        cx.report(class, message, place);
         draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
@@ -319,14 +349,7 @@ fn begin(
     }
     let persistence = persistence(&draft);
     let family = draft.family().unwrap_or(Family::V4);
-    let Some((key, entries)) = target(&draft, family, groups) else {
-        let message = format!(
-            "Virtual server {label}: there is no virtual_server_group of this name, the service is \
-             left out"
-        );
-        cx.report(Class::Advice, message, place);
-        return None;
-    };
+    let (key, entries) = target(&draft, family, groups)?;
     let mut policy = std::mem::take(&mut draft.policy);
     policy.checks = draft.checks;
     policy.inhibit = draft.inhibit;
