@@ -150,7 +150,7 @@ pub(super) fn hopes(page: &Page<'_>, config: &VrrpInstance) -> bool {
             .vrrp_instances
             .iter()
             .filter(|instance| group.members.contains(&instance.name))
-            .all(hopes),
+            .all(|instance| hopes(instance)),
     }
 }
 
@@ -547,7 +547,10 @@ pub(super) fn sockets(
                 instance.options.unicast,
             )
     };
-    let told = instances.iter().take(cursor.item).any(shares);
+    let told = instances
+        .iter()
+        .take(cursor.item)
+        .any(|other| shares(other));
     cursor.next_item();
     if told {
         return Ok(true);

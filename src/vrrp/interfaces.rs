@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::domain::Domain;
-use super::instance::{Instance, InstanceId};
+use super::instance::InstanceId;
 use super::own_link::home;
 use super::{Action, InterfaceFacts};
 use crate::base::ident::VRRP;
@@ -177,9 +177,9 @@ impl Domain {
     pub(super) fn tell_missing(&self, new: &[InstanceId]) {
         let instances = new.iter().filter_map(|id| self.instances.get(id));
         let own = instances.clone().map(|one| home(&one.config));
-        let links = instances.clone().flat_map(Instance::address_links);
+        let links = instances.clone().flat_map(|one| one.address_links());
         let own: BTreeSet<&str> = own.chain(links.map(|(link, _)| link)).collect();
-        let names: BTreeSet<&str> = instances.flat_map(Instance::interfaces).collect();
+        let names: BTreeSet<&str> = instances.flat_map(|one| one.interfaces()).collect();
         for name in names {
             let comes = self.links.by_name(name).is_some();
             let own = own.contains(name) && !self.is_below(name);

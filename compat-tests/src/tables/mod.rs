@@ -9,6 +9,7 @@
 //! Where this kernel has no IPVS everything runs in user-mode Linux, which is booted once: the
 //! daemons of many cases run at the same time there.
 
+mod backend;
 mod case;
 mod differs;
 mod ground;

@@ -15,7 +15,7 @@ use super::super::reader::Place;
 use super::super::source::Source;
 use super::scripts::names_scripts;
 use super::{Context, probes};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
@@ -158,7 +158,7 @@ impl Partial {
                 address: draft.address,
                 port: draft.port.unwrap_or(self.inherited.port),
             };
-            let server = real_server(draft, &self.inherited, cx);
+            let mut server = real_server(draft, &self.inherited, cx);
             let key = server.key;
             let inherited = &self.inherited;
             if !self.seen.insert(written) {
@@ -177,7 +177,9 @@ impl Partial {
                 );
                 cx.report(Class::Advice, message, place);
             } else {
-                self.service.real_servers.push(server);
+                server.tcp_checks.shrink_to_fit();
+                server.probes.shrink_to_fit();
+                self.service.real_servers.push(Shared::new(server));
             }
         }
         count
@@ -185,6 +187,7 @@ impl Partial {
 
     fn finish(self, cx: &mut Context<'_>) -> VirtualServer {
         let mut service = self.service;
+        service.real_servers.shrink_to_fit();
         let label = &self.inherited.label;
         probes::quorum(
             &mut service.policy,
@@ -274,6 +277,22 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
     by_address.then_some(Protocol::Udp)
 }
 
+/// The kernel takes a service for any port only if its connections persist.
+fn persist(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+    let message = format!(
+        "Virtual server {}: zero port only valid for persistent services - setting",
+        draft.label()
+    );
+    // keepalived does not look at groups with IPv6.
+    let class = if has_v6(&draft.target, groups) {
+        Class::Advice
+    } else {
+        Class::General
+    };
+    cx.report(class, message, draft.place);
+    draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+}
+
 /// All of a service but its real servers.
 fn begin(
     order: u32,
@@ -298,18 +317,7 @@ fn begin(
     draft.protocol = protocol(&draft, by_address, cx);
     let label = draft.label();
     if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
-        let message = format!(
-            "Virtual server {label}: zero port only valid for persistent services - setting"
-        );
-        // keepalived does not look at groups with IPv6.
-        let looked = !has_v6(&draft.target, groups);
-        let class = if looked {
-            Class::General
-        } else {
-            Class::Advice
-        };
-        cx.report(class, message, place);
-        draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+        persist(&mut draft, groups, cx);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
         let message = format!("Virtual server {label}: no scheduler set, setting default 'wlc'");
