@@ -16,7 +16,7 @@ use super::model::{
 };
 use super::reader::Place;
 use super::source::{HostFacts, Program};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// Everything that was said.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ pub(super) struct Draft {
 }
 
 /// What is said of scripts as a whole, and those that are no part of another object.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ScriptRules {
     /// `enable_script_security`
     pub(super) secure: bool,
@@ -109,7 +109,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpSettings,
-    pub(super) options: Box<InstanceOptions>,
+    pub(super) options: Shared<InstanceOptions>,
 }
 
 impl InstanceDraft {

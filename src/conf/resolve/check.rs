@@ -15,7 +15,7 @@ use super::super::reader::Place;
 use super::super::source::Source;
 use super::scripts::names_scripts;
 use super::{Context, probes};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
@@ -158,7 +158,7 @@ impl Partial {
                 address: draft.address,
                 port: draft.port.unwrap_or(self.inherited.port),
             };
-            let server = real_server(draft, &self.inherited, cx);
+            let mut server = real_server(draft, &self.inherited, cx);
             let key = server.key;
             let inherited = &self.inherited;
             if !self.seen.insert(written) {
@@ -177,7 +177,9 @@ impl Partial {
                 );
                 cx.report(Class::Advice, message, place);
             } else {
-                self.service.real_servers.push(server);
+                server.tcp_checks.shrink_to_fit();
+                server.probes.shrink_to_fit();
+                self.service.real_servers.push(Shared::new(server));
             }
         }
         count
@@ -185,6 +187,7 @@ impl Partial {
 
     fn finish(self, cx: &mut Context<'_>) -> VirtualServer {
         let mut service = self.service;
+        service.real_servers.shrink_to_fit();
         let label = &self.inherited.label;
         probes::quorum(
             &mut service.policy,
@@ -216,6 +219,18 @@ fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
             (ports().count() > 0, ports().any(|port| port == 0))
         }
     }
+}
+
+/// Whether a service is that of a group with IPv6 addresses.
+fn has_v6(target: &Target, groups: &[ServerGroup]) -> bool {
+    let Target::Indirect(IndirectTarget::Group(name)) = target else {
+        return false;
+    };
+    let mut entries = groups
+        .iter()
+        .filter(|group| group.name == *name)
+        .flat_map(|group| &group.entries);
+    entries.any(|entry| matches!(entry, GroupEntry::Addresses { first, .. } if first.is_ipv6()))
 }
 
 /// What waits for an address cannot be a mark.
@@ -262,6 +277,22 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
     by_address.then_some(Protocol::Udp)
 }
 
+/// The kernel takes a service for any port only if its connections persist.
+fn persist(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+    let message = format!(
+        "Virtual server {}: zero port only valid for persistent services - setting",
+        draft.label()
+    );
+    // keepalived does not look at groups with IPv6.
+    let class = if has_v6(&draft.target, groups) {
+        Class::Advice
+    } else {
+        Class::General
+    };
+    cx.report(class, message, draft.place);
+    draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+}
+
 /// All of a service but its real servers.
 fn begin(
     order: u32,
@@ -270,16 +301,23 @@ fn begin(
     cx: &mut Context<'_>,
 ) -> Option<Partial> {
     let place = draft.place;
+    if let Target::Indirect(IndirectTarget::Group(name)) = &draft.target
+        && !groups.iter().any(|group| group.name == *name)
+    {
+        let message = format!(
+            "Virtual server {}: there is no virtual_server_group of this name, the service is \
+             left out",
+            draft.label()
+        );
+        cx.report(Class::Advice, message, place);
+        return None;
+    }
     let (by_address, any_port) = addresses(&draft.target, groups);
     clear_suspension(&mut draft, groups, cx);
     draft.protocol = protocol(&draft, by_address, cx);
     let label = draft.label();
     if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
-        let message = format!(
-            "Virtual server {label}: zero port only valid for persistent services - setting"
-        );
-        cx.report(Class::General, message, place);
-        draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+        persist(&mut draft, groups, cx);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
         let message = format!("Virtual server {label}: no scheduler set, setting default 'wlc'");
@@ -319,14 +357,7 @@ fn begin(
     }
     let persistence = persistence(&draft);
     let family = draft.family().unwrap_or(Family::V4);
-    let Some((key, entries)) = target(&draft, family, groups) else {
-        let message = format!(
-            "Virtual server {label}: there is no virtual_server_group of this name, the service is \
-             left out"
-        );
-        cx.report(Class::Advice, message, place);
-        return None;
-    };
+    let (key, entries) = target(&draft, family, groups)?;
     let mut policy = std::mem::take(&mut draft.policy);
     policy.checks = draft.checks;
     policy.inhibit = draft.inhibit;

@@ -18,10 +18,11 @@ use std::collections::BTreeSet;
 use super::bind::statics::DEFAULT_INTERFACE;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
-use super::model::Config;
-use super::model::options::Trackers;
+use super::model::options::{Notify, Trackers};
+use super::model::{Config, VrrpInstance};
 use super::reader::{Place, span};
 use super::source::Source;
+use crate::base::Shared;
 
 /// Where findings of the resolution go.
 pub(super) struct Context<'a> {
@@ -71,11 +72,16 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
+        let named = draft.instances.iter();
+        let mut given_up: Vec<Notify> = named.map(|one| one.options.notify.clone()).collect();
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
         own_links::name(&mut instances, &global.vrrp);
         let bfd = &draft.bfd_instances;
         groups::tracked_twice(&sync_groups, &instances, cx);
         groups::weights(&sync_groups, &instances, (&trackers, bfd), cx);
+        if !instances.is_empty() {
+            given_up.clear();
+        }
         // Where nothing can track them nobody looks at them.
         let mut none = Trackers::default();
         let found = scripts::Found {
@@ -87,6 +93,7 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
             },
             groups: &mut sync_groups,
             instances: &mut instances,
+            given_up,
         };
         scripts::check(&draft.scripts, found, cx);
         instances
@@ -111,8 +118,8 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     }
     Config {
         global,
-        vrrp_instances,
-        virtual_servers,
+        vrrp_instances: share(vrrp_instances),
+        virtual_servers: virtual_servers.into_iter().map(Shared::new).collect(),
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
@@ -122,4 +129,17 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
         links: draft.links,
         files: Vec::new(),
     }
+}
+
+/// Instances mostly say the same beyond their addresses: neighbours that do have it in common.
+fn share(instances: Vec<VrrpInstance>) -> Vec<Shared<VrrpInstance>> {
+    let mut all: Vec<Shared<VrrpInstance>> = Vec::with_capacity(instances.len());
+    for mut instance in instances {
+        instance.addresses.shrink_to_fit();
+        if let Some(before) = all.last() {
+            instance.options.share_with(&before.options);
+        }
+        all.push(Shared::new(instance));
+    }
+    all
 }

@@ -26,11 +26,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "real-time priority of the BFD side",
     ),
     Keyword::leaf(
-        "checker_log_all_failures",
-        daemon::setting,
-        "log every failed check not just first/last",
-    ),
-    Keyword::leaf(
         "dbus_no_interface_name",
         daemon::setting,
         "path element when an instance has no interface",
