@@ -21,9 +21,9 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Domain {
     style: LogStyle,
-    scripts: BTreeMap<String, Script>,
-    files: BTreeMap<String, File>,
-    processes: BTreeMap<String, Tracked>,
+    pub(super) scripts: BTreeMap<String, Script>,
+    pub(super) files: BTreeMap<String, File>,
+    pub(super) processes: BTreeMap<String, Tracked>,
     /// When the processes are looked through next.
     look: Option<Instant>,
     next: u64,
@@ -34,10 +34,10 @@ pub struct Domain {
 
 /// A watched file.
 #[derive(Debug)]
-struct File {
+pub(super) struct File {
     config: TrackFile,
     watch: u64,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
 }
 
 /// The names that somebody tracks.

@@ -11,7 +11,7 @@ use super::own_link::home;
 use super::{Action, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
-use crate::conf::model::options::LinkDelay;
+use crate::conf::model::options::{LinkDelay, Version};
 use crate::conf::model::{Config, LogStyle};
 
 /// Links that have changed and do not count as changed yet.
@@ -59,6 +59,11 @@ impl Debounce {
         self.facts.get(&index).map(|facts| facts.up)
     }
 
+    /// Whether a change of that link waits.
+    pub(super) fn waits(&self, index: IfIndex) -> bool {
+        self.timers.get(index).is_some()
+    }
+
     fn forget(&mut self, index: IfIndex) {
         self.timers.cancel(index);
         self.facts.remove(&index);
@@ -96,7 +101,7 @@ impl Domain {
     /// How long the link of that name has to be up, or down, until it counts. Those of an instance's
     /// own have the delays of the interface below. A backup that does not hear the master must be
     /// in FAULT before it takes over, so the own interface of an instance cannot wait that long.
-    fn delay(&self, name: &str, up: bool) -> Duration {
+    pub(super) fn delay(&self, name: &str, up: bool) -> Duration {
         if self.debounce.delays.is_empty() {
             return Duration::ZERO;
         }
@@ -121,7 +126,11 @@ impl Domain {
             if delay < limit {
                 delay
             } else {
-                limit.saturating_sub(LEAST_SKEW)
+                // The least skew: of version 3 it is a part of the interval.
+                limit.saturating_sub(match user.config.version {
+                    Version::V2 => LEAST_SKEW,
+                    Version::V3 => interval / 256,
+                })
             }
         })
     }

@@ -11,7 +11,7 @@
 
 mod backend;
 mod case;
-mod differs;
+pub mod differs;
 mod ground;
 mod kernel;
 mod run;
