@@ -8,7 +8,7 @@
 //! timers, as a queued advert has to beat a master down timer that expired while we did not run.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -22,13 +22,12 @@ use super::ledger::Ledger;
 use super::logger;
 use super::netlink::{Change, Drained, Monitor};
 use super::raw_socket::SLOT;
-use super::request;
 use super::signals::{Signal, Signals};
 use super::sources::Source;
 use super::sys::BATCH;
 use super::terms;
 use crate::base::{Instant, ident};
-use crate::conf::model::Global;
+use crate::conf::model::Config;
 use crate::node::{Node, Options};
 use crate::ops::{
     ChildId, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
@@ -186,13 +185,6 @@ impl EventLoop {
         Ok(this)
     }
 
-    /// Takes over settings of the daemon that concern its sockets and tables.
-    pub(super) fn take_on(&mut self, global: &Global) {
-        self.drivers.take_on(global);
-        let buffer = global.buffers.vrrp_monitor;
-        request::set_buffer(self.monitor.as_fd(), buffer, "changes");
-    }
-
     /// How late a timer was since the last call, if one was.
     pub(super) const fn take_late(&mut self) -> Option<Duration> {
         self.late.take()
@@ -201,6 +193,21 @@ impl EventLoop {
     /// The time of this turn.
     pub(super) const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Reads the files of `SSL` anew: their contents may be what a reload is for.
+    pub(super) fn read_certificates(&mut self) {
+        self.drivers.probes.show(self.node.config().tls.as_ref());
+    }
+
+    /// Takes over what the configuration says of sockets.
+    pub(super) fn take_on(&mut self, config: &Config) {
+        self.drivers.take_on(config);
+        // One socket serves both sides: the larger buffer holds.
+        let buffers = config.global.buffers;
+        let (vrrp, lvs) = (buffers.vrrp_monitor, buffers.lvs_monitor);
+        let wanted = if vrrp.bytes < lvs.bytes { lvs } else { vrrp };
+        self.monitor.set_buffer(wanted);
     }
 
     /// Reads the clock anew, where the caller did something that takes time.

@@ -4,7 +4,7 @@
 //! change their order: what follows a kernel operation happens after it. Driven by: `event_loop`.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -19,14 +19,13 @@ use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
 use super::raw_socket::{RawSocket, SLOT};
-use super::request;
 use super::routing::Routing;
 use super::search::Searcher;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms::{self, Terms};
 use crate::base::{IfIndex, ident};
-use crate::conf::model::Global;
+use crate::conf::model::Config;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
@@ -205,6 +204,18 @@ impl Drivers {
             leave: Leave::default(),
             exit: None,
         })
+    }
+
+    /// Takes over what the configuration says of connections and sockets.
+    pub(super) fn take_on(&mut self, config: &Config) {
+        self.probes.show(config.tls.as_ref());
+        self.ipvs.set_buffer(config.global.buffers.lvs_command);
+        let command = config.global.buffers.vrrp_command;
+        self.addresses.set_buffer(command);
+        self.links.set_buffer(command);
+        self.routing.set_buffer(command);
+        self.firewall
+            .take_on(&config.global.firewall, &mut self.buffer);
     }
 
     /// Carries `effects` out, in order.
@@ -616,20 +627,6 @@ impl Drivers {
         }
         for entry in gone {
             self.ledger.remove(entry);
-        }
-    }
-
-    /// Takes over settings of the daemon that concern its sockets and tables.
-    pub(super) fn take_on(&mut self, global: &Global) {
-        self.firewall.take_on(&global.firewall, &mut self.buffer);
-        let command = global.buffers.vrrp_command;
-        let sockets = [
-            self.addresses.as_fd(),
-            self.links.as_fd(),
-            self.routing.as_fd(),
-        ];
-        for socket in sockets {
-            request::set_buffer(socket, command, "commands");
         }
     }
 

@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::{fs, io};
 
 use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
@@ -25,6 +24,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use super::request::{self, Raw, Requester};
 use super::sys;
 use crate::base::{Family, IfIndex, ident};
+use crate::conf::model::Buffer;
 use crate::ops::{LinkKind, LinkProbe, LinkSpec};
 
 const RTM_NEWLINK: u16 = 16;
@@ -62,13 +62,12 @@ pub(super) struct OwnLinks {
 /// A message and what else it asks for (`NLM_F_*`).
 type Step = (u16, LinkMessage, u16);
 
-impl AsFd for OwnLinks {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 impl OwnLinks {
+    /// Sets the size of the socket's receive buffer (`vrrp_netlink_cmd_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        self.socket.set_buffer(wanted);
+    }
+
     /// Opens the socket.
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self {

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_packet_core::{
     NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
@@ -27,6 +27,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use super::request::{self, Raw, Requester};
 use crate::base::{IfIndex, Mac, ident};
+use crate::conf::model::Buffer;
 use crate::ops::{AddressChange, AddressSpec, AddressTraits, LinkChange, LinkState};
 use crate::wire::rtnl::Kind;
 
@@ -124,12 +125,6 @@ impl std::fmt::Debug for Monitor {
     }
 }
 
-impl AsFd for Monitor {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 impl Monitor {
     /// Opens the socket and subscribes to changes.
     pub(super) fn open() -> io::Result<Self> {
@@ -146,6 +141,12 @@ impl Monitor {
             routing: None,
             stale: false,
         })
+    }
+
+    /// Sets the size of the socket's receive buffer (`vrrp_netlink_monitor_rcv_bufs`,
+    /// `lvs_netlink_monitor_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        request::set_buffer(&self.socket, wanted);
     }
 
     /// Listens to removals of routes and rules from now on, but for those by `own`, the port of the
@@ -505,13 +506,12 @@ pub(super) enum AddressOp<'a> {
 #[derive(Debug)]
 pub(super) struct Addresses(Requester);
 
-impl AsFd for Addresses {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
 impl Addresses {
+    /// Sets the size of the socket's receive buffer (`vrrp_netlink_cmd_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        self.0.set_buffer(wanted);
+    }
+
     /// Opens the socket.
     pub(super) fn open() -> io::Result<Self> {
         Requester::open(NETLINK_ROUTE).map(Self)

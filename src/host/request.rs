@@ -6,7 +6,7 @@
 //! `genl` (IPVS).
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
 
@@ -48,6 +48,25 @@ impl NetlinkSerializable for Raw<'_> {
     }
 }
 
+/// Sets the size of a socket's receive buffer, if one is wanted: as far as the system allows, or
+/// beyond that if it is to be forced.
+pub(super) fn set_buffer(socket: &Socket, wanted: Buffer) {
+    let Some(bytes) = wanted.bytes.and_then(|bytes| usize::try_from(bytes).ok()) else {
+        return;
+    };
+    let result = if wanted.force {
+        setsockopt(socket, RcvBufForce, &bytes)
+    } else {
+        setsockopt(socket, RcvBuf, &bytes)
+    };
+    if let Err(error) = result {
+        log::warn!(
+            target: ident::DAEMON,
+            "a netlink socket keeps its receive buffer instead of one of {bytes} bytes: {error}"
+        );
+    }
+}
+
 /// A socket for commands of one netlink family.
 pub(super) struct Requester {
     socket: Socket,
@@ -59,12 +78,6 @@ impl std::fmt::Debug for Requester {
         f.debug_struct("Requester")
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
-    }
-}
-
-impl AsFd for Requester {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 
@@ -88,6 +101,11 @@ impl Requester {
             socket,
             sequence: 1,
         })
+    }
+
+    /// Sets the size of its receive buffer.
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        set_buffer(&self.socket, wanted);
     }
 
     /// The port by which the kernel names this socket as the cause of something.
@@ -231,23 +249,6 @@ impl Requester {
 }
 
 /// Appends a message with its header.
-/// Sets the receive buffer of a netlink socket, for `what`; without a size the kernel's stays.
-pub(super) fn set_buffer(socket: BorrowedFd<'_>, buffer: Buffer, what: &str) {
-    let Some(bytes) = buffer.bytes else { return };
-    let size = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let set = if buffer.force {
-        setsockopt(&socket, RcvBufForce, &size)
-    } else {
-        setsockopt(&socket, RcvBuf, &size)
-    };
-    if let Err(error) = set {
-        log::warn!(
-            target: ident::VRRP,
-            "the receive buffer of the netlink socket for {what} cannot be set to {bytes} bytes: \
-             {error} - it keeps its size"
-        );
-    }
-}
 
 pub(super) fn append(bytes: &mut Vec<u8>, raw: Raw<'_>, flags: u16, sequence: u32) {
     let mut header = NetlinkHeader::default();

@@ -4,12 +4,12 @@
 //! message's body (the domain does). Driven by: `exec` and `supervisor`.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::request::{self, Raw, Requester};
+use crate::conf::model::Buffer;
 use crate::ops::{Place, RoutingChange, RoutingOp};
 use crate::wire::rtnl::Kind;
 
@@ -26,13 +26,12 @@ pub(super) struct Routing {
     port: Option<u32>,
 }
 
-impl AsFd for Routing {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 impl Routing {
+    /// Sets the size of the socket's receive buffer (`vrrp_netlink_cmd_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        self.socket.set_buffer(wanted);
+    }
+
     /// Opens the socket.
     pub(super) fn open() -> io::Result<Self> {
         let socket = Requester::open(NETLINK_ROUTE)?;

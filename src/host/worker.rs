@@ -349,7 +349,7 @@ impl<'a> Worker<'a> {
         );
         self.event_loop.drivers.adopt();
         self.event_loop.node.inherit(estate);
-        self.event_loop.take_on(&config.global);
+        self.event_loop.take_on(&config);
         let copy = config.clone();
         self.apply(plan, config);
         predecessor.done();
@@ -403,6 +403,7 @@ impl<'a> Worker<'a> {
             let mask = self.terms.umask.unwrap_or(UMASK);
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
         }
+        self.event_loop.take_on(config);
         let runs = self.runs();
         let parts = process::Parts {
             vrrp: runs.vrrp,
@@ -418,7 +419,6 @@ impl<'a> Worker<'a> {
         }
         let wanted = process::Wanted::of(&config.global.process, parts);
         self.process.take_on(wanted);
-        self.event_loop.take_on(&config.global);
         let quiet = runs.vrrp && config.global.interfaces.no_local_igmp;
         self.reports_kept_back.settle(quiet);
         let reload = &config.global.reload;
@@ -697,6 +697,7 @@ impl<'a> Worker<'a> {
     /// even the text has changed.
     fn unchanged(&mut self, read: Option<(Plan, Config)>) {
         log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+        self.event_loop.read_certificates();
         if let Some((plan, config)) = read {
             self.apply(plan, config);
             return;

@@ -58,26 +58,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "lvs_netlink_cmd_rcv_bufs",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_cmd_rcv_bufs_force",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_monitor_rcv_bufs",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_monitor_rcv_bufs_force",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
         "nftables_ipvs",
         daemon::setting,
         "use nftables+fwmark to implement virtual server groups",
