@@ -249,7 +249,6 @@ impl Requester {
 }
 
 /// Appends a message with its header.
-
 pub(super) fn append(bytes: &mut Vec<u8>, raw: Raw<'_>, flags: u16, sequence: u32) {
     let mut header = NetlinkHeader::default();
     header.flags = flags;
