@@ -53,6 +53,8 @@ impl RawSocket {
                 buffer,
             } => Self::open_vrrp(interface, address, protocol, buffer),
             SocketSpec::Link => Self::open_link(),
+            // `udp_socket` is there for it.
+            SocketSpec::Datagram { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -183,6 +185,8 @@ impl RawSocket {
                     bytes,
                 } => (Destination::V6(*to), bytes),
                 Frame::Link { interface, bytes } => (Destination::Link(*interface), bytes),
+                // Of another kind of socket.
+                Frame::Datagram { .. } => continue,
             };
             count += 1;
             if count == BATCH {

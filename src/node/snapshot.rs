@@ -5,10 +5,11 @@
 //! so that a large table is written in slices without a copy of it.
 
 use super::Node;
-use crate::base::IfIndex;
-use crate::conf::model::{Config, InstanceKey, ServiceKey};
-use crate::{check, iface, vrrp};
+use crate::base::{Family, IfIndex};
+use crate::conf::model::{BfdKey, Config, InstanceKey, ServiceKey};
+use crate::{bfd, check, iface, vrrp};
 
+pub use crate::bfd::SessionView;
 pub use crate::check::{CheckView, ServerView, ServiceView};
 pub use crate::iface::Interface;
 pub use crate::ops::{AddressChange, LinkState, SocketId};
@@ -20,6 +21,7 @@ pub struct Snapshot<'a> {
     config: &'a Config,
     vrrp: &'a vrrp::Domain,
     check: &'a check::Domain,
+    bfd: &'a bfd::Domain,
     iface: &'a iface::Domain,
     generation: u64,
 }
@@ -32,6 +34,7 @@ impl Node {
             config: &self.config,
             vrrp: &self.vrrp,
             check: &self.check,
+            bfd: &self.bfd,
             iface: &self.iface,
             generation: self.generation,
         }
@@ -60,6 +63,18 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn instance(&self, key: &InstanceKey) -> Option<InstanceView> {
         self.vrrp.instance(key)
+    }
+
+    /// A BFD session.
+    #[must_use]
+    pub fn session(&self, key: &BfdKey) -> Option<SessionView> {
+        self.bfd.session(key)
+    }
+
+    /// The socket that BFD sessions of that family and kind hear by.
+    #[must_use]
+    pub fn bfd_listener(&self, family: Family, multihop: bool) -> Option<SocketId> {
+        self.bfd.listener(family, multihop)
     }
 
     /// A virtual server.

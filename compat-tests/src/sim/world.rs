@@ -559,6 +559,7 @@ impl World {
                 self.hosts[host].kernel.link(*interface).is_some()
             }
             SocketSpec::Link => true,
+            SocketSpec::Datagram { bind, .. } => self.may_bind(host, bind.ip()),
         };
         if !exists {
             self.answer(
@@ -596,6 +597,9 @@ impl World {
             }
             (SocketSpec::Link, Frame::Link { interface, bytes }) => {
                 self.announce(host, interface, &bytes);
+            }
+            (SocketSpec::Datagram { bind, ttl, .. }, Frame::Datagram { to, bytes }) => {
+                self.send_datagram(host, (bind, to), ttl.unwrap_or(64), &bytes);
             }
             (spec, frame) => panic!("sends {frame:?} on {spec:?}"),
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::routing::Statics;
-use super::{Global, VirtualServer, VrrpInstance};
+use super::{BfdInstance, Global, VirtualServer, VrrpInstance};
 
 /// How far a changed object has to be taken down for its new values to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +97,8 @@ pub struct Plan {
     pub vrrp: Vec<Step<VrrpInstance>>,
     /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
     pub shared: bool,
+    /// For each BFD session.
+    pub bfd: Vec<Step<BfdInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<VirtualServer>>,
 }
@@ -109,6 +111,7 @@ impl Plan {
             && self.statics.is_none()
             && !self.shared
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
+            && self.bfd.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services
                 .iter()

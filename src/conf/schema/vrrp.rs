@@ -3,12 +3,19 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, daemon, global, group, instance, links, options, route, rule, statics, sync_group,
-    tracker, virtual_server, vmac,
+    address, bfd, daemon, global, group, instance, links, options, route, rule, statics,
+    sync_group, tracker, virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
+    Keyword::block(
+        "bfd_instance",
+        bfd::open,
+        Level::BfdInstance,
+        Some(bfd::close),
+        "a BFD session",
+    ),
     Keyword::leaf(
         "child_wait_time",
         daemon::setting,
@@ -346,6 +353,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "timer_expired_backup",
         options::expired_backup,
         "a late timer makes it backup",
+    ),
+    Keyword::values(
+        "track_bfd",
+        options::track_bfd,
+        "BFD sessions that change the priority",
     ),
     Keyword::values(
         "track_file",

@@ -4,10 +4,9 @@
 //! influence on the verdict of a config test, which is keepalived's. A keyword whose function
 //! arrives moves from here to the table of its block. Driven by: `schema::find`.
 
-mod bfd;
 mod check;
 mod global;
-mod probes;
+mod ssl;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -23,8 +22,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::TrackScript
         | Level::TrackProcess
         | Level::TrackFile => &[],
-        Level::SyncGroup => vrrp::SYNC_GROUP,
-        Level::GarpGroup => &[],
+        Level::SyncGroup | Level::GarpGroup => &[],
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck
@@ -39,8 +37,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::FileCheck
         | Level::Url
         | Level::SslUrl => &[],
-        Level::BfdCheck => probes::BFD_CHECK,
-        Level::BfdInstance => bfd::BFD_INSTANCE,
-        Level::Ssl => bfd::SSL,
+        Level::BfdCheck | Level::BfdInstance => &[],
+        Level::Ssl => ssl::SSL,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, options, sync_group};
+use super::super::super::bind::{bfd, daemon, options};
 use super::super::{Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
@@ -12,13 +12,6 @@ pub(super) static ROOT: &[Keyword] = &[
         Level::Ssl,
         None,
         "what SSL_GET shows of itself",
-    ),
-    Keyword::block(
-        "bfd_instance",
-        bfd::open,
-        Level::BfdInstance,
-        Some(bfd::close),
-        "a BFD session",
     ),
     Keyword::leaf(
         "namespace_with_ipsets",
@@ -39,16 +32,5 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "it runs without addresses",
     ),
-    Keyword::values(
-        "track_bfd",
-        options::track_bfd,
-        "BFD sessions that change the priority",
-    ),
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
-
-pub(super) static SYNC_GROUP: &[Keyword] = &[Keyword::values(
-    "track_bfd",
-    sync_group::track_bfd,
-    "BFD sessions that change the priority",
-)];

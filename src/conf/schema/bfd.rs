@@ -1,9 +1,9 @@
-//! Rows of `bfd_instance` and `SSL`, whose function is not there yet.
+//! Rows of `bfd_instance`.
 //!
-//! Owns: the tables. Driven by: `schema::pending`.
+//! Owns: the table. Driven by: `schema::find`.
 
-use super::super::super::bind::bfd;
-use super::super::Keyword;
+use super::super::bind::bfd;
+use super::Keyword;
 
 pub(super) static BFD_INSTANCE: &[Keyword] = &[
     Keyword::leaf("checker", bfd::checker, "tell the checks alone"),
@@ -37,11 +37,4 @@ pub(super) static BFD_INSTANCE: &[Keyword] = &[
     Keyword::leaf("ttl", bfd::ttl, "TTL of what is sent"),
     Keyword::leaf("vrrp", bfd::vrrp, "tell VRRP alone"),
     Keyword::leaf("weight", bfd::weight, "weight for VRRP"),
-];
-
-pub(super) static SSL: &[Keyword] = &[
-    Keyword::leaf("ca", bfd::ca, "file of certificates"),
-    Keyword::leaf("certificate", bfd::certificate, "file of the certificate"),
-    Keyword::leaf("key", bfd::key, "file of the key"),
-    Keyword::leaf("password", bfd::password, "password of the key"),
 ];
