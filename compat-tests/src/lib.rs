@@ -12,3 +12,4 @@ pub mod reports;
 pub mod routers;
 pub mod sim;
 pub mod tables;
+pub mod text_diff;

@@ -36,9 +36,12 @@ fn socket(number: u8) -> SocketAddr {
 
 fn service_config(priority: u8) -> Config {
     let mut service = service(VIRTUAL, 3306);
-    service.real_servers = vec![real_server(server(1), 3306), real_server(server(2), 3306)];
+    service.real_servers = vec![
+        real_server(server(1), 3306).into(),
+        real_server(server(2), 3306).into(),
+    ];
     Config {
-        virtual_servers: vec![service],
+        virtual_servers: vec![service.into()],
         ..config(vec![instance(51, priority)])
     }
 }

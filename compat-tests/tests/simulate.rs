@@ -116,12 +116,12 @@ fn after(sabotage: impl FnOnce(&mut World)) -> String {
         for (number, priority) in [(0, 200), (1, 100)] {
             let mut service = setup::service(Ipv4Addr::new(203, 0, 113, 1), 80);
             let server = setup::real_server(Ipv4Addr::new(10, 0, 0, 1), 80);
-            service.real_servers.push(server);
+            service.real_servers.push(server.into());
             for server in &mut service.real_servers {
                 server.tcp_checks.clear();
             }
             let config = Config {
-                virtual_servers: vec![service],
+                virtual_servers: vec![service.into()],
                 ..setup::config(vec![setup::instance(51, priority)])
             };
             world.add_host(setup::host(number, 1, config));

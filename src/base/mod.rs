@@ -8,10 +8,12 @@ pub mod command;
 pub mod ident;
 pub mod net;
 pub mod rng;
+pub mod shared;
 pub mod time;
 pub mod timers;
 
 pub use net::{Family, IfIndex, Mac};
 pub use rng::Rng;
+pub use shared::Shared;
 pub use time::{Duration, Instant};
 pub use timers::TimerQueue;

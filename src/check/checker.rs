@@ -21,6 +21,8 @@ pub(super) struct Checker {
     has_run: bool,
     /// Retries made since the last attempt that followed `delay_loop`.
     retried: u32,
+    /// It came with a reload: its first attempt has retries, whatever its kind.
+    late: bool,
 }
 
 /// The numbers that rule a checker, of whatever kind.
@@ -112,12 +114,13 @@ pub(super) enum News {
 }
 
 impl Checker {
-    /// A check at the start: counts as up unless `alpha`.
-    pub(super) const fn new(alpha: bool) -> Self {
+    /// A check at the start, or `late`, with a reload: counts as up unless `alpha`.
+    pub(super) const fn new(alpha: bool, late: bool) -> Self {
         Self {
             up: !alpha,
             has_run: false,
             retried: 0,
+            late,
         }
     }
 
@@ -191,7 +194,7 @@ impl Checker {
             down_retries,
             tells_configured: _,
         } = policy.rhythm;
-        let may = if !self.has_run && !first_retries {
+        let may = if !self.has_run && !first_retries && !self.late {
             false
         } else {
             // Before the first verdict a check that starts down has its retries as well.
@@ -243,7 +246,7 @@ mod tests {
     // Input: retry 3, a success, then four failures. Output: three retries 3 s apart, then down.
     #[test]
     fn retries_come_before_the_verdict() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, false);
         assert_eq!(
             run(
                 &mut checker,
@@ -266,7 +269,7 @@ mod tests {
     // the first, rounds of four attempts; the last of each is followed by the long pause.
     #[test]
     fn a_check_that_is_down_goes_on_with_retries() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, false);
         let pauses: Vec<Duration> = run(&mut checker, 3, &[Failure; 9])
             .into_iter()
             .map(|(after, _)| after)
@@ -280,7 +283,7 @@ mod tests {
     // Input: two failures, a success, two failures. Output: still up.
     #[test]
     fn a_success_forgives_the_failures_before_it() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, false);
         let news = run(
             &mut checker,
             2,
@@ -292,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_first_attempt_has_no_retries() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, false);
         assert_eq!(
             run(&mut checker, 3, &[Failure, Success, Success]),
             [(LOOP, Down { retries: 0 }), (LOOP, Up), (LOOP, Nothing)]
@@ -301,7 +304,7 @@ mod tests {
 
     #[test]
     fn alpha_starts_down_and_one_success_brings_it_up() {
-        let mut checker = Checker::new(true);
+        let mut checker = Checker::new(true, false);
         assert!(!checker.is_up());
         assert_eq!(
             run(&mut checker, 3, &[Timeout, Failure, Success]),
@@ -313,10 +316,26 @@ mod tests {
         );
     }
 
+    // Input: a check that came with a reload, of a dead server. Output: its first attempt has a retry,
+    // which that of a start has not.
+    #[test]
+    fn a_check_that_comes_later_has_retries_at_once() {
+        let mut checker = Checker::new(false, true);
+        assert_eq!(
+            run(&mut checker, 1, &[Failure, Failure]),
+            [(RETRY, Wavers), (LOOP, Down { retries: 1 })]
+        );
+        let mut checker = Checker::new(false, false);
+        assert_eq!(
+            run(&mut checker, 1, &[Failure]),
+            [(LOOP, Down { retries: 0 })]
+        );
+    }
+
     // Input: no retries, a failure that is the host's own in between. Output: no verdict from it.
     #[test]
     fn a_shortage_of_this_host_says_nothing_of_the_server() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, false);
         assert_eq!(
             run(
                 &mut checker,

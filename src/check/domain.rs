@@ -60,6 +60,10 @@ pub struct Domain {
     pub(super) local: BTreeSet<(IpAddr, IfIndex)>,
     /// `rs_init_notifies`
     pub(super) notify_initial: bool,
+    /// `checker_log_all_failures`
+    pub(super) log_all_failures: bool,
+    /// The first configuration has been carried out.
+    pub(super) started: bool,
     /// The servers of the end are not named one by one.
     pub(super) ends_quietly: bool,
     /// Commands of an attempt on their way out; kept to reuse the memory.
@@ -138,6 +142,8 @@ impl Domain {
             shortage: Shortage::default(),
             local: BTreeSet::new(),
             notify_initial: false,
+            log_all_failures: false,
+            started: false,
             ends_quietly: false,
             commands: Vec::new(),
             down_before: BTreeSet::new(),
@@ -222,7 +228,7 @@ impl Domain {
             service,
             server: 0,
             check: 0,
-            checker: Checker::new(check.connect.alpha || down),
+            checker: Checker::new(check.connect.alpha || down, self.started),
             course: Course::default(),
             shift: Shift::default(),
             aloud: false,
@@ -447,7 +453,7 @@ impl Domain {
         verdict: Verdict,
         out: &mut Vec<Action>,
     ) {
-        let style = self.style;
+        let (style, log_all) = (self.style, self.log_all_failures);
         let Some((entry, check, _)) = self.checker_and_check(index) else {
             return;
         };
@@ -457,6 +463,7 @@ impl Domain {
             place: entry.course.place(),
             was_up: entry.checker.is_up(),
             has_run: entry.checker.has_run(),
+            log_all: log_all || check.connect.log_all_failures,
         };
         let passed = match (http_of(check), outcome) {
             (Some(http), Outcome::Success) => {

@@ -142,6 +142,28 @@ pub(super) fn removed(service: &Service, server: &Server) -> Action {
     check(service, server, (false, true), "=> Removing <=".to_owned())
 }
 
+/// A service leaves the configuration: mails tell of everything of it that is up, and the scripts
+/// run as if it went down, with `omega` or without. FIFOs hear nothing of it, as with keepalived.
+pub(super) fn service_removed(service: &mut Service, out: &mut Vec<Action>) {
+    let mut tell = |action| {
+        if let Action::Notice(mut notice) = action {
+            notice.line = None;
+            if !notice.scripts.is_empty() || notice.alert.is_some() {
+                out.push(Action::Notice(notice));
+            }
+        }
+    };
+    for alive in service.servers.iter().filter(|server| server.is_alive()) {
+        tell(removed(service, alive));
+        tell(server(service, &alive.config, false));
+    }
+    if service.quorum_up {
+        // By then none of its servers is left.
+        service.alive_weight = 0;
+        tell(quorum(service, false, Came::Since));
+    }
+}
+
 /// The last words of a service with `omega`: the scripts for everything of it that is up run as if
 /// it went down. FIFOs hear nothing of it, as with keepalived.
 pub(super) fn omega(service: &Service, out: &mut Vec<Action>) {

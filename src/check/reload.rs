@@ -14,7 +14,7 @@ use super::domain::Domain;
 use super::messages::{self, Subject};
 use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
-use crate::base::Instant;
+use crate::base::{Instant, Shared};
 use crate::conf::model::plan::{self, Step};
 use crate::conf::model::{
     CheckRef, ProbeKind, RealServer, RealServerKey, ServiceKey, VirtualServer,
@@ -27,6 +27,11 @@ impl Domain {
         self.notify_initial = tell;
     }
 
+    /// `checker_log_all_failures`: whether each failure of every check is said.
+    pub const fn log_all_failures(&mut self, all: bool) {
+        self.log_all_failures = all;
+    }
+
     /// Whether the stop names no server: it takes services away whole, or leaves them.
     pub const fn end_quietly(&mut self, quietly: bool) {
         self.ends_quietly = quietly;
@@ -35,7 +40,12 @@ impl Domain {
     /// Carries out a reload, or the first start when everything is an [`Step::Add`].
     ///
     /// Servers that are new tell their state if [`Domain::tell_initial_states`] says so.
-    pub fn apply(&mut self, now: Instant, plan: Vec<Step<VirtualServer>>, out: &mut Vec<Action>) {
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        plan: Vec<Step<Shared<VirtualServer>>>,
+        out: &mut Vec<Action>,
+    ) {
         // What is given up may be taken by a service that stands before.
         for step in &plan {
             if let Step::Update(config, _) = step {
@@ -43,36 +53,35 @@ impl Domain {
             }
         }
         for (place, step) in plan.into_iter().enumerate() {
-            let key = match step {
+            let kept = match step {
                 Step::Remove(config) => {
                     self.remove_service(&config.key, out);
                     continue;
                 }
-                Step::Keep(config) => config.key,
+                Step::Keep(config) => config,
                 Step::Add(config) | Step::Update(config, _) => {
                     self.set_service(now, &config, out);
-                    config.key
+                    config
                 }
             };
-            if let Some(index) = self.places.get(&key)
+            if let Some(index) = self.places.get(&kept.key)
                 && let Some(service) = self.services.get_mut(*index)
             {
                 service.place = place;
             }
         }
         self.serve_the_denied(out);
+        self.started = true;
         self.check_invariants();
     }
 
     fn remove_service(&mut self, key: &ServiceKey, out: &mut Vec<Action>) {
         let index = self.places.remove(key);
-        let Some(service) = index.and_then(|index| self.services.try_remove(index)) else {
+        let Some(mut service) = index.and_then(|index| self.services.try_remove(index)) else {
             return;
         };
         messages::removing_service(self.style, key);
-        if service.config.policy.omega {
-            notice::omega(&service, out);
-        }
+        notice::service_removed(&mut service, out);
         for server in service.servers {
             if server.is_alive() {
                 messages::removing(self.subject(key, server.key()));
@@ -156,7 +165,7 @@ impl Domain {
     }
 
     /// Makes a service as configured, from nothing or from what it was.
-    fn set_service(&mut self, now: Instant, config: &VirtualServer, out: &mut Vec<Action>) {
+    fn set_service(&mut self, now: Instant, config: &Shared<VirtualServer>, out: &mut Vec<Action>) {
         let index = match self.places.get(&config.key) {
             Some(index) => *index,
             None => {
@@ -178,7 +187,7 @@ impl Domain {
         service.suspended = rest;
         let first_time = service.names.is_empty() && service.servers.is_empty();
         if !first_time {
-            let before = std::mem::take(&mut service.config.entries);
+            let before = &service.config.entries;
             for entry in config.entries.iter().filter(|e| !before.contains(e)) {
                 messages::group_entry_added(&config.key, *entry);
             }
@@ -251,7 +260,7 @@ impl Domain {
     ) -> Vec<RealServerKey> {
         let key = &config.key;
         let servers = std::mem::take(&mut service.servers);
-        let running: Vec<RealServer> = servers.iter().map(|s| s.config.clone()).collect();
+        let running: Vec<Shared<RealServer>> = servers.iter().map(|s| s.config.clone()).collect();
         let mut before: BTreeMap<RealServerKey, Server> =
             servers.into_iter().map(|s| (s.key(), s)).collect();
         let mut activated = Vec::new();
@@ -289,7 +298,7 @@ impl Domain {
         &mut self,
         now: Instant,
         service: ServiceIndex,
-        config: RealServer,
+        config: Shared<RealServer>,
         activated: &mut Vec<RealServerKey>,
     ) -> Server {
         let down = self.was_down(service, config.key);
@@ -335,7 +344,7 @@ impl Domain {
         &mut self,
         now: Instant,
         (index, service): (ServiceIndex, &ServiceKey),
-        (mut server, new): (Server, RealServer),
+        (mut server, new): (Server, Shared<RealServer>),
         activated: &mut Vec<RealServerKey>,
         out: &mut Vec<Action>,
     ) -> Server {

@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::WantedService;
-use crate::base::Family;
+use crate::base::{Family, Shared};
 use crate::conf::model::{
     Forwarding, GroupEntry, Protocol, RealServer, RealServerKey, ServiceAddress, ServiceKey,
     SorryServer, TunnelChecksum, TunnelKind, VirtualServer,
@@ -27,8 +27,8 @@ pub(super) type ServiceIndex = usize;
 /// A virtual service.
 #[derive(Debug)]
 pub(super) struct Service {
-    /// As configured, without its servers: those are in `servers`.
-    pub(super) config: VirtualServer,
+    /// As configured; its servers as they run are in `servers`.
+    pub(super) config: Shared<VirtualServer>,
     /// Its place in the configuration.
     pub(super) place: usize,
     /// In the order of the configuration.
@@ -49,7 +49,7 @@ pub(super) struct Service {
 #[derive(Debug)]
 pub(super) struct Server {
     /// As configured.
-    pub(super) config: RealServer,
+    pub(super) config: Shared<RealServer>,
     /// Its weight while it is alive: the configured one, or what a check or an operator has set.
     pub(super) weight: u32,
     /// Its checkers, in the order of the configuration.
@@ -74,7 +74,7 @@ impl Server {
         self.failing == 0
     }
 
-    pub(super) const fn key(&self) -> RealServerKey {
+    pub(super) fn key(&self) -> RealServerKey {
         self.config.key
     }
 
@@ -84,7 +84,7 @@ impl Server {
         policy.is_some_and(|policy| policy.inhibit_on_failure)
     }
 
-    pub(super) const fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.config.key.address, self.config.key.port)
     }
 
@@ -110,9 +110,9 @@ impl Server {
 
 impl Service {
     /// A service without servers; they are pushed to `servers`, then `recount` is due.
-    pub(super) fn new(config: &VirtualServer) -> Self {
+    pub(super) fn new(config: &Shared<VirtualServer>) -> Self {
         Self {
-            config: without_servers(config),
+            config: config.clone(),
             place: 0,
             servers: Vec::with_capacity(config.real_servers.len()),
             names: Vec::new(),
@@ -125,7 +125,7 @@ impl Service {
 
     /// The address that has to be here for its checks to run; `None`: nothing has to be. That of a
     /// group, which has many, never is.
-    pub(super) const fn waits_for(&self) -> Option<Option<IpAddr>> {
+    pub(super) fn waits_for(&self) -> Option<Option<IpAddr>> {
         if !self.config.policy.ha_suspend {
             return None;
         }
@@ -136,7 +136,7 @@ impl Service {
         }
     }
 
-    pub(super) const fn key(&self) -> &ServiceKey {
+    pub(super) fn key(&self) -> &ServiceKey {
         &self.config.key
     }
 
@@ -150,8 +150,8 @@ impl Service {
     }
 
     /// Takes the settings of `config`, not its servers.
-    pub(super) fn set_config(&mut self, config: &VirtualServer) {
-        self.config = without_servers(config);
+    pub(super) fn set_config(&mut self, config: &Shared<VirtualServer>) {
+        self.config = config.clone();
     }
 
     /// Sums the weights of the servers up that are alive.
@@ -199,7 +199,7 @@ impl Service {
     }
 
     /// Its sorry server, if it has one.
-    pub(super) const fn sorry(&self) -> Option<&SorryServer> {
+    pub(super) fn sorry(&self) -> Option<&SorryServer> {
         self.config.policy.sorry_server.as_ref()
     }
 
@@ -213,7 +213,7 @@ impl Service {
     }
 
     /// Whether servers that are alive take part: without quorum the sorry server alone does.
-    pub(super) const fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.quorum_up || self.sorry().is_none()
     }
 
@@ -372,19 +372,6 @@ fn addresses(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> {
         Family::V4 => IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX))),
         Family::V6 => IpAddr::V6(Ipv6Addr::from(number)),
     })
-}
-
-fn without_servers(config: &VirtualServer) -> VirtualServer {
-    VirtualServer {
-        key: config.key.clone(),
-        entries: config.entries.clone(),
-        family: config.family,
-        forwarding: config.forwarding,
-        scheduler: config.scheduler,
-        persistence: config.persistence,
-        real_servers: Vec::new(),
-        policy: config.policy.clone(),
-    }
 }
 
 /// The kernel's numbers for the forwarding methods (`IP_VS_CONN_F_TUNNEL_TYPE_*` and

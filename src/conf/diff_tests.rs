@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::*;
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
@@ -53,7 +53,7 @@ prop_compose! {
             version: Version::V2,
             strict: false,
             own_link: None,
-            options: Box::default(),
+            options: Shared::default(),
         }
     }
 }
@@ -68,7 +68,7 @@ prop_compose! {
         VirtualServer {
             real_servers: servers
                 .into_iter()
-                .map(|(last, weight)| RealServer {
+                .map(|(last, weight)| Shared::new(RealServer {
                     key: RealServerKey {
                         address: IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)),
                         port,
@@ -78,7 +78,7 @@ prop_compose! {
                     tcp_checks: Vec::new(),
                     probes: Vec::new(),
                     policy: None,
-                })
+                }))
                 .collect(),
             ..VirtualServer::new(
                 ServiceKey::address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port, Protocol::Tcp),
@@ -99,8 +99,8 @@ prop_compose! {
                 router_id,
                 ..Global::default()
             },
-            vrrp_instances,
-            virtual_servers,
+            vrrp_instances: vrrp_instances.into_iter().map(Shared::new).collect(),
+            virtual_servers: virtual_servers.into_iter().map(Shared::new).collect(),
             server_groups: Vec::new(),
             bfd_instances: Vec::new(),
             tls: None,

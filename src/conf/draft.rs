@@ -15,7 +15,7 @@ use super::model::{
 };
 use super::reader::Place;
 use super::source::{HostFacts, Program};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// Everything that was said.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ pub(super) struct InstanceDraft {
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpSettings,
-    pub(super) options: Box<InstanceOptions>,
+    pub(super) options: Shared<InstanceOptions>,
 }
 
 impl InstanceDraft {

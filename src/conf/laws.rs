@@ -17,7 +17,7 @@ use super::model::{
 use super::reader::{self, Context, Reader};
 use super::source::{FileError, Files, HostFacts, Link, to_bytes, to_text};
 use super::{LoadOptions, Loaded, Loader, Progress, inspect, load, print, render, syntax};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// What did not hold, with the input cut down to what matters.
 pub type Law = Result<(), String>;
@@ -334,7 +334,7 @@ pub fn print_and_read(config: &Config) -> Law {
 
 /// The configuration without what tells where a value was inherited from: whoever inherits has it.
 fn meaning(config: &Config) -> Config {
-    fn service(policy: &mut ServicePolicy, servers: &mut [RealServer]) {
+    fn service(policy: &mut ServicePolicy, servers: &mut [Shared<RealServer>]) {
         policy.checks = CheckDefaults::NONE;
         policy.inhibit = false;
         for server in servers {
@@ -361,6 +361,7 @@ fn meaning(config: &Config) -> Config {
         instance.options.rules.clear();
     }
     for one in &mut config.virtual_servers {
+        let one = &mut **one;
         service(&mut one.policy, &mut one.real_servers);
     }
     config

@@ -36,6 +36,9 @@ use crate::ops::{
 /// advert that was not among them.
 const EVENTS: usize = 1024;
 
+/// Effects, answers and changes that there is always room for.
+const KEPT: usize = 64;
+
 /// How long lines may wait for the log daemon before they are tried again.
 const LOG_RETRY: Duration = Duration::from_millis(20);
 
@@ -199,6 +202,14 @@ impl EventLoop {
     pub(super) fn refresh(&mut self) -> Instant {
         self.now = clock::now();
         self.now
+    }
+
+    /// Gives memory back that a lot of work at once has needed.
+    pub(super) fn tidy(&mut self) {
+        self.node.tidy();
+        self.effects.shrink_to(KEPT);
+        self.answers.shrink_to(KEPT);
+        self.changes.shrink_to(KEPT);
     }
 
     /// Hands an event to the node and carries out what it asks for.

@@ -62,9 +62,10 @@ pub use exec::Leave;
 pub use files::{Facts, HostFiles, Offline, PatientFacts};
 pub use ground::ThisHost;
 pub use pidfile::directory as run_directory;
+pub use process::log_panics;
 pub use reports::directory as temporary_directory;
 pub use supervisor::{CoreDumps, Settings, run};
-pub use worker::{WorkerOptions, log_panics};
+pub use worker::WorkerOptions;
 
 /// The release of keepalived whose behaviour this is, with our own version: scripts read the first
 /// to know which keywords they may use.

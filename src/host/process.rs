@@ -17,7 +17,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::unistd::Pid;
 
 use super::supervisor::CoreDumps;
-use super::sys;
+use super::{logger, sys};
 use crate::base::ident;
 use crate::conf::model::{Process, Scheduling};
 
@@ -133,7 +133,32 @@ fn complain<E: std::fmt::Display>(what: &str, result: Result<(), E>) {
     }
 }
 
+/// Writes a panic to the log: where, and what it said. The process then aborts, and the supervisor
+/// takes away what it had installed.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!(target: ident::DAEMON, "internal error, the worker ends: {panic}");
+        logger::flush_at_exit(Duration::from_millis(200));
+        // In builds that unwind, too: a half-updated state must not go on speaking VRRP.
+        std::process::abort();
+    }));
+}
+
+/// Gives memory back to the kernel that is not in use: what was freed, and the code of what is over,
+/// such as reading a configuration. What is needed after all comes back by itself.
+pub(super) fn give_memory_back() {
+    sys::memory::trim_heap();
+    sys::memory::release_code();
+}
+
 impl State {
+    /// The same, unless everything is to stay where it is.
+    pub(super) fn give_memory_back(&self) {
+        if !self.wanted.scheduling.no_swap {
+            give_memory_back();
+        }
+    }
+
     /// Takes on what is wanted from now on, as far as it differs.
     pub(super) fn take_on(&mut self, wanted: Wanted) {
         let old = std::mem::replace(&mut self.wanted, wanted);

@@ -396,6 +396,7 @@ impl Supervisor<'_> {
         if !self.settings.foreground {
             console::close_errors()?;
         }
+        process::give_memory_back();
         Ok(Started::Yes)
     }
 

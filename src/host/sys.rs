@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod memory;
 pub(super) mod regex;
 
 use std::ffi::CStr;

@@ -40,6 +40,9 @@ use crate::ops::world::STOP_PATIENCE;
 /// Lines of configuration that are read between two turns, about a millisecond's worth.
 const SLICE: usize = 500;
 
+/// After a start or a reload: elections and both bursts of announcements are over then.
+const SETTLED: Duration = Duration::from_secs(15);
+
 /// What the worker has to know.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
@@ -213,6 +216,8 @@ struct Worker<'a> {
     schedule: Schedule,
     archive: Archive,
     go: Go,
+    /// When what a start or a reload has needed is given back.
+    tidy_at: Option<Instant>,
     /// Told to stop, it waits for a successor.
     waiting: Option<Waiting>,
 }
@@ -308,6 +313,7 @@ impl<'a> Worker<'a> {
             schedule: Schedule::default(),
             archive,
             go,
+            tidy_at: None,
             waiting: None,
         };
         let plan = diff::plan(&Config::default(), &config);
@@ -326,6 +332,7 @@ impl<'a> Worker<'a> {
             this.reports.log(this.runs());
         }
         this.channel.say(&Word::Ready);
+        this.tidy();
         Ok(this)
     }
 
@@ -474,7 +481,10 @@ impl<'a> Worker<'a> {
                 .map(|watchdog| watchdog.ping(clock::now()));
             let scheduled = self.schedule.patience(self.event_loop.now());
             let looks = self.waiting.is_some().then_some(hand_over::LOOK);
-            let patience = [patience, ping, scheduled, looks];
+            let tidies = self
+                .tidy_at
+                .map(|at| at.saturating_since(self.event_loop.now()));
+            let patience = [patience, ping, scheduled, looks, tidies];
             let patience = patience.into_iter().flatten().min();
             let turn = match self.event_loop.turn(patience) {
                 Ok(turn) => turn,
@@ -501,8 +511,22 @@ impl<'a> Worker<'a> {
                 self.signal(Signal::Reload);
             }
             self.read_on();
+            if self.tidy_at.is_some_and(|at| at <= self.event_loop.now()) {
+                self.tidy();
+            }
             self.reports.step(&mut self.event_loop);
         }
+    }
+
+    /// Gives back what a start or a reload has needed: now, and what it has led to when it has
+    /// settled.
+    fn tidy(&mut self) {
+        self.event_loop.tidy();
+        self.process.give_memory_back();
+        self.tidy_at = match self.tidy_at {
+            Some(at) if at <= self.event_loop.now() => None,
+            Some(_) | None => Some(self.event_loop.now() + SETTLED),
+        };
     }
 
     /// The parts of the daemon that run.
@@ -649,6 +673,7 @@ impl<'a> Worker<'a> {
         if let Some(reload) = self.reload.take() {
             self.finish_reload(reload.reading.finish(), reload.since);
             drop(reload.marker);
+            self.tidy();
         }
         if std::mem::take(&mut self.again) {
             self.start_reload();
@@ -686,7 +711,8 @@ impl<'a> Worker<'a> {
             return;
         }
         self.known = known;
-        let config = limit(loaded.config, self.options);
+        let mut config = limit(loaded.config, self.options);
+        config.share_with(self.event_loop.node.config());
         let plan = diff::plan(self.event_loop.node.config(), &config);
         if plan.is_empty() {
             self.unchanged(Some((plan, config)));
@@ -761,15 +787,4 @@ fn limit(mut config: Config, options: &WorkerOptions) -> Config {
         config.bfd_instances.clear();
     }
     config
-}
-
-/// Writes a panic to the log: where, and what it said. The process then aborts, and the supervisor
-/// takes away what it had installed.
-pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        log::error!(target: ident::DAEMON, "internal error, the worker ends: {panic}");
-        logger::flush_at_exit(Duration::from_millis(200));
-        // In builds that unwind, too: a half-updated state must not go on speaking VRRP.
-        std::process::abort();
-    }));
 }

@@ -134,7 +134,7 @@ fn wanted(config: &Config) -> BTreeMap<String, LinkPoll> {
     let mut wanted: BTreeMap<String, LinkPoll> = BTreeMap::new();
     let instances = config.vrrp_instances.iter();
     if config.global.interfaces.poll_links {
-        let names: BTreeSet<&str> = instances.clone().flat_map(used).collect();
+        let names: BTreeSet<&str> = instances.clone().flat_map(|one| used(one)).collect();
         let groups = config.sync_groups.iter();
         let tracked = groups.flat_map(|group| &group.tracking.interfaces);
         let names = names.into_iter().chain(tracked.map(name_of));

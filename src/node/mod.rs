@@ -17,7 +17,7 @@ mod wiring;
 use crate::base::{Instant, ident};
 use crate::conf::diff;
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, VrrpInstance};
+use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle};
 use crate::ops::{Effect, Event, ServiceName};
 use crate::{bfd, check, iface, ipvs, notify, track, vrrp};
 
@@ -159,6 +159,8 @@ impl Node {
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check
             .tell_initial_states(config.global.checks.notify_initial);
+        self.check
+            .log_all_failures(config.global.checks.log_all_failures);
         let whole = config.global.lvs.flush_on_stop != FlushOnStop::Own;
         self.check.end_quietly(whole || self.leaves_services);
         self.check.apply(now, plan.services, &mut self.queues.check);
@@ -175,6 +177,11 @@ impl Node {
         let plan = diff::plan(&config, &config);
         config.virtual_servers = services;
         self.apply(now, plan, config, out);
+    }
+
+    /// Gives memory back that a start or a reload has needed.
+    pub fn tidy(&mut self) {
+        self.shrink_queues();
     }
 
     /// Services stay in the kernel when the daemon stops, on the operator's wish.
@@ -200,7 +207,7 @@ impl Node {
                 "Unable to find vrrp instance {name} for lvs_syncd - clearing lvs_syncd config"
             );
         }
-        let followed = instance.map(VrrpInstance::key);
+        let followed = instance.map(|instance| instance.key());
         if followed != self.sync_instance {
             self.sync_instance = followed;
             self.sync_master = None;

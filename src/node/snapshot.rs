@@ -5,14 +5,15 @@
 //! so that a large table is written in slices without a copy of it.
 
 use super::Node;
-use crate::base::{Family, IfIndex};
+use crate::base::{Duration, Family, IfIndex};
 use crate::conf::model::{BfdKey, Config, InstanceKey, ServiceKey};
-use crate::{bfd, check, iface, vrrp};
+use crate::{bfd, check, iface, track, vrrp};
 
 pub use crate::bfd::SessionView;
 pub use crate::check::{CheckView, ServerView, ServiceView};
 pub use crate::iface::Interface;
 pub use crate::ops::{AddressChange, LinkState, SocketId};
+pub use crate::track::{Phase, ProcessView, ScriptView};
 pub use crate::vrrp::{Detail, InstanceView, State, Stats};
 
 /// A look at the node.
@@ -20,6 +21,7 @@ pub use crate::vrrp::{Detail, InstanceView, State, Stats};
 pub struct Snapshot<'a> {
     config: &'a Config,
     vrrp: &'a vrrp::Domain,
+    track: &'a track::Domain,
     check: &'a check::Domain,
     bfd: &'a bfd::Domain,
     iface: &'a iface::Domain,
@@ -33,6 +35,7 @@ impl Node {
         Snapshot {
             config: &self.config,
             vrrp: &self.vrrp,
+            track: &self.track,
             check: &self.check,
             bfd: &self.bfd,
             iface: &self.iface,
@@ -77,6 +80,24 @@ impl<'a> Snapshot<'a> {
         self.bfd.listener(family, multihop)
     }
 
+    /// A script, if somebody tracks it.
+    #[must_use]
+    pub fn script(&self, name: &str) -> Option<ScriptView> {
+        self.track.script(name)
+    }
+
+    /// The number in a tracked file, if it was read.
+    #[must_use]
+    pub fn file_value(&self, name: &str) -> Option<i64> {
+        self.track.file_value(name)
+    }
+
+    /// A tracked process; as if there were none if nobody tracks it.
+    #[must_use]
+    pub fn process(&self, name: &str) -> ProcessView {
+        self.track.process(name).unwrap_or_default()
+    }
+
     /// A virtual server.
     #[must_use]
     pub fn service(&self, key: &ServiceKey) -> Option<ServiceView> {
@@ -99,6 +120,13 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn interface_from(&self, index: IfIndex) -> Option<(&'a Interface, LinkState)> {
         self.iface.interface_from(index)
+    }
+
+    /// How long that interface has to be up until that counts, how long down, and whether a change
+    /// waits for that.
+    #[must_use]
+    pub fn link_delays(&self, index: IfIndex, name: &str) -> (Duration, Duration, bool) {
+        self.vrrp.link_delays(index, name)
     }
 
     /// The interface of that name.

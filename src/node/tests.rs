@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
 use super::{Node, Options};
-use crate::base::{Duration, IfIndex, Instant, Mac};
+use crate::base::{Duration, IfIndex, Instant, Mac, Shared};
 use crate::conf::diff;
 use crate::conf::model::{
     AddressOptions, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler,
@@ -55,7 +55,7 @@ fn address(last: u8, present: bool) -> Event<'static> {
 fn config(priority: u8) -> Config {
     let server = SocketAddr::from(([10, 0, 0, 1], 80));
     Config {
-        vrrp_instances: vec![VrrpInstance {
+        vrrp_instances: vec![Shared::new(VrrpInstance {
             priority: Priority(priority),
             addresses: vec![VirtualAddress {
                 address: IpAddr::from([192, 0, 2, 101]),
@@ -67,9 +67,9 @@ fn config(priority: u8) -> Config {
                 options: AddressOptions::default(),
             }],
             ..VrrpInstance::new("VI_1", Vrid::new(51).unwrap(), "eth0")
-        }],
-        virtual_servers: vec![VirtualServer {
-            real_servers: vec![RealServer {
+        })],
+        virtual_servers: vec![Shared::new(VirtualServer {
+            real_servers: vec![Shared::new(RealServer {
                 key: RealServerKey {
                     address: server.ip(),
                     port: server.port(),
@@ -91,12 +91,12 @@ fn config(priority: u8) -> Config {
                     alpha: false,
                     log_all_failures: false,
                 }],
-            }],
+            })],
             ..VirtualServer::new(
                 ServiceKey::address(IpAddr::from([192, 0, 2, 101]), 80, Protocol::Tcp),
                 Scheduler::Rr,
             )
-        }],
+        })],
         ..Config::default()
     }
 }

@@ -290,6 +290,12 @@ impl Node {
         }
     }
 
+    /// Gives back what a lot of work at once has made the queues grow to.
+    pub(super) fn shrink_queues(&mut self) {
+        self.queues.vrrp.shrink_to(KEPT);
+        self.queues.iface.shrink_to(KEPT);
+    }
+
     /// Hands what trackers say to VRRP, and what files say to checks.
     fn drain_trackers(&mut self, now: Instant, out: &mut Vec<Effect>) {
         for action in std::mem::take(&mut self.queues.track) {

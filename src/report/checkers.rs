@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::page::{command, heading, seconds, yes};
 use super::{Cursor, Page};
+use crate::base::Shared;
 use crate::conf::model::{
     BfdAudience, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
     MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe, TcpCheck, UdpProbe,
@@ -16,7 +17,7 @@ struct Checked<'a> {
     key: &'a ServiceKey,
     name: String,
     protocol: &'static str,
-    servers: &'a [RealServer],
+    servers: &'a [Shared<RealServer>],
 }
 
 fn service(config: &Config, place: usize) -> Option<Checked<'_>> {

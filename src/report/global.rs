@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::instance::accepts;
 use super::page::{heading, on, seconds};
 use super::{Cursor, Page};
 use crate::base::Duration;
@@ -15,6 +16,24 @@ use crate::conf::model::options::{Script, Version};
 /// The whole of it: it is never long.
 pub(super) fn section(
     page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    write_all(page, false, cursor, out)
+}
+
+/// The same as the part that has VRRP knows it.
+pub(super) fn of_vrrp(
+    page: &Page<'_>,
+    cursor: &mut Cursor,
+    out: &mut String,
+) -> Result<bool, fmt::Error> {
+    write_all(page, needs_firewall(page), cursor, out)
+}
+
+fn write_all(
+    page: &Page<'_>,
+    firewall: bool,
     cursor: &mut Cursor,
     out: &mut String,
 ) -> Result<bool, fmt::Error> {
@@ -32,7 +51,7 @@ pub(super) fn section(
     write_lvs(global, out)?;
     write_fifos(page, global, out)?;
     write_vrrp(&global.vrrp, out)?;
-    write_firewall(&global.firewall, out)?;
+    write_firewall(&global.firewall, firewall, out)?;
     write_vrrp_rules(&global.vrrp, out)?;
     write_scheduling(global, out)?;
     write_agents(global, out)?;
@@ -322,8 +341,16 @@ fn write_vrrp(vrrp: &VrrpDefaults, out: &mut String) -> fmt::Result {
     writeln!(out, " VRRP default protocol version = {version}")
 }
 
-fn write_firewall(firewall: &Firewall, out: &mut String) -> fmt::Result {
-    if firewall.nftables != OnOff::Off || firewall.iptables {
+/// Whether instances have the firewall do something: for links of their own, or because packets to
+/// their addresses are not let in.
+fn needs_firewall(page: &Page<'_>) -> bool {
+    let mut instances = page.snapshot.config().vrrp_instances.iter();
+    instances.any(|instance| instance.own_link.is_some() || !accepts(instance))
+}
+
+/// `needed`: the tables are there whatever the settings say.
+fn write_firewall(firewall: &Firewall, needed: bool, out: &mut String) -> fmt::Result {
+    if needed || firewall.nftables != OnOff::Off || firewall.iptables {
         let table = match &firewall.nftables {
             OnOff::Named(table) => table,
             OnOff::On | OnOff::Off => "keepalived",

@@ -6,7 +6,7 @@ use super::instance::{mails, write_scripts, write_tracking};
 use super::page::{heading, yes};
 use super::{Cursor, Page};
 use crate::conf::model::options::SyncGroup;
-use crate::node::snapshot::State;
+use crate::node::snapshot::{InstanceView, State};
 
 /// `VRRP Sync groups`, a group at a time.
 pub(super) fn section(
@@ -25,24 +25,24 @@ pub(super) fn section(
     Ok(true)
 }
 
-/// The state of a group: that of its members, where they agree.
-fn states(page: &Page<'_>, group: &SyncGroup) -> Vec<State> {
+/// The members of a group as they stand.
+fn members(page: &Page<'_>, group: &SyncGroup) -> Vec<InstanceView> {
     let instances = &page.snapshot.config().vrrp_instances;
     group
         .members
         .iter()
         .filter_map(|name| instances.iter().find(|instance| instance.name == *name))
         .filter_map(|instance| page.snapshot.instance(&instance.key()))
-        .map(|view| view.state)
         .collect()
 }
 
 fn write_group(page: &Page<'_>, group: &SyncGroup, out: &mut String) -> fmt::Result {
-    let states = states(page, group);
-    let count = |wanted: State| states.iter().filter(|&&state| state == wanted).count();
+    let members = members(page, group);
+    let count = |wanted: State| members.iter().filter(|view| view.state == wanted).count();
+    // Where they agree, it is theirs.
     let state = if count(State::Fault) > 0 {
         "FAULT"
-    } else if count(State::Master) == states.len() && !states.is_empty() {
+    } else if count(State::Master) == members.len() && !members.is_empty() {
         "MASTER"
     } else if count(State::Init) > 0 {
         "INIT"
@@ -51,11 +51,16 @@ fn write_group(page: &Page<'_>, group: &SyncGroup, out: &mut String) -> fmt::Res
     };
     writeln!(out, " VRRP Sync Group = {}, {state}", group.name)?;
     if page.running {
+        // Those that are in FAULT for the sake of the group alone do not count.
+        let faulty = members.iter().filter(|view| view.detail.faults > 0);
+        let waiting = members
+            .iter()
+            .filter(|view| view.detail.scripts_unknown > 0);
         writeln!(
             out,
             "   Num member fault {}, num member init {}",
-            count(State::Fault),
-            count(State::Init)
+            faulty.count(),
+            waiting.count()
         )?;
     }
     writeln!(out, "   VRRP member instances :")?;

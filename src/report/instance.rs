@@ -1,6 +1,7 @@
 //! `VRRP Topology` and `VRRP Sockpool`: the virtual routers and their sockets.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use super::page::{heading, short_seconds, yes};
 use super::trackers::{self, Kind};
@@ -132,7 +133,7 @@ fn write_election(config: &VrrpInstance, view: &InstanceView, out: &mut String) 
         }
     }
     if config.version == Version::V3 {
-        let centis = config.advert_interval.as_millis() / 10;
+        let centis = view.detail.master_interval.as_millis() / 10;
         let (whole, rest) = (centis / 100, centis % 100);
         writeln!(out, "   Master advert int = {whole}.{rest:02} sec")?;
     }
@@ -150,7 +151,7 @@ pub(super) fn hopes(page: &Page<'_>, config: &VrrpInstance) -> bool {
             .vrrp_instances
             .iter()
             .filter(|instance| group.members.contains(&instance.name))
-            .all(hopes),
+            .all(|instance| hopes(instance)),
     }
 }
 
@@ -164,6 +165,7 @@ fn write_flags(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt:
     let quiet = skips_check(page, config)
         || config.strict
         || config.no_preempt
+        || config.own_link.is_some()
         || options.check_source
         || options.notify.priority_changes.is_some();
     let loud = options.unicast || options.fault_without_peer;
@@ -186,7 +188,8 @@ fn write_timers(page: &Page<'_>, detail: &Detail, out: &mut String) -> fmt::Resu
         "   Number of interface and track script faults = {}",
         detail.faults
     )?;
-    writeln!(out, "   Number of track scripts init = 0")?;
+    let unknown = detail.scripts_unknown;
+    writeln!(out, "   Number of track scripts init = {unknown}")?;
     if let Some(since) = detail.since {
         writeln!(out, "   Last transition = {}", page.facts.moment(since))?;
     }
@@ -218,9 +221,14 @@ fn write_link(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt::
     if options.vmac_for_addresses {
         writeln!(out, "   Use VMAC for VIPs on other interfaces")?;
     }
+    let base = if way(config).interface == own.name {
+        ""
+    } else {
+        ", xmit base i/f"
+    };
     writeln!(
         out,
-        "   Interface = {}, {short} on {}",
+        "   Interface = {}, {short} on {}{base}",
         own.name, config.interface
     )
 }
@@ -336,7 +344,8 @@ fn write_priority(
     writeln!(out, "   Priority = {}", config.priority)?;
     if let Some(view) = running {
         writeln!(out, "   Effective priority = {}", view.priority)?;
-        writeln!(out, "   Total priority = {}", view.priority)?;
+        let total = view.detail.total_priority;
+        writeln!(out, "   Total priority = {total}")?;
     }
     match config.version {
         Version::V2 => {
@@ -346,7 +355,8 @@ fn write_priority(
         Version::V3 => {
             let interval = config.advert_interval.as_millis();
             writeln!(out, "   Advert interval = {interval} milli-sec")?;
-            if running.is_some_and(|view| view.state == State::Backup) {
+            if let Some(view) = running.filter(|view| view.state == State::Backup) {
+                let interval = view.detail.master_interval.as_millis();
                 writeln!(out, "   Master advert interval = {interval} milli-sec")?;
             }
         }
@@ -362,6 +372,7 @@ fn write_priority(
     writeln!(out, "   Promote_secondaries = {}", enabled(promote))?;
     if config.version == Version::V2 {
         match config.auth {
+            Some(_) if config.ah => writeln!(out, "   Authentication type = IPSEC_AH")?,
             // Version 2.4.3 masks it, and so does everything of ours.
             Some(_) => writeln!(
                 out,
@@ -390,7 +401,7 @@ fn write_addresses(
     }
     for (place, vip) in config.addresses.iter().enumerate() {
         let set = present.get(place).copied().unwrap_or(false);
-        let text = address::text(vip, &config.interface, set);
+        let text = address::text(vip, config, set);
         writeln!(out, "     {text}")?;
     }
     if !config.options.excluded.is_empty() {
@@ -399,7 +410,7 @@ fn write_addresses(
     let first = config.addresses.len();
     for (place, vip) in config.options.excluded.iter().enumerate() {
         let set = present.get(first + place).copied().unwrap_or(false);
-        writeln!(out, "     {}", address::text(vip, &config.interface, set))?;
+        writeln!(out, "     {}", address::text(vip, config, set))?;
     }
     Ok(())
 }
@@ -527,6 +538,28 @@ pub(super) fn write_scripts(page: &Page<'_>, notify: &Notify, out: &mut String) 
     Ok(())
 }
 
+/// What adverts come and go by.
+#[derive(PartialEq)]
+struct Way<'a> {
+    interface: &'a str,
+    family: Family,
+    /// The own address, with unicast.
+    unicast: Option<Option<IpAddr>>,
+    ah: bool,
+}
+
+fn way(config: &VrrpInstance) -> Way<'_> {
+    let own = config.own_link.as_ref();
+    let below = config.options.unicast || config.options.transmit_on_base;
+    let own = own.filter(|own| !below || own.kind == OwnLinkKind::Ipvlan);
+    Way {
+        interface: own.map_or(&config.interface, |own| &own.name),
+        family: config.family,
+        unicast: config.options.unicast.then_some(config.options.source),
+        ah: config.ah && config.auth.is_some(),
+    }
+}
+
 /// `VRRP Sockpool`: one socket for each interface and family.
 pub(super) fn sockets(
     page: &Page<'_>,
@@ -540,15 +573,9 @@ pub(super) fn sockets(
     if cursor.item == 0 {
         heading(out, "VRRP Sockpool")?;
     }
-    let shares = |other: &VrrpInstance| {
-        (&other.interface, other.family, other.options.unicast)
-            == (
-                &instance.interface,
-                instance.family,
-                instance.options.unicast,
-            )
-    };
-    let told = instances.iter().take(cursor.item).any(shares);
+    let shares = |other: &VrrpInstance| way(other) == way(instance);
+    let mut before = instances.iter().take(cursor.item);
+    let told = before.any(|other| shares(other));
     cursor.next_item();
     if told {
         return Ok(true);
@@ -556,13 +583,14 @@ pub(super) fn sockets(
     let view = page.snapshot.instance(&instance.key());
     let fd = descriptor(page, view.and_then(|view| view.detail.socket));
     writeln!(out, " fd_in {fd} fd_out = {fd}")?;
-    writeln!(out, "   Interface = {}", instance.interface)?;
+    writeln!(out, "   Interface = {}", way(instance).interface)?;
     let family = match instance.family {
         Family::V4 => "IPv4",
         Family::V6 => "IPv6",
     };
     writeln!(out, "   Family = {family}")?;
-    writeln!(out, "   Protocol = VRRP")?;
+    let protocol = if way(instance).ah { "AH" } else { "VRRP" };
+    writeln!(out, "   Protocol = {protocol}")?;
     if instance.options.unicast {
         writeln!(out, "   Type = Unicast")?;
         if let Some(source) = instance.options.source {
@@ -574,7 +602,9 @@ pub(super) fn sockets(
     let buffer = instance.options.receive_buffer.unwrap_or(0);
     writeln!(out, "   Rx buf size = {buffer}")?;
     writeln!(out, "   VRRP instances")?;
-    for other in instances.iter().filter(|other| shares(other)) {
+    let mut sharers: Vec<_> = instances.iter().filter(|other| shares(other)).collect();
+    sharers.sort_by_key(|other| other.vrid);
+    for other in sharers {
         writeln!(out, "     {} vrid {}", other.name, other.vrid.get())?;
     }
     Ok(true)

@@ -57,7 +57,7 @@ pub(super) fn version_2(
             if place > 0 {
                 out.push(',');
             }
-            write_process(process, out)?;
+            write_process(page, process, out)?;
         }
         out.push(']');
     }
@@ -154,7 +154,8 @@ fn write_instance(page: &Page<'_>, place: usize, out: &mut String) -> fmt::Resul
     write_scripts(instance, &mut data)?;
     write_lists(page, instance, view.as_ref(), &mut data)?;
     let auth = instance.auth.is_some() && instance.version == Version::V2;
-    data.number("auth_type", auth)?;
+    // 2: the authentication header.
+    data.value("auth_type", u8::from(auth) + u8::from(auth && instance.ah))?;
     if auth {
         data.text("auth_data", "********")?;
     }
@@ -177,9 +178,9 @@ fn write_head(
     data.number("dont_track_primary", options.ignore_own_interface)?;
     data.number("skip_check_adv_addr", skips_check(page, config))?;
     data.number("strict_mode", config.strict)?;
-    let vmac = options.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
-    data.text("vmac_ifname", vmac.unwrap_or_default())?;
-    data.text("ifp_ifname", &config.interface)?;
+    let own = config.own_link.as_ref().map(|own| own.name.as_str());
+    data.text("vmac_ifname", own.unwrap_or_default())?;
+    data.text("ifp_ifname", own.unwrap_or(&config.interface))?;
     let master = view.and_then(|view| view.detail.master);
     data.value(
         "master_priority",
@@ -228,7 +229,8 @@ fn write_rules(
     data.value("vipset", state == State::Master)?;
     data.value("promote_secondaries", options.promote_secondaries)?;
     data.value("adver_int", number(config.advert_interval))?;
-    data.value("master_adver_int", number(config.advert_interval))?;
+    let heard = view.map_or(config.advert_interval, |view| view.detail.master_interval);
+    data.value("master_adver_int", number(heard))?;
     data.number("accept", accepts(config))?;
     data.value("nopreempt", config.no_preempt)?;
     data.value("preempt_delay", config.preempt_delay.as_secs())?;
@@ -292,7 +294,7 @@ fn write_lists(
     let present = view.map_or(&[] as &[bool], |view| view.detail.present.as_slice());
     let vips = instance.addresses.iter().enumerate().map(|(place, vip)| {
         let set = present.get(place).copied().unwrap_or(false);
-        address::text(vip, &instance.interface, set)
+        address::text(vip, instance, set)
     });
     data.list("vips", &vips.collect::<Vec<_>>())?;
     let options = &instance.options;
@@ -302,7 +304,7 @@ fn write_lists(
         view.is_some_and(|view| view.detail.present.get(first + place) == Some(&true))
     };
     let excluded = excluded.enumerate();
-    let excluded = excluded.map(|(place, vip)| address::text(vip, &instance.interface, set(place)));
+    let excluded = excluded.map(|(place, vip)| address::text(vip, instance, set(place)));
     data.list("evips", &excluded.collect::<Vec<_>>())?;
     let routes = options.routes.iter().map(ToString::to_string);
     data.list("vroutes", &routes.collect::<Vec<_>>())?;
@@ -355,7 +357,8 @@ fn write_stats(stats: Stats, mut fields: Fields<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn write_process(process: &TrackProcess, out: &mut String) -> fmt::Result {
+fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> fmt::Result {
+    let is = page.snapshot.process(&process.name);
     let mut fields = Fields::open(out);
     fields.text("process", process.process.as_deref().unwrap_or_default())?;
     if !process.arguments.is_empty() {
@@ -369,13 +372,13 @@ fn write_process(process: &TrackProcess, out: &mut String) -> fmt::Result {
         "max_processes",
         process.quorum_max.map_or(u32::MAX, u32::from),
     )?;
-    fields.value("current_processes", 0)?;
-    fields.value("have_quorum", false)?;
+    fields.value("current_processes", is.count)?;
+    fields.value("have_quorum", is.enough)?;
     fields.value("weight", process.weight.value)?;
     fields.value("terminate_delay", number(process.terminate_delay))?;
     fields.value("fork_delay", number(process.fork_delay))?;
-    fields.value("fork_delay_timer_running", false)?;
-    fields.value("terminate_delay_timer_running", false)?;
+    fields.value("fork_delay_timer_running", is.gaining)?;
+    fields.value("terminate_delay_timer_running", is.losing)?;
     fields.value("full_command", process.full_command)?;
     fields.close();
     Ok(())

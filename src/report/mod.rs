@@ -128,8 +128,9 @@ fn sections(kind: Kind) -> &'static [Section] {
     match kind {
         Kind::Data(Part::Parent) => &[global::section],
         Kind::Data(Part::Vrrp) => &[
-            global::section,
+            global::of_vrrp,
             statics::section,
+            interfaces::delays,
             instance::section,
             instance::sockets,
             groups::section,

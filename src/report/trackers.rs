@@ -124,7 +124,9 @@ pub(super) fn files(
         "   File = {}",
         file.file.as_deref().unwrap_or_default()
     )?;
-    writeln!(out, "   Status = {}", file.initial.unwrap_or(0))?;
+    let value = page.snapshot.file_value(&file.name);
+    let value = value.or(file.initial).unwrap_or(0);
+    writeln!(out, "   Status = {value}")?;
     let own = file_weight(file);
     writeln!(out, "   {}", weight(own).replacen("weight", "Weight =", 1))?;
     write_users(page, Kind::File, &file.name, own, out)?;
@@ -171,8 +173,9 @@ fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> f
     if let Some(most) = process.quorum_max {
         writeln!(out, "   Max processes = {most}")?;
     }
-    writeln!(out, "   Current processes = 0")?;
-    writeln!(out, "   Have quorum = false")?;
+    let is = page.snapshot.process(&process.name);
+    writeln!(out, "   Current processes = {}", is.count)?;
+    writeln!(out, "   Have quorum = {}", is.enough)?;
     writeln!(
         out,
         "   {}",
@@ -184,8 +187,11 @@ fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> f
         seconds(process.terminate_delay)
     )?;
     writeln!(out, "   Fork delay = {}s", seconds(process.fork_delay))?;
-    writeln!(out, "   Fork delay timer not running")?;
-    writeln!(out, "   Terminate delay timer not running")?;
+    if page.running {
+        let not = |running| if running { "" } else { "not " };
+        writeln!(out, "   Fork delay timer {}running", not(is.gaining))?;
+        writeln!(out, "   Terminate delay timer {}running", not(is.losing))?;
+    }
     writeln!(out, "   Full command = {}", process.full_command)?;
     write_users(page, Kind::Process, &process.name, process.weight, out)
 }

@@ -11,7 +11,7 @@ use super::{Action, Event, Kind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Instant};
 use crate::conf::model::options::{TrackFile, Tracking};
-use crate::conf::model::{Config, LogStyle, ProbeKind, RealServer};
+use crate::conf::model::{Config, LogStyle, ProbeKind};
 use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, WatchId};
 
 /// How often the host's processes are looked through while some are tracked.
@@ -21,9 +21,9 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Domain {
     style: LogStyle,
-    scripts: BTreeMap<String, Script>,
-    files: BTreeMap<String, File>,
-    processes: BTreeMap<String, Tracked>,
+    pub(super) scripts: BTreeMap<String, Script>,
+    pub(super) files: BTreeMap<String, File>,
+    pub(super) processes: BTreeMap<String, Tracked>,
     /// When the processes are looked through next.
     look: Option<Instant>,
     next: u64,
@@ -34,10 +34,10 @@ pub struct Domain {
 
 /// A watched file.
 #[derive(Debug)]
-struct File {
+pub(super) struct File {
     config: TrackFile,
     watch: u64,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
 }
 
 /// The names that somebody tracks.
@@ -58,7 +58,7 @@ fn names<'a>(
 fn checked_files(config: &Config) -> impl Iterator<Item = &str> {
     let servers = config.virtual_servers.iter();
     let servers = servers.flat_map(|service| &service.real_servers);
-    let checks = servers.flat_map(RealServer::checks);
+    let checks = servers.flat_map(|server| server.checks());
     checks.filter_map(|check| match check.kind {
         Some(ProbeKind::File(probe)) => probe.track_file.as_deref(),
         Some(

@@ -9,8 +9,10 @@ mod process;
 mod script;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use domain::Domain;
+pub use view::{Phase, ProcessView, ScriptView};
 
 use crate::ops::{ChildEnd, Effect, Process};
 

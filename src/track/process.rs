@@ -18,6 +18,8 @@ use super::Verdict;
 pub(super) struct Tracked {
     pub(super) config: TrackProcess,
     pub(super) verdict: Verdict,
+    /// How many there were at the last look.
+    pub(super) count: u32,
     /// The verdict that holds from then on, unless it changes back.
     pub(super) pending: Option<(Instant, Verdict)>,
 }
@@ -28,6 +30,7 @@ impl Tracked {
         Self {
             config,
             verdict: Verdict::Unknown,
+            count: 0,
             pending: None,
         }
     }
@@ -88,7 +91,8 @@ impl Tracked {
     /// Takes the processes that there are; returns whether the verdict changed.
     pub(super) fn look(&mut self, now: Instant, processes: &[Process]) -> bool {
         let count = processes.iter().filter(|process| self.matches(process));
-        let count = u16::try_from(count.count()).unwrap_or(u16::MAX);
+        self.count = u32::try_from(count.count()).unwrap_or(u32::MAX);
+        let count = u16::try_from(self.count).unwrap_or(u16::MAX);
         let enough = count >= self.config.quorum.unwrap_or(1) || self.config.quorum_max == Some(0);
         let few = self.config.quorum_max.is_none_or(|most| count <= most);
         let is = if enough && few {

@@ -72,7 +72,7 @@ pub(super) struct Script {
     pub(super) run: Run,
     pub(super) verdict: Verdict,
     /// Results in a row that speak against the verdict.
-    against: u32,
+    pub(super) against: u32,
     /// The status that it returned last; 0 before the first.
     returned: i32,
     /// When it runs next.

@@ -49,7 +49,7 @@ fn config(scripts: Vec<TrackScript>) -> Config {
         ..Tracking::default()
     };
     config.trackers.scripts = scripts;
-    config.vrrp_instances.push(instance);
+    config.vrrp_instances.push(instance.into());
     config
 }
 

@@ -12,7 +12,7 @@ use super::messages::{Note, note};
 use super::tell::Told;
 use super::tracking;
 use super::tracking::Known;
-use crate::base::Instant;
+use crate::base::{Instant, Shared};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Config, Dynamic, VrrpInstance};
 use crate::ops::Lasting;
@@ -23,7 +23,7 @@ impl Domain {
     pub fn apply(
         &mut self,
         now: Instant,
-        plan: Vec<Step<VrrpInstance>>,
+        plan: Vec<Step<Shared<VrrpInstance>>>,
         config: &Config,
         out: &mut Vec<Action>,
     ) {
@@ -76,13 +76,13 @@ impl Domain {
         }
         // keepalived has read them by now; the host answers within the same turn of its loop.
         let reads = |instance: &Instance| tracking::reads(&instance.uses, &self.verdicts);
-        if self.instances.values().any(reads) {
+        if self.instances.values().any(|instance| reads(instance)) {
             self.reading.extend(new);
             return;
         }
         let (fit, unfit): (Vec<InstanceId>, Vec<InstanceId>) = new
             .iter()
-            .partition(|id| self.instances.get(id).is_some_and(Instance::is_fit));
+            .partition(|id| self.instances.get(id).is_some_and(|one| one.is_fit()));
         for id in unfit {
             self.start(now, id, out);
         }
@@ -141,7 +141,7 @@ impl Domain {
             return;
         }
         let instance = self.instances.get(&id);
-        match instance.map(Instance::waits_for_links) {
+        match instance.map(|one| one.waits_for_links()) {
             Some(true) => {
                 self.waiting.insert(id);
             }
@@ -196,7 +196,7 @@ impl Domain {
     fn add(
         &mut self,
         now: Instant,
-        config: VrrpInstance,
+        config: Shared<VrrpInstance>,
         out: &mut Vec<Action>,
     ) -> Option<InstanceId> {
         let key = config.key();
@@ -206,7 +206,8 @@ impl Domain {
         let id = InstanceId(self.next_instance);
         self.next_instance += 1;
         self.by_key.insert(key, id);
-        self.instances.insert(id, Instance::new(id, config));
+        self.instances
+            .insert(id, Box::new(Instance::new(id, config)));
         if let Some((instance, mut cx)) = self.split(now, id, out) {
             instance.adopt_fixtures(&mut cx);
             instance.adopt_address_links(&mut cx);
@@ -222,7 +223,7 @@ impl Domain {
         Some(id)
     }
 
-    fn update(&mut self, now: Instant, config: VrrpInstance, out: &mut Vec<Action>) {
+    fn update(&mut self, now: Instant, config: Shared<VrrpInstance>, out: &mut Vec<Action>) {
         let Some(&id) = self.by_key.get(&config.key()) else {
             return;
         };

@@ -35,7 +35,8 @@ use crate::wire::vrrp::Header;
 #[derive(Debug)]
 pub struct Domain {
     pub(super) style: LogStyle,
-    pub(super) instances: BTreeMap<InstanceId, Instance>,
+    /// Each in a place of its own: a tree keeps a third of its room empty.
+    pub(super) instances: BTreeMap<InstanceId, Box<Instance>>,
     pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
     /// For each interface name, who looks at it.
     pub(super) watchers: BTreeMap<String, BTreeSet<InstanceId>>,
@@ -245,6 +246,10 @@ impl Domain {
         // The socket there may be broken.
         fault = fault.or(instance.socket_error.map(FaultReason::Socket));
         let own = fault.map(|reason| (reason, instance.config.interface.clone()));
+        // A link for addresses is down with the one below it, which is counted.
+        let counted = fault.is_some_and(|reason| reason != FaultReason::OwnLinkDown)
+            || own.is_some() && outcome.faults == 0;
+        instance.fitness.counts = (u32::from(counted) + outcome.faults, outcome.scripts_unknown);
         instance.fitness.fault = own.or(outcome.fault);
         instance.fitness.waits = outcome.waits;
         instance.take_adjustment(&mut cx, outcome.adjustment);

@@ -25,6 +25,9 @@ pub(super) struct Fitness {
     pub(super) quiet: bool,
     /// The sum of weights that its trackers add.
     pub(super) adjustment: i64,
+    /// How many reasons of its own keep it in FAULT, and how many scripts have not said whether
+    /// they are one.
+    pub(super) counts: (u32, u32),
 }
 
 impl Fitness {
@@ -45,6 +48,16 @@ impl Instance {
     /// Whether nothing, of its own or of its group, keeps it in FAULT.
     pub(super) const fn is_fit(&self) -> bool {
         self.fitness.fault.is_none() && !self.fitness.waits && self.bond.held.is_none()
+    }
+
+    /// Its priority with the weights of its trackers, were it beyond what adverts can carry.
+    pub(super) fn total_priority(&self) -> i64 {
+        let base = i64::from(self.config.priority.0);
+        if self.config.priority.is_owner() {
+            base
+        } else {
+            base + self.fitness.adjustment
+        }
     }
 
     /// Takes the sum of its weights over. In FAULT the priority stays what it was until that ends;

@@ -24,7 +24,7 @@ use super::stats::Stats;
 use super::tell::Told;
 use super::tracking::Use;
 use super::transport::Channel;
-use crate::base::{Duration, Family, IfIndex, Instant, TimerQueue};
+use crate::base::{Duration, Family, IfIndex, Instant, Shared, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
 
@@ -168,7 +168,7 @@ impl Cx<'_> {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) id: InstanceId,
-    pub(super) config: VrrpInstance,
+    pub(super) config: Shared<VrrpInstance>,
     pub(super) state: State,
     pub(super) stats: Stats,
     /// When it came into its state.
@@ -258,7 +258,7 @@ impl Default for Peers {
 
 impl Instance {
     /// An instance in [`State::Init`]; it takes part from [`Input::Start`] on.
-    pub(super) fn new(id: InstanceId, config: VrrpInstance) -> Self {
+    pub(super) fn new(id: InstanceId, config: Shared<VrrpInstance>) -> Self {
         let master_interval = config.advert_interval;
         let effective = config.priority;
         Self {
@@ -302,7 +302,7 @@ impl Instance {
     }
 
     /// Whether the addresses are the interface's own, whatever the priority is at the moment.
-    pub(super) const fn owns_addresses(&self) -> bool {
+    pub(super) fn owns_addresses(&self) -> bool {
         self.config.priority.is_owner()
     }
 

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::domain::Domain;
-use super::instance::{Instance, InstanceId};
+use super::instance::InstanceId;
 use super::own_link::home;
 use super::{Action, InterfaceFacts};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
-use crate::conf::model::options::LinkDelay;
+use crate::conf::model::options::{LinkDelay, Version};
 use crate::conf::model::{Config, LogStyle};
 
 /// Links that have changed and do not count as changed yet.
@@ -59,6 +59,11 @@ impl Debounce {
         self.facts.get(&index).map(|facts| facts.up)
     }
 
+    /// Whether a change of that link waits.
+    pub(super) fn waits(&self, index: IfIndex) -> bool {
+        self.timers.get(index).is_some()
+    }
+
     fn forget(&mut self, index: IfIndex) {
         self.timers.cancel(index);
         self.facts.remove(&index);
@@ -96,7 +101,7 @@ impl Domain {
     /// How long the link of that name has to be up, or down, until it counts. Those of an instance's
     /// own have the delays of the interface below. A backup that does not hear the master must be
     /// in FAULT before it takes over, so the own interface of an instance cannot wait that long.
-    fn delay(&self, name: &str, up: bool) -> Duration {
+    pub(super) fn delay(&self, name: &str, up: bool) -> Duration {
         if self.debounce.delays.is_empty() {
             return Duration::ZERO;
         }
@@ -121,7 +126,11 @@ impl Domain {
             if delay < limit {
                 delay
             } else {
-                limit.saturating_sub(LEAST_SKEW)
+                // The least skew: of version 3 it is a part of the interval.
+                limit.saturating_sub(match user.config.version {
+                    Version::V2 => LEAST_SKEW,
+                    Version::V3 => interval / 256,
+                })
             }
         })
     }
@@ -177,9 +186,9 @@ impl Domain {
     pub(super) fn tell_missing(&self, new: &[InstanceId]) {
         let instances = new.iter().filter_map(|id| self.instances.get(id));
         let own = instances.clone().map(|one| home(&one.config));
-        let links = instances.clone().flat_map(Instance::address_links);
+        let links = instances.clone().flat_map(|one| one.address_links());
         let own: BTreeSet<&str> = own.chain(links.map(|(link, _)| link)).collect();
-        let names: BTreeSet<&str> = instances.flat_map(Instance::interfaces).collect();
+        let names: BTreeSet<&str> = instances.flat_map(|one| one.interfaces()).collect();
         for name in names {
             let comes = self.links.by_name(name).is_some();
             let own = own.contains(name) && !self.is_below(name);

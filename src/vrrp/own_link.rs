@@ -237,7 +237,7 @@ impl Instance {
     }
 
     /// Where the link that it runs on stands.
-    pub(super) const fn home_state(&self) -> OwnLinkState {
+    pub(super) fn home_state(&self) -> OwnLinkState {
         match &self.config.own_link {
             None => OwnLinkState::Settled,
             Some(_) => self.own.home.state(),

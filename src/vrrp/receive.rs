@@ -65,7 +65,6 @@ impl Instance {
                 got: interval,
                 expected: self.config.advert_interval,
             };
-            self.stats.advert_interval_err += 1;
             self.complain(cx, complaint, from);
         }
         Some(Heard {

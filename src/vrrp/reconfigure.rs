@@ -10,6 +10,7 @@ use super::clash::Clash;
 use super::instance::{Cx, Instance, State, Timer};
 use super::messages::{Line, say};
 use super::tracking::weigh;
+use crate::base::Shared;
 use crate::conf::model::VrrpInstance;
 
 impl Instance {
@@ -18,7 +19,7 @@ impl Instance {
     ///
     /// What each field takes is decided here, field by field; the verdict of the plan, which is
     /// the sum of them, says no more.
-    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: VrrpInstance) {
+    pub(super) fn reconfigure(&mut self, cx: &mut Cx<'_>, config: Shared<VrrpInstance>) {
         let before = self.priority();
         let old = std::mem::replace(&mut self.config, config);
         if old.priority != self.config.priority {

@@ -79,6 +79,10 @@ pub(super) struct Outcome {
     pub(super) fault: Option<(FaultReason, String)>,
     /// The verdict of one that could make a fault is not there yet.
     pub(super) waits: bool,
+    /// How many make a fault.
+    pub(super) faults: u32,
+    /// How many scripts that could make one have not returned a result yet.
+    pub(super) scripts_unknown: u32,
 }
 
 /// What one tracker comes to.
@@ -272,14 +276,19 @@ pub(super) fn outcome(uses: &[Use], verdicts: &Verdicts, links: &Links) -> Outco
                 verdicts.get(one.kind, &one.name)
             }
         };
-        match one.effect(verdict) {
+        let effect = one.effect(verdict);
+        outcome.faults += u32::from(matches!(effect, Effect::Fault(_)));
+        match effect {
             Effect::Adds(_) if one.mute => {}
             Effect::Adds(weight) => outcome.adjustment += weight,
             Effect::Fault(reason) if outcome.fault.is_none() => {
                 outcome.fault = Some((reason, one.name.clone()));
             }
             Effect::Fault(_) => {}
-            Effect::Waits => outcome.waits = true,
+            Effect::Waits => {
+                outcome.waits = true;
+                outcome.scripts_unknown += u32::from(one.kind == TrackerKind::Script);
+            }
         }
     }
     outcome

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::domain::Domain;
 use super::instance::{Instance, State, Timer};
 use super::stats::Stats;
-use crate::base::{Duration, Family, Instant};
+use crate::base::{Duration, Family, IfIndex, Instant};
 use crate::conf::model::{InstanceKey, Priority, Vrid};
 use crate::ops::{AddressSpec, SocketId};
 
@@ -49,6 +49,8 @@ pub struct Detail {
     pub deadline: Option<Instant>,
     /// How long it waits for a master.
     pub master_down: Duration,
+    /// The interval of the master's adverts.
+    pub master_interval: Duration,
     /// Whether any router was ever heard for its VRID, were it in vain.
     pub heard: bool,
     /// It is master, and never heard anybody: it is alone, or something is in the way.
@@ -57,6 +59,10 @@ pub struct Detail {
     pub rival: Option<(IpAddr, u32)>,
     /// How many reasons keep it in FAULT.
     pub faults: u32,
+    /// How many scripts have not returned a result yet that could be such a reason.
+    pub scripts_unknown: u32,
+    /// Its priority with the weights of its trackers, were it beyond what adverts can carry.
+    pub total_priority: i64,
     /// Its socket.
     pub socket: Option<SocketId>,
     /// Which addresses of the configuration are on this host, in its order, excluded ones last.
@@ -110,15 +116,26 @@ impl Domain {
             since: instance.since,
             deadline: timer.and_then(|timer| self.timers.get((instance.id, timer))),
             master_down: instance.master_down_interval(),
+            master_interval: instance.master_interval,
             heard: instance.peers.heard,
             alone: instance.peers.missed,
             rival: instance.peers.rival(),
-            faults: u32::from(instance.state == State::Fault),
+            faults: instance.fitness.counts.0,
+            scripts_unknown: instance.fitness.counts.1,
+            total_priority: instance.total_priority(),
             socket: instance.socket,
             present: addresses
                 .map(|vip| wanted.iter().any(|spec| spec.address == vip.address))
                 .collect(),
         }
+    }
+
+    /// How long the interface of that name has to be up until that counts, how long it has to be
+    /// down, and whether a change waits for that.
+    #[must_use]
+    pub fn link_delays(&self, index: IfIndex, name: &str) -> (Duration, Duration, bool) {
+        let (up, down) = (self.delay(name, true), self.delay(name, false));
+        (up, down, self.debounce.waits(index))
     }
 
     /// Sets the counters of every instance to zero.

@@ -75,7 +75,7 @@ fn ipvs(service: &mut VirtualServer, rng: &mut Rng) {
                 std::net::IpAddr::V6(_) => [0; 4],
             };
             let forwarding = server.forwarding;
-            *server = random_server(rng, number.saturating_sub(1));
+            *server = random_server(rng, number.saturating_sub(1)).into();
             server.forwarding = forwarding;
         }
     }
@@ -86,7 +86,7 @@ fn ipvs(service: &mut VirtualServer, rng: &mut Rng) {
         let number = 100 + small(rng, 4);
         let added = random_server(rng, number);
         if service.real_servers.iter().all(|s| s.key != added.key) {
-            service.real_servers.push(added);
+            service.real_servers.push(added.into());
         }
     }
     if rng.below(4) == 0 {

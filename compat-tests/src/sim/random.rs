@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use keepalived_rs::base::{Duration, Family, Instant, Rng};
+use keepalived_rs::base::{Duration, Family, Instant, Rng, Shared};
 use keepalived_rs::conf::model::options::{Peer, Version};
 use keepalived_rs::conf::model::{
     Config, Forwarding, Garp, GroupEntry, InitialState, Nth, Priority, Protocol, RealServer,
@@ -206,7 +206,7 @@ pub(super) fn build(seed: u64) -> World {
             instance.clone()
         });
         let config = Config {
-            vrrp_instances: instances.collect(),
+            vrrp_instances: instances.map(Shared::new).collect(),
             virtual_servers: services.clone(),
             server_groups: groups(&services),
             ..Config::default()
@@ -225,7 +225,7 @@ pub(super) fn build(seed: u64) -> World {
             let foreign = setup::service(Ipv4Addr::new(203, 0, 113, 99), 99);
             let spec = super::balance::expected(
                 &Config {
-                    virtual_servers: vec![foreign],
+                    virtual_servers: vec![foreign.into()],
                     ..Config::default()
                 },
                 &world.servers,
@@ -370,7 +370,7 @@ fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Optio
         .collect()
 }
 
-fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
+fn services(rng: &mut Rng, world: &mut World) -> Vec<Shared<VirtualServer>> {
     (0..small(rng, 3))
         .map(|n| {
             let mut service = random_service(rng, n);
@@ -380,7 +380,7 @@ fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
                     for check in &server.tcp_checks {
                         world.servers.insert(check.target, Server::Up);
                     }
-                    server
+                    server.into()
                 })
                 .collect();
             policy(rng, &mut service);
@@ -390,7 +390,7 @@ fn services(rng: &mut Rng, world: &mut World) -> Vec<VirtualServer> {
                     server.forwarding = Forwarding::Nat;
                 }
             }
-            service
+            service.into()
         })
         .collect()
 }
@@ -453,8 +453,8 @@ pub(super) fn policy(rng: &mut Rng, service: &mut VirtualServer) {
 }
 
 /// The groups that services name, as the file has them.
-pub(super) fn groups(services: &[VirtualServer]) -> Vec<ServerGroup> {
-    let of = |service: &VirtualServer| match &service.key {
+pub(super) fn groups(services: &[Shared<VirtualServer>]) -> Vec<ServerGroup> {
+    let of = |service: &Shared<VirtualServer>| match &service.key {
         ServiceKey::Group { name, .. } => Some(ServerGroup {
             name: name.clone(),
             entries: service.entries.clone(),

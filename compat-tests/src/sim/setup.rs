@@ -134,7 +134,7 @@ pub fn host(number: u8, segments: u8, config: Config) -> HostSetup {
 #[must_use]
 pub fn config(instances: Vec<VrrpInstance>) -> Config {
     Config {
-        vrrp_instances: instances,
+        vrrp_instances: instances.into_iter().map(Into::into).collect(),
         ..Config::default()
     }
 }

@@ -213,7 +213,10 @@ impl World {
     pub fn time_to_settle(&self) -> Duration {
         let configs = self.hosts.iter().map(|host| &host.config);
         let vrrp = configs.clone().flat_map(|config| &config.vrrp_instances);
-        let vrrp = vrrp.map(settle_time).max().unwrap_or_default();
+        let vrrp = vrrp
+            .map(|instance| settle_time(instance))
+            .max()
+            .unwrap_or_default();
         let checks = configs.map(balance::settle_time).max().unwrap_or_default();
         let patience = self.shadow.patience.values().max().copied();
         let patience = patience.unwrap_or_default().saturating_since(self.now);
@@ -270,7 +273,8 @@ impl World {
     #[must_use]
     pub fn instance(&self, host: usize, router: Router) -> Option<&VrrpInstance> {
         let host = &self.hosts[host];
-        host.config.vrrp_instances.iter().find(|instance| {
+        let mut instances = host.config.vrrp_instances.iter().map(|one| &**one);
+        instances.find(|instance| {
             let link = host.kernel.link_named(&instance.interface);
             instance.vrid.get() == router.1 && link.is_some_and(|(_, l)| l.segment == router.0)
         })

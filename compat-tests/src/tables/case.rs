@@ -5,13 +5,17 @@
 //! that the daemon has for itself. Lines that begin with `#!` say what else the test does:
 //! `fail ADDRESS PORT` (more than once) for servers that end before the stage `failure` and are
 //! back after it (the first of the file if there is no such line), `dead ADDRESS PORT` for those
-//! that never answer, `own ADDRESS` for an address that comes before `reload` and goes after it,
-//! `flags WORDS` for the command line. Driven by `run`.
+//! that never answer, `server KIND ADDRESS PORT` for what a server says (`web`, `mail`, `echo`,
+//! `names`; else it takes connections in silence), `away ADDRESS` for an address that goes and comes
+//! with `fail`, `flags WORDS` for the command line. A case with `smtp_server 127.0.0.1` has a mail
+//! server there. Driven by `run`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use super::backend::Kind;
 use crate::bed::{Context, Error, Result};
 
 const RELOAD: &str = "==== reload ====";
@@ -29,8 +33,21 @@ pub(super) struct Case {
     pub(super) servers: Vec<SocketAddr>,
     /// Those of them that end and come back.
     pub(super) failing: Vec<SocketAddr>,
+    /// What those servers say that are not silent.
+    pub(super) kinds: BTreeMap<SocketAddr, Kind>,
+    /// Addresses that go and come with the servers that fail.
+    pub(super) away: Vec<IpAddr>,
+    /// Mails are wanted.
+    pub(super) mails: bool,
     /// More words of the command line.
     pub(super) flags: Vec<String>,
+}
+
+impl Case {
+    /// What the server at this address says.
+    pub(super) fn kind(&self, server: &SocketAddr) -> Kind {
+        self.kinds.get(server).copied().unwrap_or(Kind::Silent)
+    }
 }
 
 /// All cases whose name contains a part of `only` (separated by commas), in the order of their names.
@@ -60,6 +77,9 @@ fn parse(name: &str, text: &str) -> Result<Case> {
         second: second.to_owned(),
         servers: Vec::new(),
         failing: Vec::new(),
+        kinds: BTreeMap::new(),
+        away: Vec::new(),
+        mails: text.contains("smtp_server 127.0.0.1"),
         flags: Vec::new(),
     };
     let mut dead = Vec::new();
@@ -68,6 +88,13 @@ fn parse(name: &str, text: &str) -> Result<Case> {
         match words.as_slice() {
             ["#!", "fail", address, port] => case.failing.push(socket(name, address, port)?),
             ["#!", "dead", address, port] => dead.push(socket(name, address, port)?),
+            ["#!", "server", kind, address, port] => {
+                let server = socket(name, address, port)?;
+                case.kinds.insert(server, Kind::of(kind)?);
+            }
+            ["#!", "away", address] => {
+                case.away.push(socket(name, address, "0")?.ip());
+            }
             ["#!", "flags", flags @ ..] => {
                 case.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
             }
@@ -82,7 +109,7 @@ fn parse(name: &str, text: &str) -> Result<Case> {
         }
     }
     case.servers.retain(|server| !dead.contains(server));
-    if case.failing.is_empty() {
+    if case.failing.is_empty() && case.away.is_empty() {
         case.failing.extend(case.servers.first());
     }
     Ok(case)

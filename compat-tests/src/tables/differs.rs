@@ -2,7 +2,8 @@
 //!
 //! Owns: `differs.txt`: who alone says it (`ours`, `real`), the line of the log or of the table
 //! with `*` for whatever is there, and the reason, separated by tabs; `#` begins a remark. Behind
-//! `ours` or `real` may stand the only case in which that holds: `real:timeouts`. Driven by `run`.
+//! `ours` or `real` may stand the only case in which that holds: `real:timeouts`. Driven by `run`
+//! and by the tests of reports.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +12,14 @@ use crate::bed::{Context, Error, Result};
 
 /// Who says a line that the other does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaker {
+pub enum Speaker {
+    /// This program.
     Ours,
+    /// The real daemon.
     Real,
 }
 
+#[derive(Debug)]
 struct Row {
     who: Speaker,
     case: Option<String>,
@@ -24,10 +28,15 @@ struct Row {
 }
 
 /// All of them.
-pub(super) struct Differs(Vec<Row>);
+#[derive(Debug)]
+pub struct Differs(Vec<Row>);
 
 impl Differs {
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it is not there, or a line has no reason.
+    pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).context(|| path.display().to_string())?;
         let rows = text
             .lines()
@@ -37,7 +46,7 @@ impl Differs {
     }
 
     /// Whether `who` may say this alone in a case.
-    pub(super) fn allows(&mut self, who: Speaker, case: &str, line: &str) -> bool {
+    pub fn allows(&mut self, who: Speaker, case: &str, line: &str) -> bool {
         let mut rows = self.0.iter_mut();
         let found = rows.find(|row| {
             row.who == who
@@ -51,7 +60,7 @@ impl Differs {
     }
 
     /// Patterns that were never needed.
-    pub(super) fn unused(&self) -> impl Iterator<Item = &str> {
+    pub fn unused(&self) -> impl Iterator<Item = &str> {
         self.0
             .iter()
             .filter(|row| !row.used)

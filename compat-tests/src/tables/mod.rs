@@ -9,8 +9,9 @@
 //! Where this kernel has no IPVS everything runs in user-mode Linux, which is booted once: the
 //! daemons of many cases run at the same time there.
 
+mod backend;
 mod case;
-mod differs;
+pub mod differs;
 mod ground;
 mod kernel;
 mod run;

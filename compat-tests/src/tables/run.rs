@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::backend::{Backend, Mails};
 use super::case::Case;
 use super::differs::{Differs, Speaker};
 use super::kernel::Ipvs;
@@ -30,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_millis(800);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Where mails go.
+const POST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 25);
 
 /// What happens, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ struct Seen {
     ends: usize,
     /// What scripts wrote.
     told: Vec<String>,
+    /// Mails that came.
+    mails: Vec<String>,
 }
 
 /// A case with what was seen of ours and of the real daemon.
@@ -77,7 +83,9 @@ struct Side {
     folder: PathBuf,
     network: File,
     ipvs: Ipvs,
-    listeners: Vec<(SocketAddr, TcpListener)>,
+    backends: Vec<(SocketAddr, Backend)>,
+    /// The mail server, for a case with mails.
+    post: Option<(Backend, Mails)>,
     daemon: Child,
     ended: bool,
     log: File,
@@ -213,14 +221,22 @@ fn network(case: &Case) -> Result<File> {
     })
 }
 
-fn listen(servers: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpListener)>> {
-    let listener = |server: &SocketAddr| {
-        let listener = TcpListener::bind(server).context(|| server.to_string())?;
-        // Whoever asks is answered by the kernel; nobody reads.
-        listener.set_nonblocking(true)?;
-        Ok((*server, listener))
-    };
-    servers.iter().map(listener).collect()
+fn listen(case: &Case, servers: &[SocketAddr]) -> Result<Vec<(SocketAddr, Backend)>> {
+    let backend = |server: &SocketAddr| Ok((*server, Backend::start(case.kind(server), *server)?));
+    servers.iter().map(backend).collect()
+}
+
+/// Takes addresses away from the loopback interface, or puts them back.
+fn addresses(verb: &str, addresses: &[IpAddr]) -> Result<()> {
+    for address in addresses {
+        let address = format!("{address}/{}", if address.is_ipv6() { 128 } else { 32 });
+        let mut command = Command::new("ip");
+        command.args(["addr", verb, &address, "dev", "lo"]);
+        if !command.status()?.success() {
+            return Err(Error::new(format!("ip addr {verb} {address}")));
+        }
+    }
+    Ok(())
 }
 
 impl Side {
@@ -237,9 +253,10 @@ impl Side {
         configure(&folder, &case.first)?;
         let log = File::create(folder.join("log"))?;
         let (output, errors) = (log.try_clone()?, log.try_clone()?);
-        let (ipvs, listeners, daemon) = inside(&network, || {
+        let (ipvs, backends, post, daemon) = inside(&network, || {
             let ipvs = Ipvs::open()?;
-            let listeners = listen(&case.servers)?;
+            let backends = listen(case, &case.servers)?;
+            let post = case.mails.then(|| Backend::post(POST)).transpose()?;
             let daemon = Command::new(daemon)
                 .args(words)
                 .args(&case.flags)
@@ -250,13 +267,14 @@ impl Side {
                 .stderr(errors)
                 .spawn()
                 .context(|| daemon.display().to_string())?;
-            Ok((ipvs, listeners, daemon))
+            Ok((ipvs, backends, post, daemon))
         })?;
         Ok(Self {
             case: case.clone(),
             network,
             ipvs,
-            listeners,
+            backends,
+            post,
             daemon,
             ended: false,
             log: File::open(folder.join("log"))?,
@@ -273,12 +291,17 @@ impl Side {
         let failing = self.case.failing.clone();
         match stage {
             Stage::Start => {}
-            Stage::Failure => self
-                .listeners
-                .retain(|(server, _)| !failing.contains(server)),
+            Stage::Failure => {
+                self.backends
+                    .retain(|(server, _)| !failing.contains(server));
+                inside(&self.network, || addresses("del", &self.case.away))?;
+            }
             Stage::Recovery => {
-                let again = inside(&self.network, || listen(&failing))?;
-                self.listeners.extend(again);
+                let again = inside(&self.network, || {
+                    addresses("add", &self.case.away)?;
+                    listen(&self.case, &failing)
+                })?;
+                self.backends.extend(again);
             }
             Stage::Reload => {
                 configure(&self.folder, &self.case.second)?;
@@ -298,12 +321,8 @@ impl Side {
         Ok(())
     }
 
-    /// Looks at the table, and answers whoever has connected; whether it has been as it is for
-    /// long enough.
+    /// Looks at the table; whether it has been as it is for long enough.
     fn look(&mut self) -> Result<bool> {
-        for (_, listener) in &self.listeners {
-            while listener.accept().is_ok() {}
-        }
         self.ended = self.daemon.try_wait()?.is_some();
         if self.fifo.is_none() {
             let options = nix::libc::O_NONBLOCK;
@@ -365,7 +384,16 @@ impl Side {
             fifo,
             ends,
             told: new,
+            mails: self.mails(),
         })
+    }
+
+    /// Mails that have come since this was last asked, in the order of their texts.
+    fn mails(&mut self) -> Vec<String> {
+        let kept = self.post.as_ref().and_then(|(_, mails)| mails.lock().ok());
+        let mut mails = kept.map_or_else(Vec::new, |mut kept| std::mem::take(&mut *kept));
+        mails.sort();
+        mails
     }
 
     fn end(&mut self) -> Result<()> {
@@ -443,6 +471,23 @@ impl Outcome {
             };
             if !told {
                 say("scripts", &ours.told, &real.told);
+            }
+            let mut mails = (ours.mails.clone(), real.mails.clone());
+            mails
+                .0
+                .retain(|mail| !differs.allows(Speaker::Ours, &self.name, mail));
+            mails
+                .1
+                .retain(|mail| !differs.allows(Speaker::Real, &self.name, mail));
+            // At its stop the real daemon does not wait for its mails.
+            let mailed = match stage {
+                Stage::Stop => only(&mails.1, &mails.0).is_empty(),
+                Stage::Start | Stage::Failure | Stage::Recovery | Stage::Reload => {
+                    mails.0 == mails.1
+                }
+            };
+            if !mailed {
+                say("mails", &mails.0, &mails.1);
             }
             for (who, one, other) in [(Speaker::Ours, ours, real), (Speaker::Real, real, ours)] {
                 for line in one.log.difference(&other.log) {

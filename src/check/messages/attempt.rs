@@ -19,6 +19,8 @@ pub(in super::super) struct Asked {
     pub(in super::super) was_up: bool,
     /// The check has come to a verdict before.
     pub(in super::super) has_run: bool,
+    /// `log_all_failures` of the check, or `checker_log_all_failures`.
+    pub(in super::super) log_all: bool,
 }
 
 /// An attempt has ended, and this is what it changes.
@@ -30,20 +32,20 @@ pub(in super::super) fn attempt(
     news: News,
 ) {
     match check.kind {
-        Some(ProbeKind::Http(probe)) => http(subject, (check, probe), verdict, asked, news),
+        Some(ProbeKind::Http(probe)) => http(subject, probe, verdict, asked, news),
         Some(ProbeKind::Smtp(_)) => smtp(subject, check, verdict, asked, news),
-        Some(ProbeKind::Dns(_)) => dns(subject, check, verdict, news),
-        Some(ProbeKind::Udp(_)) => udp(subject, check, verdict, news),
-        Some(ProbeKind::Ping) => ping(subject, check, verdict, news),
-        Some(ProbeKind::Misc(probe)) => misc(subject, (check, &probe.script), verdict, news),
+        Some(ProbeKind::Dns(_)) => dns(subject, check, verdict, asked, news),
+        Some(ProbeKind::Udp(_)) => udp(subject, verdict, asked, news),
+        Some(ProbeKind::Ping) => ping(subject, verdict, asked, news),
+        Some(ProbeKind::Misc(probe)) => misc(subject, (check, &probe.script), verdict, asked, news),
         Some(ProbeKind::File(_) | ProbeKind::Bfd(_)) | None => {
-            tcp(subject, check, verdict, news);
+            tcp(subject, verdict, asked, news);
         }
     }
 }
 
-fn tcp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
-    let log_all = check.connect.log_all_failures;
+fn tcp(subject: Subject<'_>, verdict: &Verdict, asked: Asked, news: News) {
+    let log_all = asked.log_all && verdict.detail != Detail::Unreachable;
     match news {
         News::Nothing => {}
         News::Confirmed | News::Up => tcp_success(subject),
@@ -56,20 +58,14 @@ fn tcp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News)
     }
 }
 
-fn http(
-    subject: Subject<'_>,
-    (check, probe): (CheckRef<'_>, &HttpProbe),
-    verdict: &Verdict,
-    asked: Asked,
-    news: News,
-) {
+fn http(subject: Subject<'_>, probe: &HttpProbe, verdict: &Verdict, asked: Asked, news: News) {
     let name = subject.real();
     let url = probe.urls.get(asked.place);
     let path = url.and_then(|url| url.path.as_deref()).unwrap_or_default();
     match verdict.detail {
         Detail::Http(fault) => {
             let heard = asked.was_up || !asked.has_run;
-            if heard && (check.connect.log_all_failures || subject.style == LogStyle::V1_3) {
+            if heard && (asked.log_all || subject.style == LogStyle::V1_3) {
                 let text = http_fault(fault, probe.secure);
                 log::info!(target: CHECK, "{text} server {name}.");
             }
@@ -83,6 +79,11 @@ fn http(
              match received bytes ({received})",
             subject.vs()
         ),
+        Detail::Unreachable => {
+            if (asked.was_up || !asked.has_run) && asked.log_all {
+                log::info!(target: CHECK, "HTTP_CHECK - network unreachable server {name}.");
+            }
+        }
         Detail::HttpLength { .. }
         | Detail::None
         | Detail::Smtp(_)
@@ -136,11 +137,11 @@ const fn http_fault(fault: HttpFault, secure: bool) -> &'static str {
 
 fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let counts = matches!(news, News::Down { .. } | News::StaysDown { .. });
-    let heard = check.connect.log_all_failures && (asked.was_up || !asked.has_run);
-    if let Detail::Smtp(fault) = verdict.detail
+    let heard = asked.log_all && (asked.was_up || !asked.has_run);
+    if let Some(text) = smtp_failure(verdict.detail, check)
         && (counts || heard)
     {
-        log::info!(target: CHECK, "SMTP_CHECK {}", smtp_fault(fault, check));
+        log::info!(target: CHECK, "SMTP_CHECK {text}");
     }
     if matches!(news, News::Confirmed | News::Up) {
         log::info!(
@@ -148,6 +149,27 @@ fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Ask
             "Remote SMTP server {} succeed on service.",
             subject.real()
         );
+    }
+}
+
+/// What went wrong in `SMTP_CHECK`.
+fn smtp_failure(detail: Detail, check: CheckRef<'_>) -> Option<String> {
+    let target = check.connect.target;
+    match detail {
+        Detail::Smtp(fault) => Some(smtp_fault(fault, check)),
+        Detail::Unreachable => Some(format!(
+            "Network unreachable for server {} - real server [{}]:{}",
+            target.ip(),
+            target.ip(),
+            target.port()
+        )),
+        Detail::None
+        | Detail::Http(_)
+        | Detail::HttpLength { .. }
+        | Detail::Dns(_)
+        | Detail::UdpMismatch
+        | Detail::PingSend
+        | Detail::Misc(_) => None,
     }
 }
 
@@ -197,17 +219,19 @@ pub(in super::super) fn mailed(
     };
     let why = match (up, check.kind, verdict.detail) {
         (false, Some(ProbeKind::Http(_)), _) => " : HTTP request failed".to_owned(),
-        (false, _, Detail::Smtp(fault)) => format!(" : {}", smtp_fault(fault, check)),
+        (false, Some(ProbeKind::Smtp(_)), detail) => smtp_failure(detail, check)
+            .map(|text| format!(" : {text}"))
+            .unwrap_or_default(),
         _ => String::new(),
     };
     Some((up, format!("=> {name} {what} on service{why} <=")))
 }
 
 /// A success of this one is not told, as with keepalived.
-fn dns(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn dns(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let retries = match news {
         News::Nothing | News::Confirmed | News::Up => return,
-        News::Wavers if !check.connect.log_all_failures => return,
+        News::Wavers if !asked.log_all => return,
         News::Wavers => 0,
         News::Down { retries } | News::StaysDown { retries } => retries,
     };
@@ -220,12 +244,20 @@ fn dns(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News)
         Detail::Dns(DnsFault::Socket(errno)) => {
             format!("failed to read socket; errno {errno}{}", errno_name(errno))
         }
+        Detail::Unreachable => {
+            let target = check.connect.target;
+            format!(
+                "network unreachable for [{}]:{}",
+                target.ip(),
+                target.port()
+            )
+        }
         _ => "read timeout from socket".to_owned(),
     };
     log::info!(target: CHECK, "DNS_CHECK ({}) {what}{after}", subject.real());
 }
 
-fn udp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn udp(subject: Subject<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let name = subject.real();
     let counts = match news {
         News::Nothing => return,
@@ -240,7 +272,10 @@ fn udp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News)
         News::Wavers => None,
         News::Down { retries } => Some(retries),
     };
-    if check.connect.log_all_failures {
+    if verdict.detail == Detail::Unreachable {
+        // keepalived names nobody here.
+        log::info!(target: CHECK, "UDP connect error 101 - Network is unreachable");
+    } else if asked.log_all {
         if verdict.detail == Detail::UdpMismatch {
             log::info!(target: CHECK, "UDP check to {name} reply data mismatch.");
         } else {
@@ -252,7 +287,7 @@ fn udp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News)
     }
 }
 
-fn ping(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News) {
+fn ping(subject: Subject<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let name = subject.real();
     if verdict.detail == Detail::PingSend {
         // keepalived names nobody here, and says so at every attempt.
@@ -265,18 +300,31 @@ fn ping(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, news: News
             return;
         }
         News::StaysDown { retries } => {
-            check_failed(subject, "ICMP CHECK", retries);
+            icmp_failed(subject, retries);
             return;
         }
         News::Wavers => None,
         News::Down { retries } => Some(retries),
     };
-    if check.connect.log_all_failures && verdict.outcome == Outcome::Timeout {
+    if asked.log_all && verdict.outcome == Outcome::Timeout {
         log::info!(target: CHECK, "ICMP connection to address {name} timeout.");
     }
     if let Some(retries) = counts {
-        check_failed(subject, "ICMP CHECK", retries);
+        icmp_failed(subject, retries);
     }
+}
+
+/// The service is named as well where there are retries to tell of.
+fn icmp_failed(subject: Subject<'_>, retries: u32) {
+    if retries == 0 || subject.style == LogStyle::V1_3 {
+        return check_failed(subject, "ICMP CHECK", retries);
+    }
+    log::info!(
+        target: CHECK,
+        "ICMP CHECK on service {} of {} failed after {retries} retries.",
+        subject.real(),
+        subject.vs()
+    );
 }
 
 /// The system's words for what a datagram can come back with.
@@ -293,6 +341,7 @@ fn misc(
     subject: Subject,
     (check, script): (CheckRef<'_>, &CheckScript),
     verdict: &Verdict,
+    asked: Asked,
     news: News,
 ) {
     let argv = script.argv().unwrap_or_default();
@@ -317,7 +366,7 @@ fn misc(
     };
     let tail = match news {
         News::Nothing => return,
-        News::Wavers if !check.connect.log_all_failures => return,
+        News::Wavers if !asked.log_all => return,
         News::Wavers => format!(", will do {}", count(check.connect.retries)),
         News::Confirmed | News::Up => String::new(),
         News::Down { retries: 0 } | News::StaysDown { retries: 0 } => {

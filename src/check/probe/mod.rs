@@ -23,6 +23,9 @@ use crate::base::Family;
 use crate::conf::model::{CheckRef, HttpProbe, ProbeKind, TcpCheck};
 use crate::ops::{ConnectSpec, ProbeCmd, ProbeFailure, ProbeIo, Transport};
 
+/// Linux's number for a network that no route leads to.
+const ENETUNREACH: i32 = 101;
+
 /// What an attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -66,6 +69,8 @@ pub(super) enum Detail {
     Dns(DnsFault),
     /// The reply in `UDP_CHECK` is not the one that is wanted.
     UdpMismatch,
+    /// No route leads to the server.
+    Unreachable,
     /// The echo of `PING_CHECK` could not be sent.
     PingSend,
     /// How the program of `MISC_CHECK` failed.
@@ -173,6 +178,15 @@ impl Attempt {
     ) -> Option<Verdict> {
         if let ProbeIo::Failed(ProbeFailure::Local(errno)) = what {
             return Some(Verdict::unknown(errno));
+        }
+        // The echo of a ping says so in its own way.
+        if let ProbeIo::Failed(ProbeFailure::Remote(ENETUNREACH)) = what
+            && !matches!(self, Self::Ping(_))
+        {
+            return Some(Verdict {
+                outcome: Outcome::Failure,
+                detail: Detail::Unreachable,
+            });
         }
         match (self, check.kind) {
             (Self::Http(exchange), Some(ProbeKind::Http(probe))) => {

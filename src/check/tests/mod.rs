@@ -7,7 +7,7 @@ mod rest;
 use std::net::{IpAddr, SocketAddr};
 
 use super::*;
-use crate::base::{Duration, Instant};
+use crate::base::{Duration, Instant, Shared};
 use crate::conf::model::plan::{Change, Step};
 use crate::conf::model::{
     Forwarding, LogStyle, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey,
@@ -38,8 +38,8 @@ fn check(target: &str) -> TcpCheck {
     }
 }
 
-fn server(address: &str, weight: u32) -> RealServer {
-    RealServer {
+fn server(address: &str, weight: u32) -> Shared<RealServer> {
+    Shared::new(RealServer {
         key: RealServerKey {
             address: ip(address),
             port: 3306,
@@ -49,19 +49,19 @@ fn server(address: &str, weight: u32) -> RealServer {
         tcp_checks: vec![check(&SocketAddr::new(ip(address), 3306).to_string())],
         probes: Vec::new(),
         policy: None,
-    }
+    })
 }
 
 /// The virtual server of the document.
-fn mysql() -> VirtualServer {
-    VirtualServer {
+fn mysql() -> Shared<VirtualServer> {
+    Shared::new(VirtualServer {
         persistence: Some(Persistence {
             timeout: 50 * SECOND,
             granularity: 32,
         }),
         real_servers: vec![server("182.148.15.233", 3), server("182.148.15.238", 3)],
         ..VirtualServer::new(key(3306), Scheduler::Wrr)
-    }
+    })
 }
 
 fn key(port: u16) -> ServiceKey {
@@ -116,7 +116,7 @@ impl Bench {
         }
     }
 
-    fn apply(&mut self, step: Step<VirtualServer>) -> Vec<Action> {
+    fn apply(&mut self, step: Step<Shared<VirtualServer>>) -> Vec<Action> {
         self.domain.apply(self.now, vec![step], &mut self.out);
         self.take()
     }
@@ -324,12 +324,14 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
 #[test]
 fn very_many_servers_are_not_named_at_the_end() {
     let mut bench = Bench::new();
-    let many = |port: u16, count: usize| VirtualServer {
-        key: key(port),
-        real_servers: (1..=count)
-            .map(|number| server(&format!("10.0.{}.{}", number / 250, number % 250 + 1), 1))
-            .collect(),
-        ..mysql()
+    let many = |port: u16, count: usize| {
+        Shared::new(VirtualServer {
+            key: key(port),
+            real_servers: (1..=count)
+                .map(|number| server(&format!("10.0.{}.{}", number / 250, number % 250 + 1), 1))
+                .collect(),
+            ..mysql().into_inner()
+        })
     };
     bench.apply(Step::Add(many(1, 900)));
     bench.apply(Step::Add(many(2, 101)));
@@ -574,7 +576,7 @@ fn services_go_in_the_order_of_the_file() {
     let first = mysql();
     let mut second = mysql();
     second.key = ServiceKey::address(ip("10.0.0.1"), 3306, Protocol::Tcp);
-    let stop = |plan: Vec<Vec<Step<VirtualServer>>>| {
+    let stop = |plan: Vec<Vec<Step<Shared<VirtualServer>>>>| {
         let mut bench = Bench::new();
         for steps in plan {
             bench.domain.apply(bench.now, steps, &mut bench.out);

@@ -18,7 +18,11 @@ fn sorry(inhibit: bool) -> SorryServer {
 }
 
 /// The service with a quorum of so much, servers of weight 3, without retries.
-fn service(quorum: u32, hysteresis: u32, sorry_server: Option<SorryServer>) -> VirtualServer {
+fn service(
+    quorum: u32,
+    hysteresis: u32,
+    sorry_server: Option<SorryServer>,
+) -> Shared<VirtualServer> {
     let mut service = mysql();
     service.policy.quorum = quorum;
     service.policy.hysteresis = hysteresis;
@@ -81,7 +85,7 @@ type Weights = Vec<(u8, u32)>;
 
 /// Starts with the service, then lets the servers of each word of `phases` alone answer; gives
 /// the table and the log after the start and after each phase.
-fn life(config: VirtualServer, phases: &[&[&str]]) -> Vec<(Weights, Vec<String>)> {
+fn life(config: Shared<VirtualServer>, phases: &[&[&str]]) -> Vec<(Weights, Vec<String>)> {
     let name = service::names(&config)[0];
     let mut bench = Bench::new();
     let mut table = Table::default();
@@ -228,16 +232,16 @@ fn a_start_without_quorum_is_said_if_there_is_a_sorry_server() {
     );
 }
 
-fn group(entries: Vec<GroupEntry>) -> VirtualServer {
-    VirtualServer {
+fn group(entries: Vec<GroupEntry>) -> Shared<VirtualServer> {
+    Shared::new(VirtualServer {
         key: ServiceKey::Group {
             name: "g".to_owned(),
             nth: Nth(0),
             protocol: Some(Protocol::Tcp),
         },
         entries,
-        ..mysql()
-    }
+        ..mysql().into_inner()
+    })
 }
 
 fn addresses(first: &str, last: &str) -> GroupEntry {
@@ -311,13 +315,13 @@ fn of_two_services_with_one_name_the_first_has_it_until_it_goes() {
         mark: 7,
         family: None,
     }]);
-    let second = VirtualServer {
+    let second = Shared::new(VirtualServer {
         key: ServiceKey::Fwmark {
             mark: 7,
             family: Family::V4,
         },
-        ..mysql()
-    };
+        ..mysql().into_inner()
+    });
     let mut bench = Bench::new();
     let mut out = Vec::new();
     let log = logged(|| {

@@ -23,7 +23,7 @@ impl World {
         }
     }
 
-    fn reload(&mut self, old: &[VirtualServer], new: &[VirtualServer]) -> usize {
+    fn reload(&mut self, old: &[Shared<VirtualServer>], new: &[Shared<VirtualServer>]) -> usize {
         let bench = &mut self.bench;
         bench
             .domain
@@ -118,23 +118,24 @@ fn any_server() -> impl Strategy<Value = RealServer> {
                     ..check(&SocketAddr::new(address, port).to_string())
                 })
                 .collect(),
-            ..server(&address.to_string(), weight)
+            ..server(&address.to_string(), weight).into_inner()
         }
     })
 }
 
-fn any_config() -> impl Strategy<Value = Vec<VirtualServer>> {
+fn any_config() -> impl Strategy<Value = Vec<Shared<VirtualServer>>> {
     let scheduler = prop_oneof![Just(Scheduler::Rr), Just(Scheduler::Wlc)];
     let servers = proptest::collection::vec(any_server(), 0..5);
     let service = (1_u16..4, scheduler, servers).prop_map(|(port, scheduler, servers)| {
         let mut seen = BTreeSet::new();
-        VirtualServer {
+        Shared::new(VirtualServer {
             real_servers: servers
                 .into_iter()
                 .filter(|server| seen.insert(server.key))
+                .map(Shared::new)
                 .collect(),
             ..VirtualServer::new(key(port), scheduler)
-        }
+        })
     });
     proptest::collection::vec(service, 0..4).prop_map(|services| {
         let mut seen = BTreeSet::new();

@@ -9,7 +9,7 @@ use crate::conf::model::{GroupEntry, Nth};
 const ETH0: IfIndex = IfIndex(NonZeroU32::MIN);
 const VS: &str = "[182.148.15.239]:tcp:3306";
 
-fn waiting() -> VirtualServer {
+fn waiting() -> Shared<VirtualServer> {
     let mut config = mysql();
     config.policy.ha_suspend = true;
     config.real_servers.truncate(1);

@@ -8,7 +8,7 @@ use super::super::draft::{AuthKind, Draft, InstanceDraft};
 use super::super::model::{AuthPass, GarpSettings, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
-use crate::base::Duration;
+use crate::base::{Duration, Shared};
 
 /// The largest number of seconds that fits 32 bits of microseconds.
 const MAX_SECONDS: u32 = 4294;
@@ -45,7 +45,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         no_preempt: false,
         preempt_delay: None,
         garp: GarpSettings::default(),
-        options: Box::default(),
+        options: Shared::default(),
     });
     Ok(())
 }

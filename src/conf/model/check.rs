@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use super::{GroupEntry, Probe, ServerPolicy, ServicePolicy};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// Transport protocol of a virtual service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -292,7 +292,7 @@ pub struct VirtualServer {
     /// `persistence_timeout` and `persistence_granularity`.
     pub persistence: Option<Persistence>,
     /// The `real_server` blocks in the order of the file.
-    pub real_servers: Vec<RealServer>,
+    pub real_servers: Vec<Shared<RealServer>>,
     /// Quorum, sorry server and more.
     pub policy: ServicePolicy,
 }

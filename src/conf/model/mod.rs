@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use crate::base::Shared;
+
 mod address_text;
 mod bfd;
 mod check;
@@ -49,9 +51,9 @@ pub struct Config {
     /// `global_defs` and the settings that stand outside of any block.
     pub global: Global,
     /// The VRRP instances in the order of the file.
-    pub vrrp_instances: Vec<VrrpInstance>,
+    pub vrrp_instances: Vec<Shared<VrrpInstance>>,
     /// The virtual servers in the order of the file.
-    pub virtual_servers: Vec<VirtualServer>,
+    pub virtual_servers: Vec<Shared<VirtualServer>>,
     /// The `virtual_server_group` blocks; services have their entries in themselves.
     pub server_groups: Vec<ServerGroup>,
     /// The `bfd_instance` blocks.

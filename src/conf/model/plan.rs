@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::routing::Statics;
-use super::{BfdInstance, Global, VirtualServer, VrrpInstance};
+use super::{BfdInstance, Config, Global, VirtualServer, VrrpInstance};
+use crate::base::Shared;
 
 /// How far a changed object has to be taken down for its new values to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,18 @@ pub trait Planned: Clone + PartialEq {
     fn change(&self, new: &Self) -> Change;
 }
 
+impl<T: Planned> Planned for Shared<T> {
+    type Key = T::Key;
+
+    fn plan_key(&self) -> T::Key {
+        T::plan_key(self)
+    }
+
+    fn change(&self, new: &Self) -> Change {
+        T::change(self, new)
+    }
+}
+
 /// The steps from `old` to `new`: removals first, in old order, then the rest in new order.
 /// Of several objects with one key the first counts; the reader has complained about the others.
 #[must_use]
@@ -84,6 +97,43 @@ pub fn diff<T: Planned>(old: &[T], new: &[T]) -> Vec<Step<T>> {
     removed.chain(kept).collect()
 }
 
+/// Lets the objects of `new` that are as in `old` be one with those, so that they are kept once.
+fn share<T: Planned>(
+    old: &[Shared<T>],
+    new: &mut [Shared<T>],
+    mut changed: impl FnMut(&T, &mut T),
+) {
+    let before: BTreeMap<T::Key, &Shared<T>> = old
+        .iter()
+        .map(|object| (object.plan_key(), object))
+        .collect();
+    for object in new {
+        if let Some(&was) = before.get(&object.plan_key())
+            && !object.share_with(was)
+        {
+            changed(was, object);
+        }
+    }
+}
+
+impl Config {
+    /// Gives the memory back of what is as in `running`, and has it in common with that.
+    pub fn share_with(&mut self, running: &Self) {
+        share(
+            &running.vrrp_instances,
+            &mut self.vrrp_instances,
+            |was, new| {
+                new.options.share_with(&was.options);
+            },
+        );
+        share(
+            &running.virtual_servers,
+            &mut self.virtual_servers,
+            |was, new| share(&was.real_servers, &mut new.real_servers, |_, _| {}),
+        );
+    }
+}
+
 /// Everything that a new configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
@@ -94,13 +144,13 @@ pub struct Plan {
     /// The new static addresses, routes and rules, if they differ.
     pub statics: Option<Statics>,
     /// For each VRRP instance.
-    pub vrrp: Vec<Step<VrrpInstance>>,
+    pub vrrp: Vec<Step<Shared<VrrpInstance>>>,
     /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
     pub shared: bool,
     /// For each BFD session.
     pub bfd: Vec<Step<BfdInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
-    pub services: Vec<Step<VirtualServer>>,
+    pub services: Vec<Step<Shared<VirtualServer>>>,
 }
 
 impl Plan {

@@ -6,7 +6,7 @@ use std::num::NonZeroU8;
 
 use super::options::{InstanceOptions, Version};
 use super::routing::Prefix;
-use crate::base::{Duration, Family, Mac};
+use crate::base::{Duration, Family, Mac, Shared};
 
 /// A virtual router id, 1 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -246,7 +246,7 @@ pub struct VrrpInstance {
     /// The link that it brings with it and runs on, on top of `interface`.
     pub own_link: Option<OwnLink>,
     /// Everything else that is said of it.
-    pub options: Box<InstanceOptions>,
+    pub options: Shared<InstanceOptions>,
 }
 
 impl VrrpInstance {
@@ -271,7 +271,7 @@ impl VrrpInstance {
             version: Version::V2,
             strict: false,
             own_link: None,
-            options: Box::default(),
+            options: Shared::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::super::model::{
     ServicePolicy, SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind,
     UdpProbe, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// Names as people give them, and some that need quotes.
 fn name() -> impl Strategy<Value = String> {
@@ -179,7 +179,7 @@ fn instance() -> impl Strategy<Value = VrrpInstance> {
                 });
                 instance.addresses = addresses;
                 instance.garp = garp;
-                instance.options = Box::new(options);
+                instance.options = Shared::new(options);
                 instance
             },
         )
@@ -253,7 +253,7 @@ fn routers() -> impl Strategy<Value = Config> {
     )
         .prop_map(|(instances, scripts, processes, files, names, group)| {
             let mut config = Config {
-                vrrp_instances: instances,
+                vrrp_instances: instances.into_iter().map(Shared::new).collect(),
                 ..Config::default()
             };
             config.trackers.scripts = scripts;
@@ -494,7 +494,7 @@ fn service() -> impl Strategy<Value = VirtualServer> {
                     timeout,
                     granularity,
                 }),
-                real_servers,
+                real_servers: real_servers.into_iter().map(Shared::new).collect(),
                 policy: ServicePolicy {
                     quorum,
                     hysteresis: quorum - 1,
@@ -526,7 +526,7 @@ fn services() -> impl Strategy<Value = Config> {
             }
         }
         Config {
-            virtual_servers: services,
+            virtual_servers: services.into_iter().map(Shared::new).collect(),
             ..Config::default()
         }
     })

@@ -15,7 +15,7 @@ use super::super::reader::Place;
 use super::super::source::Source;
 use super::scripts::names_scripts;
 use super::{Context, probes};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
 const DEFAULT_PERSISTENCE: Duration = Duration::from_secs(360);
@@ -158,7 +158,7 @@ impl Partial {
                 address: draft.address,
                 port: draft.port.unwrap_or(self.inherited.port),
             };
-            let server = real_server(draft, &self.inherited, cx);
+            let mut server = real_server(draft, &self.inherited, cx);
             let key = server.key;
             let inherited = &self.inherited;
             if !self.seen.insert(written) {
@@ -177,7 +177,9 @@ impl Partial {
                 );
                 cx.report(Class::Advice, message, place);
             } else {
-                self.service.real_servers.push(server);
+                server.tcp_checks.shrink_to_fit();
+                server.probes.shrink_to_fit();
+                self.service.real_servers.push(Shared::new(server));
             }
         }
         count
@@ -185,6 +187,7 @@ impl Partial {
 
     fn finish(self, cx: &mut Context<'_>) -> VirtualServer {
         let mut service = self.service;
+        service.real_servers.shrink_to_fit();
         let label = &self.inherited.label;
         probes::quorum(
             &mut service.policy,

@@ -17,10 +17,11 @@ use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
-use super::model::Config;
 use super::model::options::Trackers;
+use super::model::{Config, VrrpInstance};
 use super::reader::{Place, span};
 use super::source::Source;
+use crate::base::Shared;
 
 /// Where findings of the resolution go.
 pub(super) struct Context<'a> {
@@ -94,8 +95,8 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     scripts::check_services(&draft.scripts, &global, &mut virtual_servers, cx);
     Config {
         global,
-        vrrp_instances,
-        virtual_servers,
+        vrrp_instances: share(vrrp_instances),
+        virtual_servers: virtual_servers.into_iter().map(Shared::new).collect(),
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,
@@ -105,4 +106,17 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
         links: draft.links,
         files: Vec::new(),
     }
+}
+
+/// Instances mostly say the same beyond their addresses: neighbours that do have it in common.
+fn share(instances: Vec<VrrpInstance>) -> Vec<Shared<VrrpInstance>> {
+    let mut all: Vec<Shared<VrrpInstance>> = Vec::with_capacity(instances.len());
+    for mut instance in instances {
+        instance.addresses.shrink_to_fit();
+        if let Some(before) = all.last() {
+            instance.options.share_with(&before.options);
+        }
+        all.push(Shared::new(instance));
+    }
+    all
 }

@@ -13,7 +13,7 @@ use super::super::model::{
 };
 use super::super::reader::Place;
 use super::Context;
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 
 /// What is set here, else what is set above.
 pub(super) fn inherit(own: CheckDefaults, above: CheckDefaults) -> CheckDefaults {
@@ -170,7 +170,7 @@ pub(super) fn one_packet(
 pub(super) fn quorum(
     policy: &mut ServicePolicy,
     label: &str,
-    servers: &[RealServer],
+    servers: &[Shared<RealServer>],
     place: Place,
     cx: &mut Context<'_>,
 ) {
@@ -196,7 +196,12 @@ pub(super) fn quorum(
 }
 
 /// Says of how many servers nobody looks after the health, for their checks do nothing yet.
-pub(super) fn unchecked(label: &str, servers: &[RealServer], place: Place, cx: &mut Context<'_>) {
+pub(super) fn unchecked(
+    label: &str,
+    servers: &[Shared<RealServer>],
+    place: Place,
+    cx: &mut Context<'_>,
+) {
     let count = servers
         .iter()
         .filter(|server| server.checks().next().is_none() && !server.probes.is_empty())

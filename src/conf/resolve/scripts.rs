@@ -13,6 +13,7 @@ use super::super::model::{
 };
 use super::super::source::{Program, to_display};
 use super::Context;
+use crate::base::Shared;
 
 /// What the look at several scripts came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,7 +125,7 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
 pub(super) fn names_scripts(service: &VirtualServer) -> bool {
     let policy = &service.policy;
     let misc = |probe: &Probe| matches!(probe.kind, ProbeKind::Misc(_));
-    let server = |server: &RealServer| {
+    let server = |server: &Shared<RealServer>| {
         let policy = server.policy.as_deref();
         policy.is_some_and(|policy| policy.notify_up.is_some() || policy.notify_down.is_some())
             || server.probes.iter().any(misc)

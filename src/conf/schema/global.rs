@@ -30,6 +30,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         process::affinity,
         "CPUs of the checkers",
     ),
+    Keyword::leaf(
+        "checker_log_all_failures",
+        daemon::setting,
+        "log every failed check not just first/last",
+    ),
     Keyword::leaf("checker_no_swap", daemon::setting, "mlockall checker"),
     Keyword::leaf("checker_priority", daemon::setting, "nice of checker"),
     Keyword::leaf(

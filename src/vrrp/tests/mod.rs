@@ -144,6 +144,13 @@ impl Bench {
 
     pub(super) fn apply(&mut self, plan: Vec<Step<VrrpInstance>>) -> Vec<String> {
         let config = self.config.clone();
+        let plan = plan.into_iter().map(|step| match step {
+            Step::Remove(one) => Step::Remove(one.into()),
+            Step::Update(one, change) => Step::Update(one.into(), change),
+            Step::Add(one) => Step::Add(one.into()),
+            Step::Keep(one) => Step::Keep(one.into()),
+        });
+        let plan = plan.collect();
         self.domain.apply(self.now, plan, &config, &mut self.out);
         self.said()
     }

@@ -96,7 +96,7 @@ fn first_message(bench: &mut Bench, config: VrrpInstance) -> Vec<u8> {
     let mut out = Vec::new();
     bench.domain.apply(
         bench.now,
-        vec![Step::Add(config)],
+        vec![Step::Add(config.into())],
         &Config::default(),
         &mut out,
     );
@@ -300,7 +300,7 @@ fn announcements_keep_their_pace() {
     let mut out = Vec::new();
     bench
         .domain
-        .apply(bench.now, vec![Step::Add(config)], &whole, &mut out);
+        .apply(bench.now, vec![Step::Add(config.into())], &whole, &mut out);
     let said = bench.run(ms(4000));
     let frames: Vec<(u64, char)> = said
         .iter()

@@ -7,11 +7,6 @@ use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
     Keyword::leaf(
-        "checker_log_all_failures",
-        daemon::setting,
-        "log every failed check not just first/last",
-    ),
-    Keyword::leaf(
         "dbus_no_interface_name",
         daemon::setting,
         "path element when an instance has no interface",
