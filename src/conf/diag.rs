@@ -4,6 +4,7 @@
 //! `-t`, for a start and for a reload. Never does: write to a terminal (`render` makes text of it).
 //! Driven by: every stage of the pipeline reports here; `cli` and `host` ask for the verdict.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -134,6 +135,15 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// What tells it from others: text and place.
+    fn what(&self) -> (String, Option<(Arc<str>, u32)>) {
+        let place = self.at.as_ref();
+        let place = place.map(|at| (Arc::clone(&at.file), at.line));
+        (self.message.clone(), place)
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// The log line in upstream's form: `(FILE: Line N) text`, or `text` without a place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,6 +187,37 @@ impl Diagnostics {
         for finding in other.found {
             self.push(finding);
         }
+    }
+
+    /// Adds what another reading of the same text has found besides.
+    pub(super) fn append_new(&mut self, other: Self) {
+        let known: BTreeSet<_> = self.found.iter().map(Diagnostic::what).collect();
+        self.dropped += other.dropped;
+        for finding in other.found {
+            if !known.contains(&finding.what()) {
+                self.push(finding);
+            }
+        }
+    }
+
+    /// Leaves only what the others have found as well.
+    pub(super) fn common(self, others: &Self) -> Self {
+        let known: BTreeSet<_> = others.found.iter().map(Diagnostic::what).collect();
+        let mut common = Self::default();
+        let found = self.found.into_iter();
+        found
+            .filter(|finding| known.contains(&finding.what()))
+            .for_each(|finding| common.push(finding));
+        common
+    }
+
+    /// Whether the reading ended at a word that is missing.
+    pub(super) fn misses_a_word(&self) -> bool {
+        let last = self.found.last();
+        last.is_some_and(|finding| {
+            finding.class == Class::MissingParameter
+                && matches!(finding.consequence, Consequence::RefuseStart(_))
+        })
     }
 
     /// The findings in the order in which they were made.

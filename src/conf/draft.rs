@@ -57,7 +57,7 @@ pub(super) struct Draft {
 }
 
 /// What is said of scripts as a whole, and those that are no part of another object.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ScriptRules {
     /// `enable_script_security`
     pub(super) secure: bool,

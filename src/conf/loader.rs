@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ast::{Line, Slice};
-use super::bind::{Binder, Statement};
+use super::bind::{Binder, Statement, View};
 use super::copy::copy;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
@@ -66,19 +66,36 @@ pub struct Loader {
     ended: bool,
     slice: Slice,
     diagnostics: Diagnostics,
+    view: View,
+    /// The readings of keepalived's processes one by one, where these say different things.
+    apart: Option<Box<Apart>>,
+}
+
+/// A reading for each process.
+struct Apart {
+    /// That which goes on.
+    current: Loader,
+    rest: std::slice::Iter<'static, View>,
+    findings: Diagnostics,
 }
 
 impl Loader {
     /// Nothing is read yet; `main` may be a pattern.
     #[must_use]
     pub fn new(main: &Path, options: LoadOptions) -> Self {
+        Self::of(main, options, View::All)
+    }
+
+    fn of(main: &Path, options: LoadOptions, view: View) -> Self {
         Self {
+            view,
+            apart: None,
             main: main.to_owned(),
             services: Services::new(options.verdict_only),
             ended: false,
             options,
             reader: None,
-            binder: Binder::new(),
+            binder: Binder::new(view),
             slice: Slice::default(),
             diagnostics: Diagnostics::default(),
         }
@@ -87,6 +104,27 @@ impl Loader {
     /// Reads about `lines` lines more, or completes as many servers. A file is read whole when its
     /// turn comes.
     pub fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
+        if let Some(apart) = &mut self.apart {
+            return apart.step(files, facts, lines);
+        }
+        if self.advance(files, facts, lines) == Progress::More {
+            return Progress::More;
+        }
+        let apart = self.diagnostics.misses_a_word() || self.binder.torn;
+        if self.view == View::All && apart && !self.binder.draft.elsewhere {
+            let mut rest = View::EACH.iter();
+            let first = rest.next().copied().unwrap_or_default();
+            self.apart = Some(Box::new(Apart {
+                current: Self::of(&self.main, self.options.clone(), first),
+                rest,
+                findings: Diagnostics::default(),
+            }));
+            return Progress::More;
+        }
+        Progress::Done
+    }
+
+    fn advance(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
         if let Some(reader) = &self.reader
             && self.services.has_work()
         {
@@ -115,6 +153,7 @@ impl Loader {
             return Progress::Done;
         }
         cx.slice.clear();
+        reader.parent_alone = self.binder.draft.elsewhere || self.view == View::Parent;
         let more = reader.fill(&mut cx, lines);
         // The arena stays with the loader, so its memory is used again.
         self.slice = cx.slice;
@@ -143,7 +182,6 @@ impl Loader {
         for (_, finding) in findings {
             self.diagnostics.push(origin::explained(finding, reader));
         }
-        reader.parent_alone = self.binder.draft.elsewhere;
         if !more && !std::mem::replace(&mut self.ended, true) {
             end(
                 (&mut self.binder, &mut self.diagnostics),
@@ -172,6 +210,7 @@ impl Loader {
         let Some(reader) = self.reader else {
             return (Loaded::default(), Outline::default());
         };
+        let apart = self.apart.take().map(|apart| apart.findings);
         let sources = &reader.sources;
         let mut cx = resolve::Context {
             sources,
@@ -182,6 +221,11 @@ impl Loader {
         } else {
             resolve::resolve(self.binder.draft, self.services, &mut cx)
         };
+        if let Some(apart) = apart {
+            // What only the reading for all has found nobody would say. It knows best why.
+            self.diagnostics = self.diagnostics.common(&apart);
+            self.diagnostics.append_new(apart);
+        }
         config.files = reader.files();
         let outline = self.binder.outline.unwrap_or_default();
         let kept = config.global.dumps.configurations.is_some();
@@ -192,6 +236,31 @@ impl Loader {
             copy,
         };
         (loaded, outline.complete(reader.sources))
+    }
+}
+
+impl Apart {
+    /// As [`Loader::step`]. Who misses a word ends the reading, also that of those behind it.
+    fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
+        if self.current.advance(files, facts, lines) == Progress::More {
+            return Progress::More;
+        }
+        let next = self.rest.next().copied();
+        let (main, options) = (self.current.main.clone(), self.current.options.clone());
+        let mut next = Loader::of(&main, options, next.unwrap_or_default());
+        // The others go on with what the parent made of its settings.
+        let draft = &mut self.current.binder.draft;
+        next.binder.draft.global = draft.global.clone();
+        next.binder.draft.scripts = draft.scripts.clone();
+        let ended = std::mem::replace(&mut self.current, next);
+        let found = ended.finish().diagnostics;
+        let aborted = found.misses_a_word();
+        self.findings.append_new(found);
+        if aborted || self.current.view == View::All {
+            Progress::Done
+        } else {
+            Progress::More
+        }
     }
 }
 

@@ -130,6 +130,11 @@ pub(super) fn prefix(st: &mut Statement<'_>, index: usize, word: &str) -> Option
         None => (word, None),
     };
     let Ok(address) = text.parse::<IpAddr>() else {
+        // keepalived looks at the length first.
+        if let Some(length) = length {
+            let bits = if text.contains(':') { 128 } else { 32 };
+            prefix_length(st, index, word, length, bits);
+        }
         st.error(Class::General, no_address(word), Some(index));
         return None;
     };

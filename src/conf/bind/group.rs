@@ -30,6 +30,24 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         );
         st.error(Class::General, message, None);
     }
+    let families = |group: &ServerGroup| {
+        let of = |family| {
+            let mut entries = group.entries.iter();
+            entries.any(|entry| {
+                matches!(entry, GroupEntry::Addresses { first, .. } if Family::of(*first) == family)
+            })
+        };
+        let mut entries = group.entries.iter();
+        let unclear = |entry| matches!(entry, &GroupEntry::Fwmark { family: None, .. });
+        of(Family::V4) && of(Family::V6) && entries.any(unclear)
+    };
+    if let Some(group) = draft.groups.pop_if(|group| families(group)) {
+        let message = format!(
+            "virtual server group {} cannot have IPv4, IPv6 and fwmark without family - removing",
+            to_display(&group.name)
+        );
+        st.error(Class::General, message, None);
+    }
 }
 
 /// `ADDRESS[/MASK|-END] [PORT]` or `fwmark NUMBER [inet|inet6]`

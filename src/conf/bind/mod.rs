@@ -34,11 +34,13 @@ pub(super) mod statics;
 pub(super) mod sync_group;
 pub(super) mod tracker;
 pub(super) mod tracking;
+mod view;
 pub(super) mod virtual_server;
 pub(super) mod vmac;
 mod words;
 
 pub(super) use statement::{Mark, Outcome, Statement, Stop};
+pub(super) use view::View;
 
 use std::collections::BTreeSet;
 
@@ -137,6 +139,8 @@ enum Pending {
         opened: Opened,
     },
     Skip,
+    /// A block that is another process's: skipped if it begins, else as if it were not there.
+    Foreign,
 }
 
 /// The binder.
@@ -154,12 +158,17 @@ pub(super) struct Binder {
     told: BTreeSet<(Level, &'static str)>,
     /// Where everything stands, if somebody asked for it.
     pub(super) outline: Option<Outline>,
+    view: View,
+    /// A block has no `{`, or one that is none: whoever skips it finds another end of it.
+    pub(super) torn: bool,
 }
 
 impl Binder {
     /// A binder at the top level.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(view: View) -> Self {
         Self {
+            view,
+            torn: false,
             draft: Draft::default(),
             frames: vec![Frame::Keywords {
                 level: Level::Root,
@@ -186,6 +195,7 @@ impl Binder {
                 {
                     // To a block of values a brace is a value like any other.
                     let line = *line;
+                    self.torn = true;
                     return self.outcome(line, st, Pending::None);
                 }
                 self.open(st);
@@ -236,7 +246,7 @@ impl Binder {
                     close(&mut self.draft, st);
                 }
             }
-            Pending::None | Pending::Skip => {}
+            Pending::None | Pending::Skip | Pending::Foreign => {}
         }
         while self.frames.len() > 1 {
             if let Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) =
@@ -268,12 +278,13 @@ impl Binder {
                 close,
                 opened,
             }),
-            Pending::Skip => self.enter(Frame::Skip { depth: 1 }),
+            Pending::Skip | Pending::Foreign => self.enter(Frame::Skip { depth: 1 }),
             Pending::None => {
                 if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
                     *depth += 1;
                     return;
                 }
+                self.torn |= self.frames.len() > 1;
                 let mut finding = st
                     .finding(Class::UnexpectedOpen, "Unexpected '{' - ignoring", Some(0))
                     .consequence(Consequence::KeepRunning);
@@ -302,8 +313,9 @@ impl Binder {
 
     /// A block keyword was not followed by `{`.
     fn pending_without_open(&mut self, st: &mut Statement<'_>) {
+        self.torn |= !matches!(self.pending, Pending::None);
         match std::mem::replace(&mut self.pending, Pending::None) {
-            Pending::None => {}
+            Pending::None | Pending::Foreign => {}
             Pending::Skip => {
                 let finding = st
                     .finding(Class::MissingOpen, MISSING_OPEN, None)
@@ -433,6 +445,16 @@ impl Binder {
         match schema::find(level, name) {
             Some(form) if self.draft.elsewhere && level == Level::Root && form.is_foreign() => {
                 self.pending = Pending::Skip;
+                true
+            }
+            Some(form) if level == Level::Root && form.is_block() && self.view.skips(name) => {
+                self.pending = Pending::Foreign;
+                true
+            }
+            Some(Form::Leaf(_)) if self.view.overlooks(level, name, st.count()) => {
+                if let Some(bfd) = &mut self.draft.bfd {
+                    bfd.refused = true;
+                }
                 true
             }
             Some(Form::Leaf(handler)) => {

@@ -221,6 +221,18 @@ fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
     }
 }
 
+/// Whether a service is that of a group with IPv6 addresses.
+fn has_v6(target: &Target, groups: &[ServerGroup]) -> bool {
+    let Target::Indirect(IndirectTarget::Group(name)) = target else {
+        return false;
+    };
+    let mut entries = groups
+        .iter()
+        .filter(|group| group.name == *name)
+        .flat_map(|group| &group.entries);
+    entries.any(|entry| matches!(entry, GroupEntry::Addresses { first, .. } if first.is_ipv6()))
+}
+
 /// What waits for an address cannot be a mark.
 fn clear_suspension(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
     if draft.policy.ha_suspend && has_mark(&draft.target, groups) {
@@ -265,6 +277,22 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
     by_address.then_some(Protocol::Udp)
 }
 
+/// The kernel takes a service for any port only if its connections persist.
+fn persist(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+    let message = format!(
+        "Virtual server {}: zero port only valid for persistent services - setting",
+        draft.label()
+    );
+    // keepalived does not look at groups with IPv6.
+    let class = if has_v6(&draft.target, groups) {
+        Class::Advice
+    } else {
+        Class::General
+    };
+    cx.report(class, message, draft.place);
+    draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+}
+
 /// All of a service but its real servers.
 fn begin(
     order: u32,
@@ -273,16 +301,23 @@ fn begin(
     cx: &mut Context<'_>,
 ) -> Option<Partial> {
     let place = draft.place;
+    if let Target::Indirect(IndirectTarget::Group(name)) = &draft.target
+        && !groups.iter().any(|group| group.name == *name)
+    {
+        let message = format!(
+            "Virtual server {}: there is no virtual_server_group of this name, the service is \
+             left out",
+            draft.label()
+        );
+        cx.report(Class::Advice, message, place);
+        return None;
+    }
     let (by_address, any_port) = addresses(&draft.target, groups);
     clear_suspension(&mut draft, groups, cx);
     draft.protocol = protocol(&draft, by_address, cx);
     let label = draft.label();
     if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
-        let message = format!(
-            "Virtual server {label}: zero port only valid for persistent services - setting"
-        );
-        cx.report(Class::General, message, place);
-        draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
+        persist(&mut draft, groups, cx);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
         let message = format!("Virtual server {label}: no scheduler set, setting default 'wlc'");
@@ -322,14 +357,7 @@ fn begin(
     }
     let persistence = persistence(&draft);
     let family = draft.family().unwrap_or(Family::V4);
-    let Some((key, entries)) = target(&draft, family, groups) else {
-        let message = format!(
-            "Virtual server {label}: there is no virtual_server_group of this name, the service is \
-             left out"
-        );
-        cx.report(Class::Advice, message, place);
-        return None;
-    };
+    let (key, entries) = target(&draft, family, groups)?;
     let mut policy = std::mem::take(&mut draft.policy);
     policy.checks = draft.checks;
     policy.inhibit = draft.inhibit;

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
-use super::model::options::Trackers;
+use super::model::options::{Notify, Trackers};
 use super::model::{Config, VrrpInstance};
 use super::reader::{Place, span};
 use super::source::Source;
@@ -71,11 +71,16 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     let vrrp_instances = if draft.missing_interface {
         Vec::new()
     } else {
+        let named = draft.instances.iter();
+        let mut given_up: Vec<Notify> = named.map(|one| one.options.notify.clone()).collect();
         let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
         own_links::name(&mut instances, &global.vrrp);
         let bfd = &draft.bfd_instances;
         groups::tracked_twice(&sync_groups, &instances, cx);
         groups::weights(&sync_groups, &instances, (&trackers, bfd), cx);
+        if !instances.is_empty() {
+            given_up.clear();
+        }
         // Where nothing can track them nobody looks at them.
         let mut none = Trackers::default();
         let found = scripts::Found {
@@ -87,6 +92,7 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
             },
             groups: &mut sync_groups,
             instances: &mut instances,
+            given_up,
         };
         scripts::check(&draft.scripts, found, cx);
         instances

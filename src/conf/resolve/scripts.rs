@@ -53,6 +53,8 @@ pub(super) struct Found<'a> {
     pub(super) trackers: &'a mut Trackers,
     pub(super) groups: &'a mut [SyncGroup],
     pub(super) instances: &'a mut [VrrpInstance],
+    /// What instances would run that are given up: keepalived looks at it before it gives them up.
+    pub(super) given_up: Vec<Notify>,
 }
 
 /// Looks at every script; those that cannot be run are left out.
@@ -62,6 +64,7 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
         trackers,
         groups,
         instances,
+        given_up,
     } = found;
     let mut seen = Seen::default();
     let has_vrrp = !instances.is_empty() || !groups.is_empty() || *trackers != Trackers::default();
@@ -84,6 +87,14 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
             .push(Diagnostic::new(Class::General, message));
         false
     });
+    for mut notify in given_up {
+        let scripts = slots(&mut notify).into_iter();
+        scripts.for_each(|slot| {
+            if let Some(script) = slot {
+                seen.of(look(script, rules));
+            }
+        });
+    }
     let groups = groups.iter_mut().map(|group| &mut group.notify);
     let instances = instances
         .iter_mut()

@@ -37,6 +37,15 @@ pub(super) fn instances(
     for mut draft in drafts {
         let place = draft.place;
         let rules = rules(&draft, global);
+        if lacks_addresses(&draft, rules) {
+            // keepalived looks at nothing else then, neither of this instance nor of others.
+            let message = format!(
+                "({}) No VIP specified; at least one is required",
+                draft.name
+            );
+            refuse(cx, message, place);
+            return Vec::new();
+        }
         options::check(&mut draft, rules, cx);
         inherit(&mut draft.options, global, rules.strict);
         let transport = transport(&draft, global);
@@ -67,6 +76,12 @@ pub(super) fn instances(
         instances.push(instance);
     }
     instances
+}
+
+/// Whether an instance lacks the addresses without which neither strict mode nor version 3 goes.
+fn lacks_addresses(draft: &InstanceDraft, rules: Rules) -> bool {
+    let needs = rules.strict || rules.version == Version::V3;
+    needs && draft.addresses.is_empty() && !draft.options.no_addresses
 }
 
 /// Whether an instance lacks what it cannot be without. keepalived stops at the first that does,
@@ -185,13 +200,8 @@ fn instance(
     let vrid = draft.vrid.and_then(Vrid::new)?;
     let interface = draft.interface.take()?;
     if draft.addresses.is_empty() && !draft.options.no_addresses {
-        if rules.strict || rules.version == Version::V3 {
-            let message = format!("({name}) No VIP specified; at least one is required");
-            refuse(cx, message, place);
-        } else {
-            let message = format!("({name}) No VIP specified; at least one is sensible");
-            cx.report(Class::General, message, place);
-        }
+        let message = format!("({name}) No VIP specified; at least one is sensible");
+        cx.report(Class::General, message, place);
     }
     let room = match draft.family {
         Some(Family::V6) => MAX_IN_ADVERT_V6,

@@ -203,6 +203,17 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// Whether a block follows.
+    pub(super) const fn is_block(self) -> bool {
+        match self {
+            Self::Block { .. }
+            | Self::Values { .. }
+            | Self::NamedValues { .. }
+            | Self::InactiveBlock => true,
+            Self::Leaf(_) | Self::Obsolete(_) => false,
+        }
+    }
+
     /// Whether it is a block beside `global_defs`.
     pub(super) const fn is_foreign(self) -> bool {
         match self {
