@@ -201,7 +201,8 @@ pub fn plan(old: &Config, new: &Config) -> Plan {
         statics: (old.statics != new.statics).then(|| new.statics.clone()),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
         bfd: diff(&old.bfd_instances, &new.bfd_instances),
-        shared: old.trackers != new.trackers
+        shared: old.tls != new.tls
+            || old.trackers != new.trackers
             || old.sync_groups != new.sync_groups
             || old.links != new.links,
         services: diff(&old.virtual_servers, &new.virtual_servers),

@@ -26,6 +26,7 @@ use super::sys::BATCH;
 use super::terms;
 use super::udp_socket::UdpSocket;
 use crate::base::{IfIndex, ident};
+use crate::conf::model::Config;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
@@ -206,6 +207,12 @@ impl Drivers {
             leave: Leave::default(),
             exit: None,
         })
+    }
+
+    /// Takes over what the configuration says of connections and sockets.
+    pub(super) fn take_on(&mut self, config: &Config) {
+        self.probes.show(config.tls.as_ref());
+        self.ipvs.set_buffer(config.global.buffers.lvs_command);
     }
 
     /// Carries `effects` out, in order.

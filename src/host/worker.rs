@@ -398,6 +398,7 @@ impl<'a> Worker<'a> {
             let mask = self.terms.umask.unwrap_or(UMASK);
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
         }
+        self.event_loop.take_on(config);
         let runs = self.runs();
         let parts = process::Parts {
             vrrp: runs.vrrp,
@@ -689,6 +690,7 @@ impl<'a> Worker<'a> {
     /// even the text has changed.
     fn unchanged(&mut self, read: Option<(Plan, Config)>) {
         log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+        self.event_loop.read_certificates();
         if let Some((plan, config)) = read {
             self.apply(plan, config);
             return;

@@ -1,7 +1,7 @@
 //! `bfd_instance` and `SSL`.
 //!
 //! Owns: what they say; every value has its unit in its type. Never does: act. Driven by:
-//! `conf::resolve` fills it; `bfd` carries sessions out, no domain `SSL` yet.
+//! `conf::resolve` fills it; `bfd` carries sessions out, `check` shows the certificate.
 
 use std::net::IpAddr;
 

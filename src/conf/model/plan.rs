@@ -145,7 +145,7 @@ pub struct Plan {
     pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<Shared<VrrpInstance>>>,
-    /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
+    /// Trackers, sync groups, what is said of interfaces or `SSL` differ; who uses them compares them.
     pub shared: bool,
     /// For each BFD session.
     pub bfd: Vec<Step<BfdInstance>>,

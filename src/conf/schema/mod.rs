@@ -172,7 +172,7 @@ impl Level {
             Self::FileCheck => probes::FILE_CHECK,
             Self::BfdInstance => bfd::BFD_INSTANCE,
             Self::BfdCheck => probes::BFD_CHECK,
-            Self::Ssl => &[],
+            Self::Ssl => check::SSL,
         }
     }
 }

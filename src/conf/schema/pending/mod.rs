@@ -6,7 +6,6 @@
 
 mod check;
 mod global;
-mod ssl;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -36,8 +35,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::MiscCheck
         | Level::FileCheck
         | Level::Url
-        | Level::SslUrl => &[],
-        Level::BfdCheck | Level::BfdInstance => &[],
-        Level::Ssl => ssl::SSL,
+        | Level::SslUrl
+        | Level::Ssl
+        | Level::BfdCheck
+        | Level::BfdInstance => &[],
     }
 }

@@ -2,17 +2,10 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, options};
-use super::super::{Keyword, Level};
+use super::super::super::bind::{daemon, options};
+use super::super::Keyword;
 
 pub(super) static ROOT: &[Keyword] = &[
-    Keyword::block(
-        "SSL",
-        bfd::ssl,
-        Level::Ssl,
-        None,
-        "what SSL_GET shows of itself",
-    ),
     Keyword::leaf(
         "namespace_with_ipsets",
         daemon::setting,
