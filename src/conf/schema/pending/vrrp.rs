@@ -5,13 +5,11 @@
 use super::super::super::bind::{daemon, options};
 use super::super::Keyword;
 
-pub(super) static ROOT: &[Keyword] = &[
-    Keyword::leaf(
-        "namespace_with_ipsets",
-        daemon::setting,
-        "declare that ipsets work inside the namespace",
-    ),
-];
+pub(super) static ROOT: &[Keyword] = &[Keyword::leaf(
+    "namespace_with_ipsets",
+    daemon::setting,
+    "declare that ipsets work inside the namespace",
+)];
 
 pub(super) static INSTANCE: &[Keyword] = &[
     Keyword::leaf("debug", options::debug, "without effect"),
