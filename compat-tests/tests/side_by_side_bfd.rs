@@ -22,16 +22,14 @@ const SLACK: Duration = Duration::from_secs(2);
 fn configuration(own: u8, instance: bool) -> String {
     let other = 3 - own;
     let times = "min_rx 100\nmin_tx 100\n";
-    let router = format!(
-        "vrrp_instance VI_1 {{\ninterface eth0\nvirtual_router_id 51\npriority 100\n\
-         virtual_ipaddress {{\n10.1.0.1/24\n}}\ntrack_bfd {{\nb4\nb6 weight -10\n}}\n\
-         notify /run/note\n}}\n"
-    );
+    let router = "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 51\npriority 100\n\
+                  virtual_ipaddress {\n10.1.0.1/24\n}\ntrack_bfd {\nb4\nb6 weight -10\n}\n\
+                  notify /run/note\n}\n";
     format!(
         "global_defs {{\nscript_user root\nenable_script_security\n}}\n\
          bfd_instance b4 {{\nsource_ip 10.1.255.{own}\nneighbor_ip 10.1.255.{other}\n{times}}}\n\
          bfd_instance b6 {{\nsource_ip fd00::{own}\nneighbor_ip fd00::{other}\nhoplimit 255\n{times}}}\n{}",
-        if instance { router.as_str() } else { "" }
+        if instance { router } else { "" }
     )
 }
 
@@ -52,7 +50,7 @@ fn play(first: &Path, second: &Path) -> Result<String> {
     let mut segment = Segment::dual_stack([first, second])?;
     let [one, two] = &mut segment.routers;
     one.host()
-        .write("/run/note", &format!("#!/bin/sh\necho \"$*\" >>{NOTES}\n"))?;
+        .write("/run/note", format!("#!/bin/sh\necho \"$*\" >>{NOTES}\n"))?;
     one.host().must(&["chmod", "755", "/run/note"])?;
     one.configure(&configuration(1, true))?;
     two.configure(&configuration(2, false))?;
