@@ -184,7 +184,9 @@ impl RawSocket {
                     to: IpAddr::V6(to),
                     bytes,
                 } => (Destination::V6(*to), bytes),
-                Frame::Link { interface, bytes } => (Destination::Link(*interface), bytes),
+                Frame::Link {
+                    interface, bytes, ..
+                } => (Destination::Link(*interface), bytes),
                 // Of another kind of socket.
                 Frame::Datagram { .. } => continue,
             };

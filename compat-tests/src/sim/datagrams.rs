@@ -1,12 +1,13 @@
-//! UDP between hosts.
+//! UDP between hosts, and the way of any packet onto a segment.
 //!
-//! Owns: the way of a datagram onto the segments, and the addresses that a socket may be bound to.
+//! Owns: that way, and the addresses that a socket may be bound to.
 //! Never does: look into a payload. Driven by: `world`.
 
 use std::net::{IpAddr, SocketAddr};
 
-use keepalived_rs::base::Family;
+use keepalived_rs::base::{Family, IfIndex};
 
+use super::network::Place;
 use super::wire;
 use super::world::World;
 
@@ -36,5 +37,15 @@ impl World {
                 self.fan_out(host, interface, &bytes);
             }
         }
+    }
+
+    /// Delivers a packet to every other host on the segment.
+    pub(super) fn fan_out(&mut self, from: usize, interface: IfIndex, bytes: &[u8]) {
+        let link = self.hosts[from].kernel.link(interface);
+        let Some(link) = link.filter(|link| link.works()) else {
+            return;
+        };
+        let segment = link.segment;
+        self.spread(segment, Place::Host(from), bytes);
     }
 }

@@ -595,24 +595,17 @@ impl World {
                 self.shadow_advert(host, interface, &bytes);
                 self.fan_out(host, interface, &bytes);
             }
-            (SocketSpec::Link, Frame::Link { interface, bytes }) => {
-                self.announce(host, interface, &bytes);
-            }
+            (
+                SocketSpec::Link,
+                Frame::Link {
+                    interface, bytes, ..
+                },
+            ) => self.announce(host, interface, &bytes),
             (SocketSpec::Datagram { bind, ttl, .. }, Frame::Datagram { to, bytes }) => {
                 self.send_datagram(host, (bind, to), ttl.unwrap_or(64), &bytes);
             }
             (spec, frame) => panic!("sends {frame:?} on {spec:?}"),
         }
-    }
-
-    /// Delivers a packet to every other host on the segment.
-    pub(super) fn fan_out(&mut self, from: usize, interface: IfIndex, bytes: &[u8]) {
-        let link = self.hosts[from].kernel.link(interface);
-        let Some(link) = link.filter(|link| link.works()) else {
-            return;
-        };
-        let segment = link.segment;
-        self.spread(segment, Place::Host(from), bytes);
     }
 
     /// Delivers a packet to every host on the segment but the sender, or to the one that has the
