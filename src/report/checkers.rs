@@ -353,7 +353,9 @@ fn write_misc(page: &Page<'_>, misc: &MiscProbe, out: &mut String) -> fmt::Resul
 
 fn write_udp(udp: &UdpProbe, out: &mut String) -> fmt::Result {
     writeln!(out, "   Keepalive method = UDP_CHECK")?;
-    if !udp.payload.is_empty() {
+    if udp.payload.is_empty() {
+        writeln!(out, "   Payload specified = no")?;
+    } else {
         writeln!(out, "   Payload len = {}", udp.payload.len())?;
     }
     writeln!(out, "   Require reply = {}", yes(udp.reply.is_some()))?;
