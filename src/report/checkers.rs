@@ -57,7 +57,7 @@ pub(super) fn section(
     }
     for (probe, number) in numbered(server) {
         if !matches!(probe.kind, ProbeKind::File(_)) {
-            let view = number.and_then(|number| page.snapshot.check(service.key, place, number));
+            let view = page.snapshot.check(service.key, place, number);
             write_head(&service, server, view, out)?;
             write_probe(page, probe, view, out)?;
         }
@@ -65,14 +65,11 @@ pub(super) fn section(
     Ok(true)
 }
 
-/// The checks of a server but those by TCP, each with its place among those that are carried out.
-fn numbered(server: &RealServer) -> impl Iterator<Item = (&Probe, Option<usize>)> {
-    let mut next = server.tcp_checks.len();
-    server.probes.iter().map(move |probe| {
-        let place = probe.kind.is_active().then_some(next);
-        next += usize::from(place.is_some());
-        (probe, place)
-    })
+/// The checks of a server but those by TCP, each with its place among all of them.
+fn numbered(server: &RealServer) -> impl Iterator<Item = (&Probe, usize)> {
+    let first = server.tcp_checks.len();
+    let probes = server.probes.iter().enumerate();
+    probes.map(move |(place, probe)| (probe, first + place))
 }
 
 /// The checks of files, which stand at the end.
@@ -92,7 +89,7 @@ pub(super) fn file_checks(
     cursor.part += 1;
     for (probe, number) in numbered(server) {
         if matches!(probe.kind, ProbeKind::File(_)) {
-            let view = number.and_then(|number| page.snapshot.check(service.key, place, number));
+            let view = page.snapshot.check(service.key, place, number);
             write_head(&service, server, view, out)?;
             write_probe(page, probe, view, out)?;
         }
