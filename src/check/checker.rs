@@ -138,6 +138,7 @@ impl Checker {
             up: self.up,
             has_run: self.has_run,
             retried: self.retried,
+            weight: 0,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct CheckView {
     pub has_run: bool,
     /// Retries since its last regular attempt.
     pub retried: u32,
+    /// What it adds to the weight of its server.
+    pub weight: i64,
 }
 
 impl<'a> View<'a> {
@@ -51,11 +53,15 @@ impl<'a> View<'a> {
         Some((view, server.failing))
     }
 
-    /// A `TCP_CHECK` of that real server.
+    /// A check of that real server, by its place in `RealServer::checks`.
     #[must_use]
     pub fn check(self, key: &ServiceKey, place: usize, check: usize) -> Option<CheckView> {
         let server = self.found(key)?.servers.get(place)?;
         let entry = self.0.checkers.get(*server.checkers.get(check)?)?;
-        Some(entry.checker.view())
+        let weight = entry.shift.beyond(server.config.weight);
+        Some(CheckView {
+            weight,
+            ..entry.checker.view()
+        })
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum Shift {
 
 impl Shift {
     /// What it adds to the weight that is configured.
-    fn beyond(self, configured: u32) -> i64 {
+    pub(super) fn beyond(self, configured: u32) -> i64 {
         match self {
             Self::None => 0,
             Self::To(weight) => i64::from(weight) - i64::from(configured),

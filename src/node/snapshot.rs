@@ -110,7 +110,7 @@ impl<'a> Snapshot<'a> {
         self.check.view().server(key, place)
     }
 
-    /// A `TCP_CHECK` of a real server.
+    /// A check of a real server, by its place in `RealServer::checks`.
     #[must_use]
     pub fn check(&self, key: &ServiceKey, place: usize, check: usize) -> Option<CheckView> {
         self.check.view().check(key, place, check)

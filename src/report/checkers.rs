@@ -55,13 +55,21 @@ pub(super) fn section(
         write_connection(check, out)?;
         writeln!(out, "   Keepalive method = TCP_CHECK")?;
     }
-    for probe in &server.probes {
+    for (probe, number) in numbered(server) {
         if !matches!(probe.kind, ProbeKind::File(_)) {
-            write_head(&service, server, None, out)?;
-            write_probe(page, probe, out)?;
+            let view = page.snapshot.check(service.key, place, number);
+            write_head(&service, server, view, out)?;
+            write_probe(page, probe, view, out)?;
         }
     }
     Ok(true)
+}
+
+/// The checks of a server but those by TCP, each with its place among all of them.
+fn numbered(server: &RealServer) -> impl Iterator<Item = (&Probe, usize)> {
+    let first = server.tcp_checks.len();
+    let probes = server.probes.iter().enumerate();
+    probes.map(move |(place, probe)| (probe, first + place))
 }
 
 /// The checks of files, which stand at the end.
@@ -77,11 +85,13 @@ pub(super) fn file_checks(
         cursor.next_item();
         return Ok(true);
     };
+    let place = cursor.part;
     cursor.part += 1;
-    for probe in &server.probes {
+    for (probe, number) in numbered(server) {
         if matches!(probe.kind, ProbeKind::File(_)) {
-            write_head(&service, server, None, out)?;
-            write_probe(page, probe, out)?;
+            let view = page.snapshot.check(service.key, place, number);
+            write_head(&service, server, view, out)?;
+            write_probe(page, probe, view, out)?;
         }
     }
     Ok(true)
@@ -124,7 +134,8 @@ fn write_head(
     writeln!(out, "   Up = {}", yes(up))?;
     let has_run = view.is_some_and(|view| view.has_run);
     writeln!(out, "   Has run = {}", yes(has_run))?;
-    writeln!(out, "   Current weight = 0")
+    let weight = view.map_or(0, |view| view.weight);
+    writeln!(out, "   Current weight = {weight}")
 }
 
 fn write_timing(check: &TcpCheck, view: Option<CheckView>, out: &mut String) -> fmt::Result {
@@ -162,7 +173,12 @@ fn write_connection(check: &TcpCheck, out: &mut String) -> fmt::Result {
     writeln!(out, "     Timeout = {}", seconds(check.connect_timeout))
 }
 
-fn write_probe(page: &Page<'_>, probe: &Probe, out: &mut String) -> fmt::Result {
+fn write_probe(
+    page: &Page<'_>,
+    probe: &Probe,
+    view: Option<CheckView>,
+    out: &mut String,
+) -> fmt::Result {
     match &probe.kind {
         ProbeKind::File(file) => {
             let all = yes(probe.connect.log_all_failures);
@@ -181,7 +197,7 @@ fn write_probe(page: &Page<'_>, probe: &Probe, out: &mut String) -> fmt::Result 
         | ProbeKind::Dns(_)
         | ProbeKind::Misc(_)
         | ProbeKind::Udp(_)
-        | ProbeKind::Ping => write_timing(&probe.connect, None, out)?,
+        | ProbeKind::Ping => write_timing(&probe.connect, view, out)?,
     }
     if !matches!(probe.kind, ProbeKind::Misc(_)) {
         write_connection(&probe.connect, out)?;
@@ -320,12 +336,7 @@ fn write_dns(dns: &DnsProbe, out: &mut String) -> fmt::Result {
 }
 
 fn write_misc(page: &Page<'_>, misc: &MiscProbe, out: &mut String) -> fmt::Result {
-    let words: Vec<String> = misc
-        .script
-        .command
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let words = misc.script.argv().unwrap_or_default();
     writeln!(out, "   Keepalive method = MISC_CHECK")?;
     writeln!(out, "   script = {}", command(&words))?;
     writeln!(out, "   timeout = {}", misc.timeout.as_secs())?;
@@ -339,7 +350,9 @@ fn write_misc(page: &Page<'_>, misc: &MiscProbe, out: &mut String) -> fmt::Resul
 
 fn write_udp(udp: &UdpProbe, out: &mut String) -> fmt::Result {
     writeln!(out, "   Keepalive method = UDP_CHECK")?;
-    if !udp.payload.is_empty() {
+    if udp.payload.is_empty() {
+        writeln!(out, "   Payload specified = no")?;
+    } else {
         writeln!(out, "   Payload len = {}", udp.payload.len())?;
     }
     writeln!(out, "   Require reply = {}", yes(udp.reply.is_some()))?;
@@ -379,7 +392,9 @@ pub(super) fn files(
         "   File = {}",
         file.file.as_deref().unwrap_or_default()
     )?;
-    writeln!(out, "   Status = {}", file.initial.unwrap_or(0))?;
+    let value = page.snapshot.file_value(&file.name);
+    let value = value.or(file.initial).unwrap_or(0);
+    writeln!(out, "   Status = {value}")?;
     let own = file.weight.map_or(1, |weight| weight.value);
     writeln!(out, "   Weight = {own}")?;
     writeln!(out, "   Tracking instances :")?;

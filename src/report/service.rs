@@ -22,8 +22,16 @@ pub(super) fn tls(
         return Ok(false);
     }
     cursor.next_item();
+    let config = page.snapshot.config();
+    let services = config.virtual_servers.iter();
+    let servers = services.flat_map(|service| &service.real_servers);
+    let mut probes = servers.flat_map(|server| &server.probes);
+    let secure = |kind: &ProbeKind| matches!(kind, ProbeKind::Http(http) if http.secure);
+    if config.tls.is_none() && !probes.any(|probe| secure(&probe.kind)) {
+        return Ok(true);
+    }
     heading(out, "SSL definitions")?;
-    let Some(tls) = &page.snapshot.config().tls else {
+    let Some(tls) = &config.tls else {
         writeln!(out, " Using autogen SSL context")?;
         return Ok(true);
     };
@@ -204,7 +212,9 @@ fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> 
     if policy.ha_suspend {
         writeln!(out, "   Using HA suspend")?;
     }
-    let mail = policy.smtp_alert.unwrap_or(false);
+    let mails = &page.snapshot.config().global.mail;
+    let all = mails.alert_checker.or(mails.alert).unwrap_or(false);
+    let mail = policy.smtp_alert.unwrap_or(all);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     let default = match service.forwarding {
         Forwarding::Nat | Forwarding::Dr => "default ",
@@ -364,11 +374,7 @@ fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -
 
 /// A script of checks with whom it runs as.
 pub(super) fn check_script(page: &Page<'_>, script: &CheckScript) -> String {
-    let words: Vec<String> = script
-        .command
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let words = script.argv().unwrap_or_default();
     let (user, group) = page
         .facts
         .ids(script.user.as_deref(), script.group.as_deref());
@@ -388,7 +394,7 @@ fn write_server(
     writeln!(out, "   ------< Real server >------")?;
     writeln!(
         out,
-        "   RIP = {ip}, RPORT = {port}, WEIGHT = {weight} EFF WEIGHT = {effective}"
+        "   RIP = {ip}, RPORT = {port}, WEIGHT = {effective} EFF WEIGHT = {effective}"
     )?;
     let method = forwarding(server.forwarding);
     writeln!(out, "   forwarding method = {method}")?;
@@ -429,11 +435,11 @@ fn write_server(
         writeln!(out, "   RS set = {alive}")?;
         writeln!(out, "   reloaded = 0")?;
     }
-    write_trackers(server, out)
+    write_trackers(page.snapshot.config(), server, out)
 }
 
 /// The files and sessions that a server depends on.
-fn write_trackers(server: &RealServer, out: &mut String) -> fmt::Result {
+fn write_trackers(config: &Config, server: &RealServer, out: &mut String) -> fmt::Result {
     let mut first = true;
     for probe in &server.probes {
         if let ProbeKind::File(file) = &probe.kind {
@@ -441,7 +447,12 @@ fn write_trackers(server: &RealServer, out: &mut String) -> fmt::Result {
                 writeln!(out, "   Tracked Files")?;
             }
             let name = file.track_file.as_deref().unwrap_or_default();
-            let weight = file.weight.unwrap_or(1);
+            let mut files = config.trackers.files.iter();
+            let own = files
+                .find(|known| known.name == name)
+                .and_then(|known| known.weight);
+            let own = own.map_or(1, |weight| i32::from(weight.value));
+            let weight = file.weight.unwrap_or(own);
             let reverse = if file.reverse { " reverse" } else { "" };
             writeln!(out, "     {name}, weight {weight}{reverse}")?;
         }

@@ -1,4 +1,4 @@
-//! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--show]`: the IPVS
+//! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--show] [--reports]`: the IPVS
 //! tables of both daemons side by side.
 //!
 //! With `--traffic SCRIPT` instead of cases: real connections through what ours sets up.
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         cases: PathBuf::new(),
         only: String::new(),
         show: false,
+        reports: false,
     };
     let (mut scratch, mut script) = (None, None);
     let mut words = std::env::args().skip(1);
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             "--cases" => options.cases = value().into(),
             "--only" => options.only = value(),
             "--show" => options.show = true,
+            "--reports" => options.reports = true,
             "--traffic" => script = words.next().map(PathBuf::from),
             "--inside" => scratch = words.next().map(PathBuf::from),
             _ => {

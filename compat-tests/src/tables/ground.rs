@@ -32,6 +32,9 @@ pub struct Options {
     pub only: String,
     /// Print what was seen, not only what differs.
     pub show: bool,
+    /// Compare what the checks' part tells of itself at every stage as well. It costs a wait for
+    /// every stage, so that the tests do without.
+    pub reports: bool,
 }
 
 /// Runs the comparison on a kernel that has IPVS; true if no case failed.
@@ -56,8 +59,10 @@ pub fn run(options: &Options) -> Result<bool> {
     if !options.only.is_empty() {
         inside.extend(["--only".to_owned(), options.only.clone()]);
     }
-    if options.show {
-        inside.push("--show".to_owned());
+    for (word, wanted) in [("--show", options.show), ("--reports", options.reports)] {
+        if wanted {
+            inside.push(word.to_owned());
+        }
     }
     let mut child = start((false, false, MEMORY), scratch.path(), &inside)?;
     let outcome = supervise(&mut child, false, signals);
@@ -106,7 +111,12 @@ fn all(options: &Options, scratch: &Path) -> Result<bool> {
     let mut differs = Differs::read(&options.cases.join("differs.txt"))?;
     let (mut passed, mut failed) = (0, 0);
     for wave in cases.chunks(WAVE) {
-        for outcome in stages::wave(wave, (&options.ours, &options.real), scratch, options.show)? {
+        for outcome in stages::wave(
+            wave,
+            (&options.ours, &options.real),
+            scratch,
+            (options.show, options.reports),
+        )? {
             let name = outcome.name.clone();
             let wrong = outcome.wrong(&mut differs);
             if wrong.is_empty() {

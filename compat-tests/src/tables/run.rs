@@ -22,6 +22,7 @@ use super::case::Case;
 use super::differs::{Differs, Speaker};
 use super::kernel::Ipvs;
 use crate::bed::{Context, Error, Result};
+use crate::text_diff::differing;
 
 /// Least time for each stage: a check a second, one attempt.
 const STAGE: Duration = Duration::from_millis(2_500);
@@ -29,6 +30,8 @@ const STAGE: Duration = Duration::from_millis(2_500);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// For how long a table has to stay as it is.
 const QUIET: Duration = Duration::from_millis(800);
+/// The checks' report.
+const REPORT: &str = "keepalived_check.data";
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -64,6 +67,8 @@ struct Seen {
     ends: usize,
     /// What scripts wrote.
     told: Vec<String>,
+    /// What the checks' part of it tells of itself when a signal asks.
+    report: Vec<String>,
     /// Mails that came.
     mails: Vec<String>,
 }
@@ -92,6 +97,8 @@ struct Side {
     fifo: Option<File>,
     told: usize,
     table: Vec<String>,
+    /// What it told of itself when it was last asked.
+    report: Vec<String>,
     /// How long the log was at the last look.
     logged: u64,
     since: Instant,
@@ -102,7 +109,7 @@ pub(super) fn wave(
     cases: &[Case],
     (ours, real): (&Path, &Path),
     scratch: &Path,
-    show: bool,
+    (show, reports): (bool, bool),
 ) -> Result<Vec<Outcome>> {
     let mut pairs = Vec::new();
     for case in cases {
@@ -125,6 +132,9 @@ pub(super) fn wave(
             other.begin(stage)?;
         }
         settle(stage, &mut pairs)?;
+        if reports && stage != Stage::Stop {
+            report(&mut pairs)?;
+        }
         for ((one, other), outcome) in pairs.iter_mut().zip(&mut outcomes) {
             let seen = (stage, one.seen()?, other.seen()?);
             if show {
@@ -170,6 +180,39 @@ fn settle(stage: Stage, pairs: &mut [(Side, Side)]) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Asks every daemon for its report, and waits until all of them are there.
+fn report(pairs: &mut [(Side, Side)]) -> Result<()> {
+    for side in pairs.iter_mut().flat_map(|(one, other)| [one, other]) {
+        side.report.clear();
+        fs::remove_file(side.folder.join(REPORT)).ok();
+        side.signal(Signal::SIGUSR1)?;
+    }
+    let begin = Instant::now();
+    let mut last = Vec::new();
+    // The real one writes in place: they are complete when none grows any more.
+    while begin.elapsed() < PATIENCE {
+        std::thread::sleep(LOOK);
+        let sides = pairs.iter().flat_map(|(one, other)| [one, other]);
+        let read = |side: &Side| fs::read_to_string(side.folder.join(REPORT)).unwrap_or_default();
+        let texts: Vec<String> = sides.map(read).collect();
+        let complete = texts.iter().all(|text| !text.is_empty()) && texts == last;
+        last = texts;
+        if complete {
+            break;
+        }
+    }
+    let sides = pairs.iter_mut().flat_map(|(one, other)| [one, other]);
+    for (side, text) in sides.zip(last) {
+        let folder = side.folder.display().to_string();
+        side.report = text
+            .replace(&folder, "@DIR@")
+            .lines()
+            .map(|line| line.replace("/usr/bin/", "/bin/"))
+            .collect();
+    }
+    Ok(())
 }
 
 /// Runs `work` in a network.
@@ -260,6 +303,7 @@ impl Side {
             let daemon = Command::new(daemon)
                 .args(words)
                 .args(&case.flags)
+                .env("TMPDIR", &folder)
                 // At its stop the real daemon kills its process group.
                 .process_group(0)
                 .stdin(Stdio::null())
@@ -282,6 +326,7 @@ impl Side {
             fifo: None,
             told: 0,
             table: Vec::new(),
+            report: Vec::new(),
             logged: 0,
             since: Instant::now(),
         })
@@ -378,12 +423,13 @@ impl Side {
             log: lines
                 .map(text_of)
                 // The rest of a long line.
-                .filter(|text| !text.starts_with(' '))
+                .filter(|text| !text.starts_with(' ') && !text.starts_with("Printing "))
                 .map(|text| text.replace(&folder, "@DIR@"))
                 .collect(),
             fifo,
             ends,
             told: new,
+            report: std::mem::take(&mut self.report),
             mails: self.mails(),
         })
     }
@@ -424,6 +470,18 @@ fn only(one: &[String], other: &[String]) -> Vec<String> {
     new.cloned().collect()
 }
 
+/// The lines of both reports that differ, but for those that may.
+fn told_apart(case: &str, ours: &Seen, real: &Seen, differs: &mut Differs) -> Vec<String> {
+    let found = differing(&ours.report, &real.report).into_iter();
+    let found = found.filter(|(who, line)| !differs.allows(*who, case, &format!("report {line}")));
+    found
+        .map(|(who, line)| match who {
+            Speaker::Ours => format!("  ours {line}"),
+            Speaker::Real => format!("  real {line}"),
+        })
+        .collect()
+}
+
 impl Outcome {
     /// What is wrong with it, as lines; nothing if all is well.
     pub(super) fn wrong(&self, differs: &mut Differs) -> Vec<String> {
@@ -446,6 +504,16 @@ impl Outcome {
             if !in_order && self.failing < 2 {
                 say("the order of the table", &ours.table, &real.table);
             }
+            let report = told_apart(&self.name, ours, real, differs);
+            if !report.is_empty() {
+                wrong.push(format!("{stage:?}: {REPORT}"));
+                wrong.extend(report);
+            }
+            let mut say = |what: &str, ours: &dyn std::fmt::Debug, real: &dyn std::fmt::Debug| {
+                wrong.push(format!(
+                    "{stage:?}: {what}\n          ours {ours:?}\n          real {real:?}"
+                ));
+            };
             if ours.fifo != real.fifo {
                 let text = |seen: &Seen| -> Vec<String> {
                     seen.fifo
