@@ -15,6 +15,7 @@ use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::marks::Marks;
 use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
@@ -28,9 +29,9 @@ use crate::base::{IfIndex, ident};
 use crate::conf::model::Config;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
-    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
-    ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec, Timeouts,
-    Transport, WatchId,
+    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, Marked, OpTag, ProbeCmd, ProbeFailure,
+    ProbeId, ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec,
+    Timeouts, Transport, WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +122,7 @@ pub(super) struct Drivers {
     ipvs: Ipvs,
     links: OwnLinks,
     firewall: Firewall,
+    marks: Marks,
     routing: Routing,
     ledger: Ledger,
     /// What another process has installed and nothing here has asked for yet.
@@ -148,6 +150,13 @@ impl<'a> Effects<'a> {
         let taken: Vec<T> = self.rest.iter().map_while(pick).collect();
         self.rest = self.rest.get(taken.len()..).unwrap_or_default();
         taken
+    }
+}
+
+const fn mark_of(effect: &Effect) -> Option<(Marked, Option<u32>)> {
+    match effect {
+        Effect::Mark(marked, mark) => Some((*marked, *mark)),
+        _ => None,
     }
 }
 
@@ -197,6 +206,7 @@ impl Drivers {
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
+            marks: Marks::new(),
             routing: Routing::open()?,
             ledger,
             unclaimed: BTreeSet::new(),
@@ -210,6 +220,7 @@ impl Drivers {
     pub(super) fn take_on(&mut self, config: &Config) {
         self.probes.show(config.tls.as_ref());
         self.ipvs.set_buffer(config.global.buffers.lvs_command);
+        self.marks.take_on(&config.global.firewall);
     }
 
     /// Carries `effects` out, in order.
@@ -243,6 +254,13 @@ impl Drivers {
                 }
                 Effect::Kernel(KernelOp::Firewall(op), tag) => {
                     self.change_firewall(op, *tag, answers);
+                }
+                Effect::Mark(..) => {
+                    let changes = effects.take_while(mark_of);
+                    if !self.leave.ipvs {
+                        self.marks.set(&changes, &mut self.buffer);
+                    }
+                    continue;
                 }
                 Effect::Send(socket, _) => {
                     let frames = effects.take_while(|effect| frame_to(effect, *socket));

@@ -29,6 +29,7 @@ mod link_kind;
 mod links;
 mod log_file;
 pub mod logger;
+mod marks;
 mod memo;
 mod names;
 mod namespace;

@@ -138,6 +138,7 @@ impl Outside {
             | Effect::ReadIpvs
             | Effect::LookIpvs(_)
             | Effect::ReadIpvsTimeouts
+            | Effect::Mark(..)
             | Effect::AskLink { .. }
             | Effect::Open(..)
             | Effect::Close(_)

@@ -61,7 +61,8 @@ static INTERFACES: &[Row<Interfaces>] = rows![
     Restart: no_local_igmp;
 ];
 static FIREWALL: &[Row<Firewall>] = rows![
-    Reopen: nftables priority by_index counters iptables ipvs ipvs_priority ipvs_first_mark;
+    Reopen: nftables priority by_index counters iptables;
+    Restart: ipvs ipvs_priority ipvs_first_mark;
 ];
 static CHECKS: &[Row<Checks>] = rows![
     Live: log_all_failures notify_initial;

@@ -78,17 +78,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "match on ifindex instead of ifname",
     ),
-    Keyword::leaf(
-        "nftables_ipvs",
-        daemon::setting,
-        "use nftables+fwmark to implement virtual server groups",
-    ),
-    Keyword::leaf("nftables_ipvs_priority", daemon::setting, "chain priority"),
-    Keyword::leaf(
-        "nftables_ipvs_start_fwmark",
-        daemon::setting,
-        "first auto fwmark",
-    ),
     Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
         "process_monitor_rcv_bufs",
