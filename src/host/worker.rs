@@ -383,7 +383,7 @@ impl<'a> Worker<'a> {
         self.event_loop
             .node
             .apply(now, plan, config, &mut self.event_loop.effects);
-        self.event_loop.exec();
+        self.event_loop.exec_all();
     }
 
     /// Tells the parent what it has to know of `config`, and changes what the kernel thinks of this
@@ -704,7 +704,7 @@ impl<'a> Worker<'a> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.apply_again(now, effects);
-        self.event_loop.exec();
+        self.event_loop.exec_all();
     }
 
     fn finish_reload(&mut self, (loaded, known): (Loaded, Known), since: Instant) {
