@@ -473,8 +473,6 @@ impl World {
                 let found = kernel.ipvs_table(|service| names.contains(&service.name));
                 self.answer(host, Duration::ZERO, Arrival::IpvsLook(found));
             }
-            // No packet gets as far as the firewall in this world.
-            Effect::Mark(..) => {}
             Effect::Open(socket, spec) => self.open(host, socket, spec),
             Effect::Close(socket) => {
                 trace::line(format_args!("close {socket:?}"));
@@ -519,6 +517,7 @@ impl World {
                 }
             }
             effect @ (Effect::Spawn(..)
+            | Effect::Mark(..)
             | Effect::Kill(..)
             | Effect::Watch(..)
             | Effect::Unwatch(_)
