@@ -16,6 +16,7 @@ use super::bfd::TrackedSession;
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::file::TrackedFile;
+use super::marks;
 use super::messages::{self, Asked, Subject};
 use super::notice;
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
@@ -62,6 +63,8 @@ pub struct Domain {
     pub(super) notify_initial: bool,
     /// `checker_log_all_failures`
     pub(super) log_all_failures: bool,
+    /// The mark that the next group gets, if they get any.
+    pub(super) next_mark: Option<u32>,
     /// The first configuration has been carried out.
     pub(super) started: bool,
     /// The servers of the end are not named one by one.
@@ -143,6 +146,7 @@ impl Domain {
             local: BTreeSet::new(),
             notify_initial: false,
             log_all_failures: false,
+            next_mark: None,
             started: false,
             ends_quietly: false,
             commands: Vec::new(),
@@ -591,6 +595,7 @@ impl Domain {
                 notice::omega(service, out);
             }
             out.extend(service.names.iter().map(|name| Action::Unwant(*name)));
+            marks::take_back(service, out);
         }
     }
 

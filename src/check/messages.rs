@@ -247,6 +247,10 @@ pub(super) fn no_longer_exists(subject: Subject<'_>) {
 
 /// A service is not in the new configuration.
 pub(super) fn removing_service(style: LogStyle, service: &ServiceKey) {
+    if let (LogStyle::Current, ServiceKey::Group { name, .. }) = (style, service) {
+        log::info!(target: CHECK, "Removing Virtual Server Group [{name}]");
+        return;
+    }
     log::info!(
         target: CHECK,
         "Removing Virtual Server {}",

@@ -13,6 +13,7 @@ mod checker;
 mod course;
 mod domain;
 mod file;
+mod marks;
 mod messages;
 mod notice;
 mod pool;
@@ -32,7 +33,7 @@ pub use view::{CheckView, ServiceView};
 
 use crate::base::IfIndex;
 use crate::ops::{
-    ChildEnd, ChildSignal, Command, DestinationSpec, Notice, ProbeCmd, ProbeId, ProbeIo,
+    ChildEnd, ChildSignal, Command, DestinationSpec, Marked, Notice, ProbeCmd, ProbeId, ProbeIo,
     ServiceName, ServiceSpec,
 };
 
@@ -68,6 +69,8 @@ pub enum Action {
     Unwant(ServiceName),
     /// One destination of a wanted service should look like this; `None`: it should not be there.
     WantDestination(ServiceName, SocketAddr, Option<DestinationSpec>),
+    /// Packets for these addresses should have this mark; `None`: no longer.
+    Mark(Marked, Option<u32>),
     /// Tell people and programs outside.
     Notice(Notice),
 }

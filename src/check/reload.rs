@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Action;
 use super::domain::Domain;
+use super::marks;
 use super::messages::{self, Subject};
 use super::notice;
 use super::service::{CheckerIndex, Quorum, Server, Service, ServiceIndex, names};
@@ -82,6 +83,7 @@ impl Domain {
         };
         messages::removing_service(self.style, key);
         notice::service_removed(&mut service, out);
+        marks::take_back(&service, out);
         for server in service.servers {
             if server.is_alive() {
                 messages::removing(self.subject(key, server.key()));
@@ -93,6 +95,13 @@ impl Domain {
         for name in service.names {
             self.owners.remove(&name);
             out.push(Action::Unwant(name));
+        }
+    }
+
+    /// `nftables_ipvs_start_fwmark`, if groups are to have marks: holds from the start on.
+    pub const fn mark_groups(&mut self, first: Option<u32>) {
+        if !self.started {
+            self.next_mark = first;
         }
     }
 
@@ -109,7 +118,10 @@ impl Domain {
         for entry in gone.filter(|entry| !config.entries.contains(entry)) {
             messages::group_entry_gone(&config.key, entry);
         }
-        let kept: BTreeSet<ServiceName> = names(config).into_iter().collect();
+        let mark = marks::choose(&mut self.next_mark, service.mark, config);
+        marks::change(service, (config, mark), out);
+        service.mark = mark;
+        let kept: BTreeSet<ServiceName> = names(config, mark).into_iter().collect();
         service.denied.clear();
         for name in std::mem::take(&mut service.names) {
             if kept.contains(&name) {
@@ -125,7 +137,7 @@ impl Domain {
     fn claim(&mut self, index: ServiceIndex, service: &mut Service) {
         service.names.clear();
         let denied = std::mem::take(&mut service.denied);
-        for name in names(&service.config) {
+        for name in names(&service.config, service.mark) {
             let owner = *self.owners.entry(name).or_insert(index);
             if owner == index {
                 service.names.push(name);
@@ -196,6 +208,10 @@ impl Domain {
             .sorry_key()
             .filter(|_| !first_time && !service.quorum_up);
         service.set_config(config);
+        if first_time {
+            service.mark = marks::choose(&mut self.next_mark, service.mark, config);
+            marks::give(&service, out);
+        }
         if let Some(server) = sorry_before.filter(|before| Some(*before) != service.sorry_key()) {
             messages::sorry(self.subject(&config.key, server), true, false);
         }

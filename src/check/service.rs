@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::WantedService;
+use super::{WantedService, marks};
 use crate::base::{Family, Shared};
 use crate::conf::model::{
     Forwarding, GroupEntry, Protocol, RealServer, RealServerKey, ServiceAddress, ServiceKey,
@@ -35,6 +35,8 @@ pub(super) struct Service {
     pub(super) servers: Vec<Server>,
     /// What it is called in the kernel.
     pub(super) names: Vec<ServiceName>,
+    /// The mark that stands for all addresses of its group (`nftables_ipvs`).
+    pub(super) mark: Option<u32>,
     /// Names that another service had first.
     pub(super) denied: Vec<ServiceName>,
     /// Sum of the weights of the servers that are alive.
@@ -116,6 +118,7 @@ impl Service {
             place: 0,
             servers: Vec::with_capacity(config.real_servers.len()),
             names: Vec::new(),
+            mark: None,
             denied: Vec::new(),
             alive_weight: 0,
             quorum_up: false,
@@ -322,8 +325,11 @@ impl Service {
     }
 }
 
-/// What a service is called in the kernel.
-pub(super) fn names(config: &VirtualServer) -> Vec<ServiceName> {
+/// What a service is called in the kernel; `mark`: that which stands for its addresses.
+pub(super) fn names(config: &VirtualServer, mark: Option<u32>) -> Vec<ServiceName> {
+    if let Some(mark) = mark {
+        return marks::names(config, mark);
+    }
     match &config.key {
         ServiceKey::Address(ServiceAddress {
             address,

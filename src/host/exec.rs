@@ -15,6 +15,7 @@ use super::firewall::Firewall;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
+use super::marks::Marks;
 use super::names::{self, Resolver};
 use super::netlink::{AddressOp, Addresses};
 use super::programs::Programs;
@@ -29,9 +30,9 @@ use crate::base::{IfIndex, ident};
 use crate::conf::model::Config;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
-    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
-    ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec, Timeouts,
-    Transport, WatchId,
+    Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, Marked, OpTag, ProbeCmd, ProbeFailure,
+    ProbeId, ProbeIo, RoutingChange, RoutingOp, Search, ServiceName, SocketId, SocketSpec,
+    Timeouts, Transport, WatchId,
 };
 use crate::wire::rtnl;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +124,7 @@ pub(super) struct Drivers {
     ipvs: Ipvs,
     links: OwnLinks,
     firewall: Firewall,
+    marks: Marks,
     routing: Routing,
     ledger: Ledger,
     /// What another process has installed and nothing here has asked for yet.
@@ -150,6 +152,13 @@ impl<'a> Effects<'a> {
         let taken: Vec<T> = self.rest.iter().map_while(pick).collect();
         self.rest = self.rest.get(taken.len()..).unwrap_or_default();
         taken
+    }
+}
+
+const fn mark_of(effect: &Effect) -> Option<(Marked, Option<u32>)> {
+    match effect {
+        Effect::Mark(marked, mark) => Some((*marked, *mark)),
+        _ => None,
     }
 }
 
@@ -200,6 +209,7 @@ impl Drivers {
             ipvs: Ipvs::open(table)?,
             links: OwnLinks::open()?,
             firewall: Firewall::new(),
+            marks: Marks::new(),
             routing: Routing::open()?,
             ledger,
             unclaimed: BTreeSet::new(),
@@ -219,6 +229,7 @@ impl Drivers {
         self.routing.set_buffer(command);
         self.firewall
             .take_on(&config.global.firewall, &mut self.buffer);
+        self.marks.take_on(&config.global.firewall);
     }
 
     /// Carries `effects` out, in order.
@@ -252,6 +263,13 @@ impl Drivers {
                 }
                 Effect::Kernel(KernelOp::Firewall(op), tag) => {
                     self.change_firewall(op, *tag, answers);
+                }
+                Effect::Mark(..) => {
+                    let changes = effects.take_while(mark_of);
+                    if !self.leave.ipvs {
+                        self.marks.set(&changes, &mut self.buffer);
+                    }
+                    continue;
                 }
                 Effect::Send(socket, _) => {
                     let frames = effects.take_while(|effect| frame_to(effect, *socket));

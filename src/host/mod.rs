@@ -31,6 +31,7 @@ mod links;
 mod local_reports;
 mod log_file;
 pub mod logger;
+mod marks;
 mod memo;
 mod names;
 mod namespace;

@@ -17,7 +17,7 @@ mod wiring;
 use crate::base::{Instant, ident};
 use crate::conf::diff;
 use crate::conf::model::plan::Plan;
-use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle};
+use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle, OnOff};
 use crate::ops::{Effect, Event, ServiceName};
 use crate::{bfd, check, iface, ipvs, notify, track, vrrp};
 
@@ -161,6 +161,10 @@ impl Node {
             .tell_initial_states(config.global.checks.notify_initial);
         self.check
             .log_all_failures(config.global.checks.log_all_failures);
+        let firewall = &config.global.firewall;
+        let marks = firewall.ipvs != OnOff::Off;
+        self.check
+            .mark_groups(marks.then_some(firewall.ipvs_first_mark));
         let whole = config.global.lvs.flush_on_stop != FlushOnStop::Own;
         self.check.end_quietly(whole || self.leaves_services);
         self.check.apply(now, plan.services, &mut self.queues.check);

@@ -142,6 +142,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
         Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",
+        Effect::Mark(..) => "mark",
         Effect::Kernel(KernelOp::PromoteSecondaries(..), _) => "promote secondaries",
         Effect::AskLink { .. } => "ask for a link",
         Effect::Open(..) => "open",
@@ -396,6 +397,7 @@ proptest! {
                     Effect::ReadIpvs
                     | Effect::LookIpvs(_)
                     | Effect::ReadIpvsTimeouts
+                    | Effect::Mark(..)
                     | Effect::AskLink { .. }
                     | Effect::Open(..)
                     | Effect::Close(_)

@@ -230,6 +230,7 @@ impl Node {
                     let event = notify::Event::Notice(notice);
                     self.notify.handle(now, event, &mut self.queues.notify);
                 }
+                check::Action::Mark(marked, mark) => out.push(Effect::Mark(marked, mark)),
                 check::Action::Unwant(name) => {
                     self.ipvs
                         .handle(now, ipvs::Event::Unwant(name), &mut self.queues.ipvs);

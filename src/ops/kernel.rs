@@ -110,6 +110,19 @@ pub struct Blocked {
     pub on: Option<IfIndex>,
 }
 
+/// Addresses whose packets the firewall gives a mark, by which IPVS knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marked {
+    /// The first address.
+    pub first: IpAddr,
+    /// The last one, of the same family.
+    pub last: IpAddr,
+    /// Their port.
+    pub port: u16,
+    /// The protocol number in the IP header.
+    pub protocol: u8,
+}
+
 /// A change of the firewall's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirewallOp {

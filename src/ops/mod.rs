@@ -12,8 +12,8 @@ pub mod world;
 
 pub use kernel::{
     AddressSpec, AddressTraits, Blocked, DestinationSpec, FirewallOp, ForwardMethod, IpvsOp,
-    IpvsService, KernelOp, LinkKind, LinkSpec, OpOwner, OpTag, Place, RoutingChange, RoutingOp,
-    ServiceName, ServiceSpec, SyncDaemon, SyncRole, Timeouts,
+    IpvsService, KernelOp, LinkKind, LinkSpec, Marked, OpOwner, OpTag, Place, RoutingChange,
+    RoutingOp, ServiceName, ServiceSpec, SyncDaemon, SyncRole, Timeouts,
 };
 pub use notice::{Alert, AlertKind, Lasting, Line, Notice, Speaker};
 pub use process::{

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::kernel::{IpvsService, KernelOp, OpTag, ServiceName, Timeouts};
+use super::kernel::{IpvsService, KernelOp, Marked, OpTag, ServiceName, Timeouts};
 use super::process::{
     ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
 };
@@ -431,6 +431,8 @@ pub enum Effect {
     ReadIpvsTimeouts,
     /// Look at some services of the IPVS table; answered by [`Event::IpvsLook`].
     LookIpvs(Vec<ServiceName>),
+    /// Have the firewall give packets for these addresses this mark; `None`: no longer.
+    Mark(Marked, Option<u32>),
     /// Ask for the carrier of a link; answered by [`Event::LinkAsked`].
     AskLink {
         /// The link.

@@ -131,6 +131,8 @@ impl Outside {
                 Vec::new()
             }
             Effect::Fifo(id, command) => self.fifo(id, command),
+            // No packet gets as far as the firewall in this world.
+            Effect::Mark(..) => Vec::new(),
             Effect::ListProcesses { .. } => {
                 vec![(MOMENT, Arrival::Processes(self.processes.clone()))]
             }

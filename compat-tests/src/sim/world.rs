@@ -517,6 +517,7 @@ impl World {
                 }
             }
             effect @ (Effect::Spawn(..)
+            | Effect::Mark(..)
             | Effect::Kill(..)
             | Effect::Watch(..)
             | Effect::Unwatch(_)

@@ -308,6 +308,7 @@ fn at_a_stop_nothing_is_wanted_and_no_connection_is_left() {
             | Action::Want(_)
             | Action::Unwant(_)
             | Action::WantDestination(..)
+            | Action::Mark(..)
             | Action::Notice(_) => None,
         })
         .collect();
@@ -588,7 +589,7 @@ fn services_go_in_the_order_of_the_file() {
     };
     let start = vec![Step::Add(first.clone()), Step::Add(second.clone())];
     let turned = vec![Step::Keep(second.clone()), Step::Keep(first.clone())];
-    let want = |config: &VirtualServer| Action::Unwant(service::names(config)[0]);
+    let want = |config: &VirtualServer| Action::Unwant(service::names(config, None)[0]);
     assert_eq!(stop(vec![start.clone()]), [want(&first), want(&second)]);
     assert_eq!(stop(vec![start, turned]), [want(&second), want(&first)]);
 }

@@ -54,7 +54,11 @@ impl Table {
         };
         for action in actions {
             match action {
-                Action::Probe(..) | Action::Spawn(..) | Action::Kill(..) | Action::Notice(_) => {}
+                Action::Probe(..)
+                | Action::Spawn(..)
+                | Action::Kill(..)
+                | Action::Mark(..)
+                | Action::Notice(_) => {}
                 Action::Want(wanted) => {
                     let name = wanted.spec.name;
                     self.0.retain(|(service, ..)| *service != name);
@@ -86,7 +90,7 @@ type Weights = Vec<(u8, u32)>;
 /// Starts with the service, then lets the servers of each word of `phases` alone answer; gives
 /// the table and the log after the start and after each phase.
 fn life(config: Shared<VirtualServer>, phases: &[&[&str]]) -> Vec<(Weights, Vec<String>)> {
-    let name = service::names(&config)[0];
+    let name = service::names(&config, None)[0];
     let mut bench = Bench::new();
     let mut table = Table::default();
     let mut seen = Vec::new();

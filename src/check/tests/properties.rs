@@ -49,7 +49,8 @@ impl World {
                     | ProbeCmd::Search(_),
                 )
                 | Action::Spawn(..)
-                | Action::Kill(..) => {
+                | Action::Kill(..)
+                | Action::Mark(..) => {
                     panic!("TCP_CHECK only connects")
                 }
                 Action::Want(wanted) => {

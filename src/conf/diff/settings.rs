@@ -61,8 +61,8 @@ static INTERFACES: &[Row<Interfaces>] = rows![
     Restart: no_local_igmp;
 ];
 static FIREWALL: &[Row<Firewall>] = rows![
-    Restart: nftables;
-    Reopen: priority by_index counters ipvs ipvs_priority ipvs_first_mark;
+    Reopen: priority by_index counters;
+    Restart: nftables ipvs ipvs_priority ipvs_first_mark;
 ];
 static CHECKS: &[Row<Checks>] = rows![
     Live: log_all_failures notify_initial;

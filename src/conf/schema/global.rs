@@ -180,6 +180,17 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
+        "nftables_ipvs",
+        daemon::setting,
+        "use nftables+fwmark to implement virtual server groups",
+    ),
+    Keyword::leaf("nftables_ipvs_priority", daemon::setting, "chain priority"),
+    Keyword::leaf(
+        "nftables_ipvs_start_fwmark",
+        daemon::setting,
+        "first auto fwmark",
+    ),
+    Keyword::leaf(
         "no_checker_emails",
         daemon::setting,
         "suppress mails about checkers of RS (VS quorum mails stay)",

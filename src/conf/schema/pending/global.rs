@@ -39,17 +39,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "nftables_ipvs",
-        daemon::setting,
-        "use nftables+fwmark to implement virtual server groups",
-    ),
-    Keyword::leaf("nftables_ipvs_priority", daemon::setting, "chain priority"),
-    Keyword::leaf(
-        "nftables_ipvs_start_fwmark",
-        daemon::setting,
-        "first auto fwmark",
-    ),
-    Keyword::leaf(
         "process_monitor_rcv_bufs",
         daemon::setting,
         "SO_RCVBUF of proc connector socket",
