@@ -17,6 +17,9 @@ pub(super) use attempt::{Asked, attempt, mailed};
 use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
 use crate::ops::ServiceName;
 
+/// Linux's number for a key that is refused; the host's word for a certificate that cannot be shown.
+const EKEYREJECTED: i32 = 129;
+
 /// Which server of which service, in which style.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
@@ -363,10 +366,14 @@ pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
         0 => String::new(),
         _ => format!(" (and {skipped} more checks in the last minute)"),
     };
+    let why = match errno {
+        EKEYREJECTED => "it may want a certificate, and that of SSL cannot be used",
+        _ => "this host lacks descriptors, ports or memory",
+    };
     log::warn!(
         target: CHECK,
-        "a check of {} could not be made: this host lacks descriptors, ports or memory (error \
-         {errno}){others}. The servers keep their state; trying again",
+        "a check of {} could not be made: {why} (error {errno}){others}. The servers keep their \
+         state; trying again",
         subject.real()
     );
 }

@@ -180,7 +180,8 @@ fn but_services(old: &Config, new: &Config) -> Plan {
         restart: settings::restarts(&old.global, &new.global),
         statics: (old.statics != new.statics).then(|| new.statics.clone()),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
-        shared: old.trackers != new.trackers
+        shared: old.tls != new.tls
+            || old.trackers != new.trackers
             || old.sync_groups != new.sync_groups
             || old.links != new.links,
         services: Vec::new(),

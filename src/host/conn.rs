@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use mio::Interest;
 use mio::event::Event as Ready;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use openssl::ssl::SslContext;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ping;
 use super::tls::{self, Session, Step};
 use crate::base::ident;
+use crate::conf::model::TlsClient;
 use crate::ops::{ConnectSpec, ProbeFailure, ProbeId, Transport};
 
 /// Descriptors that probes leave alone, for adverts, netlink and logs.
@@ -29,8 +29,7 @@ pub(super) struct Probes {
     open: BTreeMap<ProbeId, Probe>,
     /// How many may be open at once.
     limit: usize,
-    /// Made when the first connection needs it.
-    tls: Option<SslContext>,
+    tls: tls::Client,
 }
 
 #[derive(Debug)]
@@ -106,8 +105,13 @@ impl Probes {
         Self {
             open: BTreeMap::new(),
             limit: usize::try_from(limit.saturating_sub(RESERVE)).unwrap_or(usize::MAX),
-            tls: None,
+            tls: tls::Client::default(),
         }
+    }
+
+    /// Takes over what `SSL` says.
+    pub(super) fn show(&mut self, identity: Option<&TlsClient>) {
+        self.tls.take_on(identity);
     }
 
     /// Starts to connect.
@@ -164,13 +168,7 @@ impl Probes {
             log::warn!(target: ident::CHECK, "TLS cannot be set up: {error}");
             ProbeFailure::Local(libc::ENOMEM)
         };
-        let context = match self.tls.take() {
-            Some(context) => context,
-            None => tls::context().map_err(failed)?,
-        };
-        let session = tls::session(&context, socket, name).map_err(failed);
-        self.tls = Some(context);
-        session
+        self.tls.session(socket, name).map_err(failed)
     }
 
     /// Sends what can be sent at once and keeps the rest.
@@ -191,7 +189,7 @@ impl Probes {
         let Some(probe) = self.open.get_mut(&id) else {
             return Progress::Nothing;
         };
-        match probe.phase {
+        let progress = match probe.phase {
             Phase::Connecting => probe.decide(ready),
             Phase::Securing => probe.secure(),
             Phase::Open => probe.read(ready, room),
@@ -200,6 +198,17 @@ impl Probes {
                 probe.phase = Phase::Open;
                 Progress::Nothing
             }
+        };
+        match progress {
+            // It may only want to know who asks, which it cannot be told.
+            Progress::Failed(ProbeFailure::Remote(_))
+                if self.tls.is_broken()
+                    && matches!(probe.stream, Stream::Tls(_))
+                    && probe.phase != Phase::Connecting =>
+            {
+                Progress::Failed(ProbeFailure::Local(libc::EKEYREJECTED))
+            }
+            other => other,
         }
     }
 
@@ -479,7 +488,7 @@ mod tests {
         let probes = Probes {
             open: BTreeMap::new(),
             limit: 1,
-            tls: None,
+            tls: tls::Client::default(),
         };
         let started = probes.connect(&spec);
         assert!(
@@ -500,7 +509,7 @@ mod tests {
         let probes = Probes {
             open: BTreeMap::new(),
             limit: 0,
-            tls: None,
+            tls: tls::Client::default(),
         };
         assert!(matches!(
             probes.connect(&spec),

@@ -27,6 +27,7 @@ use super::sources::Source;
 use super::sys::BATCH;
 use super::terms;
 use crate::base::{Instant, ident};
+use crate::conf::model::Config;
 use crate::node::{Node, Options};
 use crate::ops::{
     ChildId, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
@@ -192,6 +193,17 @@ impl EventLoop {
     /// The time of this turn.
     pub(super) const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Reads the files of `SSL` anew: their contents may be what a reload is for.
+    pub(super) fn read_certificates(&mut self) {
+        self.drivers.probes.show(self.node.config().tls.as_ref());
+    }
+
+    /// Takes over what the configuration says of sockets.
+    pub(super) fn take_on(&mut self, config: &Config) {
+        self.drivers.take_on(config);
+        self.monitor.set_buffer(config.global.buffers.lvs_monitor);
     }
 
     /// Reads the clock anew, where the caller did something that takes time.

@@ -25,6 +25,7 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms;
 use crate::base::{IfIndex, ident};
+use crate::conf::model::Config;
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, OpTag, ProbeCmd, ProbeFailure, ProbeId,
@@ -203,6 +204,12 @@ impl Drivers {
             leave: Leave::default(),
             exit: None,
         })
+    }
+
+    /// Takes over what the configuration says of connections and sockets.
+    pub(super) fn take_on(&mut self, config: &Config) {
+        self.probes.show(config.tls.as_ref());
+        self.ipvs.set_buffer(config.global.buffers.lvs_command);
     }
 
     /// Carries `effects` out, in order.

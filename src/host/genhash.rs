@@ -346,8 +346,9 @@ impl Request {
         }
         const BROKEN: &str = "SSL handshake/communication error connecting to";
         let name = self.host.as_deref().filter(|_| self.sni);
-        let context = tls::context().map_err(|_| BROKEN)?;
-        let mut session = tls::session(&context, socket, name).map_err(|_| BROKEN)?;
+        let mut session = tls::Client::default()
+            .session(socket, name)
+            .map_err(|_| BROKEN)?;
         match tls::shake(&mut session) {
             Step::Done(_) => Ok(Stream::Tls(Box::new(session))),
             // A socket with a timeout says this when that is over.

@@ -20,6 +20,7 @@ use super::namespace::Namespace;
 use super::request::{self, Raw, Requester};
 use super::terms::Ipvs as Place;
 use crate::base::ident;
+use crate::conf::model::Buffer;
 use crate::ops::{DestinationSpec, IpvsOp, IpvsService, Timeouts};
 use crate::wire::ipvs::{self, Reply, Request, ServiceName};
 
@@ -54,6 +55,11 @@ impl Ipvs {
             family: None,
             asked_for_module: false,
         })
+    }
+
+    /// Sets the size of the socket's receive buffer (`lvs_netlink_cmd_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        self.requester.set_buffer(wanted);
     }
 
     /// Carries out `ops` in order; returns the error number of each, 0 for success. `ENOENT` or

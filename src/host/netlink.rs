@@ -27,6 +27,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use super::request::{self, Raw, Requester};
 use crate::base::{IfIndex, Mac, ident};
+use crate::conf::model::Buffer;
 use crate::ops::{AddressChange, AddressSpec, AddressTraits, LinkChange, LinkState};
 use crate::wire::rtnl::Kind;
 
@@ -140,6 +141,11 @@ impl Monitor {
             routing: None,
             stale: false,
         })
+    }
+
+    /// Sets the size of the socket's receive buffer (`lvs_netlink_monitor_rcv_bufs`).
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        request::set_buffer(&self.socket, wanted);
     }
 
     /// Listens to removals of routes and rules from now on, but for those by `own`, the port of the

@@ -14,8 +14,11 @@ use netlink_packet_core::{
     ErrorBuffer, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkSerializable,
 };
 use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 
 use crate::base::ident;
+use crate::conf::model::Buffer;
 
 /// Messages in one `send` at most: enough to make the cost of the call vanish, few enough for all
 /// acknowledgements to fit into the default receive buffer.
@@ -42,6 +45,25 @@ impl NetlinkSerializable for Raw<'_> {
     }
     fn serialize(&self, buffer: &mut [u8]) {
         buffer[..self.payload.len()].copy_from_slice(self.payload);
+    }
+}
+
+/// Sets the size of a socket's receive buffer, if one is wanted: as far as the system allows, or
+/// beyond that if it is to be forced.
+pub(super) fn set_buffer(socket: &Socket, wanted: Buffer) {
+    let Some(bytes) = wanted.bytes.and_then(|bytes| usize::try_from(bytes).ok()) else {
+        return;
+    };
+    let result = if wanted.force {
+        setsockopt(socket, RcvBufForce, &bytes)
+    } else {
+        setsockopt(socket, RcvBuf, &bytes)
+    };
+    if let Err(error) = result {
+        log::warn!(
+            target: ident::DAEMON,
+            "a netlink socket keeps its receive buffer instead of one of {bytes} bytes: {error}"
+        );
     }
 }
 
@@ -79,6 +101,11 @@ impl Requester {
             socket,
             sequence: 1,
         })
+    }
+
+    /// Sets the size of its receive buffer.
+    pub(super) fn set_buffer(&self, wanted: Buffer) {
+        set_buffer(&self.socket, wanted);
     }
 
     /// The port by which the kernel names this socket as the cause of something.

@@ -9,12 +9,15 @@
 use std::io;
 
 use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
 use openssl::ssl::{
-    ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion,
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
+    SslVersion,
 };
 use socket2::Socket;
 
 use crate::base::ident;
+use crate::conf::model::TlsClient;
 
 /// A connection with TLS.
 pub(super) type Session = SslStream<Socket>;
@@ -37,8 +40,132 @@ pub(super) enum Step {
     Failed(i32),
 }
 
+/// How checks speak TLS: what is offered, and what they show of themselves (`SSL`).
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    identity: TlsClient,
+    /// Made when the first connection needs it.
+    context: Option<SslContext>,
+    /// The certificate, the key or the authorities of the configuration cannot be used.
+    broken: bool,
+}
+
+impl Client {
+    /// Takes over what the configuration says. Files are read anew, as a reload may be for their
+    /// sake.
+    pub(super) fn take_on(&mut self, identity: Option<&TlsClient>) {
+        self.identity = identity.cloned().unwrap_or_default();
+        self.context = None;
+        self.broken = false;
+        if self.identity == TlsClient::default() {
+            return;
+        }
+        let context = bare().and_then(|mut builder| {
+            self.broken = match show(&mut builder, &self.identity) {
+                Ok(()) => false,
+                Err(fault) => {
+                    fault.say();
+                    true
+                }
+            };
+            // What it has taken before the fault is no whole: all of it or nothing.
+            if self.broken { bare() } else { Ok(builder) }
+        });
+        self.context = context.ok().map(SslContextBuilder::build);
+    }
+
+    /// Whether servers that want to know who asks cannot be told.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// A session over a socket that is being connected.
+    ///
+    /// # Errors
+    /// What OpenSSL says: there is no memory.
+    pub(super) fn session(
+        &mut self,
+        socket: Socket,
+        name: Option<&str>,
+    ) -> Result<Session, ErrorStack> {
+        let context = match self.context.take() {
+            Some(context) => context,
+            None => bare()?.build(),
+        };
+        let session = session(&context, socket, name);
+        self.context = Some(context);
+        session
+    }
+}
+
+/// What of `SSL` cannot be used, and why.
+struct Fault {
+    /// In keepalived's words.
+    what: &'static str,
+    path: String,
+    why: String,
+}
+
+impl Fault {
+    fn say(&self) {
+        let Self { what, path, why } = self;
+        log::error!(target: ident::CHECK, "SSL error : Cant load {what} file...");
+        log::error!(
+            target: ident::CHECK,
+            "SSL: the {what} file {path} cannot be used: {why}. SSL_GET goes on without what SSL \
+             says; of a server that refuses the connection then it tells nothing. Correct the file \
+             and reload"
+        );
+    }
+}
+
+/// Puts certificate, key and authorities in.
+fn show(builder: &mut SslContextBuilder, identity: &TlsClient) -> Result<(), Fault> {
+    let fault = |what, path: &str, why: String| Fault {
+        what,
+        path: path.to_owned(),
+        why,
+    };
+    if let Some(path) = &identity.certificate {
+        builder
+            .set_certificate_chain_file(path)
+            .map_err(|error| fault("certificate", path, reason(path, &error)))?;
+    }
+    if let Some(path) = &identity.key {
+        let bytes = std::fs::read(path).map_err(|error| fault("key", path, error.to_string()))?;
+        let password = identity.password.as_deref().unwrap_or_default();
+        let key = PKey::private_key_from_pem_passphrase(&bytes, password.as_bytes());
+        key.and_then(|key| {
+            builder.set_private_key(&key)?;
+            match identity.certificate {
+                Some(_) => builder.check_private_key(),
+                None => Ok(()),
+            }
+        })
+        .map_err(|error| fault("key", path, reason(path, &error)))?;
+    }
+    if let Some(path) = &identity.ca {
+        builder
+            .set_ca_file(path)
+            .map_err(|error| fault("CA", path, reason(path, &error)))?;
+    }
+    Ok(())
+}
+
+/// Why a file cannot be used: that it is not there says more than OpenSSL does.
+fn reason(path: &str, error: &ErrorStack) -> String {
+    if let Err(error) = std::fs::File::open(path) {
+        return error.to_string();
+    }
+    let first = error
+        .errors()
+        .first()
+        .and_then(openssl::error::Error::reason);
+    first.unwrap_or("it is no PEM").to_owned()
+}
+
 /// What is offered to every server.
-pub(super) fn context() -> Result<SslContext, ErrorStack> {
+fn bare() -> Result<SslContextBuilder, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_verify(SslVerifyMode::NONE);
     builder.set_security_level(0);
@@ -46,11 +173,10 @@ pub(super) fn context() -> Result<SslContext, ErrorStack> {
     builder.set_cipher_list("ALL:@SECLEVEL=0")?;
     let legacy = SslOptions::from_bits_retain(LEGACY_SERVER_CONNECT);
     builder.set_options(SslOptions::ALL | legacy);
-    Ok(builder.build())
+    Ok(builder)
 }
 
-/// A session over a socket that is being connected.
-pub(super) fn session(
+fn session(
     context: &SslContext,
     socket: Socket,
     name: Option<&str>,

@@ -396,6 +396,7 @@ impl<'a> Worker<'a> {
             let mask = self.terms.umask.unwrap_or(UMASK);
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
         }
+        self.event_loop.take_on(config);
         let runs = self.runs();
         let parts = process::Parts {
             vrrp: runs.vrrp,

@@ -1,10 +1,12 @@
 //! `SSL_GET` against servers of every age: each of them is healthy, so each check has to succeed.
 
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use compat_tests::bed::{Host, Proc, needs, needs_root};
+use nix::sys::signal::Signal;
 
-use super::setup::Bed;
+use super::setup::{Bed, FILE, SOON};
 
 /// Port, options of `openssl s_server`, certificate.
 const SERVERS: [(u16, &str, &str); 8] = [
@@ -153,4 +155,71 @@ http {
             "Remote Web server [192.0.2.1]:tcp:{port} succeed on service."
         ));
     }
+}
+
+/// Input: a server that wants a certificate, one that does not, and one that is dead; first with a
+/// key that the password opens, then after a reload with a password that does not. Output: what SSL
+/// says is shown; later both stay in, the dead one goes, and the log says what is wrong but no
+/// password.
+#[test]
+fn a_server_that_wants_a_certificate_is_shown_one() {
+    if !needs_root() || !needs("openssl") {
+        return;
+    }
+    let ssl = |password: &str| {
+        format!(
+            "SSL {{\n ca /run/tls/own.pem\n certificate /run/tls/own.pem\n key /run/tls/own.key\n \
+             password {password}\n}}\n"
+        )
+    };
+    let services: String = [4441, 4442, 4443]
+        .into_iter()
+        .map(|port| service(port, "url {\n path /\n }"))
+        .collect();
+    let bed = Bed::new(&format!("{}{services}", ssl("opens-it")));
+    certificates(&bed.host);
+    let line = "cd /run/tls && openssl req -x509 -newkey rsa:2048 -passout pass:opens-it -days 2 \
+                -subj /CN=director -keyout own.key -out own.pem 2>&1";
+    assert!(
+        bed.host
+            .shell(line)
+            .unwrap()
+            .stdout_if_ok("openssl req")
+            .is_ok()
+    );
+    let asks = "-tls1_3 -Verify 1 -verify_return_error -CAfile /run/tls/own.pem";
+    let _asks = serve(&bed, 4441, asks, "new");
+    let _other = serve(&bed, 4442, "-tls1_2", "new");
+    let mut daemon = bed.daemon();
+    for port in [4441, 4442] {
+        bed.wait_log(&format!(
+            "Remote Web server [192.0.2.1]:tcp:{port} succeed on service."
+        ));
+    }
+    bed.wait_log("Removing service [192.0.2.1]:tcp:4443 from VS [192.0.2.100]:tcp:4443");
+
+    let from = SystemTime::now();
+    let config = format!("{}{services}", ssl("wrong-word"));
+    bed.host.write(FILE, config).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    for text in [
+        "SSL error : Cant load key file...",
+        "SSL: the key file /run/tls/own.key cannot be used:",
+        "a check of [192.0.2.1]:tcp:4441 could not be made: it may want a certificate",
+    ] {
+        bed.log.wait_for(SOON, from, text).unwrap();
+    }
+    let told = bed.logged();
+    for text in [
+        "wrong-word",
+        "opens-it",
+        "Removing service [192.0.2.1]:tcp:4441",
+        "Removing service [192.0.2.1]:tcp:4442",
+    ] {
+        assert!(
+            !told.iter().any(|line| line.contains(text)),
+            "{text}: {told:#?}"
+        );
+    }
+    assert_eq!(bed.stop(&mut daemon), Some(0));
 }

@@ -58,7 +58,7 @@ pub struct Config {
     pub server_groups: Vec<ServerGroup>,
     /// The `bfd_instance` blocks; no domain carries them out yet.
     pub bfd_instances: Vec<BfdInstance>,
-    /// `SSL`; no check uses it yet.
+    /// `SSL`: what `SSL_GET` shows of itself.
     pub tls: Option<TlsClient>,
     /// `vrrp_script`, `vrrp_track_process`, `track_file`.
     pub trackers: options::Trackers,

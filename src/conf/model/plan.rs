@@ -157,7 +157,7 @@ pub struct Plan {
     pub statics: Option<Statics>,
     /// For each VRRP instance.
     pub vrrp: Vec<Step<Shared<VrrpInstance>>>,
-    /// Trackers, sync groups or what is said of interfaces differ; the domains compare them one by one.
+    /// Trackers, sync groups, what is said of interfaces or `SSL` differ; who uses them compares them.
     pub shared: bool,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<Shared<VirtualServer>>>,

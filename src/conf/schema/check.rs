@@ -1,9 +1,9 @@
-//! Rows of `virtual_server`, `real_server` and `TCP_CHECK`.
+//! Rows of `virtual_server`, `real_server`, `TCP_CHECK` and `SSL`.
 //!
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    http as h, other_probes as o, probes, real_server as rs, server_policy as srv,
+    bfd, http as h, other_probes as o, probes, real_server as rs, server_policy as srv,
     service_policy as sp, virtual_server as vs,
 };
 use super::{Form, Keyword, Level};
@@ -352,4 +352,11 @@ pub(super) static TCP_CHECK: &[Keyword] = &[
         form: Form::Leaf(probes::warmup),
         doc: "largest random delay of the first check",
     },
+];
+
+pub(super) static SSL: &[Keyword] = &[
+    Keyword::leaf("ca", bfd::ca, "file of certificates"),
+    Keyword::leaf("certificate", bfd::certificate, "file of the certificate"),
+    Keyword::leaf("key", bfd::key, "file of the key"),
+    Keyword::leaf("password", bfd::password, "password of the key"),
 ];

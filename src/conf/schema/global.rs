@@ -87,6 +87,26 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("lvs_flush_onstop", lvs::flush_on_stop, "older spelling"),
     Keyword::leaf(
+        "lvs_netlink_cmd_rcv_bufs",
+        daemon::setting,
+        "same for checker",
+    ),
+    Keyword::leaf(
+        "lvs_netlink_cmd_rcv_bufs_force",
+        daemon::setting,
+        "same for checker",
+    ),
+    Keyword::leaf(
+        "lvs_netlink_monitor_rcv_bufs",
+        daemon::setting,
+        "same for checker",
+    ),
+    Keyword::leaf(
+        "lvs_netlink_monitor_rcv_bufs_force",
+        daemon::setting,
+        "same for checker",
+    ),
+    Keyword::leaf(
         "lvs_no_repair",
         daemon::setting,
         "leave what other programs change of our services",

@@ -169,7 +169,8 @@ impl Level {
             Self::PingCheck => probes::PING_CHECK,
             Self::MiscCheck => probes::MISC_CHECK,
             Self::FileCheck => probes::FILE_CHECK,
-            Self::BfdCheck | Self::BfdInstance | Self::Ssl => &[],
+            Self::Ssl => check::SSL,
+            Self::BfdCheck | Self::BfdInstance => &[],
         }
     }
 }

@@ -3,12 +3,19 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, daemon, global, group, instance, links, options, route, rule, statics, sync_group,
-    tracker, virtual_server, vmac,
+    address, bfd, daemon, global, group, instance, links, options, route, rule, statics,
+    sync_group, tracker, virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
+    Keyword::block(
+        "SSL",
+        bfd::ssl,
+        Level::Ssl,
+        None,
+        "what SSL_GET shows of itself",
+    ),
     Keyword::leaf(
         "child_wait_time",
         daemon::setting,

@@ -143,6 +143,7 @@ impl Worker<'_> {
     /// even the text has changed.
     fn unchanged(&mut self, read: Option<(Plan, Config)>) {
         log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+        self.event_loop.read_certificates();
         if let Some((plan, config)) = read {
             self.apply(plan, config);
             return;

@@ -1,4 +1,4 @@
-//! Rows of `bfd_instance` and `SSL`, whose function is not there yet.
+//! Rows of `bfd_instance`, whose function is not there yet.
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
@@ -37,11 +37,4 @@ pub(super) static BFD_INSTANCE: &[Keyword] = &[
     Keyword::leaf("ttl", bfd::ttl, "TTL of what is sent"),
     Keyword::leaf("vrrp", bfd::vrrp, "tell VRRP alone"),
     Keyword::leaf("weight", bfd::weight, "weight for VRRP"),
-];
-
-pub(super) static SSL: &[Keyword] = &[
-    Keyword::leaf("ca", bfd::ca, "file of certificates"),
-    Keyword::leaf("certificate", bfd::certificate, "file of the certificate"),
-    Keyword::leaf("key", bfd::key, "file of the key"),
-    Keyword::leaf("password", bfd::password, "password of the key"),
 ];

@@ -67,26 +67,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "names of routing tables and the like",
     ),
-    Keyword::leaf(
-        "lvs_netlink_cmd_rcv_bufs",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_cmd_rcv_bufs_force",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_monitor_rcv_bufs",
-        daemon::setting,
-        "same for checker",
-    ),
-    Keyword::leaf(
-        "lvs_netlink_monitor_rcv_bufs_force",
-        daemon::setting,
-        "same for checker",
-    ),
     Keyword::leaf("nftables", daemon::setting, "use nftables for filtering"),
     Keyword::leaf(
         "nftables_counters",

@@ -38,9 +38,9 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::MiscCheck
         | Level::FileCheck
         | Level::Url
-        | Level::SslUrl => &[],
+        | Level::SslUrl
+        | Level::Ssl => &[],
         Level::BfdCheck => probes::BFD_CHECK,
         Level::BfdInstance => bfd::BFD_INSTANCE,
-        Level::Ssl => bfd::SSL,
     }
 }

@@ -7,13 +7,6 @@ use super::super::{Keyword, Level};
 
 pub(super) static ROOT: &[Keyword] = &[
     Keyword::block(
-        "SSL",
-        bfd::ssl,
-        Level::Ssl,
-        None,
-        "what SSL_GET shows of itself",
-    ),
-    Keyword::block(
         "bfd_instance",
         bfd::open,
         Level::BfdInstance,
