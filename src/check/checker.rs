@@ -90,6 +90,10 @@ pub(super) struct Settled {
     pub(super) news: News,
 }
 
+/// After a shortage of this host. It is short, so that a check that waits for a descriptor is served
+/// before those that had one since; a dead server must not be hidden by many that are slow.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// What an outcome changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
@@ -145,7 +149,7 @@ impl Checker {
             // Another try soon: a shortage of this host must not hide a dead server for long.
             Outcome::Unknown(_) => {
                 return Settled {
-                    after: policy.delay_before_retry,
+                    after: PAUSE,
                     news: News::Nothing,
                 };
             }
@@ -343,9 +347,9 @@ mod tests {
                 &[Unknown(24), Success, Unknown(24), Failure]
             ),
             [
-                (RETRY, Nothing),
+                (PAUSE, Nothing),
                 (LOOP, Confirmed),
-                (RETRY, Nothing),
+                (PAUSE, Nothing),
                 (LOOP, Down { retries: 0 }),
             ]
         );

@@ -122,6 +122,11 @@ impl Children {
         Ok(descriptor)
     }
 
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     /// Notes what the loop knows a child's handle by.
     pub(super) fn set_token(&mut self, id: ChildId, token: usize) {
         if let Some(running) = self.running.get_mut(&id) {

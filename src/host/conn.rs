@@ -114,9 +114,15 @@ impl Probes {
         self.tls.take_on(identity);
     }
 
-    /// Starts to connect.
-    pub(super) fn connect(&self, spec: &ConnectSpec) -> Started {
-        if self.open.len() >= self.limit {
+    /// Whether one more check may take a descriptor, where so many `others` are in use: beside the
+    /// reserve, what VRRP has open and what waits for programs counts as well.
+    pub(super) fn has_room(&self, others: usize) -> bool {
+        self.open.len().saturating_add(others) < self.limit
+    }
+
+    /// Starts to connect; `others`: see [`Probes::has_room`].
+    pub(super) fn connect(&self, spec: &ConnectSpec, others: usize) -> Started {
+        if !self.has_room(others) {
             return Started::Failed(ProbeFailure::Local(libc::EMFILE));
         }
         match prepare(spec) {
@@ -460,12 +466,26 @@ const fn failure(errno: i32) -> ProbeFailure {
 mod tests {
     use super::*;
 
+    fn with_room() -> Probes {
+        Probes {
+            open: BTreeMap::new(),
+            limit: 1,
+            tls: tls::Client::default(),
+        }
+    }
+
     #[test]
     fn a_shortage_of_this_host_is_no_fault_of_the_server() {
-        assert_eq!(
-            failure(libc::EADDRNOTAVAIL),
-            ProbeFailure::Local(libc::EADDRNOTAVAIL)
-        );
+        for errno in [
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOMEM,
+            libc::ENOBUFS,
+            libc::EADDRNOTAVAIL,
+            libc::EAGAIN,
+        ] {
+            assert_eq!(failure(errno), ProbeFailure::Local(errno));
+        }
         assert_eq!(
             failure(libc::ECONNREFUSED),
             ProbeFailure::Remote(libc::ECONNREFUSED)
@@ -485,12 +505,8 @@ mod tests {
             mark: 0,
             transport: Transport::Handshake,
         };
-        let probes = Probes {
-            open: BTreeMap::new(),
-            limit: 1,
-            tls: tls::Client::default(),
-        };
-        let started = probes.connect(&spec);
+        let probes = with_room();
+        let started = probes.connect(&spec, 0);
         assert!(
             matches!(started, Started::Failed(ProbeFailure::Local(_))),
             "{started:?}"
@@ -507,13 +523,21 @@ mod tests {
             transport: Transport::Handshake,
         };
         let probes = Probes {
-            open: BTreeMap::new(),
             limit: 0,
-            tls: tls::Client::default(),
+            ..with_room()
         };
         assert!(matches!(
-            probes.connect(&spec),
+            probes.connect(&spec, 0),
             Started::Failed(ProbeFailure::Local(libc::EMFILE))
         ));
+        // Input: room for four, of which sockets of VRRP and programs have so many.
+        let room = [2, 3, 4, usize::MAX].map(|others| {
+            Probes {
+                limit: 4,
+                ..with_room()
+            }
+            .has_room(others)
+        });
+        assert_eq!(room, [true, true, false, false]);
     }
 }

@@ -18,6 +18,7 @@ use super::address_log::AddressLog;
 use super::clock::{self, Timer};
 use super::conn::{Progress, Readiness};
 use super::exec::{Answer, Drivers};
+use super::lanes::{self, Lanes};
 use super::ledger::Ledger;
 use super::logger;
 use super::netlink::{Change, Drained, Monitor};
@@ -88,6 +89,7 @@ pub(super) struct EventLoop {
     pub(super) drivers: Drivers,
     pub(super) node: Node,
     pub(super) effects: Vec<Effect>,
+    lanes: Lanes,
     answers: Vec<Answer>,
     changes: Vec<Change>,
     now: Instant,
@@ -172,6 +174,7 @@ impl EventLoop {
             drivers,
             node: Node::new(options),
             effects: Vec::new(),
+            lanes: Lanes::default(),
             answers: Vec::new(),
             changes: Vec::new(),
             now: clock::now(),
@@ -310,7 +313,8 @@ impl EventLoop {
             at_most(LOG_RETRY);
         }
         let looking = self.drivers.programs.processes.is_looking();
-        if looking || !self.still.is_empty() || !self.effects.is_empty() {
+        let waiting = !self.effects.is_empty() || !self.lanes.is_empty();
+        if looking || waiting || !self.still.is_empty() {
             at_most(Duration::ZERO);
         } else if rest {
             at_most(REST);
@@ -498,23 +502,47 @@ impl EventLoop {
         }
     }
 
-    /// Carries out what the node asked for, and what it asks for in answer to the outcome.
-    pub(super) fn exec(&mut self) {
+    /// Carries out what the node asked for, and what it asks for in answer to the outcome. Of very
+    /// much only a part: the rest waits for the next turn.
+    fn exec(&mut self) {
         for _ in 0..ROUNDS {
-            if self.effects.is_empty() {
+            if self.effects.is_empty() && self.lanes.is_empty() {
                 return;
             }
-            let mut effects = std::mem::take(&mut self.effects);
-            self.drivers.exec(&effects, &mut self.answers);
-            self.monitor.follow_routing(self.drivers.routing_port());
-            effects.clear();
-            self.effects = effects;
-            for answer in self.answers.drain(..) {
-                self.node
-                    .handle(self.now, answer.event(), &mut self.effects);
+            if self.lanes.is_empty() && self.effects.len() <= lanes::CHUNK {
+                let mut effects = std::mem::take(&mut self.effects);
+                self.carry_out(&effects);
+                effects.clear();
+                // What answers have led to meanwhile.
+                effects.append(&mut self.effects);
+                self.effects = effects;
+                continue;
+            }
+            self.lanes.take(&mut self.effects);
+            let effects = self.lanes.next();
+            self.carry_out(&effects);
+            if !self.lanes.is_empty() {
+                return;
             }
         }
         log::debug!(target: ident::DAEMON, "effects lead to ever more effects; going on in the next turn");
+    }
+
+    /// Carries everything out, however long it takes.
+    pub(super) fn exec_all(&mut self) {
+        self.exec();
+        while !self.lanes.is_empty() {
+            self.exec();
+        }
+    }
+
+    fn carry_out(&mut self, effects: &[Effect]) {
+        self.drivers.exec(effects, &mut self.answers);
+        self.monitor.follow_routing(self.drivers.routing_port());
+        for answer in self.answers.drain(..) {
+            self.node
+                .handle(self.now, answer.event(), &mut self.effects);
+        }
     }
 }
 

@@ -558,8 +558,13 @@ impl Drivers {
         self.connect(id, &spec)
     }
 
+    /// Descriptors of sockets that are no check's, and of programs that run.
+    pub(super) fn descriptors_in_use(&self) -> usize {
+        self.sockets.len() + self.programs.children.len()
+    }
+
     fn connect(&mut self, id: ProbeId, spec: &ConnectSpec) -> Result<(), ProbeFailure> {
-        let socket = match self.probes.connect(spec) {
+        let socket = match self.probes.connect(spec, self.descriptors_in_use()) {
             Started::UnderWay(socket) => socket,
             Started::Failed(failure) => return Err(failure),
         };

@@ -25,6 +25,7 @@ pub mod genhash;
 mod genl;
 mod ground;
 mod hand_over;
+mod lanes;
 mod ledger;
 mod link_kind;
 mod links;

@@ -16,7 +16,7 @@ use super::sources::Source;
 use super::watch::{self, Watches};
 use crate::base::ident;
 use crate::ops::{
-    ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, WatchId,
+    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, WatchId,
 };
 
 /// The drivers of this kind.
@@ -62,6 +62,11 @@ impl Drivers {
     }
 
     pub(super) fn spawn(&mut self, id: ChildId, command: &Command, answers: &mut Vec<Answer>) {
+        // A check is made again; what is told of VRRP is not.
+        if id.asker == Asker::Check && !self.probes.has_room(self.descriptors_in_use()) {
+            answers.push(Answer::Child(id, ChildEnd::NotStarted(libc::EMFILE)));
+            return;
+        }
         match self.programs.children.spawn(id, command) {
             Ok(Some(descriptor)) => {
                 let token = self.wait_for(descriptor, Source::Child(id), Interest::READABLE);

@@ -182,7 +182,9 @@ impl RawSocket {
                     to: IpAddr::V6(to),
                     bytes,
                 } => (Destination::V6(*to), bytes),
-                Frame::Link { interface, bytes } => (Destination::Link(*interface), bytes),
+                Frame::Link {
+                    interface, bytes, ..
+                } => (Destination::Link(*interface), bytes),
             };
             count += 1;
             if count == BATCH {

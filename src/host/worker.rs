@@ -381,7 +381,7 @@ impl<'a> Worker<'a> {
         self.event_loop
             .node
             .apply(now, plan, config, &mut self.event_loop.effects);
-        self.event_loop.exec();
+        self.event_loop.exec_all();
     }
 
     /// Tells the parent what it has to know of `config`, and changes what the kernel thinks of this

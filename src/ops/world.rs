@@ -204,6 +204,8 @@ pub enum Frame {
         interface: IfIndex,
         /// The frame, from the destination MAC address on.
         bytes: Vec<u8>,
+        /// It says what a frame before it has said.
+        again: bool,
     },
 }
 

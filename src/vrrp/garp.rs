@@ -69,12 +69,13 @@ impl Instance {
         }
         let lane = (interface, Family::of(address));
         if cx.pace.admits(cx.now, lane, (self.id, vip.slot)) {
-            self.announce_slot(cx, vip.slot);
+            self.announce_slot(cx, vip.slot, !first);
         }
     }
 
-    /// Sends one frame for the address with this slot, if it is there; whether it did.
-    pub(super) fn announce_slot(&self, cx: &mut Cx<'_>, slot: u32) -> bool {
+    /// Sends one frame for the address with this slot, if it is there; whether it did. `again`: others
+    /// go first.
+    pub(super) fn announce_slot(&self, cx: &mut Cx<'_>, slot: u32, again: bool) -> bool {
         let mut vips = self.vips.iter();
         let vip = vips.find(|vip| vip.slot == slot && vip.standing.is_there());
         let Some((vip, facts)) = vip.and_then(|vip| Some((vip, cx.links.by_index(vip.on?)?)))
@@ -91,6 +92,7 @@ impl Instance {
         let frame = Frame::Link {
             interface: facts.index,
             bytes,
+            again,
         };
         let socket = cx.link_socket;
         cx.effect(Effect::Send(socket, frame));

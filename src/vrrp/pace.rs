@@ -124,7 +124,7 @@ impl Domain {
                 && let Some((id, slot)) = lane.waiting.pop_front()
             {
                 if let Some((instance, mut cx)) = self.split(now, id, out)
-                    && instance.announce_slot(&mut cx, slot)
+                    && instance.announce_slot(&mut cx, slot, false)
                 {
                     lane.next = now + lane.interval;
                 }

@@ -594,9 +594,12 @@ impl World {
                 self.shadow_advert(host, interface, &bytes);
                 self.fan_out(host, interface, &bytes);
             }
-            (SocketSpec::Link, Frame::Link { interface, bytes }) => {
-                self.announce(host, interface, &bytes);
-            }
+            (
+                SocketSpec::Link,
+                Frame::Link {
+                    interface, bytes, ..
+                },
+            ) => self.announce(host, interface, &bytes),
             (spec, frame) => panic!("sends {frame:?} on {spec:?}"),
         }
     }

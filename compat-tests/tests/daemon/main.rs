@@ -19,4 +19,5 @@ mod reports;
 mod scripts;
 mod services;
 mod setup;
+mod shortage;
 mod web;

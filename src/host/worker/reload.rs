@@ -157,7 +157,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.apply_again(now, effects);
-        self.event_loop.exec();
+        self.event_loop.exec_all();
     }
 
     /// The configuration that was read, if it is to run.
@@ -196,7 +196,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.begin(now, plan, config, effects);
-        self.event_loop.exec();
+        self.event_loop.exec_all();
         Some(Stage::TakeOn)
     }
 }

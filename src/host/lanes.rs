@@ -1,0 +1,152 @@
+//! The order in which effects are carried out when there are very many.
+//!
+//! Owns: what waits. A takeover of a thousand instances is thousands of them, and the loop has to
+//! have its turn in between: adverts that are due meanwhile go first, and what says an address's
+//! new place again comes after what says each for the first time. Never does: carry anything out, or
+//! turn round what one instance wants. Driven by: `event_loop`.
+
+use std::collections::VecDeque;
+
+use crate::ops::{Effect, Frame, KernelOp};
+
+/// As many are carried out between two turns, a few milliseconds' worth; fewer never wait.
+pub(super) const CHUNK: usize = 128;
+
+/// Effects that wait for their turn.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// Adverts.
+    urgent: Vec<Effect>,
+    waiting: VecDeque<Effect>,
+    /// Announcements that have been made before.
+    later: VecDeque<Effect>,
+}
+
+impl Lanes {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.waiting.is_empty() && self.later.is_empty()
+    }
+
+    /// Takes what the node asks for.
+    pub(super) fn take(&mut self, effects: &mut Vec<Effect>) {
+        if effects.iter().any(in_order) {
+            // An address that goes must not be announced after that.
+            self.waiting.extend(self.later.drain(..));
+            self.waiting.extend(effects.drain(..));
+            return;
+        }
+        for effect in effects.drain(..) {
+            match &effect {
+                Effect::Send(_, Frame::Ip { .. }) => self.urgent.push(effect),
+                Effect::Send(_, Frame::Link { again: true, .. }) => self.later.push_back(effect),
+                _ => self.waiting.push_back(effect),
+            }
+        }
+    }
+
+    /// What is to be carried out next; empty if nothing waits.
+    pub(super) fn next(&mut self) -> Vec<Effect> {
+        let mut next = std::mem::take(&mut self.urgent);
+        let lane = if self.waiting.is_empty() {
+            &mut self.later
+        } else {
+            &mut self.waiting
+        };
+        next.extend(lane.drain(..lane.len().min(CHUNK)));
+        if self.is_empty() {
+            *self = Self::default();
+        }
+        next
+    }
+}
+
+/// What others depend on that come with it or before it: a socket that is opened, an address that
+/// goes after its last advert, the end.
+const fn in_order(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Open(..)
+            | Effect::Close(_)
+            | Effect::Exit(_)
+            | Effect::Kernel(KernelOp::AddressDel(_), _)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::IfIndex;
+    use crate::ops::SocketId;
+
+    fn advert(number: u8) -> Effect {
+        let to = [224, 0, 0, 18].into();
+        let bytes = vec![number];
+        Effect::Send(SocketId(1), Frame::Ip { to, bytes })
+    }
+
+    fn announcement(number: u8, again: bool) -> Effect {
+        let frame = Frame::Link {
+            interface: IfIndex::new(1).unwrap(),
+            bytes: vec![number],
+            again,
+        };
+        Effect::Send(SocketId(2), frame)
+    }
+
+    fn all(lanes: &mut Lanes) -> Vec<Effect> {
+        let mut all = Vec::new();
+        while !lanes.is_empty() {
+            all.extend(lanes.next());
+        }
+        all
+    }
+
+    // Input: two instances that become masters, each with an advert and two rounds of
+    // announcements, then the advert of another. Output: adverts, each instance once, the rest.
+    #[test]
+    fn adverts_come_first_and_repeats_last() {
+        let mut lanes = Lanes::default();
+        for number in [1, 2] {
+            let first = announcement(number, false);
+            lanes.take(&mut vec![advert(number), first, announcement(number, true)]);
+        }
+        lanes.take(&mut vec![advert(3)]);
+        let expected = [
+            advert(1),
+            advert(2),
+            advert(3),
+            announcement(1, false),
+            announcement(2, false),
+            announcement(1, true),
+            announcement(2, true),
+        ];
+        assert_eq!(all(&mut lanes), expected);
+    }
+
+    // Input: a burst that is not over when its instance resigns. Output: nothing is announced after
+    // the end.
+    #[test]
+    fn what_ends_something_comes_after_all_that_was_before() {
+        let mut lanes = Lanes::default();
+        lanes.take(&mut vec![announcement(1, false), announcement(1, true)]);
+        lanes.take(&mut vec![advert(0), Effect::Exit(0)]);
+        let expected = [
+            announcement(1, false),
+            announcement(1, true),
+            advert(0),
+            Effect::Exit(0),
+        ];
+        assert_eq!(all(&mut lanes), expected);
+    }
+
+    // Input: 1,000 announcements, then an advert. Output: the advert is in the next part.
+    #[test]
+    fn an_advert_waits_for_one_part_at_most() {
+        let mut lanes = Lanes::default();
+        lanes.take(&mut (0..1_000).map(|_| announcement(1, false)).collect());
+        assert_eq!(lanes.next().len(), CHUNK);
+        lanes.take(&mut vec![advert(1)]);
+        assert_eq!(lanes.next().first(), Some(&advert(1)));
+    }
+}
