@@ -125,7 +125,7 @@ impl Worker<'_> {
                 let now = self.event_loop.refresh();
                 let EventLoop { node, effects, .. } = &mut self.event_loop;
                 let more = node.go_on(now, SLICE, effects);
-                self.event_loop.exec();
+                self.event_loop.exec_all();
                 if more {
                     return Some(Stage::TakeOn);
                 }
