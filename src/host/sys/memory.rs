@@ -47,9 +47,19 @@ unsafe extern "C" fn release_object(
             continue;
         }
         let page = PAGE - 1;
-        let from = (base + header.p_vaddr) & !page;
-        let to = (base + header.p_vaddr + header.p_filesz) & !page;
-        let (Ok(address), Ok(length)) = (usize::try_from(from), usize::try_from(to - from)) else {
+        // Where the sum does not fit, the object is none that the loader has mapped: user-mode
+        // Linux has such a one of its own.
+        let Some(begin) = base.checked_add(header.p_vaddr) else {
+            continue;
+        };
+        let Some(end) = begin.checked_add(header.p_filesz) else {
+            continue;
+        };
+        let (from, to) = (begin & !page, end & !page);
+        let (Ok(address), Ok(length)) = (
+            usize::try_from(from),
+            usize::try_from(to.saturating_sub(from)),
+        ) else {
             continue;
         };
         // SAFETY: the range is part of a segment that is mapped from a file, privately and without
