@@ -1,9 +1,9 @@
 //! keepalived-rs: VRRP and health-checked IPVS, as a library that the `keepalived` binary drives.
 //!
 //! ```text
-//! main ── cli ── host ── report ── node ── {vrrp track notify check ipvs iface} ── conf::model
-//!         lint ──┘ │                 │                 │
-//!                  └────── ops ──────┴─────────────────┴── wire ── base
+//! main ── cli ── host ── report ── node ── {vrrp track bfd notify check ipvs iface} ── conf::model
+//!         lint ──┘ │                 │                   │
+//!                  └────── ops ──────┴───────────────────┴── wire ── base
 //! ```
 //!
 //! The whole daemon minus system calls is one pure value, [`node::Node`]: it takes events with the
@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod base;
+pub mod bfd;
 pub mod check;
 pub mod cli;
 pub mod conf;

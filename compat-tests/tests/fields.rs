@@ -12,7 +12,8 @@ use keepalived_rs::conf::diff;
 
 /// Objects that have rows. Everything else in the model is the value of one of their fields, or
 /// the configuration itself.
-const OBJECTS: [&str; 18] = [
+const OBJECTS: [&str; 19] = [
+    "BfdInstance",
     "VrrpInstance",
     "VirtualServer",
     "RealServer",
@@ -36,7 +37,7 @@ const OBJECTS: [&str; 18] = [
 const VALUES: [&str; 47] = [
     "AddressOptions",
     "AuthPass",
-    "BfdInstance",
+    "BfdKey",
     "BfdProbe",
     "Buffer",
     "CheckRef",

@@ -1,9 +1,8 @@
 //! Guard of the walls: reads the sources and fails when one of them is breached.
 //!
-//! Owns: who may import whom, which words pure layers never use, where `unsafe` and the clock may
-//! be, how long a file may get, and that no file names the machine it was written on. Never does:
-//! compile or run the code. Each rule is a function from a source text to complaints, so that the
-//! tests at the end can show it made-up sources that must fail.
+//! Owns: who may import whom, which words pure layers never use, where `unsafe` and the clock may be,
+//! how long a file may get, and that no file names the machine it was written on. Never does: compile
+//! or run the code. Each rule is a function from a source text to complaints; its tests show it bad ones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,7 +13,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 800;
 
 /// The domains: each a value of its own, none knows of another.
-const DOMAINS: [&str; 6] = ["vrrp", "check", "ipvs", "iface", "notify", "track"];
+const DOMAINS: [&str; 7] = ["vrrp", "check", "ipvs", "iface", "notify", "track", "bfd"];
 
 /// What each layer may import, as path prefixes below `crate::`. A layer may always import itself.
 fn allowed(layer: &str) -> Option<&'static [&'static str]> {
@@ -34,6 +33,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "iface",
             "notify",
             "track",
+            "bfd",
         ],
         "report" => &["base", "conf::model", "node::snapshot"],
         "lint" => &["base", "conf"],

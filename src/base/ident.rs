@@ -9,3 +9,5 @@ pub const DAEMON: &str = "Keepalived";
 pub const VRRP: &str = "Keepalived_vrrp";
 /// Health checks and IPVS.
 pub const CHECK: &str = "Keepalived_healthcheckers";
+/// BFD sessions.
+pub const BFD: &str = "Keepalived_bfd";

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use slab::Slab;
 
+use super::bfd::TrackedSession;
 use super::checker::{Checker, News, Policy};
 use super::course::{Course, Passed};
 use super::file::TrackedFile;
@@ -74,6 +75,8 @@ pub struct Domain {
     pub(super) files: BTreeMap<String, TrackedFile>,
     /// The configuration that is being taken on.
     pub(super) taking_on: Option<TakingOn>,
+    /// The BFD sessions that `BFD_CHECK`s go by.
+    pub(super) sessions: BTreeMap<String, TrackedSession>,
 }
 
 /// A checker and where it belongs.
@@ -95,9 +98,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// It looks at a file, which takes no time and needs no timer.
+    /// It looks at a file or a session, which takes no time and needs no timer.
     const fn watches(&self) -> bool {
-        matches!(self.running, Some((_, Attempt::File(_))))
+        matches!(self.running, Some((_, Attempt::File(_) | Attempt::Bfd(_))))
     }
 }
 
@@ -149,6 +152,7 @@ impl Domain {
             down_before: BTreeSet::new(),
             files: BTreeMap::new(),
             taking_on: None,
+            sessions: BTreeMap::new(),
         }
     }
 
@@ -158,6 +162,7 @@ impl Domain {
             Event::Probe(id, what) => self.probe_io(now, id, what, out),
             Event::Child(number, end) => self.child(now, ProbeId(number), end, out),
             Event::File(name, value) => self.file(name, value, out),
+            Event::Session(name, up) => self.session(name, up, out),
             Event::Address(index, address, here) => {
                 self.address(now, (address, index), here, out);
             }
@@ -258,6 +263,7 @@ impl Domain {
                 }
                 now
             }
+            Some(ProbeKind::Bfd(_)) => now,
             _ => now + FIRST_AFTER + self.rng.duration_below(check.connect.warmup),
         };
         let at = self.timers.get(index).map_or(first, |due| due.min(first));
@@ -292,6 +298,7 @@ impl Domain {
             match attempt {
                 Attempt::Misc(_) => out.push(Action::Kill(id.0, ChildSignal::Term)),
                 Attempt::File(name) => self.leave_file(index, &name),
+                Attempt::Bfd(name) => self.leave_session(index, &name),
                 Attempt::Tcp
                 | Attempt::Http(_)
                 | Attempt::Smtp(_)
@@ -317,6 +324,12 @@ impl Domain {
             entry.running = Some((id, Attempt::File(name.clone())));
             self.commands = commands;
             return self.follow_file(index, &name, out);
+        }
+        if let Some(ProbeKind::Bfd(probe)) = check.kind {
+            let name = probe.name.clone().unwrap_or_default();
+            entry.running = Some((id, Attempt::Bfd(name.clone())));
+            self.commands = commands;
+            return self.follow_session(index, &name, out);
         }
         if let Some(ProbeKind::Misc(probe)) = check.kind {
             let (command, timeout) = (misc::command(probe), probe.timeout);

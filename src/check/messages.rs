@@ -360,6 +360,25 @@ pub(super) fn file(subject: Subject<'_>, name: &str, up: bool) {
     );
 }
 
+/// A BFD session that a server is checked by is in another state.
+pub(super) fn session(subject: Subject<'_>, name: &str, up: bool) {
+    let state = if up { "UP" } else { "DOWN" };
+    log::info!(
+        target: CHECK,
+        "BFD check of [{name}] RS({}) is {state}",
+        subject.real()
+    );
+}
+
+/// A BFD session says what state it is in.
+pub(super) fn heard_session(name: &str, up: bool) {
+    let state = if up { "Up" } else { "Down" };
+    log::debug!(
+        target: CHECK,
+        "Received BFD event: instance {name} is in state {state} (delivered in 0 usec)"
+    );
+}
+
 /// Checks could not be made for a reason that lies in this host; said at most once a minute.
 pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
     let others = match skipped {

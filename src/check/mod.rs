@@ -8,6 +8,7 @@
 //! into up and down, `service` makes checkers' states into servers and the quorum, `pool` says what
 //! that means for the others, `domain` schedules and routes, `reload` compares.
 
+mod bfd;
 mod checker;
 mod course;
 mod domain;
@@ -44,6 +45,8 @@ pub enum Event<'a> {
     Child(u64, ChildEnd),
     /// The tracked file of this name holds this number now; `None`: it is to be read yet.
     File(&'a str, Option<i64>),
+    /// The BFD session of this name is up from now on, or not.
+    Session(&'a str, bool),
     /// An address of an interface came (`true`), or went.
     Address(IfIndex, IpAddr, bool),
     /// End all checks and want no service any more.

@@ -12,7 +12,8 @@ pub use planning::Planning;
 
 use super::model::plan::{Change, Plan, Planned, diff};
 use super::model::{
-    Config, InstanceKey, RealServer, RealServerKey, ServiceKey, VirtualServer, VrrpInstance,
+    BfdInstance, BfdKey, Config, InstanceKey, RealServer, RealServerKey, ServiceKey, VirtualServer,
+    VrrpInstance,
 };
 
 /// What a change of a field means.
@@ -116,6 +117,24 @@ static REAL_SERVER: &[Row<RealServer>] = &[
     Row::live("policy", |old, new| old.policy != new.policy),
 ];
 
+/// A session keeps its state; a new pace holds once the neighbour has confirmed it.
+static SESSION: &[Row<BfdInstance>] = &[
+    Row::live("name", |old, new| old.name != new.name),
+    Row::identity("source"),
+    Row::identity("neighbor"),
+    Row::rearm("min_rx", |old, new| old.min_rx != new.min_rx),
+    Row::rearm("min_tx", |old, new| old.min_tx != new.min_tx),
+    Row::rearm("idle_tx", |old, new| old.idle_tx != new.idle_tx),
+    Row::live("multiplier", |old, new| old.multiplier != new.multiplier),
+    Row::live("passive", |old, new| old.passive != new.passive),
+    Row::reopen("ttl", |old, new| old.ttl != new.ttl),
+    Row::live("max_hops", |old, new| old.max_hops != new.max_hops),
+    Row::identity("multihop"),
+    Row::live("weight", |old, new| old.weight != new.weight),
+    Row::live("reverse", |old, new| old.reverse != new.reverse),
+    Row::live("audience", |old, new| old.audience != new.audience),
+];
+
 /// How far the differences of two objects reach: the furthest of their fields.
 fn furthest<T>(table: &[Row<T>], old: &T, new: &T) -> Change {
     table
@@ -152,6 +171,18 @@ impl Planned for VirtualServer {
     }
 }
 
+impl Planned for BfdInstance {
+    type Key = BfdKey;
+
+    fn plan_key(&self) -> BfdKey {
+        self.key()
+    }
+
+    fn change(&self, new: &Self) -> Change {
+        furthest(SESSION, self, new)
+    }
+}
+
 impl Planned for RealServer {
     type Key = RealServerKey;
 
@@ -180,6 +211,7 @@ fn but_services(old: &Config, new: &Config) -> Plan {
         restart: settings::restarts(&old.global, &new.global),
         statics: (old.statics != new.statics).then(|| new.statics.clone()),
         vrrp: diff(&old.vrrp_instances, &new.vrrp_instances),
+        bfd: diff(&old.bfd_instances, &new.bfd_instances),
         shared: old.tls != new.tls
             || old.trackers != new.trackers
             || old.sync_groups != new.sync_groups
@@ -198,6 +230,7 @@ pub fn fields() -> Vec<(&'static str, &'static str)> {
     let mut all = of("VrrpInstance", INSTANCE);
     all.extend(of("VirtualServer", SERVICE));
     all.extend(of("RealServer", REAL_SERVER));
+    all.extend(of("BfdInstance", SESSION));
     all.extend(settings::fields());
     all
 }

@@ -31,7 +31,7 @@ use crate::base::{Instant, ident};
 use crate::conf::model::Config;
 use crate::node::{Node, Options};
 use crate::ops::{
-    ChildId, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
+    ChildId, Datagram, Effect, Event, LinkChange, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId,
 };
 
 /// Events that one wait may bring. Were it less than there are, timers could get ahead of an
@@ -65,6 +65,10 @@ const SHARES: usize = 64;
 /// In a flood that is read as fast as it comes, timers are late by a share of it each. What is
 /// later than this stood still besides, and has to read all that came meanwhile.
 const STOOD_STILL: Duration = Duration::from_millis(250);
+
+/// Datagrams that a socket may bring in a turn, and the room for one.
+const DATAGRAMS: usize = 64;
+const DATAGRAM: usize = 2048;
 
 /// What a probe's connection may say in a turn: so many parts of so many bytes.
 const READS: usize = 8;
@@ -284,14 +288,16 @@ impl EventLoop {
         for _ in 0..SHARES {
             let (sockets, others): (Vec<Ready>, Vec<Ready>) = std::mem::take(&mut self.still)
                 .into_iter()
-                .partition(|(source, _)| matches!(source, Source::Vrrp(_)));
+                .partition(|(source, _)| source.hears_neighbors());
             self.still = others;
             if sockets.is_empty() {
                 return;
             }
             for (source, readiness) in sockets {
-                if let Source::Vrrp(id) = source {
-                    self.receive(id, readiness);
+                match source {
+                    Source::Vrrp(id) => self.receive(id, readiness),
+                    Source::Datagrams(id) => self.receive_datagrams(id, readiness),
+                    _ => {}
                 }
             }
         }
@@ -299,7 +305,7 @@ impl EventLoop {
 
     fn has_unread_adverts(&self) -> bool {
         let mut still = self.still.iter();
-        still.any(|(source, _)| matches!(source, Source::Vrrp(_)))
+        still.any(|(source, _)| source.hears_neighbors())
     }
 
     fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
@@ -372,6 +378,7 @@ impl EventLoop {
                 self.tell_changes();
             }
             Source::Vrrp(id) => self.receive(id, readiness),
+            Source::Datagrams(id) => self.receive_datagrams(id, readiness),
             Source::Probe(id) => self.probe(id, readiness),
             Source::Child(id) => self.child(id),
             Source::Files => {
@@ -456,6 +463,38 @@ impl EventLoop {
             };
             self.node.handle(self.now, event, &mut self.effects);
         }
+        self.exec();
+    }
+
+    /// Hands on what arrived at a UDP socket, a bounded part of it in one turn.
+    fn receive_datagrams(&mut self, id: SocketId, readiness: Readiness) {
+        for _ in 0..DATAGRAMS {
+            let Some(socket) = self.drivers.datagrams.get(&id) else {
+                return;
+            };
+            let room = &mut self.drivers.buffer[..DATAGRAM];
+            let received = match socket.receive(room) {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    self.exec();
+                    return;
+                }
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    self.drivers.close(id);
+                    self.handle(Event::SocketFailed { socket: id, errno });
+                    return;
+                }
+            };
+            let event = Event::Datagram(Datagram {
+                socket: id,
+                from: received.from,
+                ttl: received.ttl,
+                bytes: &room[..received.length],
+            });
+            self.node.handle(self.now, event, &mut self.effects);
+        }
+        self.still.push((Source::Datagrams(id), readiness));
         self.exec();
     }
 

@@ -4,7 +4,7 @@
 //! change their order: what follows a kernel operation happens after it. Driven by: `event_loop`.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -24,6 +24,7 @@ use super::search::Searcher;
 use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms;
+use super::udp_socket::UdpSocket;
 use crate::base::{IfIndex, ident};
 use crate::conf::model::Config;
 use crate::ops::{
@@ -113,6 +114,7 @@ pub(super) struct Drivers {
     pub(super) registry: Registry,
     pub(super) sources: Sources,
     pub(super) sockets: BTreeMap<SocketId, RawSocket>,
+    pub(super) datagrams: BTreeMap<SocketId, UdpSocket>,
     pub(super) probes: Probes,
     pub(super) programs: Programs,
     pub(super) names: Resolver,
@@ -190,6 +192,7 @@ impl Drivers {
             programs,
             sources: Sources::default(),
             sockets: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
             probes: Probes::new(),
             names: Resolver::default(),
             searches: Searcher::default(),
@@ -437,6 +440,14 @@ impl Drivers {
     }
 
     fn send(&self, id: SocketId, frames: &[&Frame]) {
+        if let Some(socket) = self.datagrams.get(&id) {
+            for frame in frames {
+                if let Frame::Datagram { to, bytes } = frame {
+                    socket.send(*to, bytes);
+                }
+            }
+            return;
+        }
         let Some(socket) = self.sockets.get(&id) else {
             return;
         };
@@ -447,6 +458,18 @@ impl Drivers {
     }
 
     fn open(&mut self, id: SocketId, spec: &SocketSpec, answers: &mut Vec<Answer>) {
+        if let SocketSpec::Datagram {
+            bind,
+            ttl,
+            receives,
+        } = *spec
+        {
+            let opened = UdpSocket::open(bind, ttl, receives);
+            if let Err(error) = opened.and_then(|socket| self.hold(id, socket)) {
+                answers.push(Answer::SocketFailed(id, errno(&error)));
+            }
+            return;
+        }
         match self.try_open(id, spec) {
             Ok(socket) => {
                 if *spec == SocketSpec::Link {
@@ -458,19 +481,31 @@ impl Drivers {
         }
     }
 
+    /// Keeps a UDP socket, and listens to it if it is there for that.
+    fn hold(&mut self, id: SocketId, socket: UdpSocket) -> io::Result<()> {
+        if socket.receives() {
+            self.register(socket.as_raw_fd(), Source::Datagrams(id))?;
+        }
+        self.datagrams.insert(id, socket);
+        Ok(())
+    }
+
+    /// Lets epoll tell when there is something to read.
+    fn register(&mut self, fd: RawFd, source: Source) -> io::Result<()> {
+        let token = self.sources.insert(source);
+        let result = self
+            .registry
+            .register(&mut SourceFd(&fd), token, Interest::READABLE);
+        if result.is_err() {
+            self.sources.remove(token.0);
+        }
+        result
+    }
+
     fn try_open(&mut self, id: SocketId, spec: &SocketSpec) -> io::Result<RawSocket> {
         let socket = RawSocket::open(spec)?;
         if socket.receives_on().is_some() {
-            let token = self.sources.insert(Source::Vrrp(id));
-            let result = self.registry.register(
-                &mut SourceFd(&socket.as_raw_fd()),
-                token,
-                Interest::READABLE,
-            );
-            if let Err(error) = result {
-                self.sources.remove(token.0);
-                return Err(error);
-            }
+            self.register(socket.as_raw_fd(), Source::Vrrp(id))?;
         }
         Ok(socket)
     }
@@ -478,8 +513,8 @@ impl Drivers {
     /// Closes a socket; its token is no longer known, so what epoll may still say of it is not
     /// heard.
     pub(super) fn close(&mut self, id: SocketId) {
-        if self.sockets.remove(&id).is_some() {
-            self.sources.remove_vrrp(id);
+        if self.sockets.remove(&id).is_some() || self.datagrams.remove(&id).is_some() {
+            self.sources.remove_socket(id);
         }
     }
 

@@ -21,7 +21,7 @@ const WAITING: usize = 16 * 1024;
 /// The files.
 #[derive(Debug)]
 pub(super) struct LogFiles {
-    parts: [Part; 3],
+    parts: [Part; 4],
     /// Each line goes out at once.
     at_once: bool,
 }
@@ -50,7 +50,12 @@ impl LogFiles {
             text: String::new(),
         };
         Self {
-            parts: [part(""), part("_vrrp"), part("_healthcheckers")],
+            parts: [
+                part(""),
+                part("_vrrp"),
+                part("_healthcheckers"),
+                part("_bfd"),
+            ],
             at_once,
         }
     }
@@ -60,6 +65,7 @@ impl LogFiles {
         let index = match target {
             ident::VRRP => 1,
             ident::CHECK => 2,
+            ident::BFD => 3,
             _ => 0,
         };
         let since = SystemTime::now()

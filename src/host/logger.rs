@@ -205,7 +205,10 @@ impl Log for Logger {
 }
 
 fn is_ident(target: &str) -> bool {
-    matches!(target, ident::DAEMON | ident::VRRP | ident::CHECK)
+    matches!(
+        target,
+        ident::DAEMON | ident::VRRP | ident::CHECK | ident::BFD
+    )
 }
 
 impl Logger {

@@ -56,6 +56,7 @@ mod supervisor;
 mod sys;
 mod terms;
 mod tls;
+mod udp_socket;
 mod watch;
 mod worker;
 

@@ -53,6 +53,8 @@ impl RawSocket {
                 buffer,
             } => Self::open_vrrp(interface, address, protocol, buffer),
             SocketSpec::Link => Self::open_link(),
+            // `udp_socket` is there for it.
+            SocketSpec::Datagram { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -185,6 +187,8 @@ impl RawSocket {
                 Frame::Link {
                     interface, bytes, ..
                 } => (Destination::Link(*interface), bytes),
+                // Of another kind of socket.
+                Frame::Datagram { .. } => continue,
             };
             count += 1;
             if count == BATCH {

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use nix::unistd::{Group, User};
 
 use super::raw_socket::RawSocket;
+use super::udp_socket::UdpSocket;
 use super::{clock, logger, sys};
 use crate::base::Instant;
 use crate::conf::model::Config;
@@ -23,10 +24,17 @@ const SCRIPT_USER: &str = "keepalived_script";
 /// A user and a group as they are written.
 type Names = (Option<String>, Option<String>);
 
+/// The sockets of the node.
+type Sockets<'a> = (
+    &'a BTreeMap<SocketId, RawSocket>,
+    &'a BTreeMap<SocketId, UdpSocket>,
+);
+
 /// The host, for one step of a report.
 pub(super) struct HostReportFacts<'a> {
     config: &'a Config,
     sockets: &'a BTreeMap<SocketId, RawSocket>,
+    datagrams: &'a BTreeMap<SocketId, UdpSocket>,
     umask: u32,
     /// Microseconds from the start of our clock's epoch to that of the wall clock.
     epoch: u64,
@@ -34,11 +42,7 @@ pub(super) struct HostReportFacts<'a> {
 }
 
 impl<'a> HostReportFacts<'a> {
-    pub(super) fn new(
-        config: &'a Config,
-        sockets: &'a BTreeMap<SocketId, RawSocket>,
-        umask: u32,
-    ) -> Self {
+    pub(super) fn new(config: &'a Config, (sockets, datagrams): Sockets<'a>, umask: u32) -> Self {
         let wall = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
@@ -46,6 +50,7 @@ impl<'a> HostReportFacts<'a> {
         Self {
             config,
             sockets,
+            datagrams,
             umask,
             epoch: wall.saturating_sub(clock::now().as_micros()),
             ids: RefCell::default(),
@@ -104,7 +109,8 @@ impl Facts for HostReportFacts<'_> {
     }
 
     fn descriptor(&self, socket: SocketId) -> Option<i32> {
-        Some(self.sockets.get(&socket)?.as_raw_fd())
+        let raw = self.sockets.get(&socket).map(AsRawFd::as_raw_fd);
+        raw.or_else(|| self.datagrams.get(&socket).map(AsRawFd::as_raw_fd))
     }
 
     fn host_name(&self) -> String {

@@ -180,7 +180,9 @@ impl Reports {
             return;
         };
         let config = event_loop.node.config();
-        let facts = HostReportFacts::new(config, &event_loop.drivers.sockets, umask);
+        let drivers = &event_loop.drivers;
+        let sockets = (&drivers.sockets, &drivers.datagrams);
+        let facts = HostReportFacts::new(config, sockets, umask);
         let page = Page {
             snapshot: event_loop.node.snapshot(),
             facts: &facts,

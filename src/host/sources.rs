@@ -21,6 +21,8 @@ pub(super) enum Source {
     Monitor,
     /// A socket with adverts.
     Vrrp(SocketId),
+    /// A UDP socket of the node.
+    Datagrams(SocketId),
     /// A probe's connection.
     Probe(ProbeId),
     /// The end of a child.
@@ -35,6 +37,14 @@ pub(super) enum Source {
     Searches,
     /// The timer; it only wakes the loop.
     Timer,
+}
+
+impl Source {
+    /// Whether what it says tells of neighbours, and has to be heard before a timer that waits for
+    /// them expires.
+    pub(super) const fn hears_neighbors(self) -> bool {
+        matches!(self, Self::Vrrp(_) | Self::Datagrams(_))
+    }
 }
 
 /// The table of tokens.
@@ -72,9 +82,10 @@ impl Sources {
     }
 
     /// Forgets the token of a socket.
-    pub(super) fn remove_vrrp(&mut self, id: SocketId) {
-        self.entries
-            .retain(|_, (_, source)| *source != Source::Vrrp(id));
+    pub(super) fn remove_socket(&mut self, id: SocketId) {
+        self.entries.retain(|_, (_, source)| {
+            !matches!(source, Source::Vrrp(of) | Source::Datagrams(of) if *of == id)
+        });
     }
 }
 
@@ -94,7 +105,7 @@ mod tests {
         assert_eq!(sources.get(new.0), Some(Source::Vrrp(SocketId(2))));
         sources.remove(old.0);
         assert_eq!(sources.get(new.0), Some(Source::Vrrp(SocketId(2))));
-        sources.remove_vrrp(SocketId(2));
+        sources.remove_socket(SocketId(2));
         assert_eq!(sources.get(new.0), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::conf::diff;
 use crate::conf::model::plan::Plan;
 use crate::conf::model::{Config, FlushOnStop, InstanceKey, LogStyle};
 use crate::ops::{Effect, Event, ServiceName};
-use crate::{check, iface, ipvs, notify, track, vrrp};
+use crate::{bfd, check, iface, ipvs, notify, track, vrrp};
 
 /// What the node has to know before it starts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +52,7 @@ pub struct Node {
     iface: iface::Domain,
     notify: notify::Domain,
     track: track::Domain,
+    bfd: bfd::Domain,
     queues: wiring::Queues,
     /// The instance that the daemon which copies connections follows.
     sync_instance: Option<InstanceKey>,
@@ -78,6 +79,8 @@ impl Node {
             iface: iface::Domain::default(),
             notify: notify::Domain::default(),
             track: track::Domain::new(options.log_style),
+            // Not the numbers that checks spread themselves by.
+            bfd: bfd::Domain::new(options.seed.rotate_left(32)),
             queues: wiring::Queues::default(),
             sync_instance: None,
             sync_master: None,
@@ -157,6 +160,7 @@ impl Node {
         self.follow_instance_of(now, &config);
         self.iface.configure(now, &config, &mut self.queues.iface);
         self.track.apply(now, &config, &mut self.queues.track);
+        self.bfd.apply(now, plan.bfd, &mut self.queues.bfd);
         self.vrrp
             .apply(now, plan.vrrp, &config, &mut self.queues.vrrp);
         self.check
@@ -237,6 +241,7 @@ impl Node {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
         self.iface.handle_timeout(now, &mut self.queues.iface);
         self.track.handle_timeout(now, &mut self.queues.track);
+        self.bfd.handle_timeout(now, &mut self.queues.bfd);
         self.vrrp.handle_timeout(now, &mut self.queues.vrrp);
         self.check.handle_timeout(now, &mut self.queues.check);
         self.ipvs.handle_timeout(now, &mut self.queues.ipvs);
@@ -251,6 +256,7 @@ impl Node {
             self.vrrp.next_deadline(),
             self.iface.next_deadline(),
             self.track.next_deadline(),
+            self.bfd.next_deadline(),
             self.check.next_deadline(),
             self.ipvs.next_deadline(),
             self.notify.next_deadline(),

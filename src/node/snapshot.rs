@@ -5,10 +5,11 @@
 //! so that a large table is written in slices without a copy of it.
 
 use super::Node;
-use crate::base::{Duration, IfIndex};
-use crate::conf::model::{Config, InstanceKey, ServiceKey};
-use crate::{check, iface, track, vrrp};
+use crate::base::{Duration, Family, IfIndex};
+use crate::conf::model::{BfdKey, Config, InstanceKey, ServiceKey};
+use crate::{bfd, check, iface, track, vrrp};
 
+pub use crate::bfd::SessionView;
 pub use crate::check::{CheckView, ServerView, ServiceView};
 pub use crate::iface::Interface;
 pub use crate::ops::{AddressChange, LinkState, SocketId};
@@ -22,6 +23,7 @@ pub struct Snapshot<'a> {
     vrrp: &'a vrrp::Domain,
     track: &'a track::Domain,
     check: &'a check::Domain,
+    bfd: &'a bfd::Domain,
     iface: &'a iface::Domain,
     generation: u64,
 }
@@ -35,6 +37,7 @@ impl Node {
             vrrp: &self.vrrp,
             track: &self.track,
             check: &self.check,
+            bfd: &self.bfd,
             iface: &self.iface,
             generation: self.generation,
         }
@@ -63,6 +66,18 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn instance(&self, key: &InstanceKey) -> Option<InstanceView> {
         self.vrrp.instance(key)
+    }
+
+    /// A BFD session.
+    #[must_use]
+    pub fn session(&self, key: &BfdKey) -> Option<SessionView> {
+        self.bfd.session(key)
+    }
+
+    /// The socket that BFD sessions of that family and kind hear by.
+    #[must_use]
+    pub fn bfd_listener(&self, family: Family, multihop: bool) -> Option<SocketId> {
+        self.bfd.listener(family, multihop)
     }
 
     /// A script, if somebody tracks it.

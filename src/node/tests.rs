@@ -149,6 +149,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Send(_, Frame::Ip { bytes, .. }) if bytes[22] == 0 => "resign",
         Effect::Send(_, Frame::Ip { .. }) => "advertise",
         Effect::Send(_, Frame::Link { .. }) => "announce",
+        Effect::Send(_, Frame::Datagram { .. }) => "speak",
         Effect::Probe(..) => "probe",
         Effect::Spawn(..) => "spawn",
         Effect::Kill(..) => "kill",

@@ -4,8 +4,9 @@
 
 use super::Node;
 use crate::base::Instant;
+use crate::conf::model::BfdAudience;
 use crate::ops::{Asker, ChildId, Effect, Event, OpOwner};
-use crate::{check, iface, ipvs, notify, track, vrrp};
+use crate::{bfd, check, iface, ipvs, notify, track, vrrp};
 
 /// How many actions a queue keeps room for.
 const KEPT: usize = 256;
@@ -19,6 +20,7 @@ pub(super) struct Queues {
     pub(super) iface: Vec<iface::Action>,
     pub(super) notify: Vec<notify::Action>,
     pub(super) track: Vec<track::Action>,
+    pub(super) bfd: Vec<bfd::Action>,
 }
 
 impl Node {
@@ -49,6 +51,10 @@ impl Node {
                     bytes,
                 };
                 self.vrrp.handle(now, event, &mut self.queues.vrrp);
+            }
+            Event::Datagram(datagram) => self.tell_bfd(now, bfd::Event::Datagram(datagram)),
+            Event::SocketFailed { socket, errno } if socket.is_bfd() => {
+                self.tell_bfd(now, bfd::Event::SocketFailed(socket, errno));
             }
             Event::SocketFailed { socket, errno } => {
                 let event = vrrp::Event::SocketFailed(socket, errno);
@@ -117,6 +123,10 @@ impl Node {
         }
     }
 
+    fn tell_bfd(&mut self, now: Instant, event: bfd::Event<'_>) {
+        self.bfd.handle(now, event, &mut self.queues.bfd);
+    }
+
     /// Resigns, then takes addresses and services away, in the order that operators know: priority
     /// 0, addresses, services.
     fn stop(&mut self, now: Instant, out: &mut Vec<Effect>) {
@@ -128,6 +138,7 @@ impl Node {
             .handle(now, notify::Event::Stopping, &mut self.queues.notify);
         self.track
             .handle(now, track::Event::Stop, &mut self.queues.track);
+        self.bfd.handle(now, bfd::Event::Stop, &mut self.queues.bfd);
         self.vrrp
             .handle(now, vrrp::Event::Stop, &mut self.queues.vrrp);
         self.drain(now, out);
@@ -201,6 +212,7 @@ impl Node {
             self.vrrp.handle(now, event, &mut self.queues.vrrp);
         }
         self.drain_trackers(now, out);
+        self.drain_sessions(now, out);
         for action in self.queues.check.drain(..) {
             match action {
                 check::Action::Probe(id, command) => out.push(Effect::Probe(id, command)),
@@ -252,6 +264,30 @@ impl Node {
         // A start with many services fills these with more than they ever hold again.
         self.queues.check.shrink_to(KEPT);
         self.queues.ipvs.shrink_to(KEPT);
+    }
+
+    /// Hands what BFD sessions say to whom their configuration names.
+    fn drain_sessions(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        for action in std::mem::take(&mut self.queues.bfd) {
+            match action {
+                bfd::Action::World(effect) => out.push(effect),
+                bfd::Action::State { name, audience, up } => {
+                    if audience != BfdAudience::Checker {
+                        let verdict = if up {
+                            vrrp::Verdict::Up
+                        } else {
+                            vrrp::Verdict::Down
+                        };
+                        let event = vrrp::Event::Tracker(vrrp::TrackerKind::Bfd, &name, verdict);
+                        self.vrrp.handle(now, event, &mut self.queues.vrrp);
+                    }
+                    if audience != BfdAudience::Vrrp {
+                        let event = check::Event::Session(&name, up);
+                        self.check.handle(now, event, &mut self.queues.check);
+                    }
+                }
+            }
+        }
     }
 
     /// Gives back what a lot of work at once has made the queues grow to.

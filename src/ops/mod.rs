@@ -21,7 +21,7 @@ pub use process::{
     WatchId,
 };
 pub use world::{
-    AddressChange, ConnectSpec, Dial, Effect, Event, Frame, HostFact, LinkChange, LinkProbe,
-    LinkState, Pattern, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta, Search,
-    Searched, SocketId, SocketSpec, Transport,
+    AddressChange, ConnectSpec, Datagram, Dial, Effect, Event, Frame, HostFact, LinkChange,
+    LinkProbe, LinkState, Pattern, ProbeCmd, ProbeFailure, ProbeId, ProbeIo, RoutingNews, RxMeta,
+    Search, Searched, SocketId, SocketSpec, Transport,
 };

@@ -37,6 +37,8 @@ pub enum Event<'a> {
         /// The packet, IP header first.
         bytes: &'a [u8],
     },
+    /// A UDP datagram arrived on a socket that the node opened.
+    Datagram(Datagram<'a>),
     /// A socket could not be opened, or failed so that it has to be opened anew.
     SocketFailed {
         /// The socket.
@@ -91,6 +93,19 @@ pub enum Event<'a> {
     Processes(&'a [Process]),
     /// The daemon has to end: resign, take everything away, then [`Effect::Exit`].
     Stop,
+}
+
+/// A UDP datagram that arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    /// The socket that it came by.
+    pub socket: SocketId,
+    /// Its sender.
+    pub from: SocketAddr,
+    /// What was left of its TTL or hop limit.
+    pub ttl: u8,
+    /// Its payload.
+    pub bytes: &'a [u8],
 }
 
 /// A change of a network link.
@@ -162,6 +177,23 @@ pub struct AddressChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u64);
 
+impl SocketId {
+    /// The highest bit says whose it is.
+    const BFD: u64 = 1 << 63;
+
+    /// A socket of BFD.
+    #[must_use]
+    pub const fn of_bfd(number: u64) -> Self {
+        Self(number | Self::BFD)
+    }
+
+    /// Whether it is one of BFD; it is one of VRRP otherwise.
+    #[must_use]
+    pub const fn is_bfd(self) -> bool {
+        self.0 & Self::BFD != 0
+    }
+}
+
 /// A socket that the node wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketSpec {
@@ -179,6 +211,15 @@ pub enum SocketSpec {
     },
     /// Sends whole Ethernet frames on any interface; receives nothing.
     Link,
+    /// UDP.
+    Datagram {
+        /// The own address and port; the address may be unspecified.
+        bind: SocketAddr,
+        /// TTL or hop limit of what it sends; the system's where none is given.
+        ttl: Option<u8>,
+        /// Whether what arrives is told ([`Event::Datagram`]); it is lost otherwise.
+        receives: bool,
+    },
 }
 
 /// What the kernel says of a received packet beside its bytes.
@@ -206,6 +247,13 @@ pub enum Frame {
         bytes: Vec<u8>,
         /// It says what a frame before it has said.
         again: bool,
+    },
+    /// The payload of a UDP datagram.
+    Datagram {
+        /// Address and port that it goes to.
+        to: SocketAddr,
+        /// The payload.
+        bytes: Vec<u8>,
     },
 }
 

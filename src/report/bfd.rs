@@ -4,7 +4,10 @@ use std::fmt::{self, Write};
 
 use super::page::{heading, yes};
 use super::{Cursor, Page};
+use crate::base::time::micros;
+use crate::base::{Duration, Family, Instant};
 use crate::conf::model::{BfdAudience, BfdInstance};
+use crate::node::snapshot::SessionView;
 
 /// `BFD Topology`, a session at a time.
 pub(super) fn section(
@@ -16,10 +19,21 @@ pub(super) fn section(
         return Ok(false);
     };
     if cursor.item == 0 {
+        if page.running {
+            heading(out, "BFD Data")?;
+            let family = Family::of(session.neighbor);
+            let listener = page.snapshot.bfd_listener(family, session.multihop);
+            writeln!(out, " fd_in = {}", descriptor(page, listener))?;
+        }
         heading(out, "BFD Topology")?;
     }
     cursor.next_item();
     write_session(session, out)?;
+    if page.running
+        && let Some(view) = page.snapshot.session(&session.key())
+    {
+        write_state(page, &view, out)?;
+    }
     Ok(true)
 }
 
@@ -35,12 +49,68 @@ fn write_session(session: &BfdInstance, out: &mut String) -> fmt::Result {
     let idle = session.idle_tx.as_micros();
     writeln!(out, "   Desired idle TX interval = {idle} us")?;
     writeln!(out, "   Detection multiplier = {}", session.multiplier)?;
-    writeln!(out, "   TTL = {}", session.ttl)?;
-    writeln!(out, "   max_hops = {}", session.max_hops.unwrap_or(0))?;
+    let limit = match Family::of(session.neighbor) {
+        Family::V4 => "TTL",
+        Family::V6 => "hoplimit",
+    };
+    writeln!(out, "   {limit} = {}", session.ttl)?;
+    let hops = session.max_hops.map_or(-1, i16::from);
+    writeln!(out, "   max_hops = {hops}")?;
+    if session.multihop {
+        writeln!(out, "   multihop = true")?;
+    }
     writeln!(out, "   passive = {}", session.passive)?;
     let vrrp = session.audience != BfdAudience::Checker;
     let check = session.audience != BfdAudience::Vrrp;
     let capital = |value| if yes(value) == "yes" { "Yes" } else { "No" };
     writeln!(out, "   send event to VRRP process = {}", capital(vrrp))?;
     writeln!(out, "   send event to checker process = {}", capital(check))
+}
+
+fn descriptor(page: &Page<'_>, socket: Option<crate::node::snapshot::SocketId>) -> i32 {
+    let known = socket.and_then(|socket| page.facts.descriptor(socket));
+    known.unwrap_or(-1)
+}
+
+/// When a timer fires, as seconds and the local time.
+fn due(page: &Page<'_>, at: Option<Instant>) -> String {
+    at.map_or_else(
+        || "[disabled]".to_owned(),
+        |at| page.facts.moment(at).to_string(),
+    )
+}
+
+fn us(duration: Duration) -> String {
+    format!("{} us", micros(duration))
+}
+
+fn write_state(page: &Page<'_>, view: &SessionView, out: &mut String) -> fmt::Result {
+    let number = u8::from;
+    writeln!(out, "   fd_out {}", descriptor(page, view.socket))?;
+    writeln!(out, "   next packet = {}", due(page, view.transmit_at))?;
+    writeln!(out, "   expires = {}", due(page, view.expires_at))?;
+    writeln!(out, "   local state = {}", view.state)?;
+    writeln!(out, "   remote state = {}", view.remote_state)?;
+    writeln!(out, "   local discriminator = {:#010x}", view.discriminator)?;
+    let remote = view.remote_discriminator;
+    writeln!(out, "   remote discriminator = {remote:#010x}")?;
+    writeln!(out, "   local diag = {}", view.diagnostic)?;
+    writeln!(out, "   remote diag = {}", view.remote_diagnostic)?;
+    writeln!(out, "   remote min tx intv = {}", us(view.remote_min_tx))?;
+    writeln!(out, "   remote min rx intv = {}", us(view.remote_min_rx))?;
+    writeln!(out, "   local demand = 0")?;
+    writeln!(out, "   remote demand = {}", number(view.remote_demand))?;
+    let multiplier = view.remote_multiplier;
+    writeln!(out, "   remote detect multiplier = {multiplier}")?;
+    writeln!(out, "   {}poll, !final", if view.poll { "" } else { "!" })?;
+    writeln!(out, "   local tx intv = {}", us(view.interval))?;
+    writeln!(out, "   remote tx intv = {}", us(view.remote_interval))?;
+    writeln!(out, "   local detection time = {}", us(view.detection))?;
+    let detection = us(view.remote_detection);
+    writeln!(out, "   remote detection time = {detection}")?;
+    let seen = view.last_seen.map_or_else(
+        || "[never]".to_owned(),
+        |at| page.facts.moment(at).to_string(),
+    );
+    writeln!(out, "   last seen = {seen}")
 }

@@ -474,6 +474,7 @@ pub(super) fn write_tracking(
         ("scripts", Kind::Script, ""),
         ("files", Kind::File, ","),
         ("processes", Kind::Process, ","),
+        ("BFDs", Kind::Bfd, ":"),
     ] {
         let trackers = trackers::of(kind, tracking);
         if !trackers.is_empty() {

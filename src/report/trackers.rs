@@ -21,6 +21,8 @@ pub(super) enum Kind {
     File,
     /// `track_process`
     Process,
+    /// `track_bfd`
+    Bfd,
 }
 
 /// The uses of trackers of that kind.
@@ -30,6 +32,7 @@ pub(super) fn of(kind: Kind, tracking: &Tracking) -> &[Tracked] {
         Kind::Script => &tracking.scripts,
         Kind::File => &tracking.files,
         Kind::Process => &tracking.processes,
+        Kind::Bfd => &tracking.bfd,
     }
 }
 
@@ -51,6 +54,14 @@ pub(super) fn own_weight(config: &Config, kind: Kind, name: &str) -> Weight {
             let mut processes = trackers.processes.iter();
             let process = processes.find(|process| process.name == name);
             process.map(|process| process.weight)
+        }
+        Kind::Bfd => {
+            let mut sessions = config.bfd_instances.iter();
+            let session = sessions.find(|session| session.name == name);
+            session.map(|session| Weight {
+                value: session.weight,
+                reverse: session.reverse,
+            })
         }
     }
     .unwrap_or_default()
@@ -202,10 +213,27 @@ pub(super) fn sessions(
         heading(out, "VRRP Track BFDs")?;
     }
     cursor.next_item();
+    let own = Weight {
+        value: session.weight,
+        reverse: session.reverse,
+    };
+    let config = page.snapshot.config();
+    let trackings = config.vrrp_instances.iter();
+    let trackings = trackings.map(|instance| &instance.options.tracking);
+    let mut trackings = trackings.chain(config.sync_groups.iter().map(|group| &group.tracking));
+    let names = |tracked: &Tracked| tracked.name == session.name;
+    let tracked = trackings.any(|tracking| tracking.bfd.iter().any(names));
     let reverse = if session.reverse { " reverse" } else { "" };
     writeln!(out, " VRRP Track BFD = {}", session.name)?;
     writeln!(out, "   Weight = {}{reverse}", session.weight)?;
-    writeln!(out, "   Bfd is down")?;
+    let up = page
+        .snapshot
+        .session(&session.key())
+        .is_some_and(|view| view.up);
+    writeln!(out, "   Bfd is {}", if up { "up" } else { "down" })?;
     writeln!(out, "   Tracking VRRP instances :")?;
+    if tracked {
+        write_users(page, Kind::Bfd, &session.name, own, out)?;
+    }
     Ok(true)
 }

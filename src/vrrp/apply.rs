@@ -11,6 +11,7 @@ use super::instance::{Input, Instance, InstanceId, State, Timer};
 use super::messages::{Note, note};
 use super::tell::Told;
 use super::tracking;
+use super::tracking::Known;
 use crate::base::{Instant, Shared};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{Config, Dynamic, VrrpInstance};
@@ -32,7 +33,7 @@ impl Domain {
         self.departed.forget_done();
         self.pace.configure(config);
         self.configure_delays(config);
-        self.trackers.clone_from(&config.trackers);
+        self.known = Known::new(&config.trackers, &config.bfd_instances);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
         // Removals come first in a plan; all are claimed before any starts, so that an address
@@ -115,7 +116,7 @@ impl Domain {
         let config = &instance.config;
         let mut groups = self.sync_groups.iter();
         let group = groups.find(|group| group.members.contains(&config.name));
-        let uses = tracking::uses(config, group, &self.trackers, &self.statics);
+        let uses = tracking::uses(config, group, &self.known, &self.statics);
         let notify = &config.options.notify;
         let tells = notify.priority_changes;
         let tells = tells.or_else(|| group.and_then(|group| group.notify.priority_changes));

@@ -13,18 +13,18 @@ use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::interfaces::Debounce;
 use super::links::{AddressKey, Links};
-use super::messages::assigned;
+use super::messages::{assigned, heard_session, tracked_session};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, Waiting};
 use super::pace::Pace;
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::statics::{STATICS, Statics};
 use super::tell::Told;
-use super::tracking::{self, Verdicts};
+use super::tracking::{self, Known, Verdicts};
 use super::transport::Channel;
 use super::{Action, Event, TrackerKind, Verdict};
 use crate::base::ident::VRRP;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
-use crate::conf::model::options::{SyncGroup, Trackers};
+use crate::conf::model::options::SyncGroup;
 use crate::conf::model::{InstanceKey, LogStyle, Vrid};
 use crate::ops::{AddressChange, OpTag, RxMeta, SocketId};
 use crate::wire::ah;
@@ -52,7 +52,7 @@ pub struct Domain {
     /// What trackers say.
     pub(super) verdicts: Verdicts,
     /// Their definitions.
-    pub(super) trackers: Trackers,
+    pub(super) known: Known,
     pub(super) sync_groups: Vec<SyncGroup>,
     pub(super) groups: Groups,
     /// Changes of priorities are told where nothing else is said.
@@ -90,7 +90,7 @@ impl Domain {
             pace: Pace::default(),
             sockets: Sockets::new(),
             verdicts: Verdicts::default(),
-            trackers: Trackers::default(),
+            known: Known::default(),
             sync_groups: Vec::new(),
             groups: Groups::default(),
             priority_changes: false,
@@ -267,6 +267,12 @@ impl Domain {
         verdict: Verdict,
         out: &mut Vec<Action>,
     ) {
+        let session = kind == TrackerKind::Bfd;
+        let up = verdict == Verdict::Up;
+        let changed = session && up != (self.verdicts.get(kind, name) == Verdict::Up);
+        if session {
+            heard_session(name, up);
+        }
         self.verdicts.set(kind, name, verdict);
         let users = self.instances.values().filter(|instance| {
             let mut uses = instance.uses.iter();
@@ -274,6 +280,9 @@ impl Domain {
         });
         let users: Vec<InstanceId> = users.map(|instance| instance.id).collect();
         for id in users {
+            if let Some(instance) = self.instances.get(&id).filter(|_| changed) {
+                tracked_session(&instance.config.name, name, up);
+            }
             self.refresh(now, id, out);
         }
         if kind == TrackerKind::File && !self.reading.is_empty() {

@@ -5,6 +5,7 @@
 //! do. Driven by: `domain`.
 
 use super::Action;
+use super::TrackerKind;
 use super::domain::Domain;
 use super::group::Hold;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State};
@@ -62,10 +63,13 @@ impl Instance {
     /// Takes the sum of its weights over. In FAULT the priority stays what it was until that ends;
     /// then it is set without a notice.
     pub(super) fn take_adjustment(&mut self, cx: &mut Cx<'_>, adjustment: i64) {
-        if self.fitness.fault.is_some() {
+        // keepalived reckons sessions on in FAULT, and says so; of what else is tracked it does not.
+        let mut uses = self.uses.iter();
+        let follows = uses.any(|one| one.kind == TrackerKind::Bfd && one.weighs());
+        if self.fitness.fault.is_some() && !follows {
             return;
         }
-        let in_fault = self.state == State::Fault && !self.fitness.quiet;
+        let in_fault = self.state == State::Fault && !self.fitness.quiet && !follows;
         self.fitness.adjustment = adjustment;
         let before = self.priority();
         self.effective = weigh(self.config.priority, adjustment);

@@ -71,6 +71,8 @@ pub(super) enum FaultReason {
     File(i64),
     /// There are too few or too many of a tracked process.
     Process,
+    /// A tracked BFD session is down, or up where it should not be.
+    Bfd,
     /// The link of its own is not there.
     NoOwnLink,
     /// It is down, or switched off.
@@ -467,7 +469,10 @@ impl Instance {
         if self.fitness.fault.is_none() {
             self.fitness.fault = Some((reason, self.config.interface.clone()));
         }
-        self.say_fault(cx, reason);
+        // Of a session a line has told already.
+        if reason != FaultReason::Bfd {
+            self.say_fault(cx, reason);
+        }
         self.enter(cx, State::Fault);
     }
 

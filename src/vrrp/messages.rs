@@ -232,6 +232,24 @@ pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
     log::log!(target: VRRP, level, "{}{}", Prefix(style, name), line);
 }
 
+/// A BFD session says what state it is in; one process, so nothing delays that.
+pub(super) fn heard_session(name: &str, up: bool) {
+    let state = if up { "Up" } else { "Down" };
+    log::debug!(
+        target: VRRP,
+        "Received BFD event: instance {name} is in state {state} (delivered in 0 usec)"
+    );
+}
+
+/// An instance tracks a BFD session that is in another state.
+pub(super) fn tracked_session(instance: &str, name: &str, up: bool) {
+    let state = if up { "UP" } else { "DOWN" };
+    log::info!(
+        target: VRRP,
+        "VRRP_Instance({instance}) Tracked BFD instance {name} is {state}"
+    );
+}
+
 /// The address that adverts on an interface come from; the same in both styles.
 pub(super) fn assigned(address: IpAddr, interface: &str) {
     log::debug!(target: VRRP, "Assigned address {address} for interface {interface}");
@@ -714,6 +732,7 @@ impl fmt::Display for Reason<'_> {
             FaultReason::Socket(errno) => write!(f, "no VRRP socket on {interface}: error {errno}"),
             FaultReason::Script => write!(f, "script {interface} failed"),
             FaultReason::File(value) => write!(f, "tracked file {interface} has status {value}"),
+            FaultReason::Bfd => write!(f, "tracked BFD instance {interface}"),
             FaultReason::Process => {
                 write!(f, "tracked process {interface} quorum not achieved")
             }

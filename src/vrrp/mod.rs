@@ -84,6 +84,8 @@ pub enum TrackerKind {
     File,
     /// `track_process`
     Process,
+    /// `track_bfd`
+    Bfd,
 }
 
 /// What is to be said of a tracker.

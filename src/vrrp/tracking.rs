@@ -12,7 +12,7 @@ use super::links::Links;
 use super::statics::Statics;
 use super::{TrackerKind, Verdict};
 use crate::conf::model::options::{SyncGroup, Tracked, Trackers, Tracking, Weight};
-use crate::conf::model::{Priority, VrrpInstance};
+use crate::conf::model::{BfdAudience, BfdInstance, Priority, VrrpInstance};
 
 /// The most that one file adds; beyond it, it does not add more (keepalived.conf(5)).
 const FILE_MOST: i64 = 253;
@@ -29,9 +29,34 @@ impl Verdicts {
         self.0.insert((kind, name.to_owned()), verdict);
     }
 
-    fn get(&self, kind: TrackerKind, name: &str) -> Verdict {
+    pub(super) fn get(&self, kind: TrackerKind, name: &str) -> Verdict {
         let found = self.0.get(&(kind, name.to_owned()));
         found.copied().unwrap_or(Verdict::Unknown)
+    }
+}
+
+/// The trackers that are defined.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    trackers: Trackers,
+    /// Weights of the BFD sessions that VRRP is told of.
+    sessions: BTreeMap<String, Weight>,
+}
+
+impl Known {
+    pub(super) fn new(trackers: &Trackers, sessions: &[BfdInstance]) -> Self {
+        let told = sessions.iter();
+        let told = told.filter(|session| session.audience != BfdAudience::Checker);
+        let weight = |session: &BfdInstance| Weight {
+            value: session.weight,
+            reverse: session.reverse,
+        };
+        Self {
+            trackers: trackers.clone(),
+            sessions: told
+                .map(|session| (session.name.clone(), weight(session)))
+                .collect(),
+        }
     }
 }
 
@@ -71,14 +96,14 @@ enum Effect {
 pub(super) fn uses(
     config: &VrrpInstance,
     group: Option<&SyncGroup>,
-    trackers: &Trackers,
+    known: &Known,
     statics: &Statics,
 ) -> Vec<Use> {
     let owner = config.priority.is_owner();
-    let mut all = group.map_or_else(Vec::new, |group| of(&group.tracking, trackers));
+    let mut all = group.map_or_else(Vec::new, |group| of(&group.tracking, known));
     let shared = all.len();
     let no_weights = group.is_some_and(|group| !group.weights_apply);
-    for mut own in of(&config.options.tracking, trackers) {
+    for mut own in of(&config.options.tracking, known) {
         let of_group = all.get(..shared).unwrap_or_default();
         let twice = of_group
             .iter()
@@ -120,7 +145,8 @@ fn implied(config: &VrrpInstance) -> impl Iterator<Item = &str> {
         .chain(ends.flatten())
 }
 
-fn of(tracking: &Tracking, trackers: &Trackers) -> Vec<Use> {
+fn of(tracking: &Tracking, known: &Known) -> Vec<Use> {
+    let trackers = &known.trackers;
     let script = |name: &str| {
         let mut known = trackers.scripts.iter();
         known
@@ -160,10 +186,14 @@ fn of(tracking: &Tracking, trackers: &Trackers) -> Vec<Use> {
     let files = files.filter_map(|one| make(TrackerKind::File, one, file(&one.name)));
     let processes = tracking.processes.iter();
     let processes = processes.filter_map(|one| make(TrackerKind::Process, one, process(&one.name)));
+    let sessions = tracking.bfd.iter();
+    let session = |name: &str| known.sessions.get(name).copied();
+    let sessions = sessions.filter_map(|one| make(TrackerKind::Bfd, one, session(&one.name)));
     interfaces
         .chain(scripts)
         .chain(files)
         .chain(processes)
+        .chain(sessions)
         .collect()
 }
 
@@ -180,6 +210,8 @@ impl Use {
                 return match self.kind {
                     // A file is read at once, and its product decides.
                     TrackerKind::File => Effect::Waits,
+                    // What has not been heard of is down; there is no news to wait for.
+                    TrackerKind::Bfd => self.effect(Verdict::Down),
                     _ if self.weighs() => Effect::Adds(0),
                     _ => Effect::Waits,
                 };
@@ -195,6 +227,7 @@ impl Use {
                     TrackerKind::Script => FaultReason::Script,
                     TrackerKind::File => FaultReason::File(0),
                     TrackerKind::Process => FaultReason::Process,
+                    TrackerKind::Bfd => FaultReason::Bfd,
                 });
             }
             return Effect::Adds(0);
@@ -239,7 +272,7 @@ pub(super) fn outcome(uses: &[Use], verdicts: &Verdicts, links: &Links) -> Outco
                     Verdict::Down
                 }
             }
-            TrackerKind::Script | TrackerKind::File | TrackerKind::Process => {
+            TrackerKind::Script | TrackerKind::File | TrackerKind::Process | TrackerKind::Bfd => {
                 verdicts.get(one.kind, &one.name)
             }
         };

@@ -5,6 +5,7 @@
 
 pub mod ah;
 pub mod arp;
+pub mod bfd;
 pub mod checksum;
 pub mod icmp;
 pub mod ip;

@@ -11,8 +11,8 @@ use keepalived_rs::base::{Duration, IfIndex, Instant};
 use keepalived_rs::conf::model::Config;
 use keepalived_rs::node::{Node, Options};
 use keepalived_rs::ops::{
-    ChildEnd, ChildId, ConnectSpec, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp, OpTag,
-    ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Timeouts, WatchId,
+    ChildEnd, ChildId, ConnectSpec, Datagram, Effect, Event, FifoId, FifoIo, IpvsService, KernelOp,
+    OpTag, ProbeId, ProbeIo, RoutingNews, RxMeta, SocketId, SocketSpec, Timeouts, WatchId,
 };
 
 use super::kernel::{Kernel, News};
@@ -247,6 +247,22 @@ impl Host {
                     };
                     node.handle(now, event, out);
                 }
+                let Some((from, to, ttl, payload)) = wire::read_datagram(&bytes) else {
+                    return;
+                };
+                let listening = process.sockets.iter().find(|(_, spec)| {
+                    matches!(spec, SocketSpec::Datagram { bind, receives: true, .. }
+                        if bind.port() == to.port() && bind.is_ipv4())
+                });
+                if let Some((&socket, _)) = listening {
+                    let event = Event::Datagram(Datagram {
+                        socket,
+                        from,
+                        ttl,
+                        bytes: payload,
+                    });
+                    node.handle(now, event, out);
+                }
             }
         }
     }
@@ -260,6 +276,7 @@ fn hears(spec: &SocketSpec, interface: IfIndex, to: IpAddr) -> bool {
             address,
             ..
         } => *bound == interface && *address == to,
-        SocketSpec::Link => false,
+        // What is for them is no packet but a datagram.
+        SocketSpec::Link | SocketSpec::Datagram { .. } => false,
     }
 }

@@ -276,6 +276,12 @@ impl Kernel {
             .collect()
     }
 
+    /// The interfaces that there are.
+    #[must_use]
+    pub fn indexes(&self) -> Vec<IfIndex> {
+        self.links.keys().copied().collect()
+    }
+
     /// All addresses, in the order in which the kernel would list them.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {

@@ -12,6 +12,7 @@
 
 pub mod balance;
 pub mod converge;
+pub mod datagrams;
 pub mod edit;
 pub mod faults;
 pub mod host;

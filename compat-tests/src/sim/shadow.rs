@@ -568,11 +568,14 @@ impl World {
         );
         if advert.priority == 0 {
             let cause = self.cause;
+            // Silence of a neighbour, or its word, may be a fault where somebody tracks it.
+            let mut instances = machine.config.vrrp_instances.iter();
+            let tracks = instances.any(|instance| !instance.options.tracking.bfd.is_empty());
             assert!(
                 matches!(
                     cause,
                     Cause::Stop | Cause::Reload | Cause::News | Cause::Kernel
-                ),
+                ) || tracks,
                 "{name} resigns from {router:?} because of {cause:?}"
             );
             self.shadow.resigned.push(router);

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use keepalived_rs::conf::model::options::Version;
 use keepalived_rs::conf::model::{
-    Config, Forwarding, GroupEntry, InitialState, RealServer, ServerGroup, ServiceKey, TcpCheck,
-    VirtualServer, VrrpInstance,
+    BfdInstance, Config, Forwarding, GroupEntry, InitialState, RealServer, ServerGroup, ServiceKey,
+    TcpCheck, VirtualServer, VrrpInstance,
 };
 use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, load};
 
@@ -108,6 +108,9 @@ fn write(config: &Config) -> String {
             format_args!("global_defs {{\n    router_id {id}\n}}"),
         );
     }
+    for session in &config.bfd_instances {
+        bfd_instance(&mut text, session);
+    }
     for instance in &config.vrrp_instances {
         vrrp_instance(&mut text, instance);
     }
@@ -123,6 +126,23 @@ fn write(config: &Config) -> String {
 fn line(text: &mut String, depth: usize, content: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     writeln!(text, "{:1$}{content}", "", 4 * depth).unwrap_or(());
+}
+
+fn bfd_instance(text: &mut String, session: &BfdInstance) {
+    line(text, 0, format_args!("bfd_instance {} {{", session.name));
+    let mut key = |name: &str, value: &dyn std::fmt::Display| {
+        line(text, 1, format_args!("{name} {value}"));
+    };
+    key("neighbor_ip", &session.neighbor);
+    if let Some(source) = session.source {
+        key("source_ip", &source);
+    }
+    key("min_rx", &session.min_rx.as_millis());
+    key("min_tx", &session.min_tx.as_millis());
+    key("idle_tx", &session.idle_tx.as_millis());
+    key("multiplier", &session.multiplier);
+    key("ttl", &session.ttl);
+    line(text, 0, format_args!("}}"));
 }
 
 fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
@@ -168,6 +188,14 @@ fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
         line(text, 1, format_args!("}}"));
     }
     unicast(text, instance);
+    let tracked = &instance.options.tracking.bfd;
+    if !tracked.is_empty() {
+        line(text, 1, format_args!("track_bfd {{"));
+        for one in tracked {
+            line(text, 2, format_args!("{}", one.name));
+        }
+        line(text, 1, format_args!("}}"));
+    }
     line(text, 1, format_args!("virtual_ipaddress {{"));
     for address in &instance.addresses {
         let dev = address.interface.as_ref();

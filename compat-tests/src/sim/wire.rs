@@ -5,12 +5,14 @@
 //! §4.4, so that a mistake in the daemon's codecs cannot agree with itself. Never does: send.
 //! Driven by: `world` and the shadow.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use keepalived_rs::base::{Duration, Mac};
 
 /// The IP protocol of VRRP.
 const VRRP: u8 = 112;
+/// The IP protocol of UDP.
+const UDP: u8 = 17;
 /// The IP protocol of ICMPv6.
 const ICMP_V6: u8 = 58;
 
@@ -100,6 +102,41 @@ pub fn complete_ip_header(bytes: &mut [u8], source: Option<Ipv4Addr>, identifica
     let header = usize::from(bytes[0] & 0x0f) * 4;
     let sum = checksum(bytes.get(..header).unwrap_or_default());
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// A UDP datagram over IPv4, without a UDP checksum, which RFC 768 allows; `None` for IPv6.
+#[must_use]
+pub fn datagram(from: SocketAddr, to: SocketAddr, ttl: u8, payload: &[u8]) -> Option<Vec<u8>> {
+    let (SocketAddr::V4(from), SocketAddr::V4(to)) = (from, to) else {
+        return None;
+    };
+    let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, ttl, UDP, 0, 0];
+    bytes.extend(from.ip().octets());
+    bytes.extend(to.ip().octets());
+    bytes.extend(from.port().to_be_bytes());
+    bytes.extend(to.port().to_be_bytes());
+    let length = u16::try_from(8 + payload.len()).unwrap_or(u16::MAX);
+    bytes.extend(length.to_be_bytes());
+    bytes.extend([0, 0]);
+    bytes.extend(payload);
+    complete_ip_header(&mut bytes, None, 1);
+    Some(bytes)
+}
+
+/// Its parts, if a packet is one.
+#[must_use]
+pub fn read_datagram(bytes: &[u8]) -> Option<(SocketAddr, SocketAddr, u8, &[u8])> {
+    let (header, rest) = bytes.split_at_checked(20)?;
+    if header[0] != 0x45 || header[9] != UDP || checksum(header) != 0 {
+        return None;
+    }
+    let (udp, payload) = rest.split_at_checked(8)?;
+    let port = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
+    let address =
+        |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
+    let from = SocketAddr::new(address(12).into(), port(0));
+    let to = SocketAddr::new(address(16).into(), port(2));
+    Some((from, to, header[8], payload))
 }
 
 impl Advert {

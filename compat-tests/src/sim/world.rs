@@ -559,6 +559,7 @@ impl World {
                 self.hosts[host].kernel.link(*interface).is_some()
             }
             SocketSpec::Link => true,
+            SocketSpec::Datagram { bind, .. } => self.may_bind(host, bind.ip()),
         };
         if !exists {
             self.answer(
@@ -600,18 +601,11 @@ impl World {
                     interface, bytes, ..
                 },
             ) => self.announce(host, interface, &bytes),
+            (SocketSpec::Datagram { bind, ttl, .. }, Frame::Datagram { to, bytes }) => {
+                self.send_datagram(host, (bind, to), ttl.unwrap_or(64), &bytes);
+            }
             (spec, frame) => panic!("sends {frame:?} on {spec:?}"),
         }
-    }
-
-    /// Delivers a packet to every other host on the segment.
-    pub(super) fn fan_out(&mut self, from: usize, interface: IfIndex, bytes: &[u8]) {
-        let link = self.hosts[from].kernel.link(interface);
-        let Some(link) = link.filter(|link| link.works()) else {
-            return;
-        };
-        let segment = link.segment;
-        self.spread(segment, Place::Host(from), bytes);
     }
 
     /// Delivers a packet to every host on the segment but the sender, or to the one that has the

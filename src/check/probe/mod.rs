@@ -107,6 +107,8 @@ pub(super) enum Attempt {
     Misc(misc::Phase),
     /// `FILE_CHECK` of the file with this name; it goes on until the check does not.
     File(String),
+    /// `BFD_CHECK` of the session with this name; it goes on as well.
+    Bfd(String),
 }
 
 impl Verdict {
@@ -159,7 +161,7 @@ impl Attempt {
                 ping::start(Family::of(target.ip()), setting.nonce, out);
                 Self::Ping(setting.nonce)
             }
-            // Inactive kinds have no checkers.
+            // These do not connect.
             Some(ProbeKind::Misc(_) | ProbeKind::File(_) | ProbeKind::Bfd(_)) | None => {
                 open(Transport::Handshake);
                 Self::Tcp
@@ -197,7 +199,7 @@ impl Attempt {
             (Self::Ping(nonce), _) => ping::on(Family::of(check.connect.target.ip()), *nonce, what),
             // A check that changes its kind is another check.
             // It has no connection.
-            (Self::Misc(_) | Self::File(_), _) => None,
+            (Self::Misc(_) | Self::File(_) | Self::Bfd(_), _) => None,
             (Self::Tcp | Self::Http(_) | Self::Smtp(_) | Self::Udp, _) => Some(tcp::on(what)),
         }
     }
@@ -210,7 +212,9 @@ impl Attempt {
             (Self::Smtp(dialogue), _) => Detail::Smtp(dialogue.late()),
             (Self::Dns(_), _) => Detail::Dns(DnsFault::Timeout),
             (Self::Misc(_), _) => return misc::timed_out(),
-            (Self::Tcp | Self::Ping(_) | Self::Udp | Self::File(_), _) => Detail::None,
+            (Self::Tcp | Self::Ping(_) | Self::Udp | Self::File(_) | Self::Bfd(_), _) => {
+                Detail::None
+            }
         };
         Verdict {
             outcome: Outcome::Timeout,

@@ -1,7 +1,7 @@
 //! `bfd_instance` and `SSL`.
 //!
-//! Owns: what they say; every value has its unit in its type. Never does: act: these are read and
-//! validated, no domain carries them out yet. Driven by: `conf::resolve` fills it.
+//! Owns: what they say; every value has its unit in its type. Never does: act. Driven by:
+//! `conf::resolve` fills it; `bfd` carries sessions out, `check` shows the certificate.
 
 use std::net::IpAddr;
 
@@ -38,6 +38,29 @@ pub struct BfdInstance {
     pub reverse: bool,
     /// Who is told of it.
     pub audience: BfdAudience,
+}
+
+/// What makes a session the same one after a reload (RFC 5881 §3: one for each path).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BfdKey {
+    /// `neighbor_ip`
+    pub neighbor: IpAddr,
+    /// `multihop`
+    pub multihop: bool,
+    /// `source_ip`
+    pub source: Option<IpAddr>,
+}
+
+impl BfdInstance {
+    /// What stays the same when it is edited.
+    #[must_use]
+    pub const fn key(&self) -> BfdKey {
+        BfdKey {
+            neighbor: self.neighbor,
+            multihop: self.multihop,
+            source: self.source,
+        }
+    }
 }
 
 /// `vrrp`, `checker`: who is told of a session.

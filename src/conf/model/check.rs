@@ -330,8 +330,7 @@ pub struct RealServer {
     pub forwarding: Forwarding,
     /// The `TCP_CHECK` blocks. A server is up when every one of its checks is.
     pub tcp_checks: Vec<TcpCheck>,
-    /// Its other checks; [`ProbeKind::is_active`](super::ProbeKind::is_active) says which kinds are
-    /// carried out.
+    /// Its other checks.
     pub probes: Vec<Probe>,
     /// What happens to it beyond its weight; `None`: nothing.
     pub policy: Option<Box<ServerPolicy>>,

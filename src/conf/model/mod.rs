@@ -22,7 +22,7 @@ mod routing_text;
 mod script;
 mod vrrp;
 
-pub use bfd::{BfdAudience, BfdInstance, TlsClient};
+pub use bfd::{BfdAudience, BfdInstance, BfdKey, TlsClient};
 pub use check::{
     Forwarding, Nth, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceAddress,
     ServiceKey, TcpCheck, TunnelChecksum, TunnelKind, VirtualServer,
@@ -56,7 +56,7 @@ pub struct Config {
     pub virtual_servers: Vec<Shared<VirtualServer>>,
     /// The `virtual_server_group` blocks; services have their entries in themselves.
     pub server_groups: Vec<ServerGroup>,
-    /// The `bfd_instance` blocks; no domain carries them out yet.
+    /// The `bfd_instance` blocks.
     pub bfd_instances: Vec<BfdInstance>,
     /// `SSL`: what `SSL_GET` shows of itself.
     pub tls: Option<TlsClient>,

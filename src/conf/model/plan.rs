@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::routing::Statics;
-use super::{Config, Global, VirtualServer, VrrpInstance};
+use super::{BfdInstance, Config, Global, VirtualServer, VrrpInstance};
 use crate::base::Shared;
 
 /// How far a changed object has to be taken down for its new values to hold.
@@ -159,6 +159,8 @@ pub struct Plan {
     pub vrrp: Vec<Step<Shared<VrrpInstance>>>,
     /// Trackers, sync groups, what is said of interfaces or `SSL` differ; who uses them compares them.
     pub shared: bool,
+    /// For each BFD session.
+    pub bfd: Vec<Step<BfdInstance>>,
     /// For each virtual server; its real servers are compared by the check domain with `diff`.
     pub services: Vec<Step<Shared<VirtualServer>>>,
 }
@@ -171,6 +173,7 @@ impl Plan {
             && self.statics.is_none()
             && !self.shared
             && self.vrrp.iter().all(|step| matches!(step, Step::Keep(_)))
+            && self.bfd.iter().all(|step| matches!(step, Step::Keep(_)))
             && self
                 .services
                 .iter()

@@ -35,13 +35,13 @@ impl CheckRef<'_> {
 }
 
 impl RealServer {
-    /// The checks that are carried out: those of TCP first, then the others in their order.
+    /// The checks: those of TCP first, then the others in their order.
     pub fn checks(&self) -> impl Iterator<Item = CheckRef<'_>> {
         let tcp = self.tcp_checks.iter().map(|connect| CheckRef {
             connect,
             kind: None,
         });
-        let others = self.probes.iter().filter(|probe| probe.kind.is_active());
+        let others = self.probes.iter();
         tcp.chain(others.map(|probe| CheckRef {
             connect: &probe.connect,
             kind: Some(&probe.kind),
@@ -57,23 +57,6 @@ impl RealServer {
                 kind: None,
             }),
             None => self.checks().nth(index),
-        }
-    }
-}
-
-impl ProbeKind {
-    /// Whether this version carries such a check out.
-    #[must_use]
-    pub const fn is_active(&self) -> bool {
-        match self {
-            Self::Http(_)
-            | Self::Smtp(_)
-            | Self::Dns(_)
-            | Self::Misc(_)
-            | Self::Udp(_)
-            | Self::Ping
-            | Self::File(_) => true,
-            Self::Bfd(_) => false,
         }
     }
 }

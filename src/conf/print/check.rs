@@ -179,9 +179,12 @@ fn real_server(out: &mut Printer, server: &RealServer) {
             server_policy(out, policy);
         }
         // These have no times of their own: they take those of the server.
-        let timeless =
-            |probe: &&Probe| matches!(probe.kind, ProbeKind::File(_) | ProbeKind::Bfd(_));
-        if let Some(Probe { connect, .. }) = server.probes.iter().find(timeless) {
+        // The alpha of a BFD_CHECK is its own.
+        let mut probes = server.probes.iter();
+        let file = probes.find(|probe| matches!(probe.kind, ProbeKind::File(_)));
+        let mut probes = server.probes.iter();
+        let session = || probes.find(|probe| matches!(probe.kind, ProbeKind::Bfd(_)));
+        if let Some(Probe { connect, .. }) = file.or_else(session) {
             out.line(format!(
                 "connect_timeout {}",
                 seconds(connect.connect_timeout)

@@ -156,6 +156,13 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
 
 pub(super) static REAL_SERVER: &[Keyword] = &[
     Keyword::block(
+        "BFD_CHECK",
+        o::bfd_check,
+        Level::BfdCheck,
+        Some(o::close_bfd),
+        "looks at a BFD session",
+    ),
+    Keyword::block(
         "DNS_CHECK",
         o::dns_check,
         Level::DnsCheck,

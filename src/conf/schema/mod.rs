@@ -4,6 +4,7 @@
 //! the same rows; a new keyword is a new row and its handler. Never does: interpret values.
 //! Driven by: `bind`.
 
+mod bfd;
 mod check;
 pub(super) mod facts;
 mod global;
@@ -169,8 +170,9 @@ impl Level {
             Self::PingCheck => probes::PING_CHECK,
             Self::MiscCheck => probes::MISC_CHECK,
             Self::FileCheck => probes::FILE_CHECK,
+            Self::BfdInstance => bfd::BFD_INSTANCE,
+            Self::BfdCheck => probes::BFD_CHECK,
             Self::Ssl => check::SSL,
-            Self::BfdCheck | Self::BfdInstance => &[],
         }
     }
 }

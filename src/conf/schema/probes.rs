@@ -410,3 +410,8 @@ pub(super) static FILE_CHECK: &[Keyword] = &[
     Keyword::leaf("track_file", o::track_file, "name of the tracked file"),
     Keyword::leaf("weight", o::file_weight, "factor of the value in the file"),
 ];
+
+pub(super) static BFD_CHECK: &[Keyword] = &[
+    Keyword::leaf("alpha", p::alpha, "counts as failed until it succeeds"),
+    Keyword::leaf("name", o::bfd_name, "name of the session"),
+];

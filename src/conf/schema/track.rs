@@ -53,6 +53,11 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
         "weights of trackers hold in the group too",
     ),
     Keyword::values(
+        "track_bfd",
+        sync_group::track_bfd,
+        "BFD sessions that change the priority",
+    ),
+    Keyword::values(
         "track_file",
         sync_group::track_file,
         "files that change the priority",

@@ -16,6 +16,13 @@ pub(super) static ROOT: &[Keyword] = &[
         None,
         "what SSL_GET shows of itself",
     ),
+    Keyword::block(
+        "bfd_instance",
+        bfd::open,
+        Level::BfdInstance,
+        Some(bfd::close),
+        "a BFD session",
+    ),
     Keyword::leaf(
         "child_wait_time",
         daemon::setting,
@@ -353,6 +360,11 @@ pub(super) static INSTANCE: &[Keyword] = &[
         "timer_expired_backup",
         options::expired_backup,
         "a late timer makes it backup",
+    ),
+    Keyword::values(
+        "track_bfd",
+        options::track_bfd,
+        "BFD sessions that change the priority",
     ),
     Keyword::values(
         "track_file",

@@ -2,11 +2,11 @@
 
 use super::super::instance::InstanceId;
 use super::super::statics::STATICS;
+use super::super::tracking::Known;
 use super::super::tracking::uses;
 use super::super::{Action, Event};
 use super::{Bench, Step, address, config, facts, ms};
 use crate::base::Family;
-use crate::conf::model::options::Trackers;
 use crate::conf::model::routing::{
     Insertion, Prefix, Route, RouteKind, RouteMetrics, Rule, RuleAction, StaticAddress, Statics,
     TrackGroup,
@@ -278,7 +278,7 @@ fn an_instance_depends_on_the_interfaces_of_what_it_tracks() {
     }
     let mut bench = Bench::new();
     apply(&mut bench, &fixed);
-    let used = uses(&config, None, &Trackers::default(), &bench.domain.statics);
+    let used = uses(&config, None, &Known::default(), &bench.domain.statics);
     let names: Vec<&str> = used.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["vip1", "way1", "fixed1"]);
     assert!(used.iter().all(|one| !one.weighs()));

@@ -2,19 +2,11 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{other_probes as o, server_policy as s, service_policy as v};
-use super::super::{Keyword, Level};
+use super::super::super::bind::{server_policy as s, service_policy as v};
+use super::super::Keyword;
 
 pub(super) static VIRTUAL_SERVER: &[Keyword] =
     &[Keyword::leaf("snmp_name", v::snmp_name, "name in the MIB")];
 
-pub(super) static REAL_SERVER: &[Keyword] = &[
-    Keyword::block(
-        "BFD_CHECK",
-        o::bfd_check,
-        Level::BfdCheck,
-        Some(o::close_bfd),
-        "looks at a BFD session",
-    ),
-    Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB"),
-];
+pub(super) static REAL_SERVER: &[Keyword] =
+    &[Keyword::leaf("snmp_name", s::snmp_name, "name in the MIB")];

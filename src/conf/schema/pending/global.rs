@@ -2,29 +2,10 @@
 //!
 //! Owns: the table. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, process};
+use super::super::super::bind::daemon;
 use super::super::Keyword;
 
 pub(super) static GLOBAL: &[Keyword] = &[
-    Keyword::leaf(
-        "bfd_cpu_affinity",
-        process::affinity,
-        "CPUs of the BFD side",
-    ),
-    Keyword::leaf("bfd_no_swap", daemon::setting, "mlockall bfd"),
-    Keyword::leaf("bfd_priority", daemon::setting, "nice of bfd"),
-    Keyword::leaf(
-        "bfd_process_name",
-        daemon::process_name,
-        "name of bfd process",
-    ),
-    Keyword::leaf("bfd_rlimit_rtime", daemon::setting, "older spelling"),
-    Keyword::leaf("bfd_rlimit_rttime", daemon::setting, "RLIMIT_RTTIME of bfd"),
-    Keyword::leaf(
-        "bfd_rt_priority",
-        process::realtime,
-        "real-time priority of the BFD side",
-    ),
     Keyword::leaf(
         "dbus_no_interface_name",
         daemon::setting,

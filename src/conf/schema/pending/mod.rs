@@ -4,10 +4,8 @@
 //! influence on the verdict of a config test, which is keepalived's. A keyword whose function
 //! arrives moves from here to the table of its block. Driven by: `schema::find`.
 
-mod bfd;
 mod check;
 mod global;
-mod probes;
 mod vrrp;
 
 use super::{Keyword, Level};
@@ -23,8 +21,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::TrackScript
         | Level::TrackProcess
         | Level::TrackFile => &[],
-        Level::SyncGroup => vrrp::SYNC_GROUP,
-        Level::GarpGroup => &[],
+        Level::SyncGroup | Level::GarpGroup => &[],
         Level::VirtualServer => check::VIRTUAL_SERVER,
         Level::RealServer => check::REAL_SERVER,
         Level::TcpCheck
@@ -39,8 +36,8 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         | Level::FileCheck
         | Level::Url
         | Level::SslUrl
-        | Level::Ssl => &[],
-        Level::BfdCheck => probes::BFD_CHECK,
-        Level::BfdInstance => bfd::BFD_INSTANCE,
+        | Level::Ssl
+        | Level::BfdCheck
+        | Level::BfdInstance => &[],
     }
 }

@@ -2,23 +2,14 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{bfd, daemon, options, sync_group};
-use super::super::{Keyword, Level};
+use super::super::super::bind::{daemon, options};
+use super::super::Keyword;
 
-pub(super) static ROOT: &[Keyword] = &[
-    Keyword::block(
-        "bfd_instance",
-        bfd::open,
-        Level::BfdInstance,
-        Some(bfd::close),
-        "a BFD session",
-    ),
-    Keyword::leaf(
-        "namespace_with_ipsets",
-        daemon::setting,
-        "declare that ipsets work inside the namespace",
-    ),
-];
+pub(super) static ROOT: &[Keyword] = &[Keyword::leaf(
+    "namespace_with_ipsets",
+    daemon::setting,
+    "declare that ipsets work inside the namespace",
+)];
 
 pub(super) static INSTANCE: &[Keyword] = &[
     Keyword::leaf("debug", options::debug, "without effect"),
@@ -32,16 +23,5 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "it runs without addresses",
     ),
-    Keyword::values(
-        "track_bfd",
-        options::track_bfd,
-        "BFD sessions that change the priority",
-    ),
     Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
-
-pub(super) static SYNC_GROUP: &[Keyword] = &[Keyword::values(
-    "track_bfd",
-    sync_group::track_bfd,
-    "BFD sessions that change the priority",
-)];

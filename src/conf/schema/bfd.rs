@@ -1,9 +1,9 @@
-//! Rows of `bfd_instance`, whose function is not there yet.
+//! Rows of `bfd_instance`.
 //!
-//! Owns: the tables. Driven by: `schema::pending`.
+//! Owns: the table. Driven by: `schema::find`.
 
-use super::super::super::bind::bfd;
-use super::super::Keyword;
+use super::super::bind::bfd;
+use super::Keyword;
 
 pub(super) static BFD_INSTANCE: &[Keyword] = &[
     Keyword::leaf("checker", bfd::checker, "tell the checks alone"),
