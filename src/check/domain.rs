@@ -20,6 +20,7 @@ use super::marks;
 use super::messages::{self, Asked, Subject};
 use super::notice;
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
+use super::reload::TakingOn;
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::weight::Shift;
 use super::{Action, Event};
@@ -75,6 +76,8 @@ pub struct Domain {
     pub(super) down_before: BTreeSet<(String, String)>,
     /// The files that `FILE_CHECK`s go by.
     pub(super) files: BTreeMap<String, TrackedFile>,
+    /// The configuration that is being taken on.
+    pub(super) taking_on: Option<TakingOn>,
     /// The BFD sessions that `BFD_CHECK`s go by.
     pub(super) sessions: BTreeMap<String, TrackedSession>,
 }
@@ -152,6 +155,7 @@ impl Domain {
             commands: Vec::new(),
             down_before: BTreeSet::new(),
             files: BTreeMap::new(),
+            taking_on: None,
             sessions: BTreeMap::new(),
         }
     }
@@ -564,6 +568,7 @@ impl Domain {
     }
 
     fn stop(&mut self, out: &mut Vec<Action>) {
+        self.taking_on = None;
         let checkers: Vec<CheckerIndex> = self.checkers.iter().map(|(index, _)| index).collect();
         for index in checkers {
             self.give_up(index, out);

@@ -22,6 +22,16 @@ use crate::conf::model::{
 };
 use crate::ops::ServiceName;
 
+/// A plan that is being carried out.
+#[derive(Debug)]
+pub(super) struct TakingOn {
+    steps: Vec<Step<Shared<VirtualServer>>>,
+    /// So many services have given up what they are called no longer.
+    released: usize,
+    /// The next step.
+    next: usize,
+}
+
 impl Domain {
     /// `rs_init_notifies`: whether servers tell their state when they come.
     pub const fn tell_initial_states(&mut self, tell: bool) {
@@ -47,33 +57,73 @@ impl Domain {
         plan: Vec<Step<Shared<VirtualServer>>>,
         out: &mut Vec<Action>,
     ) {
+        self.begin(plan);
+        while self.go_on(now, usize::MAX, out).1 {}
+    }
+
+    /// The same, a slice at a time: nothing is done yet. What was begun before is done first.
+    pub fn begin(&mut self, plan: Vec<Step<Shared<VirtualServer>>>) {
+        self.taking_on = Some(TakingOn {
+            steps: plan,
+            released: 0,
+            next: 0,
+        });
+    }
+
+    /// Goes on with about `items` services and servers; how many there were, and whether there is
+    /// more to do.
+    pub fn go_on(&mut self, now: Instant, items: usize, out: &mut Vec<Action>) -> (usize, bool) {
+        let Some(mut taking) = self.taking_on.take() else {
+            return (0, false);
+        };
+        let mut count = 0;
         // What is given up may be taken by a service that stands before.
-        for step in &plan {
+        while let Some(step) = taking.steps.get(taking.released).filter(|_| count < items) {
             if let Step::Update(config, _) = step {
                 self.release(config, out);
             }
+            taking.released += 1;
+            count += 1;
         }
-        for (place, step) in plan.into_iter().enumerate() {
-            let kept = match step {
-                Step::Remove(config) => {
-                    self.remove_service(&config.key, out);
-                    continue;
-                }
-                Step::Keep(config) => config,
-                Step::Add(config) | Step::Update(config, _) => {
-                    self.set_service(now, &config, out);
-                    config
-                }
-            };
-            if let Some(index) = self.places.get(&kept.key)
-                && let Some(service) = self.services.get_mut(*index)
-            {
-                service.place = place;
+        while let Some(step) = taking.steps.get(taking.next).filter(|_| count < items) {
+            count += self.take_step(now, taking.next, step.clone(), out);
+            taking.next += 1;
+        }
+        let more = taking.next < taking.steps.len();
+        if more {
+            self.taking_on = Some(taking);
+        } else {
+            self.serve_the_denied(out);
+            self.check_invariants();
+        }
+        (count, more)
+    }
+
+    fn take_step(
+        &mut self,
+        now: Instant,
+        place: usize,
+        step: Step<Shared<VirtualServer>>,
+        out: &mut Vec<Action>,
+    ) -> usize {
+        let (kept, work) = match step {
+            Step::Remove(config) => {
+                self.remove_service(&config.key, out);
+                return 1 + config.real_servers.len();
             }
+            Step::Keep(config) => (config, 1),
+            Step::Add(config) | Step::Update(config, _) => {
+                self.set_service(now, &config, out);
+                let work = 1 + config.real_servers.len();
+                (config, work)
+            }
+        };
+        if let Some(index) = self.places.get(&kept.key)
+            && let Some(service) = self.services.get_mut(*index)
+        {
+            service.place = place;
         }
-        self.serve_the_denied(out);
-        self.started = true;
-        self.check_invariants();
+        work
     }
 
     fn remove_service(&mut self, key: &ServiceKey, out: &mut Vec<Action>) {

@@ -588,3 +588,44 @@ proptest! {
         prop_assert_eq!(laws::values(&word), Ok(()));
     }
 }
+
+// Input: many lines, and a line that is repeated more often still, read in slices of 1, 10 and 100.
+// Output: no slice has more than its budget of either, lines of the file and lines that they come to.
+#[test]
+fn a_slice_has_no_more_lines_than_its_budget() {
+    const MOST: usize = 4;
+    let mut text = String::from("vrrp_instance V {\n virtual_ipaddress {\n");
+    text.push_str("  ~SEQ(i,0,19) ~SEQ(j,1,100) 10.0.${i}.${j}\n");
+    for number in 0..1_000 {
+        text.push_str(&format!("  10.1.{}.{}\n", number / 250, number % 250));
+    }
+    text.push_str(" }\n}\n");
+    let files = Memory::one(text.as_bytes());
+    for budget in [1, 10, 100] {
+        let mut reader = Reader::new("node1".to_owned(), 1, false);
+        let mut cx = Context {
+            files: &files,
+            facts: &Host,
+            slice: Slice::default(),
+            findings: Vec::new(),
+        };
+        let demanded = Demanded {
+            matched: false,
+            readable: true,
+        };
+        let main = PathBuf::from("/etc/k.conf");
+        include::open(&mut reader, &mut cx, None, main, demanded);
+        let mut all = 0;
+        loop {
+            cx.slice.clear();
+            let more = reader.fill(&mut cx, budget);
+            let count = cx.slice.lines.len();
+            assert!(count <= 2 * budget + MOST, "{count} of {budget}");
+            all += count;
+            if !more {
+                break;
+            }
+        }
+        assert!(all >= 3_000, "{all}");
+    }
+}

@@ -17,8 +17,12 @@ use crate::conf::{FileError, Files, HostFacts, Link, Program, source};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostFiles;
 
-impl Files for HostFiles {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+impl HostFiles {
+    /// A file that may be a configuration, and how long it is said to be.
+    ///
+    /// # Errors
+    /// Why it cannot be read as one.
+    pub(super) fn open(path: &Path) -> Result<(File, usize), FileError> {
         let facts = fs::metadata(path).map_err(|error| reason(&error))?;
         if facts.is_dir() {
             return Err(FileError::Directory);
@@ -27,18 +31,39 @@ impl Files for HostFiles {
         if !facts.is_file() || facts.permissions().mode() & 0o111 != 0 {
             return Err(FileError::NotRegular);
         }
-        let limit = source::MAX_FILE;
-        let mut bytes =
-            Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0).min(limit) + 1);
+        let length = usize::try_from(facts.len()).unwrap_or(0);
         let file = File::open(path).map_err(|error| reason(&error))?;
+        Ok((file, length.min(source::MAX_FILE)))
+    }
+
+    /// Reads up to `most` bytes more; 0 is the end.
+    ///
+    /// # Errors
+    /// What the system says, or that there is too much.
+    pub(super) fn read_on(
+        file: &mut File,
+        bytes: &mut Vec<u8>,
+        most: usize,
+    ) -> Result<usize, FileError> {
         // One byte more than allowed tells a file that is too large, or still growing, apart.
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(most)
-            .read_to_end(&mut bytes)
+        let room = (source::MAX_FILE + 1).saturating_sub(bytes.len()).min(most);
+        let limit = u64::try_from(room).unwrap_or(u64::MAX);
+        let count = file
+            .take(limit)
+            .read_to_end(bytes)
             .map_err(|error| reason(&error))?;
-        if bytes.len() > limit {
+        if bytes.len() > source::MAX_FILE {
             return Err(FileError::TooLarge);
         }
+        Ok(count)
+    }
+}
+
+impl Files for HostFiles {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
+        let (mut file, length) = Self::open(path)?;
+        let mut bytes = Vec::with_capacity(length + 1);
+        while Self::read_on(&mut file, &mut bytes, usize::MAX)? > 0 {}
         Ok(bytes)
     }
 

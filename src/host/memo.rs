@@ -36,7 +36,71 @@ enum Question {
 }
 
 /// Length and two digests of different beginnings.
-type Digest = (usize, u64, u64);
+pub(super) type Digest = (usize, u64, u64);
+
+/// Files that may be known already.
+pub(super) trait Summed: Files {
+    /// The content of a file and its digest.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn read_summed(&self, path: &Path) -> Result<(Vec<u8>, Digest), FileError> {
+        let bytes = self.read(path)?;
+        let mut sum = Sum::default();
+        sum.add(&bytes);
+        Ok((bytes, sum.digest()))
+    }
+
+    /// The digest of a file.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn sum(&self, path: &Path) -> Result<Digest, FileError> {
+        self.read_summed(path).map(|(_, digest)| digest)
+    }
+}
+
+/// A digest that is being made.
+#[derive(Debug)]
+pub(super) struct Sum {
+    length: usize,
+    hashers: [DefaultHasher; 2],
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        let hasher = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(salt);
+            hasher
+        };
+        Self {
+            length: 0,
+            hashers: [hasher(0), hasher(1)],
+        }
+    }
+}
+
+impl Sum {
+    /// Bytes that go into a digest at once. Files are cut alike whoever reads them.
+    pub(super) const PART: usize = 128 << 10;
+
+    /// Takes what comes next: whole parts, and at the end the rest.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(Self::PART) {
+            self.length += part.len();
+            for hasher in &mut self.hashers {
+                hasher.write(part);
+            }
+        }
+    }
+
+    /// The digest.
+    pub(super) fn digest(&self) -> Digest {
+        let [one, other] = &self.hashers;
+        (self.length, one.finish(), other.finish())
+    }
+}
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +128,7 @@ pub(super) struct Asked<F, H> {
     memo: RefCell<Memo>,
 }
 
-impl<F: Files, H: HostFacts> Asked<F, H> {
+impl<F: Summed, H: HostFacts> Asked<F, H> {
     /// Nothing was asked yet.
     pub(super) fn new(files: F, facts: H) -> Self {
         Self {
@@ -84,21 +148,19 @@ impl<F: Files, H: HostFacts> Asked<F, H> {
     }
 }
 
-fn digest(bytes: &[u8]) -> Digest {
-    let hash = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u8(salt);
-        hasher.write(bytes);
-        hasher.finish()
-    };
-    (bytes.len(), hash(0), hash(1))
-}
-
 impl Memo {
+    /// The files that were read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().filter_map(|question| match question {
+            Question::Read(path) => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
     /// Whether each question would be answered now as it was then. A load that asked nothing holds
     /// nothing.
     #[must_use]
-    pub(super) fn holds(&self, files: &dyn Files, facts: &dyn HostFacts) -> bool {
+    pub(super) fn holds(&self, files: &dyn Summed, facts: &dyn HostFacts) -> bool {
         !self.0.is_empty()
             && self
                 .0
@@ -107,9 +169,9 @@ impl Memo {
     }
 }
 
-fn ask(question: &Question, files: &dyn Files, facts: &dyn HostFacts) -> Answer {
+fn ask(question: &Question, files: &dyn Summed, facts: &dyn HostFacts) -> Answer {
     match question {
-        Question::Read(path) => Answer::Content(files.read(path).map(|bytes| digest(&bytes))),
+        Question::Read(path) => Answer::Content(files.sum(path)),
         Question::Exists(path) => Answer::YesNo(files.exists(path)),
         Question::Glob(pattern) => Answer::Paths(files.glob(pattern)),
         Question::Interface(name) => Answer::YesNo(facts.interface_exists(name)),
@@ -128,13 +190,13 @@ fn ask(question: &Question, files: &dyn Files, facts: &dyn HostFacts) -> Answer 
     }
 }
 
-impl<F: Files, H: HostFacts> Files for Asked<F, H> {
+impl<F: Summed, H: HostFacts> Files for Asked<F, H> {
     fn read(&self, path: &Path) -> Result<Vec<u8>, FileError> {
-        let read = self.files.read(path);
-        let told = read.as_ref().map(|bytes| digest(bytes));
+        let read = self.files.read_summed(path);
+        let told = read.as_ref().map(|(_, digest)| *digest);
         let told = Answer::Content(told.map_err(Clone::clone));
         self.note(Question::Read(path.to_owned()), told);
-        read
+        read.map(|(bytes, _)| bytes)
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -151,7 +213,7 @@ impl<F: Files, H: HostFacts> Files for Asked<F, H> {
     }
 }
 
-impl<F: Files, H: HostFacts> HostFacts for Asked<F, H> {
+impl<F: Summed, H: HostFacts> HostFacts for Asked<F, H> {
     fn interface_exists(&self, name: &str) -> bool {
         let exists = self.facts.interface_exists(name);
         self.note(Question::Interface(name.to_owned()), Answer::YesNo(exists));

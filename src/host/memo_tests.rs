@@ -39,6 +39,8 @@ impl Files for Host {
     }
 }
 
+impl Summed for Host {}
+
 impl HostFacts for Host {
     fn interface_exists(&self, name: &str) -> bool {
         self.count();

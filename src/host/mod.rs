@@ -17,6 +17,7 @@ mod console;
 mod daemon_script;
 mod event_loop;
 mod exec;
+mod fetch;
 mod fifo;
 pub mod files;
 mod firewall;

@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use super::files::{Facts, HostFiles};
+use super::fetch::Fetched;
+use super::files::Facts;
 use super::memo::{Asked, Memo};
 use crate::base::ident;
 use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress};
@@ -14,7 +15,7 @@ use crate::conf::{Diagnostic, Diagnostics, LoadOptions, Loaded, Loader, Progress
 /// A reading under way.
 pub(super) struct Reading {
     loader: Loader,
-    host: Asked<HostFiles, Facts>,
+    host: Asked<Fetched, Facts>,
 }
 
 /// What was read, to be compared with later.
@@ -27,10 +28,10 @@ pub(super) struct Known {
 
 impl Reading {
     /// Nothing is read yet.
-    pub(super) fn new(main: &Path, options: LoadOptions) -> Self {
+    pub(super) fn new(main: &Path, options: LoadOptions, files: Fetched) -> Self {
         Self {
             loader: Loader::new(main, options),
-            host: Asked::new(HostFiles, Facts),
+            host: Asked::new(files, Facts),
         }
     }
 
@@ -51,9 +52,14 @@ impl Reading {
 }
 
 impl Known {
-    /// Whether a reading now would come to the same.
-    pub(super) fn holds(&self) -> bool {
-        self.memo.holds(&HostFiles, &Facts)
+    /// The files that were read then, to be read again.
+    pub(super) fn files(&self) -> Fetched {
+        Fetched::of(self.memo.files())
+    }
+
+    /// Whether a reading of these files would come to the same.
+    pub(super) fn holds(&self, files: &Fetched) -> bool {
+        self.memo.holds(files, &Facts)
     }
 }
 

@@ -15,6 +15,7 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::address_log::AddressLog;
 use super::event_loop::EventLoop;
 use super::exec::Leave;
+use super::fetch::Fetched;
 use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
 use super::local_reports::LocalReports;
@@ -38,7 +39,11 @@ use crate::node::{Estate, Options};
 use crate::ops::Event;
 use crate::ops::world::STOP_PATIENCE;
 
-/// Lines of configuration that are read between two turns, about a millisecond's worth.
+mod reload;
+
+use reload::Reload;
+
+/// Lines of configuration that are read, or servers that are taken on, between two turns, about a millisecond's worth.
 const SLICE: usize = 500;
 
 /// After a start or a reload: elections and both bursts of announcements are over then.
@@ -188,14 +193,6 @@ impl Failure {
     }
 }
 
-/// A new configuration on its way.
-struct Reload {
-    reading: Reading,
-    since: Instant,
-    /// `reload_file`
-    marker: Option<Marker>,
-}
-
 struct Worker<'a> {
     options: &'a WorkerOptions,
     event_loop: EventLoop,
@@ -233,7 +230,8 @@ fn load(options: &WorkerOptions) -> Result<(Loaded, Known), Failure> {
         entered.map_err(|error| Failure::Namespace(name.to_owned(), error))
     };
     let read = || {
-        let mut reading = Reading::new(&options.config, options.load.clone());
+        let files = Fetched::default();
+        let mut reading = Reading::new(&options.config, options.load.clone(), files);
         while reading.step(SLICE) == Progress::More {}
         reading.finish()
     };
@@ -637,110 +635,6 @@ impl<'a> Worker<'a> {
             }
             None => {}
         }
-    }
-
-    fn start_reload(&mut self) {
-        for name in self.idents() {
-            log::info!(target: name, "Reloading");
-        }
-        let marker = self.marker().and_then(Marker::new);
-        if self.known.holds() {
-            if !reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
-                self.archive.keep_again();
-                self.unchanged(None);
-            }
-            return;
-        }
-        self.reload = Some(Reload {
-            reading: Reading::new(&self.options.config, self.options.load.clone()),
-            since: clock::now(),
-            marker,
-        });
-    }
-
-    /// Where the file stands that exists during a reload, if there is to be one.
-    fn marker(&self) -> Option<PathBuf> {
-        match &self.event_loop.node.config().global.reload.file {
-            OnOff::Off => None,
-            OnOff::On => {
-                let run = self.terms.directory(&super::run_directory());
-                Some(run.join("keepalived.reload"))
-            }
-            OnOff::Named(path) => Some(source::to_path(path)),
-        }
-    }
-
-    /// One slice of a reload, and its end.
-    fn read_on(&mut self) {
-        let Some(reload) = &mut self.reload else {
-            return;
-        };
-        if reload.reading.step(SLICE) == Progress::More {
-            return;
-        }
-        if let Some(reload) = self.reload.take() {
-            self.finish_reload(reload.reading.finish(), reload.since);
-            drop(reload.marker);
-            self.tidy();
-        }
-        if std::mem::take(&mut self.again) {
-            self.start_reload();
-        }
-    }
-
-    /// `reload_check_config`
-    fn tests_reloads(&self) -> bool {
-        self.event_loop.node.config().global.reload.check != OnOff::Off
-    }
-
-    /// Nothing is touched, but who reloads may have removed the cause of a fault. Without `read` not
-    /// even the text has changed.
-    fn unchanged(&mut self, read: Option<(Plan, Config)>) {
-        log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
-        self.event_loop.read_certificates();
-        if let Some((plan, config)) = read {
-            self.apply(plan, config);
-            return;
-        }
-        let now = self.event_loop.refresh();
-        let EventLoop {
-            drivers,
-            node,
-            effects,
-            ..
-        } = &mut self.event_loop;
-        drivers.programs.children.forget_names();
-        node.apply_again(now, effects);
-        self.event_loop.exec_all();
-    }
-
-    fn finish_reload(&mut self, (loaded, known): (Loaded, Known), since: Instant) {
-        self.archive.keep(&loaded);
-        if reading::refuses(&loaded.diagnostics, self.tests_reloads()) {
-            return;
-        }
-        self.known = known;
-        let mut config = limit(loaded.config, self.options);
-        config.share_with(self.event_loop.node.config());
-        let plan = diff::plan(self.event_loop.node.config(), &config);
-        if plan.is_empty() {
-            self.unchanged(Some((plan, config)));
-            return;
-        }
-        if let Err(failure) = self.pid_files(&config) {
-            log::error!(target: ident::DAEMON, "{failure}");
-        }
-        self.take_on(&config);
-        for (group, field) in &plan.restart {
-            log::warn!(
-                target: ident::DAEMON,
-                "Reload: the new {group} setting '{field}' holds only from the next start; restart \
-                 keepalived for it"
-            );
-        }
-        self.apply(plan, config);
-        let took = clock::now().saturating_since(since);
-        log::info!(target: ident::DAEMON, "Reload finished in {} usec", took.as_micros());
     }
 
     /// The parts of the daemon that run, as syslog knows them.

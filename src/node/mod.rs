@@ -136,6 +136,12 @@ impl Node {
     /// Makes `plan`, which leads from [`Node::config`] to `config`, happen. The first start is a
     /// plan from the empty configuration.
     pub fn apply(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {
+        self.begin(now, plan, config, out);
+        while self.go_on(now, usize::MAX, out) {}
+    }
+
+    /// The same, but the services wait for [`Node::go_on`]: there may be very many of them.
+    pub fn begin(&mut self, now: Instant, plan: Plan, config: Config, out: &mut Vec<Effect>) {
         if self.stopping {
             return;
         }
@@ -167,10 +173,17 @@ impl Node {
             .mark_groups(marks.then_some(firewall.ipvs_first_mark));
         let whole = config.global.lvs.flush_on_stop != FlushOnStop::Own;
         self.check.end_quietly(whole || self.leaves_services);
-        self.check.apply(now, plan.services, &mut self.queues.check);
+        self.check.begin(plan.services);
         self.config = config;
         self.generation += 1;
         self.drain(now, out);
+    }
+
+    /// Takes about `items` more services and servers on; whether there are more.
+    pub fn go_on(&mut self, now: Instant, items: usize, out: &mut Vec<Effect>) -> bool {
+        let (_, more) = self.check.go_on(now, items, &mut self.queues.check);
+        self.drain(now, out);
+        more
     }
 
     /// What a reload does that leads to the configuration that runs: nothing of it is gone through

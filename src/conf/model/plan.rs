@@ -119,6 +119,16 @@ fn share<T: Planned>(
 impl Config {
     /// Gives the memory back of what is as in `running`, and has it in common with that.
     pub fn share_with(&mut self, running: &Self) {
+        self.share_instances(running);
+        share(
+            &running.virtual_servers,
+            &mut self.virtual_servers,
+            VirtualServer::share_servers,
+        );
+    }
+
+    /// The same of the VRRP instances alone.
+    pub fn share_instances(&mut self, running: &Self) {
         share(
             &running.vrrp_instances,
             &mut self.vrrp_instances,
@@ -126,11 +136,13 @@ impl Config {
                 new.options.share_with(&was.options);
             },
         );
-        share(
-            &running.virtual_servers,
-            &mut self.virtual_servers,
-            |was, new| share(&was.real_servers, &mut new.real_servers, |_, _| {}),
-        );
+    }
+}
+
+impl VirtualServer {
+    /// The same of the servers of a service that has changed.
+    pub fn share_servers(&self, new: &mut Self) {
+        share(&self.real_servers, &mut new.real_servers, |_, _| {});
     }
 }
 

@@ -1,0 +1,202 @@
+//! A reload, from the signal to the last server that is taken on.
+//!
+//! Owns: where it stands. Each step is bounded, and between two of them the loop has its turn: files
+//! are read, lines bound, services compared and taken on a slice at a time. Never does: judge what was
+//! read (`reading`) or what differs (`conf::diff`). Driven by: the worker's loop.
+
+use super::{
+    Config, Duration, EventLoop, Instant, Known, Loaded, Marker, OnOff, PathBuf, Plan, Progress,
+    Reading, SLICE, Worker, clock, ident, limit, reading, source,
+};
+use crate::conf::diff::Planning;
+use crate::host::fetch::Fetched;
+
+/// A new configuration on its way.
+pub(super) struct Reload {
+    stage: Stage,
+    since: Instant,
+    /// `reload_file`
+    _marker: Option<Marker>,
+    /// The longest step so far, for the log.
+    longest: Duration,
+}
+
+/// What comes next.
+enum Stage {
+    /// The files that were read the last time are read.
+    Fetch(Box<Fetched>),
+    /// They are understood.
+    Read(Box<Reading>),
+    /// What they say is compared with what runs.
+    Compare(Box<Planning>),
+    /// Services are taken on.
+    TakeOn,
+}
+
+impl Worker<'_> {
+    pub(super) fn start_reload(&mut self) {
+        for name in self.idents() {
+            log::info!(target: name, "Reloading");
+        }
+        self.reload = Some(Reload {
+            stage: Stage::Fetch(Box::new(self.known.files())),
+            since: clock::now(),
+            _marker: self.marker().and_then(Marker::new),
+            longest: Duration::ZERO,
+        });
+    }
+
+    /// Where the file stands that exists during a reload, if there is to be one.
+    fn marker(&self) -> Option<PathBuf> {
+        match &self.event_loop.node.config().global.reload.file {
+            OnOff::Off => None,
+            OnOff::On => {
+                let run = self.terms.directory(&crate::host::run_directory());
+                Some(run.join("keepalived.reload"))
+            }
+            OnOff::Named(path) => Some(source::to_path(path)),
+        }
+    }
+
+    /// One slice of a reload, and its end.
+    pub(super) fn read_on(&mut self) {
+        let Some(mut reload) = self.reload.take() else {
+            return;
+        };
+        let takes_on = matches!(reload.stage, Stage::TakeOn);
+        let began = clock::now();
+        let next = self.advance(reload.stage);
+        let ended = clock::now();
+        let took = ended.saturating_since(began);
+        reload.longest = reload.longest.max(took);
+        if let Some(stage) = next {
+            reload.stage = stage;
+            self.reload = Some(reload);
+            return;
+        }
+        if takes_on {
+            let took = ended.saturating_since(reload.since).as_micros();
+            log::info!(target: ident::DAEMON, "Reload finished in {took} usec");
+        }
+        log::debug!(
+            target: ident::DAEMON,
+            "The longest step of the reload took {} usec",
+            reload.longest.as_micros()
+        );
+        if std::mem::take(&mut self.again) {
+            self.start_reload();
+        }
+    }
+
+    /// The next step; `None` if that was the last one.
+    fn advance(&mut self, stage: Stage) -> Option<Stage> {
+        match stage {
+            Stage::Fetch(mut files) => {
+                if files.step() {
+                    return Some(Stage::Fetch(files));
+                }
+                if self.known.holds(&files) {
+                    if !reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
+                        self.archive.keep_again();
+                        self.unchanged(None);
+                    }
+                    return None;
+                }
+                let options = self.options;
+                let reading = Reading::new(&options.config, options.load.clone(), *files);
+                Some(Stage::Read(Box::new(reading)))
+            }
+            Stage::Read(mut reading) => {
+                if reading.step(SLICE) == Progress::More {
+                    return Some(Stage::Read(reading));
+                }
+                let config = self.accept(reading.finish())?;
+                Some(Stage::Compare(Box::new(Planning::new(config))))
+            }
+            Stage::Compare(mut planning) => {
+                let running = self.event_loop.node.config();
+                if planning.step(running, SLICE).1 {
+                    return Some(Stage::Compare(planning));
+                }
+                let (plan, config) = planning.finish(running);
+                self.begin(plan, config)
+            }
+            Stage::TakeOn => {
+                let now = self.event_loop.refresh();
+                let EventLoop { node, effects, .. } = &mut self.event_loop;
+                let more = node.go_on(now, SLICE, effects);
+                self.event_loop.exec_all();
+                if more {
+                    return Some(Stage::TakeOn);
+                }
+                None
+            }
+        }
+    }
+
+    /// `reload_check_config`
+    fn tests_reloads(&self) -> bool {
+        self.event_loop.node.config().global.reload.check != OnOff::Off
+    }
+
+    /// Nothing is touched, but who reloads may have removed the cause of a fault. Without `read` not
+    /// even the text has changed.
+    fn unchanged(&mut self, read: Option<(Plan, Config)>) {
+        log::info!(target: ident::DAEMON, "Reload: configuration unchanged");
+        self.event_loop.read_certificates();
+        if let Some((plan, config)) = read {
+            self.apply(plan, config);
+            return;
+        }
+        let now = self.event_loop.refresh();
+        let EventLoop {
+            drivers,
+            node,
+            effects,
+            ..
+        } = &mut self.event_loop;
+        drivers.programs.children.forget_names();
+        node.apply_again(now, effects);
+        self.event_loop.exec_all();
+    }
+
+    /// The configuration that was read, if it is to run.
+    fn accept(&mut self, (loaded, known): (Loaded, Known)) -> Option<Config> {
+        self.archive.keep(&loaded);
+        if reading::refuses(&loaded.diagnostics, self.tests_reloads()) {
+            return None;
+        }
+        self.known = known;
+        Some(limit(loaded.config, self.options))
+    }
+
+    /// Takes all on but services.
+    fn begin(&mut self, plan: Plan, config: Config) -> Option<Stage> {
+        if plan.is_empty() {
+            self.unchanged(Some((plan, config)));
+            return None;
+        }
+        if let Err(failure) = self.pid_files(&config) {
+            log::error!(target: ident::DAEMON, "{failure}");
+        }
+        self.take_on(&config);
+        for (group, field) in &plan.restart {
+            log::warn!(
+                target: ident::DAEMON,
+                "Reload: the new {group} setting '{field}' holds only from the next start; restart \
+                 keepalived for it"
+            );
+        }
+        let now = self.event_loop.refresh();
+        let EventLoop {
+            drivers,
+            node,
+            effects,
+            ..
+        } = &mut self.event_loop;
+        drivers.programs.children.forget_names();
+        node.begin(now, plan, config, effects);
+        self.event_loop.exec_all();
+        Some(Stage::TakeOn)
+    }
+}
