@@ -27,7 +27,7 @@ use super::sys::BATCH;
 use super::terms::{self, Terms};
 use super::udp_socket::UdpSocket;
 use crate::base::{IfIndex, ident};
-use crate::conf::model::Config;
+use crate::conf::model::{Config, OnOff};
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
     Frame, IpvsOp, IpvsService, KernelOp, LinkProbe, Marked, OpTag, ProbeCmd, ProbeFailure,
@@ -227,6 +227,12 @@ impl Drivers {
         self.addresses.set_buffer(command);
         self.links.set_buffer(command);
         self.routing.set_buffer(command);
+        if config.global.firewall.nftables == OnOff::Off && config.wants_firewall() {
+            log::info!(
+                target: ident::VRRP,
+                "use_vmac or no_accept/strict specified, but no firewall configured - using nftables"
+            );
+        }
         self.firewall
             .take_on(&config.global.firewall, &mut self.buffer);
         self.marks.take_on(&config.global.firewall);

@@ -5,7 +5,6 @@
 
 use super::super::diag::Class;
 use super::super::draft::Draft;
-use super::super::model::VirtualAddress;
 use super::super::model::routing::{StaticAddress, TrackGroup};
 use super::super::source::to_display;
 use super::words::{Step, Words};
@@ -19,7 +18,7 @@ pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
     if let Some((address, group)) = address::fixed(draft, st) {
         let group = group.filter(|name| known(draft, st, name));
         if address.interface.is_none() {
-            homeless(draft, st, &address);
+            homeless(draft, st)?;
         }
         draft
             .statics
@@ -30,19 +29,20 @@ pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
 }
 
 /// Notes an address that names no interface: `default_interface` may stand below.
-fn homeless(draft: &mut Draft, st: &Statement<'_>, address: &VirtualAddress) {
+fn homeless(draft: &mut Draft, st: &Statement<'_>) -> Outcome {
     if draft.default_exists.is_none() {
         let dynamic = draft.is_dynamic();
         draft.default_exists = Some(dynamic || st.facts.interface_exists(DEFAULT_INTERFACE));
     }
     let message = format!(
-        "Static address {}/{} requires either an interface or default interface must exist",
-        address.address, address.prefix_len
+        "Static address {} requires either an interface or default interface must exist",
+        to_display(st.word(0).unwrap_or_default())
     );
     let finding = st.finding(Class::General, message, Some(0));
     draft
         .homeless
         .push((draft.statics.addresses.len(), finding));
+    Ok(())
 }
 
 /// `default_interface NAME`

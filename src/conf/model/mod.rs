@@ -64,10 +64,29 @@ pub struct Config {
     pub trackers: options::Trackers,
     /// The `vrrp_sync_group` blocks.
     pub sync_groups: Vec<options::SyncGroup>,
-    /// What the host holds as long as the daemon runs; nothing carries it out yet.
+    /// What the host holds as long as the daemon runs.
     pub statics: routing::Statics,
-    /// What is said of interfaces; nothing acts on it yet.
+    /// What is said of interfaces.
     pub links: options::LinkSettings,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Whether the firewall is needed: for VMACs, which do not report memberships, and for addresses
+    /// that take no packets.
+    #[must_use]
+    pub fn wants_firewall(&self) -> bool {
+        let is_vmac = |link: &Option<OwnLink>| {
+            link.as_ref()
+                .is_some_and(|link| matches!(link.kind, OwnLinkKind::Vmac(_)))
+        };
+        self.vrrp_instances.iter().any(|instance| {
+            let refuses = !instance.options.accept.unwrap_or(!instance.strict);
+            let mut addresses = instance.addresses.iter();
+            refuses
+                || is_vmac(&instance.own_link)
+                || addresses.any(|address| is_vmac(&address.options.own_link))
+        })
+    }
 }

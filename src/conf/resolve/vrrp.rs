@@ -199,6 +199,12 @@ fn instance(
     // `stops` has seen that both are there.
     let vrid = draft.vrid.and_then(Vrid::new)?;
     let interface = draft.interface.take()?;
+    if rules.strict && std::mem::take(&mut draft.options.no_addresses) {
+        let message = format!(
+            "({name}) no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress"
+        );
+        cx.report(Class::General, message, place);
+    }
     if draft.addresses.is_empty() && !draft.options.no_addresses {
         let message = format!("({name}) No VIP specified; at least one is sensible");
         cx.report(Class::General, message, place);

@@ -65,6 +65,11 @@ pub(super) static ROOT: &[Keyword] = &[
         "use link polling (MII/ethtool/ioctl) instead of netlink for link state of all interfaces",
     ),
     Keyword::leaf(
+        "namespace_with_ipsets",
+        daemon::setting,
+        "declare that ipsets work inside the namespace",
+    ),
+    Keyword::leaf(
         "net_namespace",
         daemon::net_namespace,
         "run in this network namespace; forces pid dir; changing it needs restart",

@@ -13,7 +13,7 @@ use super::{Keyword, Level};
 /// The rows of a block, sorted by name.
 pub(super) const fn table(level: Level) -> &'static [Keyword] {
     match level {
-        Level::Root => vrrp::ROOT,
+        Level::Root => &[],
         Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
         Level::Authentication

@@ -2,14 +2,8 @@
 //!
 //! Owns: the tables. Driven by: `schema::pending`.
 
-use super::super::super::bind::{daemon, options};
+use super::super::super::bind::options;
 use super::super::Keyword;
-
-pub(super) static ROOT: &[Keyword] = &[Keyword::leaf(
-    "namespace_with_ipsets",
-    daemon::setting,
-    "declare that ipsets work inside the namespace",
-)];
 
 pub(super) static INSTANCE: &[Keyword] = &[Keyword::leaf(
     "vrf",
