@@ -105,7 +105,8 @@ pub(super) fn restarts(old: &Global, new: &Global) -> Vec<(&'static str, &'stati
     }
     let process = differ("process", PROCESS, &old.process, &new.process);
     let interfaces = differ("interfaces", INTERFACES, &old.interfaces, &new.interfaces);
-    process.chain(interfaces).collect()
+    let firewall = differ("firewall", FIREWALL, &old.firewall, &new.firewall);
+    process.chain(interfaces).chain(firewall).collect()
 }
 
 /// The fields that have a row.
@@ -149,14 +150,14 @@ mod tests {
     // Input: the tables without a field that needs a restart. Output: there is none, so that
     // `restarts` may leave them out.
     #[test]
-    fn only_two_groups_need_a_restart() {
+    fn only_three_groups_need_a_restart() {
         fn restarts<T>(table: &[Row<T>]) -> bool {
             let needs = |row: &Row<T>| matches!(row.reach, Reach::Changes(_, Change::Restart));
             table.iter().any(needs)
         }
-        assert!(restarts(PROCESS) && restarts(INTERFACES));
+        assert!(restarts(PROCESS) && restarts(INTERFACES) && restarts(FIREWALL));
         assert!(!restarts(MAIL) && !restarts(SCRIPTS) && !restarts(FIFOS) && !restarts(DUMPS));
-        assert!(!restarts(RELOADING) && !restarts(VRRP) && !restarts(FIREWALL));
+        assert!(!restarts(RELOADING) && !restarts(VRRP));
         assert!(!restarts(CHECKS) && !restarts(LVS) && !restarts(SNMP) && !restarts(DBUS));
         assert!(!restarts(BUFFERS) && !restarts(GLOBAL));
     }
