@@ -178,7 +178,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "match on ifindex instead of ifname",
     ),
-    Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
         "nftables_ipvs",
         daemon::setting,
@@ -190,6 +189,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
         daemon::setting,
         "first auto fwmark",
     ),
+    Keyword::leaf("nftables_priority", daemon::setting, "chain priority"),
     Keyword::leaf(
         "no_checker_emails",
         daemon::setting,
