@@ -49,8 +49,6 @@ pub(super) struct Draft {
     /// Static addresses that name no interface, by their place in the list, with what is said if
     /// there is none for them.
     pub(super) homeless: Vec<(usize, Diagnostic)>,
-    /// Whether the interface is there that they are on.
-    pub(super) default_exists: Option<bool>,
     pub(super) links: LinkSettings,
     /// How many rules of each family have no preference of their own.
     pub(super) unordered_rules: [u32; 2],

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ast::{Line, Slice};
-use super::bind::{Binder, Statement, View};
+use super::bind::{Binder, Statement, View, statics};
 use super::copy::copy;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
@@ -273,6 +273,9 @@ fn end(
     binder.end(&mut |finding| diagnostics.push(finding), &|mark| {
         reader::span(&reader.sources, mark.place, mark.columns)
     });
+    for finding in statics::give_homes(&mut binder.draft, facts) {
+        diagnostics.push(origin::explained(finding, reader));
+    }
     let before = diagnostics.count();
     let mut statement = Statement {
         slice,

@@ -60,7 +60,7 @@ pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<
 
 /// The address of a line; a device that does not exist is noted.
 pub(super) fn parsed(draft: &mut Draft, st: &mut Statement<'_>) -> Option<VirtualAddress> {
-    let (parsed, _) = line(st, false)?;
+    let (parsed, _) = line(draft, st, false)?;
     note_interface(draft, st, &parsed);
     Some(parsed)
 }
@@ -70,7 +70,7 @@ pub(super) fn fixed(
     draft: &mut Draft,
     st: &mut Statement<'_>,
 ) -> Option<(VirtualAddress, Option<String>)> {
-    let (parsed, group) = line(st, true)?;
+    let (parsed, group) = line(draft, st, true)?;
     note_interface(draft, st, &parsed);
     Some((parsed, group))
 }
@@ -82,7 +82,11 @@ fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress
 }
 
 /// Reads the line; `None`, reported, if the address is skipped.
-fn line(st: &mut Statement<'_>, fixed: bool) -> Option<(VirtualAddress, Option<String>)> {
+fn line(
+    draft: &Draft,
+    st: &mut Statement<'_>,
+    fixed: bool,
+) -> Option<(VirtualAddress, Option<String>)> {
     let word = st.word(0)?;
     let text = word;
     let Prefix {
@@ -108,6 +112,11 @@ fn line(st: &mut Statement<'_>, fixed: bool) -> Option<(VirtualAddress, Option<S
             }
             _ if FURTHER.contains(&option) && !(fixed && option == "use_vmac") => {
                 further(st, option, index, text, &mut parsed)
+            }
+            // It may come later.
+            "dev" if draft.is_dynamic() && parsed.interface.is_none() => {
+                parsed.interface = value(st, option, index, text).map(str::to_owned);
+                1 + usize::from(parsed.interface.is_some())
             }
             _ => option_at(st, option, index, text, &mut parsed)?,
         };

@@ -3,22 +3,29 @@
 //! Owns: their lines, and the reference to a group that addresses, routes and rules share. Never
 //! does: look for the members; they may stand below. Driven by: `bind` through the schema.
 
-use super::super::diag::Class;
+use super::super::diag::{Class, Diagnostic};
 use super::super::draft::Draft;
 use super::super::model::routing::{StaticAddress, TrackGroup};
-use super::super::source::to_display;
+use super::super::source::{HostFacts, to_display};
 use super::words::{Step, Words};
 use super::{Outcome, Statement, Stop, address};
 
-/// Where static addresses go that name no interface, unless `default_interface` says so.
-pub(in super::super) const DEFAULT_INTERFACE: &str = "eth0";
+/// `default_interface` where nothing is said (manual).
+const DEFAULT_INTERFACE: &str = "eth0";
 
 /// A line of `static_ipaddress`
 pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     if let Some((address, group)) = address::fixed(draft, st) {
         let group = group.filter(|name| known(draft, st, name));
         if address.interface.is_none() {
-            homeless(draft, st)?;
+            let message = format!(
+                "Static address {} requires either an interface or default interface must exist",
+                to_display(st.need(0)?)
+            );
+            let finding = st.finding(Class::BadInterface, message, Some(0));
+            draft
+                .homeless
+                .push((draft.statics.addresses.len(), finding));
         }
         draft
             .statics
@@ -28,30 +35,24 @@ pub(in super::super) fn address(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
     Ok(())
 }
 
-/// Notes an address that names no interface: `default_interface` may stand below.
-fn homeless(draft: &mut Draft, st: &Statement<'_>) -> Outcome {
-    if draft.default_exists.is_none() {
-        let dynamic = draft.is_dynamic();
-        draft.default_exists = Some(dynamic || st.facts.interface_exists(DEFAULT_INTERFACE));
+/// Puts static addresses without an interface on `default_interface`, which may stand anywhere in
+/// the text. Returns what is to be said of them if there is no such interface.
+pub(in super::super) fn give_homes(draft: &mut Draft, facts: &dyn HostFacts) -> Vec<Diagnostic> {
+    let homeless = std::mem::take(&mut draft.homeless);
+    if homeless.is_empty() {
+        return Vec::new();
     }
-    let message = format!(
-        "Static address {} requires either an interface or default interface must exist",
-        to_display(st.word(0).unwrap_or_default())
-    );
-    let finding = st.finding(Class::General, message, Some(0));
-    draft
-        .homeless
-        .push((draft.statics.addresses.len(), finding));
-    Ok(())
-}
-
-/// `default_interface NAME`
-pub(in super::super) fn default_interface(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    super::daemon::setting(draft, st)?;
-    if let Some(name) = &draft.global.interfaces.default {
-        draft.default_exists = Some(draft.is_dynamic() || st.facts.interface_exists(name));
+    let default = draft.global.interfaces.default.as_deref();
+    let name = default.unwrap_or(DEFAULT_INTERFACE).to_owned();
+    let misses = draft.misses(&name, facts);
+    let mut findings = Vec::new();
+    for (index, finding) in homeless {
+        if let Some(fixed) = draft.statics.addresses.get_mut(index) {
+            fixed.address.interface = Some(name.clone());
+        }
+        findings.extend(misses.then_some(finding));
     }
-    Ok(())
+    findings
 }
 
 /// Whether there is such a group above; reported if not.

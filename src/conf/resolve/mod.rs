@@ -15,7 +15,6 @@ pub(super) use check::Services;
 
 use std::collections::BTreeSet;
 
-use super::bind::statics::DEFAULT_INTERFACE;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::draft::Draft;
 use super::model::options::{Notify, Trackers};
@@ -47,7 +46,7 @@ impl Context<'_> {
 pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) -> Config {
     if draft.missing_interface {
         let message = "Non-existent interface specified in configuration";
-        let finding = Diagnostic::new(Class::General, message);
+        let finding = Diagnostic::new(Class::BadInterface, message);
         cx.diagnostics
             .push(finding.consequence(Consequence::RefuseStart(2)));
     }
@@ -100,22 +99,6 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     };
     let mut virtual_servers = services.finish(draft.services, &draft.groups, cx);
     scripts::check_services(&draft.scripts, &global, &mut virtual_servers, cx);
-    let mut statics = draft.statics;
-    let exists = draft.default_exists == Some(true);
-    // From the end, as those that have no place are taken out.
-    for (index, _) in draft.homeless.iter().rev() {
-        if exists {
-            let name = global.interfaces.default.as_deref();
-            let name = name.unwrap_or(DEFAULT_INTERFACE).to_owned();
-            statics.addresses[*index].address.interface = Some(name);
-        } else {
-            statics.addresses.remove(*index);
-        }
-    }
-    if !exists {
-        let findings = draft.homeless.into_iter().map(|(_, finding)| finding);
-        findings.for_each(|finding| cx.diagnostics.push(finding));
-    }
     Config {
         global,
         vrrp_instances: share(vrrp_instances),
@@ -125,7 +108,7 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
         tls: draft.tls,
         trackers,
         sync_groups,
-        statics,
+        statics: draft.statics,
         links: draft.links,
         files: Vec::new(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the table. Driven by: `schema::find`.
 
-use super::super::bind::{daemon, global, lvs, process, settings, statics};
+use super::super::bind::{daemon, global, lvs, process, settings};
 use super::{Form, Keyword};
 
 pub(super) static GLOBAL: &[Keyword] = &[
@@ -65,7 +65,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf(
         "default_interface",
-        statics::default_interface,
+        daemon::setting,
         "interface for static addresses without dev",
     ),
     Keyword::leaf(
