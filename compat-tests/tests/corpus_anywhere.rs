@@ -51,12 +51,14 @@ fn only_active_keywords(loaded: &Loaded) -> bool {
         .any(|finding| finding.message.contains("not active in this version"))
 }
 
-/// Whether the verdict hangs on users, scripts or links that the host has: `corpus.rs` makes these,
+/// Whether the verdict hangs on users, scripts, names or links that the host has: `corpus.rs` makes these,
 /// where the real daemon is asked as well.
 fn needs_the_host(text: &[u8], verdict: &str) -> bool {
     let text = String::from_utf8_lossy(text);
     let words = ["script", "notify", "quorum_", "MISC_CHECK"];
-    words.iter().any(|word| text.contains(word)) || verdict.contains("doesn't exist")
+    let findings = ["doesn't exist", "Invalid smtp server"];
+    words.iter().any(|word| text.contains(word))
+        || findings.iter().any(|finding| verdict.contains(finding))
 }
 
 #[test]

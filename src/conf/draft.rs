@@ -3,7 +3,7 @@
 //! Owns: one field for each setting, `None` until the file sets it, and where each object began.
 //! Never does: fill in defaults (`resolve` does). Driven by: the handlers in `bind`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::diag::Diagnostic;
@@ -58,6 +58,8 @@ pub(super) struct Draft {
     pub(super) unusable_script: bool,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
+    /// `dynamic_interfaces` is known to stand below.
+    pub(super) will_be_dynamic: bool,
 }
 
 /// What is said of scripts as a whole, and those that are no part of another object.
@@ -79,7 +81,12 @@ pub(super) struct ScriptRules {
 impl Draft {
     /// Whether interfaces may come later (`dynamic_interfaces`).
     pub(super) fn is_dynamic(&self) -> bool {
-        self.global.interfaces.dynamic != Dynamic::No
+        self.will_be_dynamic || self.global.interfaces.dynamic != Dynamic::No
+    }
+
+    /// Whether an interface was missed above the line that lets it come later.
+    pub(super) fn missed_too_soon(&self) -> bool {
+        self.missing_interface && !self.will_be_dynamic && self.is_dynamic()
     }
 
     /// Whether an interface is missing that has to be there; without it nothing starts.
@@ -104,10 +111,48 @@ pub(super) struct InstanceDraft {
     pub(super) auth_pass: Option<AuthPass>,
     pub(super) family: Option<Family>,
     pub(super) addresses: Vec<VirtualAddress>,
+    pub(super) taken: TakenAddresses,
     pub(super) no_preempt: bool,
     pub(super) preempt_delay: Option<Duration>,
     pub(super) garp: GarpSettings,
     pub(super) options: Shared<InstanceOptions>,
+}
+
+/// The addresses of an instance so far, with the interfaces that their lines name.
+#[derive(Debug, Default)]
+pub(super) struct TakenAddresses {
+    advertised: BTreeSet<IpAddr>,
+    with_interfaces: BTreeSet<(IpAddr, Option<String>)>,
+    excluded: BTreeSet<(IpAddr, Option<String>)>,
+}
+
+impl TakenAddresses {
+    /// Takes one of `virtual_ipaddress`; else what it is a duplicate of. An advert names an address
+    /// once, whatever interface it is on.
+    pub(super) fn take(&mut self, vip: &VirtualAddress) -> Result<(), &'static str> {
+        let place = (vip.address, vip.interface.clone());
+        if self.advertised.contains(&vip.address) {
+            Err("a VIP")
+        } else if self.excluded.contains(&place) {
+            Err("an excluded VIP")
+        } else {
+            self.advertised.insert(vip.address);
+            self.with_interfaces.insert(place);
+            Ok(())
+        }
+    }
+
+    /// The same of `virtual_ipaddress_excluded`.
+    pub(super) fn take_excluded(&mut self, vip: &VirtualAddress) -> Result<(), &'static str> {
+        let place = (vip.address, vip.interface.clone());
+        if self.with_interfaces.contains(&place) {
+            Err("a VIP")
+        } else if self.excluded.insert(place) {
+            Ok(())
+        } else {
+            Err("an excluded VIP")
+        }
+    }
 }
 
 impl InstanceDraft {

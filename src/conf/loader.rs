@@ -110,6 +110,14 @@ impl Loader {
         if self.advance(files, facts, lines) == Progress::More {
             return Progress::More;
         }
+        // keepalived's children read when their parent has read `global_defs`, wherever it stands.
+        if self.view == View::All && self.binder.draft.missed_too_soon() {
+            let outline = self.binder.outline.is_some();
+            *self = Self::of(&self.main, self.options.clone(), self.view);
+            self.binder.draft.will_be_dynamic = true;
+            self.binder.outline = outline.then(Outline::default);
+            return Progress::More;
+        }
         let apart = self.diagnostics.misses_a_word() || self.binder.torn;
         if self.view == View::All && apart && !self.binder.draft.elsewhere {
             let mut rest = View::EACH.iter();

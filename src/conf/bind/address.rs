@@ -52,10 +52,21 @@ pub(in super::super) fn virtual_ipaddress(draft: &mut Draft, st: &mut Statement<
         }
         Some(_) | None => {
             instance.family = Some(family);
+            if let Err(what) = instance.taken.take(&parsed) {
+                let message = duplicate(&instance.name, "VIP", what, st.need(0)?);
+                st.error(Class::General, message, Some(0));
+                return Ok(());
+            }
             instance.addresses.push(parsed);
         }
     }
     Ok(())
+}
+
+/// What is said of an address that the instance has already.
+pub(super) fn duplicate(instance: &str, kind: &str, of: &str, word: &str) -> String {
+    let word = to_display(word);
+    format!("({instance}): {kind} duplicates {of} {word} - ignoring")
 }
 
 /// The address of a line; a device that does not exist is noted.

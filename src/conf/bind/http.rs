@@ -9,7 +9,7 @@ use super::super::source::to_display;
 use super::other_probes::{begin, hex_digit, kind};
 use super::probes;
 use super::real_server::{self, switch};
-use super::service_policy::name;
+use super::service_policy::{name, virtual_host};
 use super::{Outcome, Statement};
 
 /// `HTTP_GET {`
@@ -97,7 +97,7 @@ pub(in super::super) fn nb_get_retry(draft: &mut Draft, st: &mut Statement<'_>) 
 pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |probe| {
         let slot = &mut probe.virtual_host;
-        name(st, "HTTP_GET virtualhost name missing", slot)
+        virtual_host(st, ("", "HTTP_GET virtualhost name missing"), slot)
     })
 }
 
@@ -237,9 +237,9 @@ fn status_range(word: &str) -> Option<(u16, u16)> {
 /// `virtualhost NAME` of a resource
 pub(in super::super) fn url_virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current_url(draft, |url| {
-        name(
+        virtual_host(
             st,
-            "Missing HTTP_GET virtualhost name",
+            ("url ", "Missing HTTP_GET virtualhost name"),
             &mut url.virtual_host,
         )
     })

@@ -4,7 +4,7 @@
 //! (`resolve::vrrp` does). Driven by: `bind` through the schema.
 
 use super::super::diag::Class;
-use super::super::draft::{AuthKind, Draft, InstanceDraft};
+use super::super::draft::{AuthKind, Draft, InstanceDraft, TakenAddresses};
 use super::super::model::{AuthPass, GarpSettings, InitialState};
 use super::super::source::{to_bytes, to_display};
 use super::{Outcome, Statement, Stop};
@@ -34,6 +34,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         name: name.to_owned(),
         place: st.place(),
         interface: None,
+        taken: TakenAddresses::default(),
         vrid: None,
         state: None,
         priority: None,

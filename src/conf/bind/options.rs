@@ -565,9 +565,17 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
 
 /// A line of `virtual_ipaddress_excluded`: of either family.
 pub(in super::super) fn excluded(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let parsed = super::address::parsed(draft, st);
+    let Some(parsed) = super::address::parsed(draft, st) else {
+        return Ok(());
+    };
     current(draft, |instance| {
-        instance.options.excluded.extend(parsed);
+        if let Err(what) = instance.taken.take_excluded(&parsed) {
+            let message =
+                super::address::duplicate(&instance.name, "Excluded VIP", what, st.need(0)?);
+            st.error(Class::General, message, Some(0));
+        } else {
+            instance.options.excluded.push(parsed);
+        }
         Ok(())
     })
 }

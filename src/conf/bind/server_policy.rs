@@ -8,7 +8,7 @@ use super::super::draft::Draft;
 use super::super::model::ServerPolicy;
 use super::super::source::to_display;
 use super::real_server::{self, switch, switch_or};
-use super::service_policy::{name, script, single_name, with_scripts};
+use super::service_policy::{script, single_name, virtual_host, with_scripts};
 use super::{Outcome, Statement};
 
 /// Runs `f` on the policy of the server that is being read.
@@ -74,7 +74,7 @@ pub(in super::super) fn smtp_alert(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |policy| {
         let slot = &mut policy.virtual_host;
-        name(st, "real server virtualhost missing", slot)
+        virtual_host(st, ("rs ", "real server virtualhost missing"), slot)
     })
 }
 

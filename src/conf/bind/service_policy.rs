@@ -169,7 +169,7 @@ pub(in super::super) fn smtp_alert(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |service| {
         let slot = &mut service.policy.virtual_host;
-        name(st, "virtual server virtualhost missing", slot)
+        virtual_host(st, ("vs ", "virtual server virtualhost missing"), slot)
     })
 }
 
@@ -179,6 +179,21 @@ pub(in super::super) fn snmp_name(draft: &mut Draft, st: &mut Statement<'_>) -> 
         let text = "virtual server snmp_name missing or extra parameters";
         single_name(st, text, &mut service.policy.snmp_name)
     })
+}
+
+/// `virtualhost NAME` of a service, a server, a check or a resource, as `whose` says; `missing` is
+/// the message without a name.
+pub(super) fn virtual_host(
+    st: &mut Statement<'_>,
+    (whose, missing): (&str, &str),
+    slot: &mut Option<String>,
+) -> Outcome {
+    if let (Some(old), Some(new)) = (&slot, st.word(1)) {
+        let (old, new) = (to_display(old), to_display(new));
+        let message = format!("Duplicate {whose}virtualhost - overwriting {old} with {new}");
+        st.error(Class::General, message, Some(1));
+    }
+    name(st, missing, slot)
 }
 
 /// A name; `missing` is the message without one.

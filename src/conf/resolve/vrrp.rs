@@ -47,6 +47,7 @@ pub(super) fn instances(
             return Vec::new();
         }
         options::check(&mut draft, rules, cx);
+        needless(&mut draft, cx);
         inherit(&mut draft.options, global, rules.strict);
         let transport = transport(&draft, global);
         let Some(instance) = instance(draft, global.announcements(), (rules, transport), cx) else {
@@ -228,6 +229,11 @@ fn instance(
         None => InitialState::Backup,
     };
     preemption(&mut draft, priority, initial_state, cx);
+    if draft.options.expired_backup.is_some() && !draft.no_preempt {
+        let message = format!("({name}) expired_timer_backup requires nopreempt - resetting");
+        cx.report(Class::General, message, place);
+        draft.options.expired_backup = None;
+    }
     let garp = garp(draft.garp, global);
     Some(VrrpInstance {
         name,
@@ -337,6 +343,20 @@ fn preemption(
         );
         cx.report(Class::General, message, draft.place);
         draft.preempt_delay = None;
+    }
+}
+
+/// What an instance says that means nothing without the priority of an owner; what `global_defs`
+/// says of all is for those that are one.
+fn needless(draft: &mut InstanceDraft, cx: &mut Context<'_>) {
+    let owner = draft.priority == Some(Priority::OWNER.0);
+    if draft.options.owner_ignores == Some(true) && !owner {
+        let message = format!(
+            "({}) ignoring owner_ignore_adverts since priority is not 255",
+            draft.name
+        );
+        cx.report(Class::General, message, draft.place);
+        draft.options.owner_ignores = None;
     }
 }
 
