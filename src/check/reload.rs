@@ -93,6 +93,8 @@ impl Domain {
         if more {
             self.taking_on = Some(taking);
         } else {
+            // What comes from now on comes with a reload.
+            self.started = true;
             self.serve_the_denied(out);
             self.check_invariants();
         }

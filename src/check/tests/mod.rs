@@ -240,6 +240,27 @@ fn a_server_goes_after_its_retries_and_comes_back_with_a_success() {
     assert_eq!(bench.now.saturating_since(stopped), 21 * SECOND);
 }
 
+// Input: dead servers that are there at the start, and the same that come with a reload. Output: the
+// former go with their first attempts, the latter after three retries 3 s apart.
+#[test]
+fn checks_that_come_with_a_reload_have_their_retries_at_once() {
+    let both_gone_after = |with_a_reload: bool| {
+        let mut bench = Bench::new();
+        if with_a_reload {
+            bench.domain.apply(bench.now, Vec::new(), &mut bench.out);
+        }
+        bench.apply(Step::Add(mysql()));
+        let mut first = None;
+        while bench.alive() != [false, false] {
+            bench.round(|_| false);
+            first.get_or_insert(bench.now);
+        }
+        bench.now.saturating_since(first.unwrap())
+    };
+    assert!(both_gone_after(false) < 9 * SECOND);
+    assert!(both_gone_after(true) >= 9 * SECOND);
+}
+
 // Input: no answer. Output: the connection is closed at connect_timeout, and late news is ignored.
 #[test]
 fn a_connection_that_does_not_come_about_in_time_is_a_failure() {

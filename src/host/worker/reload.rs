@@ -78,7 +78,7 @@ impl Worker<'_> {
             let took = ended.saturating_since(reload.since).as_micros();
             log::info!(target: ident::DAEMON, "Reload finished in {took} usec");
         }
-        log::debug!(
+        log::trace!(
             target: ident::DAEMON,
             "The longest step of the reload took {} usec",
             reload.longest.as_micros()
