@@ -112,24 +112,35 @@ impl Loader {
         }
         // keepalived's children read when their parent has read `global_defs`, wherever it stands.
         if self.view == View::All && self.binder.draft.missed_too_soon() {
-            let outline = self.binder.outline.is_some();
-            *self = Self::of(&self.main, self.options.clone(), self.view);
-            self.binder.draft.will_be_dynamic = true;
-            self.binder.outline = outline.then(Outline::default);
+            self.read_again();
             return Progress::More;
         }
         let apart = self.diagnostics.misses_a_word() || self.binder.torn;
         if self.view == View::All && apart && !self.binder.draft.elsewhere {
-            let mut rest = View::EACH.iter();
-            let first = rest.next().copied().unwrap_or_default();
-            self.apart = Some(Box::new(Apart {
-                current: Self::of(&self.main, self.options.clone(), first),
-                rest,
-                findings: Diagnostics::default(),
-            }));
+            self.read_apart();
             return Progress::More;
         }
         Progress::Done
+    }
+
+    /// Begins anew, with what is known now. In functions of their own, this and the next leave the
+    /// stack to the parser.
+    fn read_again(&mut self) {
+        let outline = self.binder.outline.is_some();
+        *self = Self::of(&self.main, self.options.clone(), self.view);
+        self.binder.draft.will_be_dynamic = true;
+        self.binder.outline = outline.then(Outline::default);
+    }
+
+    /// Begins the readings of the processes one by one.
+    fn read_apart(&mut self) {
+        let mut rest = View::EACH.iter();
+        let first = rest.next().copied().unwrap_or_default();
+        self.apart = Some(Box::new(Apart {
+            current: Self::of(&self.main, self.options.clone(), first),
+            rest,
+            findings: Diagnostics::default(),
+        }));
     }
 
     fn advance(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
