@@ -1,6 +1,6 @@
 //! The nftables table that keeps traffic from virtual addresses, and multicast reports off VMACs.
 //!
-//! Owns: the netlink socket to nftables, and what of the table is there already. Never does: decide
+//! Owns: what of the table is there already. Never does: decide
 //! what is dropped. Driven by: `exec`.
 //!
 //! The table is keepalived's, part by part and rule by rule, so that an operator finds what he
@@ -10,10 +10,9 @@
 //! table goes with the last element.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_core::{DefaultNla, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST};
+use netlink_packet_core::{DefaultNla, NLM_F_APPEND, NLM_F_CREATE};
 use netlink_packet_netfilter::nftables::{
     Bitwise, ChainAttribute, ChainMessage, Cmp, DataAttribute, ExpressionAttribute, Expressions,
     Hook, HookNumber, Immediate, InetHookNumber, ListAttribute, Lookup, Meta, MetaKey,
@@ -21,11 +20,8 @@ use netlink_packet_netfilter::nftables::{
     SetElementAttribute, SetElementList, SetElementMessage, SetFlags, SetMessage, TableAttribute,
     TableMessage, Verdict, VerdictAttribute,
 };
-use netlink_packet_netfilter::none::ControlMessage;
-use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProtoFamily};
-use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use super::request::{self, Raw, Requester};
+use super::nftables::Nftables;
 use crate::base::{Family, IfIndex, ident};
 use crate::conf::model::{self, OnOff};
 use crate::ops::{Blocked, FirewallOp};
@@ -63,8 +59,6 @@ impl Style {
         }
     }
 }
-
-const NFNL_SUBSYS_NFTABLES: u16 = 10;
 
 /// `NF_DROP`, `NF_ACCEPT`.
 const DROP: Verdict = Verdict::Other(0);
@@ -124,8 +118,7 @@ impl Table {
 /// The driver.
 #[derive(Debug)]
 pub(super) struct Firewall {
-    /// Opened by the first operation: most configurations need none.
-    socket: Option<Requester>,
+    nftables: Nftables,
     style: Style,
     v4: Table,
     v6: Table,
@@ -142,7 +135,7 @@ impl Firewall {
     /// Without a socket, and with no table.
     pub(super) fn new() -> Self {
         Self {
-            socket: None,
+            nftables: Nftables::default(),
             style: Style::default(),
             v4: Table::default(),
             v6: Table::default(),
@@ -218,7 +211,7 @@ impl Firewall {
         if batch.messages.is_empty() {
             return 0;
         }
-        let errno = self.send(&batch, buffer);
+        let errno = self.nftables.send(family, &batch.messages, buffer);
         if errno == 0 {
             *(match family {
                 Family::V4 => &mut self.v4,
@@ -245,44 +238,6 @@ impl Firewall {
             Table::default()
         })
     }
-
-    fn send(&mut self, batch: &Batch<'_>, buffer: &mut [u8]) -> i32 {
-        let socket = match self.socket.take().map_or_else(open, Ok) {
-            Ok(socket) => self.socket.insert(socket),
-            Err(error) => return error.raw_os_error().unwrap_or(libc::EIO),
-        };
-        let encoded: Vec<(u16, Vec<u8>, u16)> = batch
-            .messages
-            .iter()
-            .map(|(message, flags)| {
-                let kind = NFNL_SUBSYS_NFTABLES << 8 | u16::from(u8::from(message.message_type()));
-                let header = NetfilterHeader::new(batch.protocol(), 0, 0);
-                let message = NetfilterMessage::new(header, message.clone());
-                (kind, request::bytes_of(&message), *flags)
-            })
-            .collect();
-        let results = socket.transaction(&encoded, buffer, |begin, sequence, out| {
-            let control = if begin {
-                ControlMessage::BatchBegin
-            } else {
-                ControlMessage::BatchEnd
-            };
-            let kind = u16::from(u8::from(control.message_type()));
-            let header =
-                NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, NFNL_SUBSYS_NFTABLES);
-            let payload = request::bytes_of(&NetfilterMessage::new(header, control));
-            let raw = Raw {
-                kind,
-                payload: &payload,
-            };
-            request::append(out, raw, NLM_F_REQUEST, sequence);
-        });
-        results.into_iter().find(|errno| *errno != 0).unwrap_or(0)
-    }
-}
-
-fn open() -> io::Result<Requester> {
-    Requester::open(NETLINK_NETFILTER)
 }
 
 impl Batch<'_> {
@@ -319,13 +274,6 @@ impl Batch<'_> {
     fn named(&self) -> TableMessage {
         TableMessage {
             attributes: vec![TableAttribute::Name(self.style.table.clone())],
-        }
-    }
-
-    const fn protocol(&self) -> NetfilterProtoFamily {
-        match self.family {
-            Family::V4 => NetfilterProtoFamily::IPv4,
-            Family::V6 => NetfilterProtoFamily::IPv6,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The nftables table that gives packets for the addresses of groups their marks (`nftables_ipvs`).
 //!
-//! Owns: the netlink socket for it, and which addresses have which mark. Never does: give marks out
+//! Owns: which addresses have which mark. Never does: give marks out
 //! (`check` does). Driven by: `exec`.
 //!
 //! The table is keepalived's, rule by rule: for each protocol a map from address and port to a
@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use netlink_packet_core::{DefaultNla, Emitable as _, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST};
+use netlink_packet_core::{DefaultNla, Emitable as _, NLM_F_APPEND, NLM_F_CREATE};
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, Cmp, DataAttribute, ExpressionAttribute, Expressions, Hook,
     HookNumber, Immediate, InetHookNumber, ListAttribute, Lookup, Meta, MetaKey, NfTablesMessage,
@@ -19,11 +19,8 @@ use netlink_packet_netfilter::nftables::{
     SetElementAttribute, SetElementList, SetElementMessage, SetFlags, SetMessage, TableAttribute,
     TableMessage, Verdict, VerdictAttribute,
 };
-use netlink_packet_netfilter::none::ControlMessage;
-use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProtoFamily};
-use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use super::request::{self, Raw, Requester};
+use super::nftables::Nftables;
 use super::sys;
 use crate::base::{Family, ident};
 use crate::conf::model::{Firewall, OnOff};
@@ -32,7 +29,6 @@ use crate::ops::Marked;
 /// What keepalived calls the table unless told otherwise.
 const TABLE: &str = "keepalived_ipvs";
 const CHAIN: &str = "in";
-const NFNL_SUBSYS_NFTABLES: u16 = 10;
 /// `NF_ACCEPT`; and what a rule ends with (`NFT_RETURN`, -5).
 const ACCEPT: Verdict = Verdict::Other(1);
 
@@ -62,8 +58,7 @@ struct Table {
 /// The driver.
 #[derive(Debug)]
 pub(super) struct Marks {
-    /// Opened by the first mark: most configurations need none.
-    socket: Option<Requester>,
+    nftables: Nftables,
     name: String,
     priority: i32,
     counters: bool,
@@ -86,7 +81,7 @@ impl Marks {
     /// Without a socket, and with no table.
     pub(super) fn new() -> Self {
         Self {
-            socket: None,
+            nftables: Nftables::default(),
             name: TABLE.to_owned(),
             priority: -1,
             counters: false,
@@ -138,8 +133,7 @@ impl Marks {
                 messages: Vec::new(),
             };
             batch.between(before, &mut after);
-            let messages = encode(&batch);
-            let errno = self.send(&messages, buffer);
+            let errno = self.nftables.send(family, &batch.messages, buffer);
             if errno == 0 {
                 *(match family {
                     Family::V4 => &mut self.v4,
@@ -155,48 +149,6 @@ impl Marks {
             }
         }
     }
-
-    fn send(&mut self, messages: &[(u16, Vec<u8>, u16)], buffer: &mut [u8]) -> i32 {
-        if messages.is_empty() {
-            return 0;
-        }
-        let open = || Requester::open(NETLINK_NETFILTER);
-        let socket = match self.socket.take().map_or_else(open, Ok) {
-            Ok(socket) => self.socket.insert(socket),
-            Err(error) => return error.raw_os_error().unwrap_or(libc::EIO),
-        };
-        let results = socket.transaction(messages, buffer, |begin, sequence, out| {
-            let control = if begin {
-                ControlMessage::BatchBegin
-            } else {
-                ControlMessage::BatchEnd
-            };
-            let kind = u16::from(u8::from(control.message_type()));
-            let header =
-                NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, NFNL_SUBSYS_NFTABLES);
-            let payload = request::bytes_of(&NetfilterMessage::new(header, control));
-            let raw = Raw {
-                kind,
-                payload: &payload,
-            };
-            request::append(out, raw, NLM_F_REQUEST, sequence);
-        });
-        results.into_iter().find(|errno| *errno != 0).unwrap_or(0)
-    }
-}
-
-fn encode(batch: &Batch<'_>) -> Vec<(u16, Vec<u8>, u16)> {
-    let protocol = match batch.family {
-        Family::V4 => NetfilterProtoFamily::IPv4,
-        Family::V6 => NetfilterProtoFamily::IPv6,
-    };
-    let encode = |(message, flags): &(NfTablesMessage, u16)| {
-        let kind = NFNL_SUBSYS_NFTABLES << 8 | u16::from(u8::from(message.message_type()));
-        let header = NetfilterHeader::new(protocol, 0, 0);
-        let message = NetfilterMessage::new(header, message.clone());
-        (kind, request::bytes_of(&message), *flags)
-    };
-    batch.messages.iter().map(encode).collect()
 }
 
 impl Batch<'_> {

@@ -37,6 +37,7 @@ mod memo;
 mod names;
 mod namespace;
 mod netlink;
+mod nftables;
 mod pidfile;
 mod ping;
 mod process;
