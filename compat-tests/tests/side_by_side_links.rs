@@ -188,7 +188,7 @@ fn the_table_looks_as_configured() {
 
 /// Input: `default_interface`, which stands below the address that needs it, `disable_local_igmp`,
 /// receive buffers, and keywords of old releases. Output: the address is there, and reports of the
-/// link's groups are off while the daemon runs.
+/// link's groups are off while the daemon runs, and need no rules.
 #[test]
 fn defaults_of_interfaces_hold_as_with_the_real_one() {
     let configuration = [
@@ -197,7 +197,7 @@ fn defaults_of_interfaces_hold_as_with_the_real_one() {
          vrrp_netlink_cmd_rcv_bufs 100000\n vrrp_netlink_monitor_rcv_bufs 5000000\n \
          vrrp_netlink_monitor_rcv_bufs_force\n}\n"
             .to_owned(),
-        instance("V1", 51, " debug 2", " 10.1.0.100"),
+        instance("V1", 51, " use_vmac\n debug 2", " 10.1.0.100"),
     ]
     .concat();
     let addresses = ["10.1.0.100/32", "10.9.9.9/32"];

@@ -233,8 +233,7 @@ impl Drivers {
                 "use_vmac or no_accept/strict specified, but no firewall configured - using nftables"
             );
         }
-        self.firewall
-            .take_on(&config.global.firewall, &mut self.buffer);
+        self.firewall.take_on(&config.global, &mut self.buffer);
         self.marks.take_on(&config.global.firewall);
     }
 

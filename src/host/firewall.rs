@@ -38,17 +38,20 @@ pub(super) struct Style {
     priority: i32,
     /// Rules count what they decide.
     counters: bool,
+    /// Memberships are not reported over IPv4 (`disable_local_igmp`): there is nothing to send on.
+    no_reports: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self::of(&model::Firewall::default())
+        Self::of(&model::Global::default())
     }
 }
 
 impl Style {
     /// As configured.
-    pub(super) fn of(settings: &model::Firewall) -> Self {
+    pub(super) fn of(global: &model::Global) -> Self {
+        let settings = &global.firewall;
         Self {
             table: match &settings.nftables {
                 OnOff::Named(table) => table.clone(),
@@ -56,6 +59,7 @@ impl Style {
             },
             priority: settings.priority,
             counters: settings.counters,
+            no_reports: global.interfaces.no_local_igmp,
         }
     }
 }
@@ -155,10 +159,11 @@ impl Firewall {
     /// Takes over how the table is to look. Tables that are there already are made anew, each in
     /// one transaction, so that nothing gets through meanwhile. Their name stays what it was: it
     /// holds from the start on.
-    pub(super) fn take_on(&mut self, settings: &model::Firewall, buffer: &mut [u8]) {
-        let mut style = Style::of(settings);
+    pub(super) fn take_on(&mut self, global: &model::Global, buffer: &mut [u8]) {
+        let mut style = Style::of(global);
         if self.v4.made || self.v6.made {
             style.table.clone_from(&self.style.table);
+            style.no_reports = self.style.no_reports;
         }
         if style == self.style {
             return;
@@ -256,6 +261,9 @@ impl Batch<'_> {
                     self.element(false, set_of(*blocked), key_of(*blocked), None);
                 }
             }
+            FirewallOp::ReportsBelow {
+                family: Family::V4, ..
+            } if self.style.no_reports => {}
             FirewallOp::ReportsBelow { vmac, base, .. } => {
                 if table.below.insert(*vmac, *base).is_none() {
                     self.make_table(table);

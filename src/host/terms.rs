@@ -120,7 +120,7 @@ impl Terms {
                 OnOff::Named(name) => Ipvs::Named(name.clone()),
             },
             pid_directory: process.pid_directory,
-            table: Style::of(&config.global.firewall).table,
+            table: Style::of(&config.global).table,
             child_wait: micros(process.child_wait),
             umask: process.umask,
             name: process.name.clone(),
