@@ -15,7 +15,7 @@ pub(super) const CHUNK: usize = 128;
 /// Effects that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// Adverts.
+    /// Adverts, and packets of BFD: others wait for them.
     urgent: Vec<Effect>,
     waiting: VecDeque<Effect>,
     /// Announcements that have been made before.
@@ -38,7 +38,9 @@ impl Lanes {
         }
         for effect in effects.drain(..) {
             match &effect {
-                Effect::Send(_, Frame::Ip { .. }) => self.urgent.push(effect),
+                Effect::Send(_, Frame::Ip { .. } | Frame::Datagram { .. }) => {
+                    self.urgent.push(effect);
+                }
                 Effect::Send(_, Frame::Link { again: true, .. }) => self.later.push_back(effect),
                 _ => self.waiting.push_back(effect),
             }
@@ -140,13 +142,17 @@ mod tests {
         assert_eq!(all(&mut lanes), expected);
     }
 
-    // Input: 1,000 announcements, then an advert. Output: the advert is in the next part.
+    // Input: 1,000 announcements, then an advert and a packet of BFD. Output: both are in the next
+    // part.
     #[test]
-    fn an_advert_waits_for_one_part_at_most() {
+    fn who_is_waited_for_waits_for_one_part_at_most() {
         let mut lanes = Lanes::default();
         lanes.take(&mut (0..1_000).map(|_| announcement(1, false)).collect());
         assert_eq!(lanes.next().len(), CHUNK);
-        lanes.take(&mut vec![advert(1)]);
-        assert_eq!(lanes.next().first(), Some(&advert(1)));
+        let to = "192.0.2.1:3784".parse().unwrap();
+        let bytes = vec![1];
+        let packet = Effect::Send(SocketId(3), Frame::Datagram { to, bytes });
+        lanes.take(&mut vec![advert(1), packet.clone()]);
+        assert_eq!(lanes.next().get(..2), Some(&[advert(1), packet][..]));
     }
 }

@@ -43,7 +43,7 @@ mod reload;
 
 use reload::Reload;
 
-/// Lines of configuration that are read, or servers that are taken on, between two turns, about a millisecond's worth.
+/// Lines of configuration that are read, or servers that are taken on, between two turns.
 const SLICE: usize = 500;
 
 /// After a start or a reload: elections and both bursts of announcements are over then.
