@@ -8,6 +8,8 @@
 //! of its own stays as it is. A mark is a service's as long as that exists, and is never given
 //! again.
 
+use std::collections::BTreeSet;
+
 use super::Action;
 use super::service::Service;
 use crate::base::Family;
@@ -83,11 +85,11 @@ pub(super) fn change(
     (config, mark): (&VirtualServer, Option<u32>),
     out: &mut Vec<Action>,
 ) {
-    let before: Vec<Marked> = marked(&service.config)
+    let before: BTreeSet<Marked> = marked(&service.config)
         .filter(|_| service.mark.is_some())
         .collect();
-    let after: Vec<Marked> = marked(config).filter(|_| mark.is_some()).collect();
-    let gone = before.iter().filter(|entry| !after.contains(entry));
+    let after: BTreeSet<Marked> = marked(config).filter(|_| mark.is_some()).collect();
+    let gone = before.difference(&after);
     out.extend(gone.map(|entry| Action::Mark(*entry, None)));
     let same = mark == service.mark;
     let new = after

@@ -63,11 +63,16 @@ impl Domain {
 
     /// The same, a slice at a time: nothing is done yet. What was begun before is done first.
     pub fn begin(&mut self, plan: Vec<Step<Shared<VirtualServer>>>) {
-        self.taking_on = Some(TakingOn {
-            steps: plan,
-            released: 0,
-            next: 0,
-        });
+        match &mut self.taking_on {
+            Some(taking) => taking.steps.extend(plan),
+            None => {
+                self.taking_on = Some(TakingOn {
+                    steps: plan,
+                    released: 0,
+                    next: 0,
+                });
+            }
+        }
     }
 
     /// Goes on with about `items` services and servers; how many there were, and whether there is

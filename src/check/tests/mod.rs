@@ -261,6 +261,19 @@ fn checks_that_come_with_a_reload_have_their_retries_at_once() {
     assert!(both_gone_after(true) >= 9 * SECOND);
 }
 
+// Input: a plan that was only begun, then another one. Output: both are carried out.
+#[test]
+fn what_was_begun_is_not_lost_to_what_comes_next() {
+    let mut bench = Bench::new();
+    let other = Shared::new(VirtualServer {
+        key: key(3307),
+        ..(*mysql()).clone()
+    });
+    bench.domain.begin(vec![Step::Add(mysql())]);
+    bench.apply(Step::Add(other));
+    assert_eq!(bench.alive(), [true; 4]);
+}
+
 // Input: no answer. Output: the connection is closed at connect_timeout, and late news is ignored.
 #[test]
 fn a_connection_that_does_not_come_about_in_time_is_a_failure() {
