@@ -29,6 +29,20 @@ pub fn daemon_from(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from)
 }
 
+/// Ours and the real one (`KEEPALIVED_OURS`, `KEEPALIVED_REAL`), in this order; `None`, with a line
+/// that a test is skipped, when one of them is not set.
+#[must_use]
+pub fn both_daemons() -> Option<[PathBuf; 2]> {
+    let find = |variable| {
+        let daemon = daemon_from(variable);
+        if daemon.is_none() {
+            println!("skipped: {variable} is not set");
+        }
+        daemon
+    };
+    Some([find("KEEPALIVED_OURS")?, find("KEEPALIVED_REAL")?])
+}
+
 /// The part of `vrrp_instance` that differs between the configurations compared.
 #[derive(Clone, Debug)]
 pub struct Instance {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use compat_tests::bed::{Result, needs_root, wait_until};
-use compat_tests::routers::{Instance, PATIENCE, Router, Segment, daemon_from};
+use compat_tests::routers::{Instance, PATIENCE, Router, Segment, both_daemons};
 
 /// Bursts of gratuitous ARP: five packets for each address (`garp_master_repeat`).
 const BURST: usize = 5;
@@ -29,17 +29,8 @@ fn daemons() -> Option<Daemons> {
     if !needs_root() {
         return None;
     }
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    Some(Daemons {
-        ours: find("KEEPALIVED_OURS")?,
-        real: find("KEEPALIVED_REAL")?,
-    })
+    let [ours, real] = both_daemons()?;
+    Some(Daemons { ours, real })
 }
 
 /// What one master alone showed to the world.

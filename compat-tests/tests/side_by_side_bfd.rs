@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use compat_tests::bed::{Error, Result, needs_root, wait_until};
-use compat_tests::routers::{PATIENCE, Router, Segment, daemon_from};
+use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -106,14 +106,7 @@ fn sessions_are_the_same_with_either_daemon() {
     if !needs_root() {
         return;
     }
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    let (Some(ours), Some(real)) = (find("KEEPALIVED_OURS"), find("KEEPALIVED_REAL")) else {
+    let Some([ours, real]) = both_daemons() else {
         return;
     };
     let pairs = [

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use compat_tests::bed::{Host, Proc, needs_root, wait_until};
-use compat_tests::routers::daemon_from;
+use compat_tests::routers::both_daemons;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -22,17 +22,8 @@ struct Daemons {
 }
 
 fn daemons() -> Option<Daemons> {
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    Some(Daemons {
-        ours: find("KEEPALIVED_OURS")?,
-        real: find("KEEPALIVED_REAL")?,
-    })
+    let [ours, real] = both_daemons()?;
+    Some(Daemons { ours, real })
 }
 
 /// How much of what both print has to be equal.

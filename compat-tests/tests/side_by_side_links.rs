@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use compat_tests::bed::{Host, Result, needs, needs_root, wait_until};
-use compat_tests::routers::{PATIENCE, Segment, daemon_from};
+use compat_tests::routers::{PATIENCE, Segment, both_daemons};
 
 /// What a configuration has made of the kernel.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,16 +25,7 @@ fn daemons() -> Option<(PathBuf, PathBuf)> {
     if !needs_root() || !needs("nft") {
         return None;
     }
-    match (
-        daemon_from("KEEPALIVED_OURS"),
-        daemon_from("KEEPALIVED_REAL"),
-    ) {
-        (Some(ours), Some(real)) => Some((ours, real)),
-        _ => {
-            println!("skipped: KEEPALIVED_OURS or KEEPALIVED_REAL is not set");
-            None
-        }
-    }
+    both_daemons().map(|[ours, real]| (ours, real))
 }
 
 /// Link-local addresses of the host's own follow from MAC addresses that differ.

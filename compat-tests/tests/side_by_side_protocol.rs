@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use compat_tests::bed::{Error, Frame, Result, needs_root, wait_until};
-use compat_tests::routers::{PATIENCE, Router, Segment, daemon_from};
+use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
 
 /// Scenarios that run at the same time, each in namespaces of its own.
 const WORKERS: usize = 8;
@@ -169,17 +169,8 @@ fn daemons() -> Option<Daemons> {
     if !needs_root() {
         return None;
     }
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    Some(Daemons {
-        ours: find("KEEPALIVED_OURS")?,
-        real: find("KEEPALIVED_REAL")?,
-    })
+    let [ours, real] = both_daemons()?;
+    Some(Daemons { ours, real })
 }
 
 /// Runs `jobs`, some at a time; returns what went wrong, by name.

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use compat_tests::bed::{Host, Proc, needs_root, wait_until};
-use compat_tests::routers::daemon_from;
+use compat_tests::routers::both_daemons;
 use compat_tests::tables::differs::{Differs, Speaker};
 use compat_tests::text_diff::differing;
 use nix::sys::signal::{Signal, kill};
@@ -29,14 +29,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 fn daemons() -> Option<[PathBuf; 2]> {
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    Some([find("KEEPALIVED_OURS")?, find("KEEPALIVED_REAL")?]).filter(|_| needs_root())
+    both_daemons().filter(|_| needs_root())
 }
 
 fn cases() -> PathBuf {

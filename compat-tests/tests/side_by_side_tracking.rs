@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use compat_tests::bed::{Error, Proc, Result, needs_root, wait_until};
-use compat_tests::routers::{Router, Segment, daemon_from};
+use compat_tests::routers::{Router, Segment, both_daemons};
 
 /// Scenarios that run at the same time, each in namespaces of its own.
 const WORKERS: usize = 16;
@@ -596,14 +596,7 @@ fn what_is_tracked_is_told_alike() {
     if !needs_root() {
         return;
     }
-    let find = |variable| {
-        let daemon = daemon_from(variable);
-        if daemon.is_none() {
-            println!("skipped: {variable} is not set");
-        }
-        daemon
-    };
-    let (Some(ours), Some(real)) = (find("KEEPALIVED_OURS"), find("KEEPALIVED_REAL")) else {
+    let Some([ours, real]) = both_daemons() else {
         return;
     };
     // An instance of one name, to look at it alone.

@@ -85,21 +85,7 @@ fn a_silent_server_times_out_without_holding_anything_up() {
         .replace("192.0.2.1 3306", "198.51.100.9 3306")
         .replace("connect_timeout 3", "connect_timeout 1");
     let bed = Bed::new(&format!("{CONFIG}{service}"));
-    // A neighbour that exists on paper only: the SYN leaves, nothing comes back.
-    bed.host
-        .must(&["ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.77"])
-        .unwrap();
-    let neighbour = [
-        "ip",
-        "neigh",
-        "add",
-        "192.0.2.77",
-        "lladdr",
-        "02:00:00:00:00:77",
-        "dev",
-        "eth0",
-    ];
-    bed.host.must(&neighbour).unwrap();
+    bed.add_silent_network();
     let _daemon = bed.daemon();
     bed.wait_log("TCP_CHECK on service [198.51.100.9]:tcp:3306 failed.");
     bed.wait_log("Removing service [198.51.100.9]:tcp:3306");

@@ -67,6 +67,19 @@ impl Bed {
         }
     }
 
+    /// 198.51.100.0/24 behind a neighbour that exists on paper only: packets leave, nothing comes
+    /// back.
+    pub(crate) fn add_silent_network(&self) {
+        let commands = [
+            "ip route add 198.51.100.0/24 via 192.0.2.77",
+            "ip neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0",
+        ];
+        for command in commands {
+            let words: Vec<&str> = command.split(' ').collect();
+            self.host.must(&words).unwrap();
+        }
+    }
+
     /// Starts the daemon in the foreground.
     pub(crate) fn daemon(&self) -> Proc {
         let mut command = Command::new(binary());

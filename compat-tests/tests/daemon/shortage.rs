@@ -50,19 +50,7 @@ fn a_shortage_ejects_nobody_and_hides_nobody() {
         return;
     }
     let bed = Bed::new(&format!("{CONFIG}{}", service()));
-    let route = ["ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.77"];
-    bed.host.must(&route).unwrap();
-    let neighbour = [
-        "ip",
-        "neigh",
-        "add",
-        "192.0.2.77",
-        "lladdr",
-        "02:00:00:00:00:77",
-        "dev",
-        "eth0",
-    ];
-    bed.host.must(&neighbour).unwrap();
+    bed.add_silent_network();
     let well = bed.host.enter(|| TcpListener::bind("192.0.2.1:3306"));
     let well = well.unwrap().unwrap();
     let mut command = Command::new("prlimit");
