@@ -90,6 +90,11 @@ fn play(first: &Path, second: &Path) -> Result<String> {
     two.stop()?;
     until(one, "Tracked BFD instance b4 is DOWN", 2)?;
     until(one, "(VI_1) Entering FAULT STATE", 2)?;
+    // The script of that state is another process than that of the stop.
+    wait_until(PATIENCE, "the note of the last FAULT", || {
+        let notes = one.host().read(NOTES).unwrap_or_default();
+        notes.matches(" FAULT ").count() == 3
+    })?;
     one.stop()?;
     let notes = one.host().read(NOTES)?;
     // The priority at a transition depends on which of the two sessions was first.
