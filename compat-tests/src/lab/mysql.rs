@@ -91,12 +91,7 @@ pub struct Server {
 
 impl Server {
     /// A server on its copy of the prepared data; not started.
-    pub fn new(
-        number: u8,
-        prepared: &Path,
-        data: PathBuf,
-        peer: &'static str,
-    ) -> Result<Self> {
+    pub fn new(number: u8, prepared: &Path, data: PathBuf, peer: &'static str) -> Result<Self> {
         copy(prepared, &data)?;
         Ok(Self {
             number,
