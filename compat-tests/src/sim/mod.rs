@@ -14,6 +14,7 @@ pub mod balance;
 pub mod converge;
 pub mod datagrams;
 pub mod edit;
+pub mod effects;
 pub mod faults;
 pub mod host;
 pub mod ipvs;
