@@ -97,8 +97,14 @@ impl World {
                     process.probes.remove(&id);
                 }
             }
-            effect @ (Effect::Spawn(..)
-            | Effect::Mark(..)
+            Effect::Spawn(id, command) => {
+                self.shadow_spawn(host, &command.argv);
+                let spawn = Effect::Spawn(id, command);
+                for (delay, arrival) in self.hosts[host].outside.execute(spawn) {
+                    self.answer(host, delay, arrival);
+                }
+            }
+            effect @ (Effect::Mark(..)
             | Effect::Kill(..)
             | Effect::Watch(..)
             | Effect::Unwatch(_)

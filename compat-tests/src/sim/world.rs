@@ -21,6 +21,7 @@ use super::network::Segment;
 use super::outside::Outside;
 use super::schedule::{Rank, Schedule};
 use super::shadow::Shadow;
+use super::transcript::Transcript;
 use super::{text, trace, wire};
 
 /// A real server's TCP port.
@@ -130,6 +131,8 @@ pub struct World {
     pub shadow: Shadow,
     /// Why the node that acts acts.
     pub(super) cause: Cause,
+    /// What each daemon told people.
+    pub(super) transcripts: BTreeMap<usize, Transcript>,
     pub(super) schedule: Schedule<Item>,
     pub(super) identification: u16,
     /// Turns at one and the same time: an endless loop of effects and events has no end here.
@@ -153,6 +156,7 @@ impl World {
             rng: Rng::new(seed),
             shadow: Shadow::default(),
             cause: Cause::Start,
+            transcripts: BTreeMap::new(),
             schedule: Schedule::default(),
             identification: 0,
             turns: (Instant::ZERO, 0),
@@ -455,6 +459,7 @@ impl World {
         self.hosts[host].paused = false;
         self.hosts[host].inbox.clear();
         self.shadow.started(host);
+        self.transcript_begins(host);
         self.turn(host, Cause::Start, |host, now, out| {
             host.monitor = Monitor::default();
             for news in host.kernel.dump() {
