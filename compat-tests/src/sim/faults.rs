@@ -137,6 +137,12 @@ impl World {
             }
             return;
         }
+        // What is due at this very moment is not what the reload does.
+        let process = self.hosts[host].process.as_ref();
+        let due = process.and_then(|process| process.node.next_deadline());
+        if due.is_some_and(|due| due <= self.now) {
+            self.run_timers(host);
+        }
         let before = self.hosts[host].config.clone();
         let changed = before != config;
         self.note(format_args!(

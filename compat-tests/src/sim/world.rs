@@ -380,7 +380,7 @@ impl World {
     }
 
     /// Calls `handle_timeout` until no deadline is due any more.
-    fn run_timers(&mut self, host: usize) {
+    pub(super) fn run_timers(&mut self, host: usize) {
         for _ in 0..MAX_TIMEOUTS {
             if let Some(process) = &mut self.hosts[host].process {
                 process.wake = None;
