@@ -7,6 +7,7 @@ pub mod bench;
 pub mod cases;
 pub mod corpus;
 pub mod edges;
+pub mod exporters;
 pub mod lab;
 pub mod options;
 pub mod reports;

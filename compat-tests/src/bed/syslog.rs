@@ -5,12 +5,16 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{IoSliceMut, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 
 use super::{Context, Host, Result, wait_for};
 
@@ -24,7 +28,8 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When it arrived.
+    /// When it was sent, as the kernel says: what was said before something happened never
+    /// counts as said after it, however late it is read.
     pub at: SystemTime,
     /// Facility times 8 plus severity (RFC 3164 §4.1.1).
     pub priority: u8,
@@ -53,6 +58,7 @@ impl Syslog {
         let opened = host.enter(|| {
             let socket = UnixDatagram::bind(SOCKET)?;
             socket.set_read_timeout(Some(STOP_CHECK))?;
+            setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
             let file = OpenOptions::new().create(true).append(true).open(FILE)?;
             Ok::<_, std::io::Error>((socket, file))
         })?;
@@ -151,6 +157,21 @@ fn after_time(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// When a datagram was sent, and its length; nothing when none came within the time limit, the one
+/// thing that ends a wait on a socket that we hold ourselves.
+fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> Option<(SystemTime, usize)> {
+    let mut control = nix::cmsg_space!(TimeSpec);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let fd = socket.as_raw_fd();
+    let flags = MsgFlags::empty();
+    let message = recvmsg::<UnixAddr>(fd, &mut parts, Some(&mut control), flags).ok()?;
+    let stamp = message.cmsgs().ok()?.find_map(|control| match control {
+        ControlMessageOwned::ScmTimestampns(time) => Some(UNIX_EPOCH + Duration::from(time)),
+        _ => None,
+    });
+    Some((stamp.unwrap_or_else(SystemTime::now), message.bytes))
+}
+
 fn read(
     socket: &UnixDatagram,
     mut file: File,
@@ -160,11 +181,9 @@ fn read(
 ) {
     let mut buffer = [0; 8192];
     while !end.load(Ordering::Relaxed) {
-        // Only the time limit ends a wait on a socket that we hold ourselves.
-        let Ok(length) = socket.recv(&mut buffer) else {
+        let Some((at, length)) = receive(socket, &mut buffer) else {
             continue;
         };
-        let at = SystemTime::now();
         let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
         let body = text.split_once('>').map_or(text.as_str(), |(_, body)| body);
         let tagged = after_time(body);

@@ -1,5 +1,5 @@
-//! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--show] [--reports]`: the IPVS
-//! tables of both daemons side by side.
+//! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--part I/N] [--show]
+//! [--reports]`: the IPVS tables of both daemons side by side.
 //!
 //! With `--traffic SCRIPT` instead of cases: real connections through what ours sets up.
 //!
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         real: PathBuf::new(),
         cases: PathBuf::new(),
         only: String::new(),
+        part: (0, 1),
         show: false,
         reports: false,
     };
@@ -29,6 +30,13 @@ fn main() -> ExitCode {
             "--real" => options.real = value().into(),
             "--cases" => options.cases = value().into(),
             "--only" => options.only = value(),
+            "--part" => match part(&value()) {
+                Some(part) => options.part = part,
+                None => {
+                    eprintln!("tables: --part wants I/N, with I below N");
+                    return ExitCode::from(2);
+                }
+            },
             "--show" => options.show = true,
             "--reports" => options.reports = true,
             "--traffic" => script = words.next().map(PathBuf::from),
@@ -53,4 +61,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `I/N`, with `I` below `N`.
+fn part(word: &str) -> Option<(usize, usize)> {
+    let (which, parts) = word.split_once('/')?;
+    let part = (which.parse().ok()?, parts.parse().ok()?);
+    (part.0 < part.1).then_some(part)
 }

@@ -30,6 +30,8 @@ pub struct Options {
     pub cases: PathBuf,
     /// Only cases whose name contains one of these, separated by commas; all if empty.
     pub only: String,
+    /// Only one share of them, as `(which, of how many)`, counted from 0.
+    pub part: (usize, usize),
     /// Print what was seen, not only what differs.
     pub show: bool,
     /// Compare what the checks' part tells of itself at every stage as well. It costs a wait for
@@ -59,6 +61,8 @@ pub fn run(options: &Options) -> Result<bool> {
     if !options.only.is_empty() {
         inside.extend(["--only".to_owned(), options.only.clone()]);
     }
+    let (which, parts) = options.part;
+    inside.extend(["--part".to_owned(), format!("{which}/{parts}")]);
     for (word, wanted) in [("--show", options.show), ("--reports", options.reports)] {
         if wanted {
             inside.push(word.to_owned());
@@ -108,6 +112,8 @@ pub fn inside(options: &Options, scratch: &Path) -> Result<bool> {
 
 fn all(options: &Options, scratch: &Path) -> Result<bool> {
     let cases = case::all(&options.cases, &options.only)?;
+    let (which, parts) = options.part;
+    let cases: Vec<case::Case> = cases.into_iter().skip(which).step_by(parts).collect();
     let mut differs = Differs::read(&options.cases.join("differs.txt"))?;
     let (mut passed, mut failed) = (0, 0);
     for wave in cases.chunks(WAVE) {
@@ -131,7 +137,7 @@ fn all(options: &Options, scratch: &Path) -> Result<bool> {
             }
         }
     }
-    if options.only.is_empty() {
+    if options.only.is_empty() && parts == 1 {
         for line in differs.unused() {
             println!("remark: differs.txt: nothing is like `{line}` any more");
         }

@@ -166,6 +166,7 @@ fn a_link_may_flap() {
     ));
     let _daemon = bed.daemon();
     bed.wait_address(VIP, true);
+    bed.wait_log("(VI_1) Entering MASTER STATE");
     let from = SystemTime::now();
     let set = |state: &str| {
         let words = ["ip", "link", "set", "eth0", state];
