@@ -313,6 +313,11 @@ impl Drivers {
                 Effect::ListProcesses { arguments } => {
                     self.list_processes(*arguments);
                 }
+                Effect::Buffer(id, bytes) => {
+                    if let Some(socket) = self.sockets.get(id) {
+                        socket.set_buffer(*bytes);
+                    }
+                }
                 Effect::WatchProcesses(on) => self.watch_processes(*on),
                 Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),

@@ -155,6 +155,7 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Spawn(..) => "spawn",
         Effect::Kill(..) => "kill",
         Effect::ListProcesses { .. } => "list processes",
+        Effect::Buffer(..) => "buffer",
         Effect::WatchProcesses(true) => "watch processes",
         Effect::WatchProcesses(false) => "unwatch processes",
         Effect::Watch(..) | Effect::Unwatch(_) | Effect::InitFile { .. } => "file",
@@ -408,6 +409,7 @@ proptest! {
                     | Effect::Kill(..)
                     | Effect::ListProcesses { .. }
                     | Effect::WatchProcesses(_)
+                    | Effect::Buffer(..)
                     | Effect::Watch(..)
                     | Effect::Unwatch(_)
                     | Effect::InitFile { .. }

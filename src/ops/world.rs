@@ -208,8 +208,6 @@ pub enum SocketSpec {
         address: IpAddr,
         /// IP protocol: 112, or 51 where an authentication header goes before.
         protocol: u8,
-        /// Bytes of its receive buffer; the driver's choice where none is given.
-        buffer: Option<u32>,
     },
     /// Sends whole Ethernet frames on any interface; receives nothing.
     Link,
@@ -474,6 +472,9 @@ pub enum Effect {
         /// With their command lines.
         arguments: bool,
     },
+    /// Give a VRRP socket a receive buffer of so many bytes; of the driver's choice where none are
+    /// given.
+    Buffer(SocketId, Option<u32>),
     /// Tell of processes from now on, or no more. Where the kernel does not tell there is no
     /// [`Event::ProcessNews`].
     WatchProcesses(bool),

@@ -524,6 +524,7 @@ impl World {
             | Effect::InitFile { .. }
             | Effect::ListProcesses { .. }
             | Effect::WatchProcesses(_)
+            | Effect::Buffer(..)
             | Effect::Fifo(..)) => {
                 for (delay, arrival) in self.hosts[host].outside.execute(effect) {
                     self.answer(host, delay, arrival);
