@@ -34,6 +34,9 @@ pub const STARTS_PER_TURN: u32 = 64;
 const BREATH: Duration = Duration::from_millis(1);
 /// The first attempt comes this long after the start, plus a random part of `warmup`.
 const FIRST_AFTER: Duration = Duration::from_secs(1);
+/// A step of an attempt may take `connect_timeout`, all of them so many times that. keepalived waits
+/// for ever for a server that says a byte now and then.
+pub(super) const STEPS: u32 = 10;
 /// A shortage of this host is said this often at most.
 const SHORTAGE_PAUSE: Duration = Duration::from_secs(60);
 /// As many servers are named one by one at the end; of more a single line tells. A log daemon
@@ -341,13 +344,15 @@ impl Domain {
             self.start_misc(now, (index, id), command, timeout, out);
             return;
         }
+        let timeout = check.connect.connect_timeout;
         let setting = Setting {
             virtual_host,
             place: entry.course.place(),
             nonce,
+            until: now + STEPS * timeout,
         };
         let attempt = Attempt::start(check, setting, &mut commands);
-        let deadline = now + check.connect.connect_timeout;
+        let deadline = now + timeout;
         entry.running = Some((id, attempt));
         self.timers.set(index, deadline);
         out.extend(commands.drain(..).map(|command| Action::Probe(id, command)));
@@ -437,8 +442,9 @@ impl Domain {
             return;
         };
         let verdict = attempt.on(check, what, &mut commands);
-        // Each step may take the time anew, as with keepalived.
-        let deadline = now + check.connect.connect_timeout;
+        // Each step of a dialogue may take the time anew, as with keepalived.
+        let step = now + check.connect.connect_timeout;
+        let deadline = attempt.until().map(|until| step.min(until));
         if verdict.is_some() {
             entry.running = None;
             if !matches!(what, ProbeIo::Failed(_)) {
@@ -449,7 +455,11 @@ impl Domain {
         self.commands = commands;
         match verdict {
             Some(verdict) => self.settle(now, index, verdict, out),
-            None => self.timers.set(index, deadline),
+            None => {
+                if let Some(deadline) = deadline {
+                    self.timers.set(index, deadline);
+                }
+            }
         }
     }
 

@@ -19,7 +19,7 @@ mod console;
 mod director;
 pub(crate) mod ground;
 mod heartbeat;
-mod mysql;
+pub mod mysql;
 mod report;
 mod steps;
 mod table;

@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::{Context, Error, Result};
 use crate::bed::{Host, Proc, wait_until};
@@ -42,7 +43,7 @@ const SMALL: [&str; 5] = [
 ];
 
 /// Makes a data folder with the document's content, which both servers start from.
-pub(super) fn prepare(data: &Path) -> Result<()> {
+pub fn prepare(data: &Path) -> Result<()> {
     fs::create_dir_all(data)?;
     let folder = format!("--datadir={}", data.display());
     let mut install = Command::new("mariadb-install-db");
@@ -79,7 +80,7 @@ fn finish(command: &mut Command, input: &str) -> Result<()> {
 }
 
 /// One server: where its data is, and its process while it runs.
-pub(super) struct Server {
+pub struct Server {
     /// 1 or 2: server id, and which half of the automatic ids it gives.
     number: u8,
     data: PathBuf,
@@ -90,12 +91,7 @@ pub(super) struct Server {
 
 impl Server {
     /// A server on its copy of the prepared data; not started.
-    pub(super) fn new(
-        number: u8,
-        prepared: &Path,
-        data: PathBuf,
-        peer: &'static str,
-    ) -> Result<Self> {
+    pub fn new(number: u8, prepared: &Path, data: PathBuf, peer: &'static str) -> Result<Self> {
         copy(prepared, &data)?;
         Ok(Self {
             number,
@@ -106,7 +102,7 @@ impl Server {
     }
 
     /// Starts it and returns at once; see [`Self::wait_for_port`].
-    pub(super) fn start(&mut self, host: &Host) -> Result<()> {
+    pub fn start(&mut self, host: &Host) -> Result<()> {
         let number = self.number;
         let data = self.data.display();
         let mut command = Command::new("mariadbd");
@@ -152,7 +148,7 @@ impl Server {
     }
 
     /// Waits until its port takes connections.
-    pub(super) fn wait_for_port(&mut self, host: &Host) -> Result<Duration> {
+    pub fn wait_for_port(&mut self, host: &Host) -> Result<Duration> {
         let waited = wait_until(START, "port 3306", || {
             let connected = host.enter(|| std::net::TcpStream::connect("127.0.0.1:3306").is_ok());
             connected.unwrap_or(false)
@@ -173,15 +169,21 @@ impl Server {
             .is_some_and(|process| matches!(process.ended(), Ok(None)))
     }
 
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.process.as_ref().map(Proc::pid)
+    }
+
     /// Asks it to end, as its init script does; its port closes at once.
-    pub(super) fn begin_stop(&self) -> Result<()> {
+    pub fn begin_stop(&self) -> Result<()> {
         self.process
             .as_ref()
             .map_or(Ok(()), |process| process.signal(Signal::SIGTERM))
     }
 
     /// Waits until it has ended.
-    pub(super) fn finish_stop(&mut self) -> Result<()> {
+    pub fn finish_stop(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             process.wait(START)?;
         }

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod backends;
 mod checks;
 mod command_line;
 mod container;
 mod crash;
+mod files;
 mod flood;
 mod hand_over;
 mod kernel;

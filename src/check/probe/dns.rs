@@ -11,6 +11,9 @@ use super::{Detail, Outcome, Verdict};
 use crate::conf::model::{DnsProbe, DnsType};
 use crate::ops::{ProbeCmd, ProbeFailure, ProbeIo};
 
+/// Bytes of a header (RFC 1035 §4.1.1); what is shorter is no message.
+const HEADER: usize = 12;
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum DnsFault {
@@ -62,7 +65,8 @@ pub(super) fn on(number: u16, what: ProbeIo<'_>) -> Option<Verdict> {
             Some(fault(DnsFault::Socket(errno)))
         }
         ProbeIo::Bytes(bytes) => {
-            let answers = header_buffer::id(bytes) == Ok(number)
+            let answers = bytes.len() >= HEADER
+                && header_buffer::id(bytes) == Ok(number)
                 && header_buffer::has_flags(bytes, PacketFlag::RESPONSE) == Ok(true);
             if !answers {
                 return None;

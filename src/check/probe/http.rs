@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use md5::{Digest as _, Md5};
 
 use super::{Detail, Outcome, Setting, Verdict};
+use crate::base::Instant;
 use crate::conf::model::{HttpProbe, HttpProtocol, HttpUrl};
 use crate::ops::{Pattern, ProbeCmd, ProbeIo, Search, Searched, Transport};
 
@@ -56,6 +57,7 @@ pub(in crate::check) struct Exchange {
     /// Which resource it asks for.
     place: usize,
     state: State,
+    until: Instant,
 }
 
 /// How far the answer is.
@@ -94,6 +96,21 @@ impl Exchange {
             request: request(probe, url, target, setting.virtual_host),
             place: setting.place,
             state: State::Connecting,
+            until: setting.until,
+        }
+    }
+
+    /// When it is over.
+    pub(super) const fn until(&self) -> Instant {
+        self.until
+    }
+
+    #[cfg(test)]
+    pub(super) fn holds(&self) -> usize {
+        match &self.state {
+            State::Header(seen) => seen.capacity(),
+            State::Body(body) => body.text.as_ref().map_or(0, Vec::capacity),
+            State::Connecting | State::Searching { .. } => 0,
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) use http::HttpFault;
 pub(super) use misc::MiscEnd;
 pub(super) use smtp::SmtpFault;
 
-use crate::base::Family;
+use crate::base::{Family, Instant};
 use crate::conf::model::{CheckRef, HttpProbe, ProbeKind, TcpCheck};
 use crate::ops::{ConnectSpec, ProbeCmd, ProbeFailure, ProbeIo, Transport};
 
@@ -86,6 +86,8 @@ pub(super) struct Setting<'a> {
     pub(super) place: usize,
     /// A number that a peer cannot guess.
     pub(super) nonce: u64,
+    /// When the attempt is over, however many steps it has made.
+    pub(super) until: Instant,
 }
 
 /// An attempt under way.
@@ -143,7 +145,7 @@ impl Attempt {
             }
             Some(ProbeKind::Smtp(_)) => {
                 open(Transport::Stream);
-                Self::Smtp(Box::new(smtp::Dialogue::new()))
+                Self::Smtp(Box::new(smtp::Dialogue::new(setting.until)))
             }
             Some(ProbeKind::Dns(probe)) => {
                 open(Transport::Datagram);
@@ -201,6 +203,37 @@ impl Attempt {
             // It has no connection.
             (Self::Misc(_) | Self::File(_) | Self::Bfd(_), _) => None,
             (Self::Tcp | Self::Http(_) | Self::Smtp(_) | Self::Udp, _) => Some(tcp::on(what)),
+        }
+    }
+
+    /// When a dialogue of several steps is over; `None`: there is but one step, with one deadline.
+    pub(super) const fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Http(exchange) => Some(exchange.until()),
+            Self::Smtp(dialogue) => Some(dialogue.until()),
+            Self::Tcp
+            | Self::Dns(_)
+            | Self::Udp
+            | Self::Ping(_)
+            | Self::Misc(_)
+            | Self::File(_)
+            | Self::Bfd(_) => None,
+        }
+    }
+
+    /// Bytes of answers that it holds at most.
+    #[cfg(test)]
+    fn holds(&self) -> usize {
+        match self {
+            Self::Http(exchange) => exchange.holds(),
+            Self::Smtp(_)
+            | Self::Tcp
+            | Self::Dns(_)
+            | Self::Udp
+            | Self::Ping(_)
+            | Self::Misc(_)
+            | Self::File(_)
+            | Self::Bfd(_) => 0,
         }
     }
 

@@ -9,11 +9,15 @@ use smtp_proto::Error;
 use smtp_proto::response::parser::ResponseReceiver;
 
 use super::{Detail, Outcome, Verdict};
+use crate::base::Instant;
 use crate::conf::model::SmtpProbe;
 use crate::ops::{ProbeCmd, ProbeIo};
 
 /// What keepalived calls itself where no name is given.
 const HELO_NAME: &str = "smtpchecker.keepalived.org";
+
+/// The longest answer, in bytes. RFC 5321 §4.5.3.1.5 has 512 for a line.
+const LONGEST: usize = 64 * 1024;
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,9 @@ enum State {
 pub(in crate::check) struct Dialogue {
     state: State,
     answer: ResponseReceiver,
+    /// Bytes of it so far.
+    heard: usize,
+    until: Instant,
 }
 
 impl std::fmt::Debug for Dialogue {
@@ -53,11 +60,18 @@ impl std::fmt::Debug for Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(until: Instant) -> Self {
         Self {
             state: State::Connecting,
             answer: ResponseReceiver::default(),
+            heard: 0,
+            until,
         }
+    }
+
+    /// When it is over.
+    pub(super) const fn until(&self) -> Instant {
+        self.until
     }
 
     /// Takes what happened to the connection.
@@ -92,14 +106,23 @@ impl Dialogue {
         bytes: &[u8],
         out: &mut Vec<ProbeCmd>,
     ) -> Option<Verdict> {
-        let mut rest = bytes.iter();
+        let mut rest = bytes;
         loop {
-            let code = match self.answer.parse(&mut rest) {
+            // Lines that say nothing count as well, which the receiver does not see to.
+            let room = rest.len().min(LONGEST - self.heard);
+            let (part, beyond) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            let mut part = part.iter();
+            let code = match self.answer.parse(&mut part) {
                 Ok(answer) => Some(answer.code),
-                Err(Error::NeedsMoreData { .. }) => return None,
-                // Not an answer at all.
+                Err(Error::NeedsMoreData { .. }) if beyond.is_empty() => {
+                    self.heard += room;
+                    return None;
+                }
+                // Not an answer at all, or one without end.
                 Err(_) => None,
             };
+            rest = rest.get(room - part.len()..).unwrap_or_default();
+            self.heard = 0;
             self.answer = ResponseReceiver::default();
             match (self.state, code) {
                 (State::Banner, Some(220)) => {

@@ -1,5 +1,6 @@
 //! The domain from configuration to wishes for IPVS.
 
+mod attempts;
 mod pool;
 mod properties;
 mod rest;

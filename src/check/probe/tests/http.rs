@@ -299,6 +299,7 @@ fn a_search_that_fails_is_a_failure() {
             virtual_host: None,
             place: 0,
             nonce: 0,
+            until: LATE,
         };
         let mut attempt = Attempt::start(check, setting, &mut out);
         for what in [ProbeIo::Connected, ProbeIo::Bytes(PAGE), ProbeIo::Closed] {

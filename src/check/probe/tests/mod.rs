@@ -1,5 +1,6 @@
 //! Attempts against scripted peers that split, stall, cut off, say too much, and break.
 
+mod anything;
 mod datagrams;
 mod http;
 mod smtp;
@@ -40,6 +41,9 @@ fn connect_to(target: &str) -> TcpCheck {
 /// The number that an attempt is given.
 const NONCE: u64 = 0x0123_4567_89ab_cdef;
 
+/// Long after all of it.
+const LATE: Instant = Instant::from_micros(1 << 50);
+
 /// What an attempt came to, and what it wrote.
 struct Run {
     verdict: Verdict,
@@ -57,6 +61,7 @@ fn play(kind: &ProbeKind, parts: &[&[u8]], end: End) -> Run {
         virtual_host: None,
         place: 0,
         nonce: NONCE,
+        until: LATE,
     };
     let mut out = Vec::new();
     let mut attempt = Attempt::start(check, setting, &mut out);
