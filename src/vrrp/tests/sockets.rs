@@ -119,7 +119,7 @@ fn a_broken_socket_for_announcements_does_not_stop_elections() {
 fn an_instance_of_ipv6_says_that_it_cannot_and_stays_in_fault() {
     let mut v6 = config();
     v6.family = crate::base::Family::V6;
-    v6.addresses = vec![super::vip("2001:db8::1")];
+    v6.addresses = vec![vip("2001:db8::1")];
     let mut bench = Bench::with(v6);
     assert_eq!(bench.state(), State::Fault);
     assert_eq!(bench.run(ms(9000)), [""; 0]);
