@@ -235,6 +235,7 @@ impl Drivers {
         }
         self.firewall.take_on(&config.global, &mut self.buffer);
         self.marks.take_on(&config.global.firewall);
+        self.programs.set_buffer(config.global.buffers.processes);
     }
 
     /// Carries `effects` out, in order.
@@ -308,8 +309,14 @@ impl Drivers {
                     overwrite,
                 } => Self::init_file(path, *value, *overwrite),
                 Effect::ListProcesses { arguments } => {
-                    self.programs.processes.begin(*arguments);
+                    self.list_processes(*arguments);
                 }
+                Effect::Buffer(id, bytes) => {
+                    if let Some(socket) = self.sockets.get(id) {
+                        socket.set_buffer(*bytes);
+                    }
+                }
+                Effect::WatchProcesses(on) => self.watch_processes(*on),
                 Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),
             }
