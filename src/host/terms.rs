@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::child::Ways;
 use super::firewall::Style;
 use crate::base::Duration;
 use crate::conf::model::options::Script;
@@ -70,6 +71,7 @@ pub(super) struct Program {
     pub(super) group: Option<String>,
     /// Microseconds after which it is killed.
     pub(super) timeout: u64,
+    pub(super) ways: Ways,
 }
 
 /// What the worker may begin with.
@@ -107,6 +109,7 @@ impl Terms {
                 user: script.user.clone().or_else(|| scripts.user.clone()),
                 group: script.group.clone().or_else(|| scripts.group.clone()),
                 timeout: micros(timeout),
+                ways: Ways::of(scripts),
             })
         };
         Self {

@@ -49,11 +49,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use SO_RCVBUFFORCE",
     ),
     Keyword::leaf(
-        "set_supplementary_groups",
-        daemon::setting,
-        "call initgroups for script user",
-    ),
-    Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,
         "how old figures of servers may be",
@@ -63,11 +58,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "snmp_vs_stats_update_interval",
         daemon::setting,
         "how old figures of services may be",
-    ),
-    Keyword::leaf(
-        "use_symlink_paths",
-        daemon::setting,
-        "do not resolve symlinks in script paths",
     ),
     Keyword::leaf(
         "vrrp_rx_bufs_multiplier",
