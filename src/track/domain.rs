@@ -214,6 +214,7 @@ impl Domain {
 
     fn apply_processes(&mut self, now: Instant, config: &Config, out: &mut Vec<Action>) {
         let mut old = std::mem::take(&mut self.processes);
+        let mut unknown = false;
         let used: Vec<&str> = names(config, |tracking| &tracking.processes).collect();
         for wanted in &config.trackers.processes {
             if !used.contains(&wanted.name.as_str()) {
@@ -230,6 +231,7 @@ impl Domain {
                     }
                 }
                 Some(_) | None => {
+                    unknown = true;
                     let verdict = Verdict::Unknown;
                     out.push(Action::Verdict(Kind::Process, wanted.name.clone(), verdict));
                     Tracked::new(wanted.clone())
@@ -237,7 +239,8 @@ impl Domain {
             };
             self.processes.insert(wanted.name.clone(), tracked);
         }
-        self.look = (!self.processes.is_empty()).then_some(now);
+        let look = self.look.filter(|_| !unknown).unwrap_or(now);
+        self.look = (!self.processes.is_empty()).then_some(look);
     }
 
     /// Takes an event.

@@ -11,7 +11,7 @@ use keepalived_rs::conf::model::{
 };
 
 use super::random::{group_entries, groups, pick, policy, random_server, seconds, small};
-use super::setup;
+use super::{company, setup};
 
 /// Changes a few things; sometimes it is all put back to `original`.
 pub fn config(config: &mut Config, original: &Config, rng: &mut Rng) {
@@ -20,11 +20,25 @@ pub fn config(config: &mut Config, original: &Config, rng: &mut Rng) {
         return;
     }
     if config.vrrp_instances.len() > 1 && rng.below(8) == 0 {
-        config.vrrp_instances.remove(0);
+        remove(config, 0);
     }
     for instance in &mut config.vrrp_instances {
         vrrp(instance, rng);
     }
+    // Members of a group go on being alike.
+    for group in &original.sync_groups {
+        let mut members = config.vrrp_instances.iter();
+        let first = members.find(|one| group.members.contains(&one.name));
+        let Some(priority) = first.map(|one| one.priority) else {
+            continue;
+        };
+        for instance in &mut config.vrrp_instances {
+            if group.members.contains(&instance.name) {
+                instance.priority = priority;
+            }
+        }
+    }
+    company::edit(rng, config);
     if rng.below(8) == 0 {
         config.virtual_servers.pop();
     }
@@ -32,6 +46,23 @@ pub fn config(config: &mut Config, original: &Config, rng: &mut Rng) {
         ipvs(service, rng);
     }
     config.server_groups = groups(&config.virtual_servers);
+}
+
+/// Takes an instance out, with all of its group.
+fn remove(config: &mut Config, at: usize) {
+    let name = config.vrrp_instances[at].name.clone();
+    let gone = match super::tracking::group_of(config, &name) {
+        Some(group) => group.members.clone(),
+        None => vec![name],
+    };
+    if gone.len() < config.vrrp_instances.len() {
+        config
+            .vrrp_instances
+            .retain(|one| !gone.contains(&one.name));
+        config
+            .sync_groups
+            .retain(|group| !group.members.contains(&gone[0]));
+    }
 }
 
 fn vrrp(instance: &mut VrrpInstance, rng: &mut Rng) {

@@ -9,12 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use keepalived_rs::base::{Duration, IfIndex};
 use keepalived_rs::conf::diff;
 use keepalived_rs::conf::model::Config;
-use keepalived_rs::ops::{Event, IpvsOp, KernelOp, ServiceSpec};
+use keepalived_rs::ops::{Event, IpvsOp, KernelOp, Process, ServiceSpec};
 
 use super::host::Refusal;
 use super::kernel::Link;
 use super::network::{Place, Weather};
+use super::outside::Conduct;
 use super::text;
+use super::transcript::unaffected;
 use super::world::{Cause, Server, World};
 
 impl World {
@@ -50,7 +52,20 @@ impl World {
             resigned, mastered,
             "{name} resigned from the left, mastered the right"
         );
-        self.check_left_clean(host);
+        if self.hosts[host].process.is_none() {
+            self.check_left_clean(host);
+            return;
+        }
+        // It waits for the scripts that it told, for a second at most.
+        let epoch = self.hosts[host].epoch;
+        self.plan(self.now + Duration::from_millis(1_100), move |world| {
+            let machine = &world.hosts[host];
+            if machine.process.is_none() && machine.refusal.is_none() {
+                world.check_left_clean(host);
+            } else if !machine.paused {
+                assert_ne!(machine.epoch, epoch, "{} does not end", machine.name);
+            }
+        });
     }
 
     /// `kill -9` of the worker: the supervisor takes addresses and services away and starts a new
@@ -122,6 +137,12 @@ impl World {
             }
             return;
         }
+        // What is due at this very moment is not what the reload does.
+        let process = self.hosts[host].process.as_ref();
+        let due = process.and_then(|process| process.node.next_deadline());
+        if due.is_some_and(|due| due <= self.now) {
+            self.run_timers(host);
+        }
         let before = self.hosts[host].config.clone();
         let changed = before != config;
         self.note(format_args!(
@@ -137,14 +158,17 @@ impl World {
             !changed,
             "the plan misses or invents a change"
         );
+        let kept = unaffected(&before, &config);
         self.shadow.reloading(Some(before));
         self.hosts[host].config = config.clone();
+        let told = self.told(host);
         self.turn(host, Cause::Reload, |host, now, out| {
             if let Some(process) = &mut host.process {
                 process.node.apply(now, plan, config, out);
             }
         });
         self.shadow.reloading(None);
+        self.check_kept(host, &kept, &told);
         if !changed {
             let name = &self.hosts[host].name;
             assert_eq!(
@@ -335,6 +359,34 @@ impl World {
         self.note(format_args!("server {address} {server:?}"));
         self.disturb();
         self.servers.insert(address, server);
+    }
+
+    /// A program behaves otherwise from its next run on.
+    pub fn set_conduct(&mut self, host: usize, program: &str, conduct: Conduct) {
+        let name = &self.hosts[host].name;
+        self.note(format_args!("{name}: {program} does {conduct:?}"));
+        self.disturb();
+        let all = &mut self.hosts[host].outside.conduct;
+        all.insert(program.to_owned(), conduct);
+    }
+
+    /// Somebody writes a file, or removes it.
+    pub fn write_file(&mut self, host: usize, path: &str, content: Option<&[u8]>) {
+        let name = &self.hosts[host].name;
+        let text = content.map(String::from_utf8_lossy);
+        self.note(format_args!("{name}: {path} holds {text:?}"));
+        self.disturb();
+        for (delay, arrival) in self.hosts[host].outside.write(path, content) {
+            self.answer(host, delay, arrival);
+        }
+    }
+
+    /// Other processes run.
+    pub fn set_processes(&mut self, host: usize, processes: Vec<Process>) {
+        let name = &self.hosts[host].name;
+        self.note(format_args!("{name}: {} processes", processes.len()));
+        self.disturb();
+        self.hosts[host].outside.processes = processes;
     }
 
     /// Ends every fault that goes on, and starts every daemon that does not run.

@@ -11,9 +11,11 @@
 //! it.
 
 pub mod balance;
+pub mod company;
 pub mod converge;
 pub mod datagrams;
 pub mod edit;
+pub mod effects;
 pub mod faults;
 pub mod host;
 pub mod ipvs;
@@ -22,12 +24,16 @@ pub mod monitor;
 pub mod network;
 pub mod noise;
 pub mod outside;
+mod parts;
 pub mod random;
 pub mod scenario;
 pub mod schedule;
 pub mod setup;
 pub mod shadow;
 pub mod text;
+mod text_tracking;
 pub mod trace;
+mod tracking;
+mod transcript;
 pub mod wire;
 pub mod world;

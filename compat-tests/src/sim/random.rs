@@ -24,7 +24,7 @@ use super::kernel::{Traits, errno};
 use super::network::{Place, Weather};
 use super::noise::{self, Flaw};
 use super::world::{HostSetup, Server, World};
-use super::{edit, setup, trace};
+use super::{company, edit, setup, trace};
 
 /// What a run did, if nothing was wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,8 +142,13 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
         }
         world.run_for(Duration::from_secs(5));
         world.settle();
-        for _ in 0..3 + world.rng.below(3) {
+        for _ in 0..2 + world.rng.below(3) {
             round(&mut world);
+        }
+        if world.one_in(2) {
+            let segment = usize::try_from(world.rng.below(world.segments.len() as u64));
+            let (one, other) = halves(&mut world);
+            world.part_and_meet(segment.unwrap_or(0), &one, &other);
         }
         finish(&mut world);
         (
@@ -167,9 +172,10 @@ impl World {
     pub fn settle(&mut self) {
         let stay = Duration::from_secs(6);
         self.run_for(self.time_to_settle() + stay);
+        self.check_fifos();
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(super) fn one_in(&mut self, n: u64) -> bool {
         self.rng.below(n) == 0
     }
 }
@@ -194,10 +200,11 @@ pub(super) fn build(seed: u64) -> World {
     let mut rng = Rng::new(seed ^ 0x5eed);
     let segments = 1 + small(&mut rng, 2);
     let mut world = World::new(seed, segments.into());
-    let hosts = 2 + small(&mut rng, 4);
-    let routers: Vec<_> = (0..=small(&mut rng, 3))
+    let hosts = 2 + pick(&mut rng, &[0, 0, 1, 1, 2, 3, 4, 5]);
+    let mut routers: Vec<_> = (0..=small(&mut rng, 3))
         .map(|n| virtual_router(&mut rng, 51 + n, segments, hosts))
         .collect();
+    let group = company::unite(&mut rng, &mut routers);
     let services = services(&mut rng, &mut world);
     let late = pick(&mut rng, &[0, 0, 50, 300]);
     for number in 0..hosts {
@@ -205,12 +212,13 @@ pub(super) fn build(seed: u64) -> World {
             let instance = router.get(usize::from(number))?;
             instance.clone()
         });
-        let config = Config {
+        let mut config = Config {
             vrrp_instances: instances.map(Shared::new).collect(),
             virtual_servers: services.clone(),
             server_groups: groups(&services),
             ..Config::default()
         };
+        company::outfit(&mut rng, &mut config, group.as_ref(), segments);
         let traits = Traits {
             promote_secondaries: rng.below(2) == 0,
             address_protocol: rng.below(2) == 0,
@@ -221,6 +229,7 @@ pub(super) fn build(seed: u64) -> World {
             lateness: Duration::from_micros(late),
             ..setup::host(number, segments, config)
         });
+        company::begin(&mut world, host);
         if traits.ipvs {
             let foreign = setup::service(Ipv4Addr::new(203, 0, 113, 99), 99);
             let spec = super::balance::expected(
@@ -539,7 +548,7 @@ fn finish(world: &mut World) {
 }
 
 /// How many kinds of faults there are.
-const KINDS: u64 = 15;
+const KINDS: u64 = 18;
 
 /// Does one thing to the world, and plans its end where it has one.
 fn inject(world: &mut World) {
@@ -583,6 +592,8 @@ fn inject(world: &mut World) {
         11 => refuse(world, host, until),
         12 => break_server(world, until),
         13 => take_address(world, host),
+        15 | 16 => company::any_mood(world, host, Some(until)),
+        17 => company::any_mood(world, host, None),
         _ => {
             // What happens meanwhile, the daemon learns at the end.
             world.set_overflow(host, true);
@@ -632,7 +643,8 @@ fn places(world: &World) -> Vec<Place> {
     (0..world.hosts.len()).map(Place::Host).collect()
 }
 
-fn divide(world: &mut World, segment: usize, until: Instant) {
+/// Everybody on either side of a cut.
+fn halves(world: &mut World) -> (Vec<Place>, Vec<Place>) {
     let (mut one, mut other) = (vec![Place::Client], Vec::new());
     for place in places(world) {
         if world.one_in(2) {
@@ -641,6 +653,11 @@ fn divide(world: &mut World, segment: usize, until: Instant) {
             other.push(place);
         }
     }
+    (one, other)
+}
+
+fn divide(world: &mut World, segment: usize, until: Instant) {
+    let (one, other) = halves(world);
     world.cut(segment, &one, &other, true);
     world.plan(until, move |world| world.mend(segment));
 }

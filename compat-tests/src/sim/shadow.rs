@@ -18,7 +18,7 @@ use super::host::{Arrival, Host};
 use super::kernel::{Link, errno};
 use super::wire::{Advert, Announcement};
 use super::world::{Cause, World};
-use super::{balance, trace, wire};
+use super::{balance, trace, tracking, wire};
 use keepalived_rs::ops::ServiceName;
 
 /// A virtual router on a segment.
@@ -28,7 +28,7 @@ pub type Router = (usize, u8);
 /// own times.
 const MARGIN: Duration = Duration::from_millis(500);
 /// How often the shadow looks although nothing happened.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(500);
 /// More effects than this in one turn are not one decision any more.
 const MAX_EFFECTS: usize = 5_000;
 
@@ -42,7 +42,7 @@ pub struct Shadow {
     /// Who owned what when it was first calm: nobody else may until the next disturbance.
     owners: BTreeMap<Router, usize>,
     /// The last advert of a master, by sender.
-    adverts: BTreeMap<(usize, Router), Instant>,
+    adverts: BTreeMap<(usize, Router), (Instant, u8)>,
     /// When a master last heard a lesser one.
     losers_heard: BTreeMap<(usize, Router), Instant>,
     /// Routers that resigned in this turn.
@@ -114,6 +114,11 @@ fn settle_time(instance: &VrrpInstance) -> Duration {
     }
 }
 
+/// Whether nothing goes on but `cuts` segments that are in parts.
+pub(super) fn settled_without(world: &World, cuts: usize) -> bool {
+    usize::try_from(world.shadow.ongoing).is_ok_and(|ongoing| ongoing == cuts)
+}
+
 impl Shadow {
     pub(super) fn count_effects(&mut self, host: usize, count: usize) {
         assert!(
@@ -137,6 +142,10 @@ impl Shadow {
     pub(super) fn killed(&mut self, host: usize) {
         self.leftovers.insert(host);
         self.tolerant.insert(host);
+    }
+
+    pub(super) fn is_tolerant(&self, host: usize) -> bool {
+        self.tolerant.contains(&host)
     }
 
     pub(super) fn tolerate(&mut self, host: usize) {
@@ -204,7 +213,12 @@ impl World {
 
     /// Whether the last disturbance is at least `time` ago and none goes on.
     fn calm_for(&self, time: Duration) -> bool {
-        self.shadow.ongoing == 0 && self.now >= self.shadow.disturbed + time
+        self.shadow.ongoing == 0 && self.quiet_for(time)
+    }
+
+    /// Whether the last disturbance, be it the begin of one that goes on, is at least `time` ago.
+    pub(super) fn quiet_for(&self, time: Duration) -> bool {
+        self.now >= self.shadow.disturbed + time
     }
 
     /// When the world will be calm for everything, if nothing more happens: elections, checks and
@@ -212,11 +226,9 @@ impl World {
     #[must_use]
     pub fn time_to_settle(&self) -> Duration {
         let configs = self.hosts.iter().map(|host| &host.config);
-        let vrrp = configs.clone().flat_map(|config| &config.vrrp_instances);
-        let vrrp = vrrp
-            .map(|instance| settle_time(instance))
-            .max()
-            .unwrap_or_default();
+        let vrrp = self.routers().into_iter();
+        let vrrp = vrrp.map(|router| self.settle_time(router));
+        let vrrp = vrrp.max().unwrap_or_default();
         let checks = configs.map(balance::settle_time).max().unwrap_or_default();
         let patience = self.shadow.patience.values().max().copied();
         let patience = patience.unwrap_or_default().saturating_since(self.now);
@@ -225,13 +237,12 @@ impl World {
 
     fn check(&mut self) {
         if self.shadow.ongoing > 0 {
+            self.check_parts();
             return;
         }
         let mut all_calm = true;
         for router in self.routers() {
-            let instances = self.instances(router);
-            let settle = instances.iter().map(|(_, i)| settle_time(i)).max();
-            if settle.is_some_and(|settle| self.calm_for(settle)) {
+            if self.calm_for(self.settle_time(router)) {
                 let owner = self.check_router(router);
                 self.check_stability(router, owner);
             } else {
@@ -253,6 +264,21 @@ impl World {
                 self.shadow.tolerant.clear();
             }
         }
+    }
+
+    /// How long it may take until a virtual router has its owner: trackers notice first, then groups
+    /// and elections.
+    pub(super) fn settle_time(&self, router: Router) -> Duration {
+        let instances = self.instances(router).into_iter();
+        let times = instances.map(|(host, instance)| {
+            let config = &self.hosts[host].config;
+            let members = tracking::company(config, &instance).into_iter();
+            let election = members.map(settle_time).max().unwrap_or_default();
+            let grouped = tracking::group_of(config, &instance.name).is_some();
+            let election = if grouped { election * 2 } else { election };
+            election + tracking::settle_time(config)
+        });
+        times.max().unwrap_or_default()
     }
 
     /// Every virtual router of the world.
@@ -325,8 +351,18 @@ impl World {
             .collect()
     }
 
+    /// Whether a host can be master of an instance: nothing keeps it or its group in FAULT.
     fn eligible(&self, host: usize, instance: &VrrpInstance) -> bool {
+        let config = &self.hosts[host].config;
+        let mut company = tracking::company(config, instance).into_iter();
+        company.all(|member| self.able(host, member))
+    }
+
+    pub(super) fn able(&self, host: usize, instance: &VrrpInstance) -> bool {
         let host = &self.hosts[host];
+        if tracking::outlook(host, instance).fault {
+            return false;
+        }
         let link = host.kernel.link_named(&instance.interface);
         host.awake()
             && link.is_some_and(|(index, link)| {
@@ -347,6 +383,10 @@ impl World {
                 continue;
             }
             let name = &self.hosts[*host].name;
+            if self.hosts[*host].awake() {
+                let eligible = eligible.iter().any(|(other, _)| other == host);
+                self.check_told(*host, instance, eligible);
+            }
             match self.holding(*host, instance) {
                 Holding::Nothing => {}
                 Holding::Part => panic!("{name} has some addresses of {router:?} only"),
@@ -363,7 +403,7 @@ impl World {
         let Some(best) = eligible
             .iter()
             .filter(|(_, instance)| !instance.no_preempt)
-            .map(|(_, instance)| instance.priority)
+            .map(|(host, instance)| tracking::outlook(&self.hosts[*host], instance).priority)
             .max()
         else {
             assert!(
@@ -377,11 +417,11 @@ impl World {
         };
         let has = eligible.iter().find(|(host, _)| *host == owner);
         if let Some((_, instance)) = has {
+            let priority = tracking::outlook(&self.hosts[owner], instance).priority;
             assert!(
-                instance.priority >= best,
-                "{} is master of {router:?} by {}, somebody has {best}",
+                priority >= best,
+                "{} is master of {router:?} by {priority}, somebody has {best}",
                 self.hosts[owner].name,
-                instance.priority
             );
             self.check_speech(router, owner, instance);
         }
@@ -397,9 +437,15 @@ impl World {
         let host = &self.hosts[owner];
         let patience = instance.advert_interval + host.lateness + Duration::from_millis(20);
         let last = self.shadow.adverts.get(&(owner, router)).copied();
+        let priority = tracking::outlook(host, instance).priority.0;
         assert!(
-            last.is_some_and(|at| self.now.saturating_since(at) <= patience),
+            last.is_some_and(|(at, _)| self.now.saturating_since(at) <= patience),
             "{} has the addresses of {router:?}, its last advert was at {last:?}",
+            host.name
+        );
+        assert!(
+            last.is_some_and(|(_, said)| said == priority),
+            "{} is master of {router:?} by {priority}, it said {last:?}",
             host.name
         );
         let link = host.kernel.link_named(&instance.interface);
@@ -436,7 +482,8 @@ impl World {
         let Some(instance) = self.instance(host, router) else {
             return;
         };
-        let lesser = (advert.priority, advert.ends.0) < (instance.priority.0, own);
+        let priority = tracking::outlook(machine, instance).priority.0;
+        let lesser = (advert.priority, advert.ends.0) < (priority, own);
         let own_kind = heeds(instance, &advert);
         if own_kind && advert.priority == 0 {
             // The rival is leaving: skew is all that has to be waited for.
@@ -554,10 +601,10 @@ impl World {
         let name = &machine.name;
         let configs = [Some(&machine.config), self.shadow.before.as_ref()];
         let matches = configs.into_iter().flatten().any(|config| {
-            config
-                .vrrp_instances
-                .iter()
-                .any(|instance| instance.interface == link.name && says(instance, &advert))
+            config.vrrp_instances.iter().any(|instance| {
+                let weighed = tracking::is_weighed(config, instance);
+                instance.interface == link.name && says(instance, &advert, weighed)
+            })
         });
         assert!(matches, "{name}: no instance says {advert:?}");
         let source = machine.kernel.primary(interface, Family::of(advert.ends.0));
@@ -570,7 +617,10 @@ impl World {
             let cause = self.cause;
             // Silence of a neighbour, or its word, may be a fault where somebody tracks it.
             let mut instances = machine.config.vrrp_instances.iter();
-            let tracks = instances.any(|instance| !instance.options.tracking.bfd.is_empty());
+            let tracks = instances.any(|instance| {
+                !instance.options.tracking.bfd.is_empty()
+                    || tracking::is_weighed(&machine.config, instance)
+            });
             assert!(
                 matches!(
                     cause,
@@ -596,7 +646,8 @@ impl World {
             listens.is_none_or(|until| self.now >= *until),
             "{name} slept and advertises {router:?} before it listened for an interval"
         );
-        self.shadow.adverts.insert((host, router), self.now);
+        let said = (self.now, advert.priority);
+        self.shadow.adverts.insert((host, router), said);
     }
 
     /// A host falls asleep: where it is master, and sleeps for longer than a rival needs to take
@@ -659,10 +710,11 @@ impl World {
                 continue;
             };
             let heard = heeds(instance, &advert);
+            let outlook = tracking::outlook(machine, instance);
             if heard && advert.priority == 0 {
                 bow.remove(&router);
             } else if heard
-                && (advert.priority, advert.ends.0) > (instance.priority.0, own)
+                && (advert.priority, advert.ends.0) > (outlook.most.0, own)
                 && self.holding(host, instance) == Holding::All
             {
                 bow.insert(router);
@@ -713,10 +765,12 @@ impl World {
     }
 }
 
-/// Whether an instance would say this advert, to whomever; its own priority or 0.
-fn says(instance: &VrrpInstance, advert: &Advert) -> bool {
+/// Whether an instance would say this advert, to whomever; its own priority, any that its trackers
+/// may make of it, or 0.
+fn says(instance: &VrrpInstance, advert: &Advert, weighed: bool) -> bool {
+    let weighed = weighed && !instance.priority.is_owner() && advert.priority != 255;
     heeds(instance, advert)
-        && (advert.priority == 0 || advert.priority == instance.priority.0)
+        && (advert.priority == 0 || weighed || advert.priority == instance.priority.0)
         && instance.advert_interval == advert.interval
         && advert.addresses == advertised(instance)
 }

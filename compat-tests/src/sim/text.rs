@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::text_tracking as tracking;
 use keepalived_rs::conf::model::options::Version;
 use keepalived_rs::conf::model::{
     BfdInstance, Config, Forwarding, GroupEntry, InitialState, RealServer, ServerGroup, ServiceKey,
@@ -101,12 +102,10 @@ pub fn through(config: &Config) -> Config {
 /// The file; values that are the default are left out where that is the custom.
 fn write(config: &Config) -> String {
     let mut text = String::new();
-    if let Some(id) = &config.global.router_id {
-        line(
-            &mut text,
-            0,
-            format_args!("global_defs {{\n    router_id {id}\n}}"),
-        );
+    global(&mut text, config);
+    tracking::definitions(&mut text, &config.trackers);
+    for group in &config.sync_groups {
+        tracking::group(&mut text, group);
     }
     for session in &config.bfd_instances {
         bfd_instance(&mut text, session);
@@ -123,7 +122,21 @@ fn write(config: &Config) -> String {
     text
 }
 
-fn line(text: &mut String, depth: usize, content: std::fmt::Arguments<'_>) {
+fn global(text: &mut String, config: &Config) {
+    line(text, 0, format_args!("global_defs {{"));
+    if let Some(id) = &config.global.router_id {
+        line(text, 1, format_args!("router_id {id}"));
+    }
+    if config.global.scripts.security {
+        line(text, 1, format_args!("enable_script_security"));
+    }
+    if let Some(path) = &config.global.fifos.vrrp.path {
+        line(text, 1, format_args!("vrrp_notify_fifo {}", path.display()));
+    }
+    line(text, 0, format_args!("}}"));
+}
+
+pub(super) fn line(text: &mut String, depth: usize, content: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     writeln!(text, "{:1$}{content}", "", 4 * depth).unwrap_or(());
 }
@@ -188,14 +201,8 @@ fn vrrp_instance(text: &mut String, instance: &VrrpInstance) {
         line(text, 1, format_args!("}}"));
     }
     unicast(text, instance);
-    let tracked = &instance.options.tracking.bfd;
-    if !tracked.is_empty() {
-        line(text, 1, format_args!("track_bfd {{"));
-        for one in tracked {
-            line(text, 2, format_args!("{}", one.name));
-        }
-        line(text, 1, format_args!("}}"));
-    }
+    tracking::notify(text, &instance.options.notify);
+    tracking::tracked(text, &instance.options.tracking);
     line(text, 1, format_args!("virtual_ipaddress {{"));
     for address in &instance.addresses {
         let dev = address.interface.as_ref();
