@@ -361,7 +361,7 @@ pub(super) fn interest(transport: &Transport) -> Interest {
 }
 
 /// What epoll says of a socket, to be kept while the turn handles other events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Readiness {
     /// `EPOLLIN`.
     pub(super) readable: bool,

@@ -273,6 +273,9 @@ impl EventLoop {
         if let Some(processes) = self.drivers.programs.processes.go_on() {
             self.handle(Event::Processes(&processes));
         }
+        if self.drivers.programs.take_unread() {
+            self.still.push((Source::Processes, Readiness::default()));
+        }
         Ok(turn)
     }
 
@@ -408,6 +411,15 @@ impl EventLoop {
                 for (id, found) in self.drivers.searches.answers() {
                     let what = ProbeIo::Searched(found);
                     self.handle(Event::Probe { id, what });
+                }
+            }
+            Source::Processes => {
+                let mut news = Vec::new();
+                if self.drivers.process_news(&mut news) {
+                    self.still.push((source, readiness));
+                }
+                for one in &news {
+                    self.handle(Event::ProcessNews(one));
                 }
             }
             Source::Timer => {}

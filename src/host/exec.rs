@@ -238,6 +238,7 @@ impl Drivers {
         self.marks.take_on(&config.global.firewall);
         let ways = Ways::of(&config.global.scripts);
         self.programs.children.take_on(ways);
+        self.programs.set_buffer(config.global.buffers.processes);
     }
 
     /// Carries `effects` out, in order.
@@ -311,8 +312,14 @@ impl Drivers {
                     overwrite,
                 } => Self::init_file(path, *value, *overwrite),
                 Effect::ListProcesses { arguments } => {
-                    self.programs.processes.begin(*arguments);
+                    self.list_processes(*arguments);
                 }
+                Effect::Buffer(id, bytes) => {
+                    if let Some(socket) = self.sockets.get(id) {
+                        socket.set_buffer(*bytes);
+                    }
+                }
+                Effect::WatchProcesses(on) => self.watch_processes(*on),
                 Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),
             }

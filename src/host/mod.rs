@@ -41,6 +41,7 @@ mod nftables;
 mod pidfile;
 mod ping;
 mod process;
+mod process_events;
 mod processes;
 mod programs;
 mod protocol_name;

@@ -107,6 +107,10 @@ impl Node {
                 let event = track::Event::Processes(processes);
                 self.track.handle(now, event, &mut self.queues.track);
             }
+            Event::ProcessNews(news) => {
+                let event = track::Event::ProcessNews(news);
+                self.track.handle(now, event, &mut self.queues.track);
+            }
             Event::File { id, content } => match id.asker {
                 Asker::Track => {
                     let event = track::Event::File(id.number, content);

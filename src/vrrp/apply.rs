@@ -33,6 +33,7 @@ impl Domain {
         self.departed.forget_done();
         self.pace.configure(config);
         self.configure_delays(config);
+        let resize = self.sockets.set_policy(&config.global.vrrp);
         self.known = Known::new(&config.trackers, &config.bfd_instances);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
@@ -60,6 +61,9 @@ impl Domain {
             self.tell_missing(&new);
         }
         self.start_all(now, &new, out);
+        if resize {
+            self.settle_buffers(out);
+        }
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);

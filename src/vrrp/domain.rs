@@ -301,6 +301,23 @@ impl Domain {
         if let (true, Some(source)) = (new, instance.source) {
             assigned(source, &instance.config.interface);
         }
+        self.settle_buffer(id, out);
+    }
+
+    fn settle_buffer(&mut self, id: InstanceId, out: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get(&id) {
+            let facts = self.links.by_name(&instance.config.interface);
+            let mtu = facts.map_or(1500, |facts| facts.mtu);
+            self.sockets.settle_buffer(instance, mtu, out);
+        }
+    }
+
+    /// Gives every socket its receive buffer anew.
+    pub(super) fn settle_buffers(&mut self, out: &mut Vec<Action>) {
+        let all: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in all {
+            self.settle_buffer(id, out);
+        }
     }
 
     /// Takes an event.

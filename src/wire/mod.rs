@@ -11,5 +11,6 @@ pub mod icmp;
 pub mod ip;
 pub mod ipvs;
 pub mod ndisc;
+pub mod proc_event;
 pub mod rtnl;
 pub mod vrrp;

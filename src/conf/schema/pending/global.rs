@@ -39,16 +39,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "process_monitor_rcv_bufs",
-        daemon::setting,
-        "SO_RCVBUF of proc connector socket",
-    ),
-    Keyword::leaf(
-        "process_monitor_rcv_bufs_force",
-        daemon::setting,
-        "use SO_RCVBUFFORCE",
-    ),
-    Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,
         "how old figures of servers may be",
@@ -58,15 +48,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "snmp_vs_stats_update_interval",
         daemon::setting,
         "how old figures of services may be",
-    ),
-    Keyword::leaf(
-        "vrrp_rx_bufs_multiplier",
-        daemon::setting,
-        "factor for MTU/ADVERT policy",
-    ),
-    Keyword::leaf(
-        "vrrp_rx_bufs_policy",
-        daemon::receive_policy,
-        "how receive buffers are sized",
     ),
 ];
