@@ -236,7 +236,7 @@ fn a_stuck_log_daemon_does_not_stop_adverts() {
     let stuck = bed.host.enter(|| {
         std::fs::write("/proc/sys/net/unix/max_dgram_qlen", "1")?;
         std::fs::remove_file("/dev/log")?;
-        std::os::unix::net::UnixDatagram::bind("/dev/log")
+        UnixDatagram::bind("/dev/log")
     });
     let _stuck = stuck.unwrap().unwrap();
     let mut daemon = bed.daemon();
