@@ -9,6 +9,7 @@
 //! ```
 
 mod address_log;
+mod backlog;
 mod child;
 mod clean_up;
 mod clock;
@@ -21,6 +22,7 @@ mod fetch;
 mod fifo;
 pub mod files;
 mod firewall;
+mod gather;
 pub mod genhash;
 mod genl;
 mod ground;

@@ -203,13 +203,12 @@ impl Domain {
         config: Shared<VrrpInstance>,
         out: &mut Vec<Action>,
     ) -> Option<InstanceId> {
-        let key = config.key();
-        if self.by_key.contains_key(&key) {
+        if self.find(&config.key()).is_some() {
             return None;
         }
         let id = InstanceId(self.next_instance);
         self.next_instance += 1;
-        self.by_key.insert(key, id);
+        self.registry.insert(config.vrid, id);
         self.instances
             .insert(id, Box::new(Instance::new(id, config)));
         if let Some((instance, mut cx)) = self.split(now, id, out) {
@@ -228,7 +227,7 @@ impl Domain {
     }
 
     fn update(&mut self, now: Instant, config: Shared<VrrpInstance>, out: &mut Vec<Action>) {
-        let Some(&id) = self.by_key.get(&config.key()) else {
+        let Some(id) = self.find(&config.key()) else {
             return;
         };
         self.unwatch(id);
@@ -241,9 +240,10 @@ impl Domain {
     }
 
     fn remove(&mut self, now: Instant, config: &VrrpInstance, out: &mut Vec<Action>) {
-        let Some(id) = self.by_key.remove(&config.key()) else {
+        let Some(id) = self.find(&config.key()) else {
             return;
         };
+        self.registry.remove(config.vrid, id);
         self.step(now, id, Input::Stop, out);
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
