@@ -24,6 +24,7 @@ mod receive;
 mod reconfigure;
 mod routing;
 mod seal;
+mod signed;
 mod sockets;
 mod statics;
 mod stats;

@@ -12,4 +12,6 @@ pub mod ip;
 pub mod ipvs;
 pub mod ndisc;
 pub mod rtnl;
+pub mod sha256;
+pub mod signature;
 pub mod vrrp;
