@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use compat_tests::bed::{Host, Proc, needs_root, wait_until};
+use compat_tests::exporters::{self, Published};
 use compat_tests::routers::both_daemons;
 use compat_tests::tables::differs::{Differs, Speaker};
 use compat_tests::text_diff::differing;
@@ -261,6 +262,17 @@ impl Pair {
                 panic!("{}, {stage}, {}:\n{}", self.case, file.0, wrong.join("\n"));
             }
         }
+        self.expect_published(stage);
+    }
+
+    /// What the usual exporters publish: of both the same, from every file the same.
+    fn expect_published(&self, stage: &str) {
+        let [ours, real] = self.both().map(|site| {
+            published(site).unwrap_or_else(|error| {
+                panic!("{stage}: {}: {error}", site.program.display());
+            })
+        });
+        assert_eq!(ours, real, "{stage}: what exporters publish");
     }
 
     fn wrong(&mut self, file: (&str, &str)) -> Vec<String> {
@@ -285,6 +297,44 @@ impl Pair {
             kill(Pid::from_raw(site.daemon.pid().as_raw()), signal).unwrap();
         }
     }
+}
+
+/// What exporters make of a site's files, without what depends on the moment. Its adverts are
+/// counted and its states have begun, though.
+fn published(site: &Site) -> Result<Published, String> {
+    let [_, data, stats, json] = FILES.map(|file| site.report(file));
+    let mut found = Published {
+        data: exporters::data(&data)?,
+        counters: exporters::counters(&stats)?,
+        scripts: exporters::scripts(&data)?,
+    };
+    let told = exporters::json(&json)?;
+    if !told.counters.keys().eq(found.counters.keys()) {
+        return Err(format!("{told:?}\n{found:?}"));
+    }
+    for (name, data) in &mut found.data {
+        // Behind the interface is what it is a VMAC of, which JSON does not tell.
+        let alone = data.interface.split(',').next();
+        let alone = alone.unwrap_or_default().to_owned();
+        let interface = std::mem::replace(&mut data.interface, alone);
+        if told.data.get(name) != Some(data) {
+            return Err(format!("{:?}\n{data:?}", told.data.get(name)));
+        }
+        data.interface = interface;
+        if data.since <= 1e9 {
+            return Err(format!("{name}: {}", data.since));
+        }
+        data.since = 0.0;
+    }
+    for counters in found.counters.values_mut() {
+        counters.retain(|name, _| !name.starts_with("Advertisements/"));
+    }
+    // A script runs now, or does not.
+    found
+        .scripts
+        .values_mut()
+        .for_each(|script| script.1.clear());
+    Ok(found)
 }
 
 /// Input: instances in all states; then a file changes, a link comes, and the configuration.

@@ -2,7 +2,8 @@
 //!
 //! Owns: one file for each part of the daemon, as keepalived's processes have one each. Never does:
 //! grow a file without end on its own account: it is opened to append, and again for each burst of
-//! lines, so that a rotated file is left alone. Driven by: `logger`.
+//! lines, so that a rotated file is left alone. A link there is not followed. Driven by: `logger`,
+//! which tells elsewhere of a file that cannot be written.
 
 use std::fmt::{Arguments, Write as _};
 use std::fs::OpenOptions;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::logger::asctime;
+use super::reports::reason;
 use super::sys;
 use crate::base::ident;
 
@@ -30,6 +32,8 @@ pub(super) struct LogFiles {
 struct Part {
     path: PathBuf,
     text: String,
+    /// The last lines were lost, which was told.
+    failed: bool,
 }
 
 /// The name for a part: the suffix stands before the last dot.
@@ -48,6 +52,7 @@ impl LogFiles {
         let part = |suffix| Part {
             path: named(path, suffix),
             text: String::new(),
+            failed: false,
         };
         Self {
             parts: [
@@ -60,8 +65,8 @@ impl LogFiles {
         }
     }
 
-    /// Writes a line, now or at the next flush.
-    pub(super) fn write(&mut self, target: &str, text: &Arguments<'_>) {
+    /// Writes a line, now or at the next flush; returns what has to be told of the files.
+    pub(super) fn write(&mut self, target: &str, text: &Arguments<'_>) -> Option<String> {
         let index = match target {
             ident::VRRP => 1,
             ident::CHECK => 2,
@@ -75,13 +80,13 @@ impl LogFiles {
         let (time, nanos) = (asctime(time), since.subsec_nanos());
         // The nanoseconds stand behind the seconds, before the year.
         let (start, year) = time.rsplit_once(' ').unwrap_or((&time, ""));
-        let Some(part) = self.parts.get_mut(index) else {
-            return;
-        };
+        let part = self.parts.get_mut(index)?;
         // Writing to a String does not fail.
         let _ = writeln!(part.text, "{start}.{nanos:09} {year}: {text}");
         if self.at_once || part.text.len() >= WAITING {
-            part.flush();
+            part.flush()
+        } else {
+            None
         }
     }
 
@@ -90,16 +95,19 @@ impl LogFiles {
         self.parts.iter_mut().for_each(|part| part.text.clear());
     }
 
-    /// Writes what waits.
-    pub(super) fn flush(&mut self) {
-        self.parts.iter_mut().for_each(Part::flush);
+    /// Writes what waits; returns what has to be told of the files.
+    pub(super) fn flush(&mut self) -> Option<String> {
+        let told = self.parts.iter_mut().filter_map(Part::flush);
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| told.join("; "))
     }
 }
 
 impl Part {
-    fn flush(&mut self) {
+    /// The trouble with the file, told once until it is over.
+    fn flush(&mut self) -> Option<String> {
         if self.text.is_empty() {
-            return;
+            return None;
         }
         let file = OpenOptions::new()
             .append(true)
@@ -107,9 +115,14 @@ impl Part {
             .mode(0o644)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&self.path);
-        // There is no other place to say that this place cannot be written to.
-        drop(file.and_then(|mut file| file.write_all(self.text.as_bytes())));
+        let written = file.and_then(|mut file| file.write_all(self.text.as_bytes()));
         self.text.clear();
+        let failed_before = std::mem::replace(&mut self.failed, written.is_err());
+        let error = written.err().filter(|_| !failed_before)?;
+        let (path, reason) = (self.path.display(), reason(&error));
+        Some(format!(
+            "log file {path} cannot be written, lines are lost - {reason}"
+        ))
     }
 }
 
@@ -145,6 +158,15 @@ mod tests {
                 .unwrap()
                 .ends_with(": four\n")
         );
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let mut files = LogFiles::new(&link, true);
+        let told = files.write(ident::DAEMON, &format_args!("five")).unwrap();
+        assert!(told.contains("link cannot be written"), "{told}");
+        assert_eq!(files.write(ident::DAEMON, &format_args!("six")), None);
+        std::fs::remove_file(&link).unwrap();
+        assert_eq!(files.write(ident::DAEMON, &format_args!("seven")), None);
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("five"));
         assert_eq!(
             named(Path::new("/a.d/log"), "_vrrp"),
             Path::new("/a.d/log_vrrp")

@@ -136,8 +136,8 @@ pub fn hold() {
 /// Tries to hand waiting lines on; true if some still wait.
 pub fn flush() -> bool {
     HELD.store(false, Ordering::Relaxed);
-    if let Some(files) = LOGGER.get().and_then(|logger| logger.files.as_ref()) {
-        files.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    if let Some(logger) = LOGGER.get() {
+        logger.in_files(LogFiles::flush);
     }
     if !PENDING.load(Ordering::Relaxed) {
         return false;
@@ -183,20 +183,15 @@ impl Log for Logger {
         if let Some(console) = &self.console {
             console.log(record);
         }
-        if let Some(files) = &self.files {
-            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.write(record.target(), record.args());
-            if !HELD.load(Ordering::Relaxed) {
-                files.flush();
+        self.in_files(|files| {
+            let told = files.write(record.target(), record.args());
+            if HELD.load(Ordering::Relaxed) {
+                told
+            } else {
+                told.or(files.flush())
             }
-        }
-        if let Some(syslog) = &self.syslog {
-            let line = self.line(record);
-            let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = HELD.load(Ordering::Relaxed);
-            syslog.push(line, held);
-            PENDING.store(held || syslog.waits(), Ordering::Relaxed);
-        }
+        });
+        self.to_syslog(record);
     }
 
     fn flush(&self) {
@@ -212,6 +207,34 @@ fn is_ident(target: &str) -> bool {
 }
 
 impl Logger {
+    /// Writes to the files, and tells elsewhere what is the matter with them.
+    fn in_files(&self, write: impl FnOnce(&mut LogFiles) -> Option<String>) {
+        let Some(files) = &self.files else {
+            return;
+        };
+        let told = write(&mut files.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(told) = told {
+            let arguments = format_args!("{told}");
+            let mut record = Record::builder();
+            let record = record.target(ident::DAEMON).level(Level::Error);
+            let record = record.args(arguments).build();
+            if let Some(console) = &self.console {
+                console.log(&record);
+            }
+            self.to_syslog(&record);
+        }
+    }
+
+    fn to_syslog(&self, record: &Record<'_>) {
+        if let Some(syslog) = &self.syslog {
+            let line = self.line(record);
+            let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = HELD.load(Ordering::Relaxed);
+            syslog.push(line, held);
+            PENDING.store(held || syslog.waits(), Ordering::Relaxed);
+        }
+    }
+
     fn line(&self, record: &Record<'_>) -> String {
         let tag = if is_ident(record.target()) {
             record.target()

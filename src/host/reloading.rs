@@ -8,13 +8,14 @@
 //! a network file system.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nix::unistd::Pid;
 
+use super::reports::{Draft, UMASK};
 use super::sys::{self, LocalTime};
 use crate::base::{Instant, ident};
 use crate::conf::Loaded;
@@ -102,6 +103,12 @@ impl Archive {
         }
     }
 
+    /// Where the last one was kept, and its number; `None` if it was not.
+    pub(super) fn last(&self) -> Option<(&Path, u32)> {
+        let directory = self.directory.as_deref()?;
+        Some((directory, self.count.saturating_sub(1)))
+    }
+
     fn add(&mut self, directory: PathBuf, text: &[u8]) {
         let kept = keep(
             &directory,
@@ -129,14 +136,9 @@ fn keep(directory: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)?;
-    file.write_all(text)
+    let mut draft = Draft::create(path, UMASK)?;
+    draft.write(text)?;
+    draft.publish()
 }
 
 /// A time as a file says it: of a day, or of any day to come.

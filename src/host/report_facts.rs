@@ -30,29 +30,58 @@ type Sockets<'a> = (
     &'a BTreeMap<SocketId, UdpSocket>,
 );
 
+/// Microseconds from the start of our clock's epoch to that of the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Epoch(u64);
+
+impl Epoch {
+    /// The clocks were not looked at yet.
+    pub(super) const NONE: Self = Self(0);
+    /// What may lie between two looks at the clocks.
+    const BETWEEN: u64 = 10_000;
+
+    /// That of now, but that of the last look as long as nobody has set the clock: a state begins
+    /// at the same time in each report.
+    pub(super) fn look(self) -> Self {
+        let wall = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let wall = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+        self.or(Self(wall.saturating_sub(clock::now().as_micros())))
+    }
+
+    const fn or(self, now: Self) -> Self {
+        if now.0.abs_diff(self.0) < Self::BETWEEN {
+            self
+        } else {
+            now
+        }
+    }
+}
+
 /// The host, for one step of a report.
 pub(super) struct HostReportFacts<'a> {
     config: &'a Config,
     sockets: &'a BTreeMap<SocketId, RawSocket>,
     datagrams: &'a BTreeMap<SocketId, UdpSocket>,
     umask: u32,
-    /// Microseconds from the start of our clock's epoch to that of the wall clock.
     epoch: u64,
     ids: RefCell<BTreeMap<Names, (u32, u32)>>,
 }
 
 impl<'a> HostReportFacts<'a> {
-    pub(super) fn new(config: &'a Config, (sockets, datagrams): Sockets<'a>, umask: u32) -> Self {
-        let wall = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let wall = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+    pub(super) fn new(
+        config: &'a Config,
+        (sockets, datagrams): Sockets<'a>,
+        umask: u32,
+        epoch: Epoch,
+    ) -> Self {
         Self {
             config,
             sockets,
             datagrams,
             umask,
-            epoch: wall.saturating_sub(clock::now().as_micros()),
+            epoch: epoch.0,
             ids: RefCell::default(),
         }
     }
@@ -124,5 +153,17 @@ impl Facts for HostReportFacts<'_> {
 
     fn namespaces(&self) -> (Option<String>, Option<String>) {
         (None, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_stay_until_the_clock_is_set() {
+        assert_eq!(Epoch(5_000_000).or(Epoch(5_000_001)), Epoch(5_000_000));
+        assert_eq!(Epoch(5_000_000).or(Epoch(4_000_000)), Epoch(4_000_000));
+        assert!(Epoch::NONE.look() > Epoch::NONE);
     }
 }

@@ -19,7 +19,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::event_loop::EventLoop;
 use super::logger;
-use super::report_facts::HostReportFacts;
+use super::report_facts::{Epoch, HostReportFacts};
 use crate::base::ident;
 use crate::conf::model::{Config, Dumps};
 use crate::node::Node;
@@ -59,6 +59,17 @@ struct Job {
     attempts: u32,
     /// The counters go back to zero when it is written.
     clear: bool,
+    /// No configuration is taken on before it is written.
+    holds: bool,
+}
+
+/// When a state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Before a configuration is taken on, which waits for that.
+    Before,
+    /// When it is taken on.
+    After,
 }
 
 /// All reports under way.
@@ -71,6 +82,7 @@ pub(super) struct Reports {
     suffix: String,
     jobs: VecDeque<Job>,
     text: String,
+    epoch: Epoch,
 }
 
 impl Reports {
@@ -82,12 +94,18 @@ impl Reports {
             suffix,
             jobs: VecDeque::new(),
             text: String::new(),
+            epoch: Epoch::NONE,
         }
     }
 
     /// Whether the loop should not sleep because there is something to write.
     pub(super) fn wants_turn(&self) -> bool {
         !self.jobs.is_empty()
+    }
+
+    /// Whether a report tells of the configuration that runs, and would not if another did.
+    pub(super) fn holds(&self) -> bool {
+        self.jobs.iter().any(|job| job.holds)
     }
 
     fn umask(&self, config: &Config) -> u32 {
@@ -105,7 +123,29 @@ impl Reports {
         ] {
             if runs {
                 log::info!(target: who, "Printing {name} data for process({pid}) on signal");
-                self.file(node.config(), Kind::Data(part), false);
+                self.place(node.config(), Kind::Data(part), false);
+            }
+        }
+    }
+
+    /// `config_save_dir`: the state beside the configuration with that number.
+    pub(super) fn keep(&mut self, node: &Node, runs: Runs, kept: (&Path, u32), when: Kept) {
+        let own = getpid();
+        let (directory, number) = kept;
+        let end = match when {
+            Kept::Before => "pre",
+            Kept::After => "post",
+        };
+        for (part, runs, name) in [
+            (Part::Vrrp, runs.vrrp, "vrrp"),
+            (Part::Check, runs.check, "check"),
+            (Part::Bfd, runs.bfd, "bfd"),
+        ] {
+            if runs {
+                let name = format!("keepalived_{name}.{own}.{number}.{end}");
+                let holds = when == Kept::Before;
+                let path = directory.join(name);
+                self.file(node.config(), Kind::Data(part), &path, (false, holds));
             }
         }
     }
@@ -113,14 +153,14 @@ impl Reports {
     /// USR2 and RTMAX-1.
     pub(super) fn stats(&mut self, node: &Node, clear: bool) {
         log::info!(target: ident::VRRP, "Printing VRRP stats for process({}) on signal", getpid());
-        self.file(node.config(), Kind::Stats, clear);
+        self.place(node.config(), Kind::Stats, clear);
     }
 
     /// RTMIN+2.
     pub(super) fn json(&mut self, node: &Node) {
         log::info!(target: ident::VRRP, "Printing VRRP as json for process({}) on signal", getpid());
         let config = node.config();
-        self.file(config, Kind::Json(config.global.dumps.json_version), false);
+        self.place(config, Kind::Json(config.global.dumps.json_version), false);
     }
 
     /// `-d`: each part to the log, as soon as the log takes it.
@@ -138,29 +178,37 @@ impl Reports {
                     sink: Sink::Log(who),
                     attempts: 0,
                     clear: false,
+                    holds: false,
                 });
             }
         }
     }
 
     /// One that is asked for while it waits is written once: it tells the time of its writing.
-    fn file(&mut self, config: &Config, kind: Kind, clear: bool) {
-        let waiting = self.jobs.iter_mut().skip(1);
-        let mut same = waiting.filter(|job| job.kind == kind && matches!(job.sink, Sink::File(_)));
-        if let Some(job) = same.next() {
-            job.clear |= clear;
-            return;
-        }
+    fn place(&mut self, config: &Config, kind: Kind, clear: bool) {
         let path = path(&config.global.dumps, kind, &self.suffix);
-        match Draft::create(&path, self.umask(config)) {
+        let mut waiting = self.jobs.iter_mut().skip(1);
+        let same = waiting.find(|job| match &job.sink {
+            Sink::File(draft) => draft.path == path,
+            Sink::Log(_) => false,
+        });
+        match same {
+            Some(job) => job.clear |= clear,
+            None => self.file(config, kind, &path, (clear, false)),
+        }
+    }
+
+    fn file(&mut self, config: &Config, kind: Kind, path: &Path, (clear, holds): (bool, bool)) {
+        match Draft::create(path, self.umask(config)) {
             Ok(draft) => self.jobs.push_back(Job {
                 kind,
                 report: Report::new(kind),
                 sink: Sink::File(draft),
                 attempts: 0,
                 clear,
+                holds,
             }),
-            Err(error) => complain(&path, &error),
+            Err(error) => complain(kind, path, false, &error),
         }
     }
 
@@ -176,13 +224,15 @@ impl Reports {
             Sink::Log(_) => (LOG_PIECE, false),
         };
         let umask = self.umask(event_loop.node.config());
+        self.epoch = self.epoch.look();
+        let epoch = self.epoch;
         let Some(job) = self.jobs.front_mut() else {
             return;
         };
         let config = event_loop.node.config();
         let drivers = &event_loop.drivers;
         let sockets = (&drivers.sockets, &drivers.datagrams);
-        let facts = HostReportFacts::new(config, sockets, umask);
+        let facts = HostReportFacts::new(config, sockets, umask, epoch);
         let page = Page {
             snapshot: event_loop.node.snapshot(),
             facts: &facts,
@@ -196,7 +246,7 @@ impl Reports {
             Ok(true) => {}
             Err(error) => {
                 if let Sink::File(draft) = &job.sink {
-                    complain(&draft.path, &error);
+                    complain(job.kind, &draft.path, true, &error);
                 }
             }
         }
@@ -224,7 +274,7 @@ impl Job {
         }
         match &mut self.sink {
             Sink::File(draft) => {
-                draft.write(text)?;
+                draft.write(text.as_bytes())?;
                 if progress == Progress::Done {
                     draft.publish()?;
                 }
@@ -239,17 +289,32 @@ impl Job {
     }
 }
 
-fn complain(path: &Path, error: &io::Error) {
-    log::error!(
-        target: ident::DAEMON,
-        "{} is not written: {error}",
-        path.display()
-    );
+/// The number and the text of an error, as keepalived writes both.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("errno {number} ({})", nix::Error::from_raw(number).desc()),
+        None => error.to_string(),
+    }
+}
+
+/// A file that is not written: in keepalived's words if it cannot even be made.
+fn complain(kind: Kind, path: &Path, made: bool, error: &io::Error) {
+    let who = match kind {
+        Kind::Data(Part::Parent | Part::Bfd) => ident::DAEMON,
+        Kind::Data(Part::Check) => ident::CHECK,
+        Kind::Data(Part::Vrrp) | Kind::Stats | Kind::Json(_) => ident::VRRP,
+    };
+    let (path, reason) = (path.display(), reason(error));
+    if made {
+        log::error!(target: who, "Unable to write '{path}' - {reason}; what was there stays");
+    } else {
+        log::error!(target: who, "Unable to open '{path}' - {reason}");
+    }
 }
 
 /// A file that is not in its place yet.
 #[derive(Debug)]
-struct Draft {
+pub(super) struct Draft {
     path: PathBuf,
     draft: PathBuf,
     file: File,
@@ -259,7 +324,7 @@ struct Draft {
 
 impl Draft {
     /// A new file beside `path`.
-    fn create(path: &Path, umask: u32) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, umask: u32) -> io::Result<Self> {
         let mode = 0o666 & !umask;
         let name = path.file_name().unwrap_or_default();
         let mut number = 0;
@@ -303,13 +368,13 @@ impl Draft {
         Ok(())
     }
 
-    fn write(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn write(&mut self, text: &[u8]) -> io::Result<()> {
         self.empty &= text.is_empty();
-        self.file.write_all(text.as_bytes())
+        self.file.write_all(text)
     }
 
     /// Moves it to its place; one with nothing in it is none.
-    fn publish(&mut self) -> io::Result<()> {
+    pub(super) fn publish(&mut self) -> io::Result<()> {
         if !self.empty {
             std::fs::rename(&self.draft, &self.path)?;
             self.published = true;
@@ -327,11 +392,13 @@ impl Drop for Draft {
     }
 }
 
-/// The directory of reports and of a log file without a name: `TMPDIR`, else `/tmp`.
+/// The directory of reports and of a log file without a name: `TMPDIR` if that begins with a slash,
+/// else `/tmp`.
 #[must_use]
 pub fn directory() -> PathBuf {
-    let named = std::env::var_os("TMPDIR").filter(|name| !name.is_empty());
-    named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+    let named = std::env::var_os("TMPDIR").map(PathBuf::from);
+    let named = named.filter(|name| name.is_absolute());
+    named.unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
 /// Where a report stands: as `state_dump_file` says, a directory, a name or both, with the part's
@@ -389,7 +456,7 @@ mod tests {
         let path = folder.path().join("keepalived.data");
         symlink(&target, &path).unwrap();
         let mut draft = Draft::create(&path, UMASK).unwrap();
-        draft.write("report\n").unwrap();
+        draft.write(b"report\n").unwrap();
         assert!(path.is_symlink(), "nothing is there before it is complete");
         draft.publish().unwrap();
         drop(draft);
@@ -409,7 +476,7 @@ mod tests {
         draft.publish().unwrap();
         drop(draft);
         let mut given_up = Draft::create(&path, 0o022).unwrap();
-        given_up.write("half").unwrap();
+        given_up.write(b"half").unwrap();
         drop(given_up);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

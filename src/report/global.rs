@@ -187,8 +187,9 @@ fn write_reload(global: &Global, out: &mut String) -> fmt::Result {
             writeln!(out, " {name} dump file = {}", file.display())?;
         }
     }
+    // 2.2.7, which knows one version, has no such line.
     if global.dumps.json_version != 1 {
-        writeln!(out, " JSON version = {}", global.dumps.json_version)?;
+        writeln!(out, " json_version {}", global.dumps.json_version)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 
 use super::instance::{accepts, answers, hopes, mails, skips_check};
 use super::page::{command, short_seconds};
-use super::trackers::matching;
+use super::trackers::{fewest, matching};
 use super::{Cursor, Page, address};
 use crate::base::Duration;
 use crate::conf::model::VrrpInstance;
@@ -358,27 +358,29 @@ fn write_stats(stats: Stats, mut fields: Fields<'_>) -> fmt::Result {
 
 fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> fmt::Result {
     let is = page.snapshot.process(&process.name);
+    let way = matching(process);
     let mut fields = Fields::open(out);
-    fields.text("process", process.process.as_deref().unwrap_or_default())?;
+    // The block's name, which `track_process` of an instance repeats.
+    fields.text("process", &process.name)?;
     if !process.arguments.is_empty() {
         fields.text("parameters", &process.arguments.join(" "))?;
     }
-    if let Some(way) = process.arguments_match {
-        fields.text("param_match", matching(way))?;
+    fields.text("param_match", way.unwrap_or("none"))?;
+    fields.value("min_processes", fewest(process))?;
+    if let Some(most) = process.quorum_max {
+        fields.value("max_processes", most)?;
     }
-    fields.value("min_processes", process.quorum.unwrap_or(1))?;
-    fields.value(
-        "max_processes",
-        process.quorum_max.map_or(u32::MAX, u32::from),
-    )?;
     fields.value("current_processes", is.count)?;
-    fields.value("have_quorum", is.enough)?;
-    fields.value("weight", process.weight.value)?;
+    let enough = is.enough || (is.count == 0 && fewest(process) == 0);
+    fields.value("have_quorum", enough)?;
+    let weight = process.weight;
+    let sign = if weight.reverse { -1 } else { 1 };
+    fields.value("weight", weight.value * sign)?;
     fields.value("terminate_delay", number(process.terminate_delay))?;
     fields.value("fork_delay", number(process.fork_delay))?;
     fields.value("fork_delay_timer_running", is.gaining)?;
     fields.value("terminate_delay_timer_running", is.losing)?;
-    fields.value("full_command", process.full_command)?;
+    fields.value("full_command", process.full_command || way.is_some())?;
     fields.close();
     Ok(())
 }

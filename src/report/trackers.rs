@@ -75,7 +75,26 @@ fn file_weight(file: &TrackFile) -> Weight {
     })
 }
 
-/// The instances that track something, themselves or through their group, with the weight there.
+/// The instances that track something, themselves or through their group, with how they do.
+fn users<'a>(
+    config: &'a Config,
+    kind: Kind,
+    name: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a Tracked)> {
+    config.vrrp_instances.iter().filter_map(move |instance| {
+        let mut groups = config.sync_groups.iter();
+        let group = groups.find(|group| group.members.contains(&instance.name));
+        let trackings = group
+            .map(|group| &group.tracking)
+            .into_iter()
+            .chain([&instance.options.tracking]);
+        let mut tracked = trackings.flat_map(|tracking| of(kind, tracking));
+        let found = tracked.find(|tracked| tracked.name == name)?;
+        Some((instance.name.as_str(), found))
+    })
+}
+
+/// The instances that track something, with the weight there; nothing if there are none.
 pub(super) fn write_users(
     page: &Page<'_>,
     kind: Kind,
@@ -83,24 +102,12 @@ pub(super) fn write_users(
     own: Weight,
     out: &mut String,
 ) -> fmt::Result {
-    writeln!(out, "   Tracking instances :")?;
-    let config = page.snapshot.config();
-    for instance in &config.vrrp_instances {
-        let group = config
-            .sync_groups
-            .iter()
-            .find(|group| group.members.contains(&instance.name));
-        let trackings = group
-            .map(|group| &group.tracking)
-            .into_iter()
-            .chain([&instance.options.tracking]);
-        let found = trackings
-            .flat_map(|tracking| of(kind, tracking))
-            .find(|tracked| tracked.name == name);
-        if let Some(tracked) = found {
-            let weight = weight(tracked.weight.unwrap_or(own));
-            writeln!(out, "     {}, {weight}", instance.name)?;
+    for (place, (user, tracked)) in users(page.snapshot.config(), kind, name).enumerate() {
+        if place == 0 {
+            writeln!(out, "   Tracking instances :")?;
         }
+        let weight = weight(tracked.weight.unwrap_or(own));
+        writeln!(out, "     {user}, {weight}")?;
     }
     Ok(())
 }
@@ -111,7 +118,16 @@ pub(super) fn files(
     cursor: &mut Cursor,
     out: &mut String,
 ) -> Result<bool, fmt::Error> {
-    let Some(file) = page.snapshot.config().trackers.files.get(cursor.item) else {
+    let config = page.snapshot.config();
+    // Those that nobody tracks are not read.
+    let tracked = |file: &&TrackFile| users(config, Kind::File, &file.name).next().is_some();
+    let Some(file) = config
+        .trackers
+        .files
+        .iter()
+        .filter(tracked)
+        .nth(cursor.item)
+    else {
         return Ok(false);
     };
     if cursor.item == 0 {
@@ -150,12 +166,22 @@ pub(super) fn processes(
     Ok(true)
 }
 
-/// The name of a way to compare arguments.
-pub(super) const fn matching(way: ArgumentMatch) -> &'static str {
-    match way {
-        ArgumentMatch::Exact => "exact",
-        ArgumentMatch::Partial => "partial",
-        ArgumentMatch::Initial => "initial",
+/// How arguments are compared, as reports name it; nothing if they are not.
+pub(super) const fn matching(process: &TrackProcess) -> Option<&'static str> {
+    match process.arguments_match {
+        Some(ArgumentMatch::Partial) => Some("partial"),
+        Some(ArgumentMatch::Initial) => Some("initial"),
+        Some(ArgumentMatch::Exact) => Some("exact"),
+        None if process.arguments.is_empty() => None,
+        None => Some("exact"),
+    }
+}
+
+/// How few processes are enough: none where none may be.
+pub(super) fn fewest(process: &TrackProcess) -> u16 {
+    match process.quorum_max {
+        Some(0) => 0,
+        Some(_) | None => process.quorum.unwrap_or(1),
     }
 }
 
@@ -166,16 +192,20 @@ fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> f
     if !process.arguments.is_empty() {
         writeln!(out, "   Parameters = {}", process.arguments.join(" "))?;
     }
-    if let Some(way) = process.arguments_match {
-        writeln!(out, "   Param match = {}", matching(way))?;
+    match matching(process) {
+        // Without a word as in the configuration.
+        Some("exact") => out.push_str("   Param match\n"),
+        Some(way) => writeln!(out, "   Param match = {way}")?,
+        None => {}
     }
-    writeln!(out, "   Min processes = {}", process.quorum.unwrap_or(1))?;
+    writeln!(out, "   Min processes = {}", fewest(process))?;
     if let Some(most) = process.quorum_max {
         writeln!(out, "   Max processes = {most}")?;
     }
     let is = page.snapshot.process(&process.name);
     writeln!(out, "   Current processes = {}", is.count)?;
-    writeln!(out, "   Have quorum = {}", is.enough)?;
+    let enough = is.enough || (is.count == 0 && fewest(process) == 0);
+    writeln!(out, "   Have quorum = {enough}")?;
     writeln!(
         out,
         "   {}",
@@ -192,7 +222,8 @@ fn write_process(page: &Page<'_>, process: &TrackProcess, out: &mut String) -> f
         writeln!(out, "   Fork delay timer {}running", not(is.gaining))?;
         writeln!(out, "   Terminate delay timer {}running", not(is.losing))?;
     }
-    writeln!(out, "   Full command = {}", process.full_command)?;
+    let full = process.full_command || matching(process).is_some();
+    writeln!(out, "   Full command = {full}")?;
     write_users(page, Kind::Process, &process.name, process.weight, out)
 }
 

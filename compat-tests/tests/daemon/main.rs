@@ -8,6 +8,7 @@ mod checks;
 mod command_line;
 mod container;
 mod crash;
+mod files;
 mod flood;
 mod hand_over;
 mod kernel;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::conf::diff::Planning;
 use crate::host::fetch::Fetched;
+use crate::host::reports::Kept;
 
 /// A new configuration on its way.
 pub(super) struct Reload {
@@ -98,6 +99,7 @@ impl Worker<'_> {
                 if self.known.holds(&files) {
                     if !reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
                         self.archive.keep_again();
+                        self.keep_state(Kept::Before);
                         self.unchanged(None);
                     }
                     return None;
@@ -113,6 +115,7 @@ impl Worker<'_> {
                 let config = self.accept(reading.finish())?;
                 Some(Stage::Compare(Box::new(Planning::new(config))))
             }
+            Stage::Compare(planning) if self.reports.holds() => Some(Stage::Compare(planning)),
             Stage::Compare(mut planning) => {
                 let running = self.event_loop.node.config();
                 if planning.step(running, SLICE).1 {
@@ -129,8 +132,17 @@ impl Worker<'_> {
                 if more {
                     return Some(Stage::TakeOn);
                 }
+                self.keep_state(Kept::After);
                 None
             }
+        }
+    }
+
+    /// Keeps the state beside the last configuration, if that was kept.
+    fn keep_state(&mut self, when: Kept) {
+        let runs = self.runs();
+        if let Some(kept) = self.archive.last() {
+            self.reports.keep(&self.event_loop.node, runs, kept, when);
         }
     }
 
@@ -146,6 +158,7 @@ impl Worker<'_> {
         self.event_loop.read_certificates();
         if let Some((plan, config)) = read {
             self.apply(plan, config);
+            self.keep_state(Kept::After);
             return;
         }
         let now = self.event_loop.refresh();
@@ -158,6 +171,7 @@ impl Worker<'_> {
         drivers.programs.children.forget_names();
         node.apply_again(now, effects);
         self.event_loop.exec_all();
+        self.keep_state(Kept::After);
     }
 
     /// The configuration that was read, if it is to run.
@@ -167,6 +181,7 @@ impl Worker<'_> {
             return None;
         }
         self.known = known;
+        self.keep_state(Kept::Before);
         Some(limit(loaded.config, self.options))
     }
 
