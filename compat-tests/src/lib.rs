@@ -6,6 +6,7 @@ pub mod bed;
 pub mod bench;
 pub mod cases;
 pub mod corpus;
+pub mod edges;
 pub mod exporters;
 pub mod lab;
 pub mod options;

@@ -125,22 +125,43 @@ pub fn configuration(block: &str, line: &str) -> String {
                 let check = format!("HTTP_GET {{\nurl {{\npath /\n{line}\n}}\n}}");
                 service(plain, "", &check)
             }
-            "HTTP_GET" => {
-                let check = format!("HTTP_GET {{\nurl {{\npath /\n}}\n{line}\n}}");
+            "HTTP_GET" | "SSL_GET" => {
+                let check = format!("{block} {{\nurl {{\npath /\n}}\n{line}\n}}");
                 service(plain, "", &check)
             }
             "DNS_CHECK" => {
                 let check = format!("DNS_CHECK {{\nname example.com\n{line}\n}}");
                 service(plain, "", &check)
             }
+            "MISC_CHECK" => {
+                let check = format!("MISC_CHECK {{\nmisc_path /bin/true\n{line}\n}}");
+                service(plain, "", &check)
+            }
+            "FILE_CHECK" => {
+                let check = format!("FILE_CHECK {{\ntrack_file f\n{line}\n}}");
+                TRACKERS.to_owned() + &service(plain, "", &check)
+            }
+            "host" => {
+                let check = format!("SMTP_CHECK {{\nhost {{\n{line}\n}}\n}}");
+                service(plain, "", &check)
+            }
+            "TCP_CHECK" | "SMTP_CHECK" | "PING_CHECK" | "UDP_CHECK" => {
+                service(plain, "", &within(block))
+            }
+            "garp_group" => {
+                let group = format!("garp_group {{\n{line}\ninterface eth0\n}}\n");
+                group + &instance("")
+            }
+            // The top level.
+            "-" => format!("{line}\n{}", instance("")),
             "vrrp_script" => {
                 tracked("vrrp_script t", "script").replacen("{\n", "{\nscript /bin/true\n", 1)
             }
             "vrrp_track_process" => {
                 tracked("vrrp_track_process t", "process").replacen("{\n", "{\nprocess httpd\n", 1)
             }
-            "track_file" => {
-                tracked("track_file t", "file").replacen("{\n", "{\nfile /etc/hosts\n", 1)
+            "track_file" | "vrrp_track_file" => {
+                tracked(&format!("{block} t"), "file").replacen("{\n", "{\nfile /etc/hosts\n", 1)
             }
             "bfd_instance" => tracked("bfd_instance t", "bfd").replacen(
                 "{\n",

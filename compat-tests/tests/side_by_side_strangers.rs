@@ -1,18 +1,21 @@
 //! The config test of the real daemon beside ours, over what strangers might write.
 //!
 //! `cases/strangers/files.txt` holds small files of our own making in the styles of all releases,
-//! with the mistakes that people make; `cases/keywords/options.tsv` every option within a line. Exit
+//! with the mistakes that people make; `cases/keywords/options.tsv` every option within a line; the
+//! table of keywords every range, of which the ends and what is next to them are asked. Exit
 //! statuses and messages are compared as sets. What differs on purpose stands with its reason in
 //! `cases/strangers/differences.tsv`; where such a message is said, the statuses may differ too.
 //! Where the real one crashes there is nothing to compare. Needs `KEEPALIVED_REAL`, root, and
 //! network namespaces.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use compat_tests::bed::{Host, needs_root};
 use compat_tests::corpus::{Differences, Message, Messages};
+use compat_tests::edges::edges;
 use compat_tests::options::{configuration, rows};
 
 /// Interfaces of the host, each with an address: 192.168.1.1 is that of the first one.
@@ -56,7 +59,37 @@ fn files() -> Vec<(String, String)> {
             text,
         )
     });
-    strangers.chain(options).collect()
+    strangers.chain(options).chain(ends()).collect()
+}
+
+/// Keywords with ranges that 2.2.7 does not know in that block.
+const NEWER: [&str; 7] = [
+    "json_version",
+    "snmp_rs_stats_update_interval",
+    "snmp_vs_stats_update_interval",
+    "thread_timer_expired",
+    "timer_expired_backup",
+    "vrrp_delay_after_boot",
+    "nb_get_retry",
+];
+
+/// The ends of all ranges, and what is next to them: a file for each block.
+fn ends() -> impl Iterator<Item = (String, String)> {
+    let mut blocks: BTreeMap<&str, String> = BTreeMap::new();
+    for edge in edges() {
+        if NEWER.contains(&edge.keyword) {
+            continue;
+        }
+        let lines = blocks.entry(edge.block).or_default();
+        for end in [edge.least].iter().chain(&edge.largest) {
+            for value in [&end.inside, &end.outside] {
+                lines.push_str(&format!("{} {value}\n", edge.keyword));
+            }
+        }
+    }
+    blocks
+        .into_iter()
+        .map(|(block, lines)| (format!("ends of {block}"), configuration(block, &lines)))
 }
 
 /// The config test of all files, a hundred at a time; output and status lie beside them.

@@ -52,6 +52,8 @@ pub(super) struct Draft {
     pub(super) links: LinkSettings,
     /// How many rules of each family have no preference of their own.
     pub(super) unordered_rules: [u32; 2],
+    /// So many lists of interfaces had `garp_group` so far.
+    pub(super) garp_lists: u32,
     /// What a list of names has so far that is looked at at its end.
     pub(super) names: Vec<String>,
     /// The `vrrp_script` that is being read cannot run, which was said.

@@ -120,36 +120,17 @@ fn fill(slot: Slot<'_>, st: &mut Statement<'_>) -> Result<Result<(), &'static st
             put(field, st.number(1, min, max)?.map(seconds), problem)
         }
         Slot::Micros(field, min, max, problem) => {
-            let number = st.signed(1, min, max)?;
-            let number = number.and_then(|number| u32::try_from(number).ok());
-            put(field, number.map(micros), problem)
+            put(field, st.number(1, min, max)?.map(micros), problem)
         }
         Slot::Seconds(field, min, max, problem) => {
             let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
-            put(field, seconds_of(st, min, max)?, problem)
-        }
-        Slot::Delay(field, min, max, problem) => {
-            let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
-            let junk = !st
-                .need(1)?
-                .ends_with(|end: char| end.is_ascii_digit() || end == '.');
-            put(field, seconds_of(st, min, max)?.filter(|_| !junk), problem)
+            put(field, st.seconds(1, min, max)?, problem)
         }
         Slot::Interval(field, min, max, problem) => {
             let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
-            put(field, seconds_of(st, min, max)?.map(Some), problem)
+            put(field, st.seconds(1, min, max)?.map(Some), problem)
         }
     })
-}
-
-/// Seconds in a range; a word without any digit is none.
-fn seconds_of(
-    st: &mut Statement<'_>,
-    min: Duration,
-    max: Duration,
-) -> Result<Option<Duration>, Stop> {
-    let junk = !st.need(1)?.bytes().any(|byte| byte.is_ascii_digit());
-    Ok(st.seconds(1, min, max)?.filter(|_| !junk))
 }
 
 /// `process_name NAME` and its kin: what does not fit is cut off.
@@ -349,22 +330,8 @@ pub(in super::super) fn extra_garp(draft: &mut Draft, st: &mut Statement<'_>) ->
                        \"vrrp_garp_extra_if\"";
         st.error(Class::Deprecated, message, Some(0));
     }
-    let all = st.word(1) == Some("all");
-    let index = if all { 2 } else { 1 };
-    let Some(word) = st.word(index) else {
-        let message = format!("{keyword} specified without time - ignoring");
-        st.error(Class::General, message, Some(0));
-        return Ok(());
-    };
-    match st.number(index, 1, 86_400)? {
-        Some(seconds) => {
-            let period = Duration::from_secs(u64::from(seconds));
-            draft.global.vrrp.extra_garp = Some(ExtraGarp { all, period });
-        }
-        None => {
-            let message = format!("{keyword} '{}' invalid - ignoring", to_display(word));
-            st.error(Class::General, message, Some(index));
-        }
+    if let Some((period, all)) = super::options::extra_period(st, "", 1)? {
+        draft.global.vrrp.extra_garp = Some(ExtraGarp { all, period });
     }
     Ok(())
 }
@@ -382,13 +349,14 @@ pub(in super::super) fn ipsets(_: &mut Draft, st: &mut Statement<'_>) -> Outcome
 
 /// `json_version 1|2`
 pub(in super::super) fn json_version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    if st.word(1).is_none() {
+        st.error(Class::General, "json_version requires version", Some(0));
+        return Ok(());
+    }
     match st.number(1, 1, 2)? {
         Some(2) => draft.global.dumps.json_version = 2,
         Some(_) => draft.global.dumps.json_version = 1,
-        None => {
-            let message = format!("Invalid json_version '{}'", to_display(st.need(1)?));
-            st.error(Class::General, message, Some(1));
-        }
+        None => st.error(Class::General, "Invalid JSON version", Some(1)),
     }
     Ok(())
 }

@@ -322,9 +322,23 @@ pub(in super::super) fn regex_options(draft: &mut Draft, st: &mut Statement<'_>)
     })
 }
 
+/// The offset behind the keyword. keepalived says nothing of one that is none.
+fn offset(st: &mut Statement<'_>) -> Option<u32> {
+    let number = st.word(1).and_then(|word| word.parse().ok());
+    if number.is_none() {
+        let message = format!(
+            "{} has no number from 0 to {} behind it - ignored",
+            to_display(st.word(0).unwrap_or_default()),
+            u32::MAX
+        );
+        st.error(Class::Advice, message, Some(st.count() - 1));
+    }
+    number
+}
+
 /// `regex_min_offset BYTES`
 pub(in super::super) fn regex_min_offset(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let number = st.number(1, 0, u32::MAX)?;
+    let number = offset(st);
     pattern(draft, |regex| {
         regex.min_offset = number.unwrap_or(regex.min_offset);
         Ok(())
@@ -333,7 +347,7 @@ pub(in super::super) fn regex_min_offset(draft: &mut Draft, st: &mut Statement<'
 
 /// `regex_max_offset BYTES`
 pub(in super::super) fn regex_max_offset(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let number = st.number(1, 0, u32::MAX)?;
+    let number = offset(st);
     pattern(draft, |regex| {
         regex.max_offset = number.or(regex.max_offset);
         Ok(())

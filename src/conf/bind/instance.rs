@@ -162,8 +162,6 @@ pub(in super::super) fn priority(draft: &mut Draft, st: &mut Statement<'_>) -> O
 pub(in super::super) fn advert_int(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let value = st.seconds(1, Duration::from_millis(10), Duration::from_secs(255))?;
     let word = st.need(1)?;
-    // Unlike other timers, this one is not taken from the beginning of a word.
-    let value = value.filter(|_| word.bytes().all(|byte| b"+.0123456789".contains(&byte)));
     current(draft, |instance| {
         match value {
             Some(value) => instance.advert_interval = Some(value),

@@ -10,7 +10,7 @@ use super::{Outcome, Statement};
 use crate::base::Duration;
 
 /// The longest pace that fits 31 bits of microseconds.
-const MAX_PACE: Duration = Duration::from_micros(2_147_483_647);
+const MAX_PACE: Duration = Duration::from_micros(u32::MAX as u64);
 /// The longest delay of a link.
 const MAX_DELAY: Duration = Duration::from_secs(255);
 
@@ -26,8 +26,11 @@ pub(in super::super) fn garp_close(draft: &mut Draft, st: &mut Statement<'_>) {
         return;
     };
     if group.garp_interval.is_none() && group.gna_interval.is_none() {
-        // keepalived means to number the groups, but every one is the first.
-        let message = "garp group 0 does not have any delay set - removing";
+        // keepalived means to number the groups, but counts lists of interfaces.
+        let message = format!(
+            "garp group {} does not have any delay set - removing",
+            draft.garp_lists
+        );
         st.error(Class::General, message, None);
         draft.links.garp_groups.pop();
     }
@@ -60,7 +63,8 @@ pub(in super::super) fn garp_interface(draft: &mut Draft, st: &mut Statement<'_>
 }
 
 /// `interfaces {`
-pub(in super::super) fn garp_interfaces_open(_: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+pub(in super::super) fn garp_interfaces_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    draft.garp_lists += 1;
     super::reports_extra(st);
     Ok(())
 }

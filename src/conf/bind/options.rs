@@ -176,16 +176,38 @@ pub(in super::super) fn track_bfd(draft: &mut Draft, st: &mut Statement<'_>) -> 
 
 /// `version 2|3`
 pub(in super::super) fn version(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let number = st.number(1, 2, 3)?;
+    let number = st.signed(1, 2, 3)?;
     current(draft, |instance| {
-        match number {
-            Some(2) => instance.options.version = Some(Version::V2),
-            Some(_) => instance.options.version = Some(Version::V3),
-            None => {
-                let message = format!("{}Version must be either 2 or 3", owner(instance));
-                st.error(Class::General, message, Some(1));
-            }
+        let Some(number) = number else {
+            let message = format!("{}Version must be either 2 or 3", owner(instance));
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        };
+        let version = if number == 2 {
+            Version::V2
+        } else {
+            Version::V3
+        };
+        let before = match instance.options.version {
+            None if instance.options.native_ipv6 => Some(Version::V3),
+            before => before,
+        };
+        let ipv6 = instance.family == Some(Family::V6);
+        if before.is_some_and(|before| before != version) || number == 2 && ipv6 {
+            let before = match before {
+                None => 0,
+                Some(Version::V2) => 2,
+                Some(Version::V3) => 3,
+            };
+            let message = format!(
+                "({}) vrrp_version {number} conflicts with configured or deduced version {before}; \
+                 ignoring.",
+                instance.name
+            );
+            st.error(Class::General, message, Some(1));
+            return Ok(());
         }
+        instance.options.version = Some(version);
         Ok(())
     })
 }
@@ -434,9 +456,10 @@ pub(in super::super) fn debug(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
 
 /// `kernel_rx_buf_size BYTES`
 pub(in super::super) fn receive_buffer(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let number = match st.word(1) {
-        Some(_) => st.number(1, 0, u32::MAX)?,
-        None => None,
+    // Nothing may follow it.
+    let number = match st.count() {
+        2 => st.number(1, 0, u32::MAX)?,
+        _ => None,
     };
     current(draft, |instance| {
         match number {
@@ -453,37 +476,44 @@ pub(in super::super) fn receive_buffer(draft: &mut Draft, st: &mut Statement<'_>
 /// `garp_extra_if [all] SECONDS`
 pub(in super::super) fn garp_extra_if(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let keyword = st.need(0)?;
-    let all = st.word(1) == Some("all");
-    let index = if all { 2 } else { 1 };
     if keyword == "vmac_garp_intvl" {
         let message = "Keyword \"vmac_garp_intvl\" is deprecated - please use \"garp_extra_if\"";
         st.error(Class::Deprecated, message, Some(0));
     }
-    let word = st.word(index);
-    let number = match word {
-        Some(_) => st.number(index, 0, 86_400)?,
-        None => None,
-    };
     current(draft, |instance| {
-        let message = match (word, number) {
-            (_, Some(seconds)) => {
-                let period = Duration::from_secs(u64::from(seconds));
-                instance.options.garp_extra = Some((period, all));
-                return Ok(());
-            }
-            (None, None) => format!(
-                "{}{keyword} specified without time - ignoring",
-                owner(instance)
-            ),
-            (Some(word), None) => format!(
-                "{}{keyword} '{}' invalid - ignoring",
-                owner(instance),
-                to_display(word)
-            ),
-        };
-        st.error(Class::General, message, Some(index.min(st.count() - 1)));
+        let period = extra_period(st, &owner(instance), 0)?;
+        instance.options.garp_extra = period.or(instance.options.garp_extra);
         Ok(())
     })
+}
+
+/// `[all] SECONDS` behind the keyword, in either order; of several numbers the last one counts.
+/// `owner` is what messages begin with.
+pub(super) fn extra_period(
+    st: &mut Statement<'_>,
+    owner: &str,
+    min: u32,
+) -> Result<Option<(Duration, bool)>, super::Stop> {
+    let keyword = st.need(0)?;
+    let (mut period, mut all) = (None, false);
+    for index in 1..st.count() {
+        let word = st.need(index)?;
+        if word == "all" {
+            all = true;
+            continue;
+        }
+        let Some(seconds) = st.number(index, min, 86_400)? else {
+            let message = format!("{owner}{keyword} '{}' invalid - ignoring", to_display(word));
+            st.error(Class::General, message, Some(index));
+            return Ok(None);
+        };
+        period = Some(Duration::from_secs(u64::from(seconds)));
+    }
+    if period.is_none() {
+        let message = format!("{owner}{keyword} specified without time - ignoring");
+        st.error(Class::General, message, Some(st.count() - 1));
+    }
+    Ok(period.map(|period| (period, all)))
 }
 
 /// `timer_expired_backup [PRIORITY]`
@@ -495,6 +525,13 @@ pub(in super::super) fn expired_backup(draft: &mut Draft, st: &mut Statement<'_>
     current(draft, |instance| {
         if let Some(limit) = number.and_then(|number| u8::try_from(number).ok()) {
             instance.options.expired_backup = Some(limit);
+        } else {
+            let message = format!(
+                "({}) timer_expired_backup highest_other_priority not valid! must be between 1 & \
+                 254",
+                instance.name
+            );
+            st.error(Class::General, message, Some(1));
         }
         Ok(())
     })
@@ -582,7 +619,13 @@ pub(in super::super) fn excluded(draft: &mut Draft, st: &mut Statement<'_>) -> O
 
 /// `thread_timer_expired`, a spelling that was only ever announced
 pub(in super::super) fn misspelt_expired(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let message = "keyword 'thread_timer_expired' should be 'timer_expired_backup'";
-    st.error(Class::General, message, Some(0));
+    current(draft, |instance| {
+        let message = format!(
+            "({}) thread_timer_expired - please replace with keyword 'timer_expired_backup'",
+            instance.name
+        );
+        st.error(Class::General, message, Some(0));
+        Ok(())
+    })?;
     expired_backup(draft, st)
 }

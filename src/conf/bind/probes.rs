@@ -190,7 +190,7 @@ pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement
     current(draft, |check| {
         let slot = &mut check.checks.delay_before_retry;
         let text = "Invalid delay_before_retry connection value '{}'";
-        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+        timer(st, Duration::ZERO, MAX_LONG, text, slot)
     })
 }
 
@@ -215,7 +215,7 @@ pub(in super::super) fn warmup(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         timer(
             st,
             Duration::ZERO,
-            MAX_SHORT,
+            MAX_LONG,
             "Invalid warmup connection value '{}'",
             slot,
         )

@@ -160,7 +160,7 @@ pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement
     current(draft, |server| {
         let slot = &mut server.checks.delay_before_retry;
         let text = "real server delay_before_retry '{}' invalid - ignoring";
-        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+        timer(st, Duration::ZERO, MAX_LONG, text, slot)
     })
 }
 
@@ -171,7 +171,7 @@ pub(in super::super) fn warmup(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         timer(
             st,
             Duration::ZERO,
-            MAX_SHORT,
+            MAX_LONG,
             "real server warmup '{}' invalid - ignoring",
             slot,
         )

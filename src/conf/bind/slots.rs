@@ -47,11 +47,9 @@ pub(in super::super) enum Slot<'g> {
     /// Whole seconds in a range.
     WholeSeconds(&'g mut Duration, u32, u32, &'static str),
     /// Whole microseconds in a range.
-    Micros(&'g mut Duration, i32, i32, &'static str),
+    Micros(&'g mut Duration, u32, u32, &'static str),
     /// Seconds in a range, in microseconds.
     Seconds(&'g mut Duration, u64, u64, &'static str),
-    /// The same, without anything behind the number.
-    Delay(&'g mut Duration, u64, u64, &'static str),
     /// Seconds in a range that make a difference when they are not given.
     Interval(&'g mut Option<Duration>, u64, u64, &'static str),
 }
@@ -80,7 +78,6 @@ impl Slot<'_> {
             | Self::WholeSeconds(..)
             | Self::Micros(..)
             | Self::Seconds(..)
-            | Self::Delay(..)
             | Self::Interval(..) => None,
         }
     }
@@ -152,8 +149,8 @@ fn of_vrrp<'g>(keyword: &str, vrrp: &'g mut VrrpDefaults) -> Option<Slot<'g>> {
         }
         "vrrp_garp_interval" => Slot::Seconds(&mut vrrp.garp_interval, 1, MAX, BAD),
         "vrrp_gna_interval" => Slot::Seconds(&mut vrrp.gna_interval, 1, MAX, BAD),
-        "vrrp_startup_delay" => Slot::Delay(&mut vrrp.startup_delay, 1000, MAX, BAD),
-        "vrrp_delay_after_boot" => Slot::Delay(&mut vrrp.delay_after_boot, 1000, MAX, BAD),
+        "vrrp_startup_delay" => Slot::Seconds(&mut vrrp.startup_delay, 1000, MAX, BAD),
+        "vrrp_delay_after_boot" => Slot::Seconds(&mut vrrp.delay_after_boot, 1000, MAX, BAD),
         "vmac_prefix" => Slot::Needed(&mut vrrp.vmac_prefix),
         "vmac_addr_prefix" => Slot::Needed(&mut vrrp.vmac_address_prefix),
         _ => return None,
@@ -328,7 +325,7 @@ fn of_lvs<'g>(keyword: &str, lvs: &'g mut Lvs) -> Option<Slot<'g>> {
 
 fn of_snmp<'g>(keyword: &str, snmp: &'g mut Snmp) -> Option<Slot<'g>> {
     const SOCKET: &str = "SNMP error : snmp socket name missing";
-    const BAD: &str = "{k} '{}' is invalid";
+    const BAD: &str = "snmp stats vs update interval '{}' invalid - ignoring";
     /// From a millisecond to half a minute, in microseconds.
     const MIN: u64 = 1000;
     const MAX: u64 = 30_000_000;

@@ -171,10 +171,15 @@ impl<'s> Statement<'s> {
         let word = self.need(index)?;
         let shown = to_display(word);
         let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
-        let problem = if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let problem = if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             format!("invalid number '{shown}'")
         } else {
-            match word.parse::<i32>() {
+            // An empty word counts as zero, as everywhere.
+            match if digits.is_empty() {
+                Ok(0)
+            } else {
+                word.parse::<i32>()
+            } {
                 Ok(value) if (min..=max).contains(&value) => return Ok(Some(value)),
                 Ok(_) => format!("number '{shown}' outside range [{min}, {max}]"),
                 Err(_) => format!("number '{shown}' outside integer range"),
@@ -184,8 +189,8 @@ impl<'s> Statement<'s> {
         Ok(None)
     }
 
-    /// Seconds with decimals in `min..=max` at `index`; `None`, reported, if they are none. What
-    /// follows a number is reported, and the number used nevertheless.
+    /// Seconds with up to six decimals in `min..=max` at `index`; `None`, reported, if they are
+    /// none. What follows a number is reported, and the number used nevertheless.
     ///
     /// # Errors
     /// `Abort` if there is no word.
@@ -195,20 +200,49 @@ impl<'s> Statement<'s> {
         min: Duration,
         max: Duration,
     ) -> Result<Option<Duration>, Stop> {
+        self.seconds_to(6, index, min, max)
+    }
+
+    /// The same with up to `places` decimals, of which there are six at most.
+    ///
+    /// Where something follows the number, keepalived 2.2.7 and 2.3.4 take all its digits for units
+    /// of the last decimal: `5s` for 5 microseconds. Whether they use it is decided, and told, as by
+    /// them; what is used is what stands there, or the end of the range that is next to it.
+    ///
+    /// # Errors
+    /// `Abort` if there is no word.
+    pub(in super::super) fn seconds_to(
+        &mut self,
+        places: u8,
+        index: usize,
+        min: Duration,
+        max: Duration,
+    ) -> Result<Option<Duration>, Stop> {
         let word = self.need(index)?;
         let shown = to_display(word);
-        let parsed = parse_seconds(word);
-        let value = match parsed {
+        let value = match parse_seconds(word, places) {
             Seconds::Good(value) => value,
             Seconds::Rounded(value) => {
                 let message = format!("number '{shown}' has too many decimal places");
                 self.error(Class::InvalidNumber, message, Some(index));
                 value
             }
-            Seconds::Junk(value) => {
+            Seconds::Junk { value, digits } => {
+                let used = (min..=max).contains(&digits);
+                let value = value.clamp(min, max);
+                let note = if used {
+                    let shown = decimal(value, 6);
+                    let shown = shown.trim_end_matches('0').trim_end_matches('.');
+                    format!("taken as {shown} s")
+                } else {
+                    "the value is not used".to_owned()
+                };
                 let message = format!("invalid number '{shown}'");
-                self.error(Class::InvalidNumber, message, Some(index));
-                return Ok((min..=max).contains(&value).then_some(value));
+                let finding = self
+                    .finding(Class::InvalidNumber, message, Some(index))
+                    .note(note, None);
+                self.diagnostics.push(finding);
+                return Ok(used.then_some(value));
             }
             Seconds::Negative => {
                 let message = format!("negative number '{shown}'");
@@ -225,15 +259,15 @@ impl<'s> Statement<'s> {
         }
         let message = format!(
             "number '{shown}' outside range [{}, {}]",
-            decimal(min),
-            decimal(max)
+            decimal(min, places),
+            decimal(max, places)
         );
         self.unusable(message, index);
         Ok(None)
     }
 
     /// Milliseconds with up to three decimals in `min..=max` at `index`; `None`, reported, if they
-    /// are none. What follows a number is reported, and the number used nevertheless.
+    /// are none.
     ///
     /// # Errors
     /// `Abort` if there is no word.
@@ -244,39 +278,15 @@ impl<'s> Statement<'s> {
         max: u32,
     ) -> Result<Option<Duration>, Stop> {
         let word = self.need(index)?;
-        let shown = to_display(word);
-        let fraction = word.split_once('.').map_or("", |(_, fraction)| fraction);
-        let (value, problem) = match parse_seconds(word) {
-            Seconds::Good(value) | Seconds::Rounded(value) => {
-                let long = fraction.len() > 3;
-                let problem = long.then(|| format!("number '{shown}' has too many decimal places"));
-                (value, problem)
-            }
-            Seconds::Junk(value) => (value, Some(format!("invalid number '{shown}'"))),
-            Seconds::Negative => {
-                let message = format!("negative number '{shown}'");
-                self.unusable(message, index);
-                return Ok(None);
-            }
-            Seconds::Huge => {
-                self.unusable(format!("number '{shown}' {TOO_LARGE}"), index);
-                return Ok(None);
-            }
-        };
-        let reported = problem.is_some();
-        if let Some(problem) = problem {
-            self.error(Class::InvalidNumber, problem, Some(index));
-        }
-        let bound = |bound: u32| Duration::from_secs(u64::from(bound));
-        if (bound(min)..=bound(max)).contains(&value) {
-            // It was read as if a millisecond were a second.
-            return Ok(Some(value / 1000));
-        }
-        if !reported {
-            let message = format!("number '{shown}' outside range [{min}.000, {max}.000]");
+        if matches!(parse_seconds(word, 3), Seconds::Junk { .. }) {
+            let message = format!("invalid number '{}'", to_display(word));
             self.unusable(message, index);
+            return Ok(None);
         }
-        Ok(None)
+        // They are read as if a millisecond were a second.
+        let bound = |bound: u32| Duration::from_secs(u64::from(bound));
+        let value = self.seconds_to(3, index, bound(min), bound(max))?;
+        Ok(value.map(|value| value / 1000))
     }
 
     /// `true`, `on`, `yes`, `false`, `off`, `no` at `index`; nothing there means true.
@@ -415,16 +425,21 @@ const TOO_LARGE: &str = "outside unsigned decimal range";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seconds {
     Good(Duration),
-    /// More than six decimals.
+    /// More decimals than are looked at.
     Rounded(Duration),
-    /// Something stands behind the number; no digits at all are zero.
-    Junk(Duration),
+    /// Something stands behind the number.
+    Junk {
+        /// What stands before that; no digits at all are zero.
+        value: Duration,
+        /// All its digits as a number of the smallest unit.
+        digits: Duration,
+    },
     Negative,
     Huge,
 }
 
-/// Seconds with up to six decimals; `.5` and `5.` are numbers too.
-fn parse_seconds(word: &str) -> Seconds {
+/// Seconds with up to `places` decimals; `.5`, `5.` and `.` are numbers too.
+fn parse_seconds(word: &str, places: u8) -> Seconds {
     if word.starts_with('-') {
         return Seconds::Negative;
     }
@@ -433,34 +448,52 @@ fn parse_seconds(word: &str) -> Seconds {
     let rest = &text[whole.len()..];
     let fraction = rest.strip_prefix('.').map_or("", leading_digits);
     let used = whole.len() + fraction.len() + usize::from(rest.starts_with('.'));
-    let Ok(seconds) = (if whole.is_empty() {
-        Ok(0)
-    } else {
-        whole.parse()
-    }) else {
+    let places = usize::from(places);
+    let unit = 10_u64.pow(6 - u32::try_from(places.min(6)).unwrap_or(6));
+    let number = |digits: &str| {
+        if digits.is_empty() {
+            return Some(0);
+        }
+        digits.parse::<u64>().ok()
+    };
+    // What follows the last decimal that counts is not looked at.
+    let long = fraction.len() > places;
+    if used < text.len() && !long {
+        let (Some(units), Some(value)) = (number(&[whole, fraction].concat()), number(whole))
+        else {
+            return Seconds::Huge;
+        };
+        return Seconds::Junk {
+            value: Duration::from_secs(value).saturating_add(micros_of(fraction)),
+            digits: Duration::from_micros(units.saturating_mul(unit)),
+        };
+    }
+    let seconds = number(whole).filter(|seconds| *seconds <= u64::MAX / 1_000_000);
+    let Some(seconds) = seconds else {
         return Seconds::Huge;
     };
+    let kept = &fraction[..fraction.len().min(places)];
+    let mut value = Duration::from_secs(seconds).saturating_add(micros_of(kept));
+    let next = fraction.as_bytes().get(places);
+    if next.is_some_and(|digit| *digit >= b'5') {
+        value = value.saturating_add(Duration::from_micros(unit));
+    }
+    if long {
+        Seconds::Rounded(value)
+    } else {
+        Seconds::Good(value)
+    }
+}
+
+/// Decimals of a second, of which six count.
+fn micros_of(fraction: &str) -> Duration {
     let mut micros = 0;
     let mut scale = 100_000;
     for digit in fraction.bytes().take(6) {
         micros += u64::from(digit - b'0') * scale;
         scale /= 10;
     }
-    if fraction
-        .as_bytes()
-        .get(6)
-        .is_some_and(|digit| *digit >= b'5')
-    {
-        micros += 1;
-    }
-    let value = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
-    if used < text.len() || whole.is_empty() && fraction.is_empty() && !word.is_empty() {
-        Seconds::Junk(value)
-    } else if fraction.len() > 6 {
-        Seconds::Rounded(value)
-    } else {
-        Seconds::Good(value)
-    }
+    Duration::from_micros(micros)
 }
 
 fn leading_digits(text: &str) -> &str {
@@ -469,8 +502,10 @@ fn leading_digits(text: &str) -> &str {
 }
 
 /// Seconds as keepalived prints the ends of a range.
-fn decimal(duration: Duration) -> String {
-    format!("{}.{:06}", duration.as_secs(), duration.subsec_micros())
+fn decimal(duration: Duration, places: u8) -> String {
+    let mut shown = format!("{}.{:06}", duration.as_secs(), duration.subsec_micros());
+    shown.truncate(shown.len() - usize::from(6 - places.min(6)));
+    shown
 }
 
 #[cfg(test)]
@@ -481,6 +516,10 @@ mod tests {
     #[test]
     fn seconds_have_decimals() {
         let micros = Duration::from_micros;
+        let junk = |value, digits| Seconds::Junk {
+            value: micros(value),
+            digits: micros(digits),
+        };
         for (word, expected) in [
             ("1", Seconds::Good(micros(1_000_000))),
             (".5", Seconds::Good(micros(500_000))),
@@ -488,15 +527,25 @@ mod tests {
             ("0.01", Seconds::Good(micros(10_000))),
             ("+2.25", Seconds::Good(micros(2_250_000))),
             ("1.1234565", Seconds::Rounded(micros(1_123_457))),
-            ("5s", Seconds::Junk(micros(5_000_000))),
-            ("x", Seconds::Junk(micros(0))),
+            ("1.1234565x", Seconds::Rounded(micros(1_123_457))),
+            ("5s", junk(5_000_000, 5)),
+            ("x", junk(0, 0)),
             ("", Seconds::Good(micros(0))),
-            (".", Seconds::Junk(micros(0))),
-            ("1.2.3", Seconds::Junk(micros(1_200_000))),
+            (".", Seconds::Good(micros(0))),
+            ("1.2.3", junk(1_200_000, 12)),
             ("-1", Seconds::Negative),
+            ("18446744073710", Seconds::Huge),
             ("99999999999999999999", Seconds::Huge),
         ] {
-            assert_eq!(parse_seconds(word), expected, "{word}");
+            assert_eq!(parse_seconds(word, 6), expected, "{word}");
+        }
+        for (word, expected) in [
+            ("0.5", Seconds::Good(micros(500_000))),
+            ("0.0005", Seconds::Rounded(micros(1000))),
+            ("0.0004", Seconds::Rounded(micros(0))),
+            ("5s", junk(5_000_000, 5000)),
+        ] {
+            assert_eq!(parse_seconds(word, 3), expected, "{word}");
         }
     }
 

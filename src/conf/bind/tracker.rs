@@ -82,15 +82,7 @@ fn script_time(
     bad: &str,
 ) -> Result<Option<Duration>, super::Stop> {
     let word = st.need(1)?;
-    // A whole range is told without decimals here.
-    let value = if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let number = st.number(1, 0, 4294)?;
-        number.map(|seconds| Duration::from_secs(u64::from(seconds)))
-    } else {
-        let junk = !word.bytes().any(|byte| byte.is_ascii_digit());
-        st.seconds(1, Duration::ZERO, Duration::from_secs(MAX_SECONDS))?
-            .filter(|_| !junk)
-    };
+    let value = st.seconds_to(3, 1, Duration::ZERO, Duration::from_secs(MAX_SECONDS))?;
     let message = match value {
         Some(value) if value.is_zero() => {
             format!("({name}): vrrp script {what} must be greater than 0, setting to 1")
@@ -108,7 +100,7 @@ fn script_time(
 /// `interval SECONDS`
 pub(in super::super) fn interval(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     script_here(draft, |tracker| {
-        let bad = "must be between 1 and 4294";
+        let bad = "must be between 0.001 and 4294";
         if let Some(value) = script_time(st, &tracker.name, "interval", bad)? {
             tracker.interval = value;
         }
@@ -259,6 +251,13 @@ pub(in super::super) fn param_match(draft: &mut Draft, st: &mut Statement<'_>) -
     })
 }
 
+/// A weight where the default one was replaced already.
+fn weight_again(st: &mut Statement<'_>, owner: &str) {
+    let word = to_display(st.word(1).unwrap_or_default());
+    let message = format!("Weight already set for track {owner} - ignoring {word}");
+    st.error(Class::General, message, Some(1));
+}
+
 /// `weight NUMBER [reverse]` of a process
 pub(in super::super) fn process_weight(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     process_here(draft, |tracker| {
@@ -268,6 +267,10 @@ pub(in super::super) fn process_weight(draft: &mut Draft, st: &mut Statement<'_>
                 tracker.name
             );
             st.error(Class::General, message, Some(0));
+            return Ok(());
+        }
+        if tracker.weight.value != 0 {
+            weight_again(st, &format!("process {}", tracker.name));
             return Ok(());
         }
         let owner = format!("vrrp_track_process {}", tracker.name);
@@ -315,7 +318,7 @@ pub(in super::super) fn quorum(draft: &mut Draft, st: &mut Statement<'_>) -> Out
 pub(in super::super) fn quorum_max(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     process_here(draft, |tracker| {
         if let Some(value) = process_number(st, &tracker.name, "quorum_max", 0)? {
-            if value > 0 && tracker.quorum.is_some_and(|quorum| value < quorum) {
+            if tracker.quorum.is_some_and(|quorum| value < quorum) {
                 let message = "quorum_max is less than quorum - ignoring";
                 st.error(Class::General, message, Some(1));
                 return Ok(());
@@ -424,13 +427,17 @@ pub(in super::super) fn file_weight(draft: &mut Draft, st: &mut Statement<'_>) -
             st.error(Class::General, message, Some(0));
             return Ok(());
         }
-        let owner = format!("track_file {}", tracker.name);
-        let problem =
-            format!("Weight ({{}}) for {owner} must be between [-254..254] inclusive. Ignoring...");
         let mut weight = tracker.weight.unwrap_or(Weight {
             value: 1,
             reverse: false,
         });
+        if weight.value != 1 {
+            weight_again(st, &format!("file {}", tracker.name));
+            return Ok(());
+        }
+        let owner = format!("track_file {}", tracker.name);
+        let problem =
+            format!("Weight ({{}}) for {owner} must be between [-254..254] inclusive. Ignoring...");
         own_weight(st, 254, &problem, &owner, &mut weight)?;
         tracker.weight = Some(weight);
         Ok(())

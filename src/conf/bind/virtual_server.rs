@@ -429,8 +429,8 @@ pub(in super::super) fn delay_loop(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn delay_before_retry(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |service| {
         let slot = &mut service.checks.delay_before_retry;
-        let text = "virtual server delay_before_retry '{}' invalid - ignoring";
-        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+        let text = "virtual server delay before retry '{}' invalid - ignoring";
+        timer(st, Duration::ZERO, MAX_LONG, text, slot)
     })
 }
 
@@ -439,7 +439,7 @@ pub(in super::super) fn warmup(draft: &mut Draft, st: &mut Statement<'_>) -> Out
     current(draft, |service| {
         let slot = &mut service.checks.warmup;
         let text = "virtual server warmup '{}' invalid - ignoring";
-        timer(st, Duration::ZERO, MAX_SHORT, text, slot)
+        timer(st, Duration::ZERO, MAX_LONG, text, slot)
     })
 }
 

@@ -97,9 +97,7 @@ fn value(slot: &Slot<'_>) -> Option<String> {
         Slot::Unsigned(number, ..) => Some(number.to_string()),
         Slot::Size(number, ..) => number.map(|number| number.to_string()),
         Slot::Small(number, ..) => Some(number.to_string()),
-        Slot::WholeSeconds(time, ..) | Slot::Seconds(time, ..) | Slot::Delay(time, ..) => {
-            Some(seconds(**time))
-        }
+        Slot::WholeSeconds(time, ..) | Slot::Seconds(time, ..) => Some(seconds(**time)),
         Slot::Interval(time, ..) => time.map(seconds),
         Slot::Micros(time, ..) => Some(micros(**time).to_string()),
     }

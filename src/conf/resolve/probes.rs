@@ -184,14 +184,17 @@ pub(super) fn quorum(
         cx.report(Class::General, message, place);
         policy.quorum = u32::try_from(total).unwrap_or(u32::MAX);
     }
-    if policy.hysteresis > 0 && policy.hysteresis >= policy.quorum {
-        let below = policy.quorum.saturating_sub(1);
+    if policy.hysteresis >= policy.quorum {
+        // keepalived counts below zero where servers have no weight at all; nothing follows from it,
+        // as that quorum is never lost.
         let message = format!(
-            "Virtual server {label}: hysteresis {} >= quorum {}; setting hysteresis to {below}",
-            policy.hysteresis, policy.quorum
+            "Virtual server {label}: hysteresis {} >= quorum {}; setting hysteresis to {}",
+            policy.hysteresis,
+            policy.quorum,
+            policy.quorum.wrapping_sub(1)
         );
         cx.report(Class::General, message, place);
-        policy.hysteresis = below;
+        policy.hysteresis = policy.quorum.saturating_sub(1);
     }
 }
 
