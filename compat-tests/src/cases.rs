@@ -69,6 +69,10 @@ impl Files for Below<'_> {
 struct Node1;
 
 impl HostFacts for Node1 {
+    fn interface_with(&self, address: std::net::IpAddr) -> Option<String> {
+        (address.to_string() == "192.0.2.250").then(|| "eth0".to_owned())
+    }
+
     fn interface_exists(&self, name: &str) -> bool {
         matches!(name, "eth0" | "eth1" | "lo")
     }

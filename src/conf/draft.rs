@@ -107,6 +107,10 @@ pub(super) struct InstanceDraft {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) interface: Option<String>,
+    /// Where its source address is, of a unicast instance that names no interface.
+    pub(super) found_interface: Option<String>,
+    /// What `lvs_sync_daemon_interface` named.
+    pub(super) sync_interface: Option<String>,
     pub(super) vrid: Option<u8>,
     pub(super) state: Option<InitialState>,
     pub(super) priority: Option<u8>,

@@ -6,6 +6,7 @@
 //! itself, change the working directory. Driven by: `reader`.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -93,6 +94,11 @@ pub enum Link {
 pub trait HostFacts {
     /// Whether the interface exists.
     fn interface_exists(&self, name: &str) -> bool;
+
+    /// The interface that has this address; `None` where nothing is known.
+    fn interface_with(&self, _address: IpAddr) -> Option<String> {
+        None
+    }
 
     /// The node name; up to its first dot it is the default config id.
     fn node_name(&self) -> String;

@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Group, Pid, Uid, User, getgrouplist};
 
 use super::sys;
 use crate::base::command::shell_line;
-use crate::ops::{ChildEnd, ChildId, ChildSignal, Command};
+use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command};
 
 /// Whom scripts run as if nobody is named, where that user exists.
 const DEFAULT_USER: &str = "keepalived_script";
@@ -45,6 +45,8 @@ pub(super) struct Children {
     /// The limit of open descriptors as it was before the daemon raised its own.
     descriptors: Option<(rlim_t, rlim_t)>,
     pidfds: bool,
+    /// How many processes the kernel has killed for want of memory, as last seen.
+    oom_kills: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Children {
             identities: BTreeMap::new(),
             descriptors: getrlimit(Resource::RLIMIT_NOFILE).ok(),
             pidfds: sys::pidfd_open(nix::unistd::getpid()).is_ok(),
+            oom_kills: oom_kills(),
         }
     }
 
@@ -159,7 +162,20 @@ impl Children {
             Err(error) => ChildEnd::NotStarted(error.raw_os_error().unwrap_or(libc::ECHILD)),
         };
         let running = self.running.remove(&id)?;
+        let end = match end {
+            // A check that this host has no memory for tells nothing of its server.
+            ChildEnd::Killed(libc::SIGKILL) if id.asker == Asker::Check && self.is_oom() => {
+                ChildEnd::NotStarted(libc::ENOMEM)
+            }
+            other => other,
+        };
         Some((end, running.token))
+    }
+
+    /// Whether the kernel has killed for want of memory since the last look.
+    fn is_oom(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.oom_kills, oom_kills());
+        self.oom_kills > before
     }
 
     /// Children that no handle announces.
@@ -184,6 +200,14 @@ impl Children {
         let found = self.identities.entry(names);
         found.or_insert_with(|| identity(user, group)).clone()
     }
+}
+
+/// How often the kernel has killed for want of memory, its own or that of a control group; `None`
+/// before Linux 4.13.
+fn oom_kills() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    let of = |line: &str| line.strip_prefix("oom_kill ")?.parse().ok();
+    text.lines().find_map(of)
 }
 
 fn end_of(status: ExitStatus) -> ChildEnd {
@@ -229,7 +253,6 @@ pub(super) fn errno(error: &io::Error) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Asker;
     use std::time::Duration;
 
     fn id(number: u64) -> ChildId {

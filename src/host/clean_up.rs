@@ -70,7 +70,7 @@ pub(super) fn remove(entries: &[Entry], terms: &Terms, buffer: &mut [u8]) -> io:
                 label: None,
                 more: AddressTraits::default(),
             }),
-            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => None,
+            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) | Entry::Marks(_) => None,
         })
         .collect();
     let ops: Vec<_> = specs.iter().map(AddressOp::Remove).collect();
@@ -87,10 +87,10 @@ pub(super) fn remove(entries: &[Entry], terms: &Terms, buffer: &mut [u8]) -> io:
             }
         }
     }
-    remove_links_and_tables(entries, &terms.table, buffer)?;
+    remove_links_and_tables(entries, terms, buffer)?;
     let mut services = entries.iter().filter_map(|entry| match *entry {
         Entry::Service(name) => Some(name),
-        Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => None,
+        Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) | Entry::Marks(_) => None,
     });
     if let Some(first) = services.next() {
         let mut ipvs = Ipvs::open(&terms.namespace_ipvs)?;
@@ -132,7 +132,7 @@ fn remove_routing(entries: Vec<(Kind, Vec<u8>)>, buffer: &mut [u8]) -> io::Resul
     Ok(())
 }
 
-fn remove_links_and_tables(entries: &[Entry], table: &str, buffer: &mut [u8]) -> io::Result<()> {
+fn remove_links_and_tables(entries: &[Entry], terms: &Terms, buffer: &mut [u8]) -> io::Result<()> {
     for entry in entries {
         match entry {
             Entry::Link(name) => {
@@ -144,7 +144,11 @@ fn remove_links_and_tables(entries: &[Entry], table: &str, buffer: &mut [u8]) ->
                     log::error!(target: ident::DAEMON, "the interface {name} cannot be removed: {why}");
                 }
             }
-            Entry::Firewall(family) => {
+            Entry::Firewall(family) | Entry::Marks(family) => {
+                let table = match entry {
+                    Entry::Marks(_) => &terms.marks_table,
+                    _ => &terms.table,
+                };
                 let errno = Firewall::remove_table(table, *family, buffer);
                 if !matches!(errno, 0 | libc::ENOENT) {
                     let why = sys::error_text(errno);

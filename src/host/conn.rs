@@ -22,6 +22,8 @@ use crate::ops::{ConnectSpec, ProbeFailure, ProbeId, Transport};
 
 /// Descriptors that probes leave alone, for adverts, netlink and logs.
 const RESERVE: u64 = 64;
+/// With more ports enough are free: one server has to be checked 16 times a second to use them up.
+const FEW_PORTS: u32 = 1_000;
 
 /// The running probes.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Probes {
     /// How many may be open at once.
     limit: usize,
     tls: tls::Client,
+    /// Connections end without waiting for late packets of the peer, so that their ports are free.
+    few_ports: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +110,7 @@ impl Probes {
             open: BTreeMap::new(),
             limit: usize::try_from(limit.saturating_sub(RESERVE)).unwrap_or(usize::MAX),
             tls: tls::Client::default(),
+            few_ports: has_few_ports(),
         }
     }
 
@@ -121,18 +126,22 @@ impl Probes {
     }
 
     /// Starts to connect; `others`: see [`Probes::has_room`].
-    pub(super) fn connect(&self, spec: &ConnectSpec, others: usize) -> Started {
+    pub(super) fn connect(&mut self, spec: &ConnectSpec, others: usize) -> Started {
         if !self.has_room(others) {
             return Started::Failed(ProbeFailure::Local(libc::EMFILE));
         }
-        match prepare(spec) {
+        match prepare(spec, self.few_ports) {
             Err(error) => Started::Failed(ProbeFailure::Local(errno(&error))),
             Ok(socket) => match socket.connect(&peer(spec).into()) {
                 Ok(()) => Started::UnderWay(socket),
                 Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
                     Started::UnderWay(socket)
                 }
-                Err(error) => Started::Failed(failure(errno(&error))),
+                Err(error) => {
+                    // From now on they are not kept waiting for a minute after each check.
+                    self.few_ports |= error.raw_os_error() == Some(libc::EADDRNOTAVAIL);
+                    Started::Failed(failure(errno(&error)))
+                }
             },
         }
     }
@@ -361,7 +370,7 @@ pub(super) fn interest(transport: &Transport) -> Interest {
 }
 
 /// What epoll says of a socket, to be kept while the turn handles other events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Readiness {
     /// `EPOLLIN`.
     pub(super) readable: bool,
@@ -400,7 +409,21 @@ impl From<&Ready> for Readiness {
     }
 }
 
-fn prepare(spec: &ConnectSpec) -> io::Result<Socket> {
+/// Whether there are so few ports for connections that each has to be free again after its check:
+/// after an orderly end it waits for a minute, and a server that dies meanwhile would go unnoticed.
+fn has_few_ports() -> bool {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let range = range.unwrap_or_default();
+    let mut ends = range
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok());
+    let (first, last): (Option<u32>, Option<u32>) = (ends.next(), ends.next());
+    first
+        .zip(last)
+        .is_some_and(|(first, last)| last.saturating_sub(first) < FEW_PORTS)
+}
+
+fn prepare(spec: &ConnectSpec, few_ports: bool) -> io::Result<Socket> {
     let domain = Domain::for_address(spec.to);
     let (kind, protocol) = match (&spec.transport, spec.to) {
         (Transport::Handshake | Transport::Stream | Transport::Tls { .. }, _) => {
@@ -421,6 +444,9 @@ fn prepare(spec: &ConnectSpec) -> io::Result<Socket> {
         }
         other => other?,
     };
+    if few_ports && kind == Type::STREAM {
+        socket.set_linger(Some(std::time::Duration::ZERO))?;
+    }
     if let Some(interface) = &spec.interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
@@ -471,6 +497,7 @@ mod tests {
             open: BTreeMap::new(),
             limit: 1,
             tls: tls::Client::default(),
+            few_ports: false,
         }
     }
 
@@ -505,7 +532,7 @@ mod tests {
             mark: 0,
             transport: Transport::Handshake,
         };
-        let probes = with_room();
+        let mut probes = with_room();
         let started = probes.connect(&spec, 0);
         assert!(
             matches!(started, Started::Failed(ProbeFailure::Local(_))),
@@ -522,7 +549,7 @@ mod tests {
             mark: 0,
             transport: Transport::Handshake,
         };
-        let probes = Probes {
+        let mut probes = Probes {
             limit: 0,
             ..with_room()
         };

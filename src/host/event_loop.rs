@@ -18,6 +18,7 @@ use super::address_log::AddressLog;
 use super::clock::{self, Timer};
 use super::conn::{Progress, Readiness};
 use super::exec::{Answer, Drivers};
+use super::gather::Gather;
 use super::lanes::{self, Lanes};
 use super::ledger::Ledger;
 use super::logger;
@@ -98,6 +99,7 @@ pub(super) struct EventLoop {
     changes: Vec<Change>,
     now: Instant,
     guard: Guard,
+    gather: Gather,
     /// How late the last late timer was, until somebody asks.
     late: Option<Duration>,
     addresses: AddressLog,
@@ -183,6 +185,7 @@ impl EventLoop {
             changes: Vec::new(),
             now: clock::now(),
             guard: Guard::default(),
+            gather: Gather::default(),
             late: None,
             addresses,
         };
@@ -277,6 +280,9 @@ impl EventLoop {
         if let Some(processes) = self.drivers.programs.processes.go_on() {
             self.handle(Event::Processes(&processes));
         }
+        if self.drivers.programs.take_unread() {
+            self.still.push((Source::Processes, Readiness::default()));
+        }
         Ok(turn)
     }
 
@@ -336,6 +342,9 @@ impl EventLoop {
             at_most(Duration::ZERO);
         } else {
             self.timer.arm(self.now, deadline)?;
+            if let Some(rest) = self.gather.rest(self.now, deadline, timeout) {
+                std::thread::sleep(rest);
+            }
         }
         // Interrupted also means "woken after a stop": timers must not fire before the sockets have
         // been looked at, so there is no turn without an answer.
@@ -414,6 +423,15 @@ impl EventLoop {
                     self.handle(Event::Probe { id, what });
                 }
             }
+            Source::Processes => {
+                let mut news = Vec::new();
+                if self.drivers.process_news(&mut news) {
+                    self.still.push((source, readiness));
+                }
+                for one in &news {
+                    self.handle(Event::ProcessNews(one));
+                }
+            }
             Source::Timer => {}
         }
         Ok(())
@@ -462,6 +480,7 @@ impl EventLoop {
         if count == BATCH {
             self.still.push((Source::Vrrp(id), readiness));
         }
+        self.gather.heard(self.now, count);
         for (packet, &length) in room.chunks_exact(SLOT).zip(&lengths).take(count) {
             let bytes = &packet[..length];
             let event = Event::Packet {
@@ -562,10 +581,12 @@ impl EventLoop {
                 effects.clear();
                 // What answers have led to meanwhile.
                 effects.append(&mut self.effects);
+                effects.shrink_to(lanes::CHUNK);
                 self.effects = effects;
                 continue;
             }
             self.lanes.take(&mut self.effects);
+            self.effects.shrink_to(lanes::CHUNK);
             let effects = self.lanes.next();
             self.carry_out(&effects);
             if !self.lanes.is_empty() {

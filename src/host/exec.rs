@@ -26,7 +26,7 @@ use super::sources::{Source, Sources};
 use super::sys::BATCH;
 use super::terms::{self, Terms};
 use super::udp_socket::UdpSocket;
-use crate::base::{IfIndex, ident};
+use crate::base::{Family, IfIndex, ident};
 use crate::conf::model::{Config, OnOff};
 use crate::ops::{
     AddressSpec, ChildEnd, ChildId, ConnectSpec, Dial, Effect, Event, FifoId, FifoIo, FirewallOp,
@@ -235,6 +235,7 @@ impl Drivers {
         }
         self.firewall.take_on(&config.global, &mut self.buffer);
         self.marks.take_on(&config.global.firewall);
+        self.programs.set_buffer(config.global.buffers.processes);
     }
 
     /// Carries `effects` out, in order.
@@ -271,9 +272,7 @@ impl Drivers {
                 }
                 Effect::Mark(..) => {
                     let changes = effects.take_while(mark_of);
-                    if !self.leave.ipvs {
-                        self.marks.set(&changes, &mut self.buffer);
-                    }
+                    self.change_marks(&changes);
                     continue;
                 }
                 Effect::Send(socket, _) => {
@@ -310,8 +309,14 @@ impl Drivers {
                     overwrite,
                 } => Self::init_file(path, *value, *overwrite),
                 Effect::ListProcesses { arguments } => {
-                    self.programs.processes.begin(*arguments);
+                    self.list_processes(*arguments);
                 }
+                Effect::Buffer(id, bytes) => {
+                    if let Some(socket) = self.sockets.get(id) {
+                        socket.set_buffer(*bytes);
+                    }
+                }
+                Effect::WatchProcesses(on) => self.watch_processes(*on),
                 Effect::Fifo(id, command) => self.fifo(*id, command, answers),
                 Effect::Exit(status) => self.exit = Some(*status),
             }
@@ -427,6 +432,21 @@ impl Drivers {
         }
         if errno != 0 {
             answers.push(Answer::Refused(tag, errno));
+        }
+    }
+
+    fn change_marks(&mut self, changes: &[(Marked, Option<u32>)]) {
+        if self.leave.ipvs {
+            return;
+        }
+        for (marked, _) in changes {
+            self.ledger.add(Entry::Marks(Family::of(marked.first)));
+        }
+        self.marks.set(changes, &mut self.buffer);
+        for family in [Family::V4, Family::V6] {
+            if !self.marks.has_table(family) {
+                self.ledger.remove(Entry::Marks(family));
+            }
         }
     }
 
@@ -674,6 +694,7 @@ impl Drivers {
                 Entry::Address { .. } => true,
                 // They are made anew, or found, when an instance starts.
                 Entry::Link(_) | Entry::Firewall(_) => false,
+                Entry::Marks(family) => !self.marks.has_table(*family),
             })
             .collect();
         if gone.is_empty() {

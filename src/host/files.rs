@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -217,6 +218,17 @@ impl HostFacts for Facts {
         true
     }
 
+    fn interface_with(&self, address: IpAddr) -> Option<String> {
+        let mut all = nix::ifaddrs::getifaddrs().ok()?;
+        let has = |found: &nix::ifaddrs::InterfaceAddress| {
+            let storage = found.address.as_ref();
+            let v4 = storage.and_then(|s| s.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip())));
+            let v6 = || storage.and_then(|s| s.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())));
+            v4.or_else(v6) == Some(address)
+        };
+        Some(all.find(has)?.interface_name)
+    }
+
     fn namespace_exists(&self, name: &str) -> bool {
         Path::new("/run/netns").join(source::to_path(name)).exists()
     }
@@ -318,6 +330,10 @@ impl HostFacts for PatientFacts {
         found.is_ok_and(|mut addresses| addresses.next().is_some())
     }
 
+    fn interface_with(&self, address: IpAddr) -> Option<String> {
+        Facts.interface_with(address)
+    }
+
     fn namespace_exists(&self, name: &str) -> bool {
         Facts.namespace_exists(name)
     }
@@ -349,6 +365,11 @@ impl HostFacts for PatientFacts {
 pub struct Offline;
 
 impl HostFacts for Offline {
+    fn interface_with(&self, _: IpAddr) -> Option<String> {
+        // Some interface of the host that the file is for.
+        Some("(any)".to_owned())
+    }
+
     fn link(&self, _: &str) -> Option<Link> {
         None
     }

@@ -54,6 +54,8 @@ pub(super) enum Entry {
     Link([u8; NAME]),
     /// The firewall's table of a family.
     Firewall(Family),
+    /// The table of a family that gives packets their marks.
+    Marks(Family),
 }
 
 impl Entry {
@@ -80,6 +82,7 @@ const MARK: u8 = 3;
 const LINK: u8 = 5;
 const FIREWALL: u8 = 6;
 const ROUTING: u8 = 7;
+const MARKS: u8 = 8;
 
 /// The file with an index of its slots.
 #[derive(Debug)]
@@ -253,7 +256,7 @@ impl Ledger {
     pub(super) fn interface_gone(&mut self, gone: IfIndex) {
         let on_it = |entry: &Entry| match entry {
             Entry::Address { interface, .. } => *interface == gone,
-            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) => false,
+            Entry::Service(_) | Entry::Link(_) | Entry::Firewall(_) | Entry::Marks(_) => false,
         };
         let entries: Vec<_> = self.slots.keys().copied().filter(on_it).collect();
         for entry in entries {
@@ -269,7 +272,7 @@ impl Ledger {
             .copied()
             .filter(|entry| match entry {
                 Entry::Address { .. } | Entry::Link(_) | Entry::Firewall(_) => addresses,
-                Entry::Service(_) => services,
+                Entry::Service(_) | Entry::Marks(_) => services,
             })
             .collect();
         for entry in gone {
@@ -392,8 +395,11 @@ fn encode(entry: Entry) -> [u8; SLOT] {
             slot[16..].copy_from_slice(&name);
             return slot;
         }
-        Entry::Firewall(family) => {
-            slot[0] = FIREWALL;
+        Entry::Firewall(family) | Entry::Marks(family) => {
+            slot[0] = match entry {
+                Entry::Marks(_) => MARKS,
+                _ => FIREWALL,
+            };
             slot[2] = match family {
                 Family::V4 => 4,
                 Family::V6 => 6,
@@ -441,6 +447,7 @@ fn decode(slot: &[u8]) -> Option<Entry> {
             family: Family::of(address),
         })),
         FIREWALL => Some(Entry::Firewall(Family::of(address))),
+        MARKS => Some(Entry::Marks(Family::of(address))),
         _ => None,
     }
 }

@@ -8,7 +8,6 @@
 //! The C library's `syslog` is no help here: it blocks its caller as soon as a dozen lines wait
 //! for the log daemon, and a VRRP master must not stall for that.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -19,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::backlog::Backlog;
 use super::clock;
 use super::log_file::LogFiles;
 use super::sys::{self, LocalTime};
@@ -29,6 +29,9 @@ pub const SYSLOG_SOCKET: &str = "/dev/log";
 
 /// Bytes of lines that wait; a burst of some hundred lines.
 const QUEUE_BYTES: usize = 64 * 1024;
+
+/// Room for a line that is kept.
+const LINE: usize = 256;
 
 /// How often a lost log daemon is looked for.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -227,15 +230,22 @@ impl Logger {
 
     fn to_syslog(&self, record: &Record<'_>) {
         if let Some(syslog) = &self.syslog {
-            let line = self.line(record);
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
             let held = HELD.load(Ordering::Relaxed);
-            syslog.push(line, held);
+            // What is lost anyway is not even written.
+            if !syslog.loses() {
+                let mut line = std::mem::take(&mut syslog.line);
+                line.clear();
+                self.write_line(record, syslog.time.now(), &mut line);
+                syslog.push(&line, held);
+                line.shrink_to(LINE);
+                syslog.line = line;
+            }
             PENDING.store(held || syslog.waits(), Ordering::Relaxed);
         }
     }
 
-    fn line(&self, record: &Record<'_>) -> String {
+    fn write_line(&self, record: &Record<'_>, time: LocalTime, line: &mut String) {
         let tag = if is_ident(record.target()) {
             record.target()
         } else {
@@ -246,13 +256,8 @@ impl Logger {
             _ => WORKER.load(Ordering::Relaxed),
         };
         let suffix = SUFFIX.get().map_or("", String::as_str);
-        format_line(
-            self.facility | severity(record.level()),
-            now(),
-            &format!("{tag}{suffix}"),
-            pid,
-            record.args(),
-        )
+        let priority = self.facility | severity(record.level());
+        format_line(priority, time, (tag, suffix), pid, record.args(), line);
     }
 }
 
@@ -265,10 +270,33 @@ const fn severity(level: Level) -> u8 {
 }
 
 fn now() -> LocalTime {
+    sys::local_time(seconds())
+}
+
+/// Whole seconds since 1970.
+fn seconds() -> i64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    sys::local_time(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The local time, worked out once for all lines of a second.
+#[derive(Default)]
+struct Time(Option<(i64, LocalTime)>);
+
+impl Time {
+    fn now(&mut self) -> LocalTime {
+        let seconds = seconds();
+        match self.0 {
+            Some((at, time)) if at == seconds => time,
+            Some(_) | None => {
+                let time = sys::local_time(seconds);
+                self.0 = Some((seconds, time));
+                time
+            }
+        }
+    }
 }
 
 const MONTHS: [&str; 12] = [
@@ -298,22 +326,21 @@ pub(super) fn asctime(time: LocalTime) -> String {
 fn format_line(
     priority: u8,
     time: LocalTime,
-    tag: &str,
+    (tag, suffix): (&str, &str),
     pid: i32,
     text: &std::fmt::Arguments<'_>,
-) -> String {
-    let mut line = String::with_capacity(160);
+    line: &mut String,
+) {
     // Writing to a String does not fail.
     let _ = write!(
         line,
-        "<{priority}>{} {:2} {:02}:{:02}:{:02} {tag}[{pid}]: {text}",
+        "<{priority}>{} {:2} {:02}:{:02}:{:02} {tag}{suffix}[{pid}]: {text}",
         month(time),
         time.day,
         time.hour,
         time.minute,
         time.second
     );
-    line
 }
 
 /// The way to the log daemon.
@@ -322,9 +349,11 @@ struct Syslog {
     socket: Option<UnixDatagram>,
     /// When the daemon was last looked for in vain.
     tried: Option<Instant>,
-    queue: VecDeque<String>,
-    queued_bytes: usize,
+    queue: Backlog,
     lost: u64,
+    /// The line that is being written; kept for its memory.
+    line: String,
+    time: Time,
 }
 
 impl Syslog {
@@ -333,9 +362,10 @@ impl Syslog {
             path: path.to_owned(),
             socket: None,
             tried: None,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
+            queue: Backlog::default(),
             lost: 0,
+            line: String::new(),
+            time: Time::default(),
         }
     }
 
@@ -345,43 +375,48 @@ impl Syslog {
         self.socket.is_some() && (!self.queue.is_empty() || self.lost > 0)
     }
 
-    fn push(&mut self, line: String, hold: bool) {
-        let room = self.lost == 0 && self.queued_bytes + line.len() <= QUEUE_BYTES;
-        if !(hold && room) {
+    /// Whether the next line has no room either, which counts it: from the first loss on everything
+    /// is lost until there is room again, as a gap is easier to read than a sieve.
+    fn loses(&mut self) -> bool {
+        if self.lost > 0 {
             self.flush();
         }
-        if !hold && self.queue.is_empty() && self.lost == 0 && self.send(&line) {
+        if self.lost > 0 {
+            self.lost += 1;
+        }
+        self.lost > 0
+    }
+
+    fn push(&mut self, line: &str, hold: bool) {
+        let room = |this: &Self| this.queue.bytes() + line.len() <= QUEUE_BYTES;
+        if !(hold && room(self)) {
+            self.flush();
+        }
+        if !hold && self.queue.is_empty() && self.send(line) {
             return;
         }
-        if self.lost > 0 || self.queued_bytes + line.len() > QUEUE_BYTES {
-            // From the first loss on everything is lost until there is room again: a gap is
-            // easier to read than a sieve.
-            self.lost += 1;
+        if room(self) {
+            self.queue.push(line);
         } else {
-            self.queued_bytes += line.len();
-            self.queue.push_back(line);
+            self.lost += 1;
         }
     }
 
     fn flush(&mut self) {
-        while let Some(line) = self.queue.pop_front() {
-            if !self.send(&line) {
-                self.queue.push_front(line);
-                return;
-            }
-            self.queued_bytes -= line.len();
+        let mut queue = std::mem::take(&mut self.queue);
+        while let Some(line) = queue.first()
+            && self.send(line)
+        {
+            queue.drop_first();
         }
-        if self.lost > 0 {
-            let line = format_line(
-                (3 << 3) | 4,
-                now(),
-                ident::DAEMON,
-                PARENT.load(Ordering::Relaxed),
-                &format_args!(
-                    "{} log messages lost: the log daemon does not keep up",
-                    self.lost
-                ),
-            );
+        self.queue = queue;
+        if self.lost > 0 && self.queue.is_empty() {
+            let pid = PARENT.load(Ordering::Relaxed);
+            let lost = self.lost;
+            let text = format_args!("{lost} log messages lost: the log daemon does not keep up");
+            let mut line = String::new();
+            let tag = (ident::DAEMON, "");
+            format_line((3 << 3) | 4, now(), tag, pid, &text, &mut line);
             if self.send(&line) {
                 self.lost = 0;
             }
@@ -445,15 +480,12 @@ mod tests {
 
     #[test]
     fn lines_are_the_real_ones() {
+        let mut line = String::new();
+        let text = format_args!("(VI_1) Entering MASTER STATE");
+        format_line(30, TIME, (ident::VRRP, "_a"), 4979, &text, &mut line);
         assert_eq!(
-            format_line(
-                30,
-                TIME,
-                ident::VRRP,
-                4979,
-                &format_args!("(VI_1) Entering MASTER STATE")
-            ),
-            "<30>Nov  2 03:04:05 Keepalived_vrrp[4979]: (VI_1) Entering MASTER STATE"
+            line,
+            "<30>Nov  2 03:04:05 Keepalived_vrrp_a[4979]: (VI_1) Entering MASTER STATE"
         );
         assert_eq!(asctime(TIME), "Mon Nov  2 03:04:05 2026");
     }
@@ -482,10 +514,12 @@ mod tests {
         let daemon = listen(&path);
         let mut syslog = Syslog::new(&path);
         for number in 0..5000 {
-            syslog.push(format!("{number:0100}"), false);
+            if !syslog.loses() {
+                syslog.push(&format!("{number:0100}"), false);
+            }
         }
         assert!(syslog.waits());
-        assert!(syslog.queued_bytes <= QUEUE_BYTES);
+        assert!(syslog.queue.bytes() <= QUEUE_BYTES);
         let mut lines = Vec::new();
         while syslog.waits() {
             lines.extend(received(&daemon));
@@ -511,14 +545,15 @@ mod tests {
         let path = folder.path().join("log");
         let daemon = listen(&path);
         let mut syslog = Syslog::new(&path);
-        syslog.push("first".to_owned(), true);
+        syslog.push("first", true);
         assert_eq!(received(&daemon), [""; 0]);
         let mut lines = vec!["first".to_owned()];
         let mut seen = Vec::new();
         for number in 0..800 {
             let line = format!("{number:0100}");
-            lines.push(line.clone());
-            syslog.push(line, true);
+            assert!(!syslog.loses());
+            syslog.push(&line, true);
+            lines.push(line);
             seen.extend(received(&daemon));
         }
         syslog.flush();
@@ -535,15 +570,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut syslog = Syslog::new(&path);
-        syslog.push("before there is a daemon".to_owned(), false);
+        syslog.push("before there is a daemon", false);
         syslog.tried = None;
         let first = listen(&path);
-        syslog.push("one".to_owned(), false);
+        syslog.push("one", false);
         assert_eq!(received(&first), ["before there is a daemon", "one"]);
         drop(first);
         std::fs::remove_file(&path).unwrap();
         let second = listen(&path);
-        syslog.push("two".to_owned(), false);
+        syslog.push("two", false);
         assert_eq!(received(&second), ["two"]);
     }
 

@@ -77,6 +77,14 @@ struct Batch<'a> {
 
 type Expression = (&'static str, Expressions);
 
+/// What the table is called.
+pub(super) fn table_of(firewall: &Firewall) -> String {
+    match &firewall.ipvs {
+        OnOff::Named(name) => name.clone(),
+        OnOff::Off | OnOff::On => TABLE.to_owned(),
+    }
+}
+
 impl Marks {
     /// Without a socket, and with no table.
     pub(super) fn new() -> Self {
@@ -95,12 +103,18 @@ impl Marks {
         if !self.v4.marks.is_empty() || !self.v6.marks.is_empty() {
             return;
         }
-        self.name = match &firewall.ipvs {
-            OnOff::Named(name) => name.clone(),
-            OnOff::Off | OnOff::On => TABLE.to_owned(),
-        };
+        self.name = table_of(firewall);
         self.priority = firewall.ipvs_priority;
         self.counters = firewall.counters;
+    }
+
+    /// Whether there is a table of this family.
+    pub(super) fn has_table(&self, family: Family) -> bool {
+        let table = match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        };
+        !table.marks.is_empty()
     }
 
     /// Gives these addresses their marks, or takes them away. What the kernel refuses is said and

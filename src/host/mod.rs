@@ -9,6 +9,7 @@
 //! ```
 
 mod address_log;
+mod backlog;
 mod child;
 mod clean_up;
 mod clock;
@@ -21,6 +22,7 @@ mod fetch;
 mod fifo;
 pub mod files;
 mod firewall;
+mod gather;
 pub mod genhash;
 mod genl;
 mod ground;
@@ -41,6 +43,7 @@ mod nftables;
 mod pidfile;
 mod ping;
 mod process;
+mod process_events;
 mod processes;
 mod programs;
 mod protocol_name;

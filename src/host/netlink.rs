@@ -103,7 +103,8 @@ type AddressKey = (IfIndex, IpAddr, u8);
 #[derive(Debug, Default)]
 struct Mirror {
     links: BTreeMap<IfIndex, LinkChange>,
-    addresses: BTreeMap<AddressKey, AddressChange>,
+    /// With whether it is a secondary one, and its protocol.
+    addresses: BTreeMap<AddressKey, (bool, u8)>,
 }
 
 /// The socket that hears of every change of links and addresses.
@@ -315,10 +316,14 @@ impl Mirror {
             .addresses
             .iter()
             .filter(|(key, _)| !other.addresses.contains_key(key))
-            .map(|(_, address)| {
+            .map(|(&(index, address, prefix_len), &(secondary, protocol))| {
                 Change::Address(AddressChange {
+                    index,
+                    address,
+                    prefix_len,
+                    secondary,
+                    protocol,
                     present: false,
-                    ..address.clone()
                 })
             });
         let links = self
@@ -350,7 +355,8 @@ impl Mirror {
             Change::Address(address) => {
                 let key = (address.index, address.address, address.prefix_len);
                 if address.present {
-                    self.addresses.insert(key, address.clone()).as_ref() != Some(address)
+                    let is = (address.secondary, address.protocol);
+                    self.addresses.insert(key, is) != Some(is)
                 } else {
                     self.addresses.remove(&key).is_some()
                 }

@@ -56,19 +56,18 @@ impl Processes {
             };
             let Ok(entry) = entry else { continue };
             let name = entry.file_name();
-            let numeric = name
-                .to_str()
-                .is_some_and(|name| name.parse::<u32>().is_ok());
-            if numeric {
+            if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
                 // One that has ended meanwhile is none.
-                look.found.extend(read(&entry.path(), look.arguments));
+                look.found.extend(read(pid, look.arguments));
             }
         }
         None
     }
 }
 
-fn read(directory: &Path, arguments: bool) -> Option<Process> {
+/// What there is to know of a process; nothing if it has ended.
+pub(super) fn read(pid: u32, arguments: bool) -> Option<Process> {
+    let directory = Path::new("/proc").join(pid.to_string());
     let name = fs::read(directory.join("comm")).ok()?;
     let name = String::from_utf8_lossy(&name).trim_end().to_owned();
     let arguments = if arguments {
@@ -82,7 +81,11 @@ fn read(directory: &Path, arguments: bool) -> Option<Process> {
     } else {
         Vec::new()
     };
-    Some(Process { name, arguments })
+    Some(Process {
+        pid,
+        name,
+        arguments,
+    })
 }
 
 #[cfg(test)]

@@ -6,17 +6,21 @@
 
 use mio::Interest;
 use mio::unix::SourceFd;
-use std::os::fd::RawFd;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::child::{Children, errno};
 use super::exec::{Answer, Drivers};
 use super::fifo::{self, Fifos};
+use super::process_events::{self, Outcome, ProcessEvents};
 use super::processes::Processes;
 use super::sources::Source;
 use super::watch::{self, Watches};
 use crate::base::ident;
+use crate::conf::model::Buffer;
 use crate::ops::{
-    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, WatchId,
+    Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo,
+    ProcessNews, WatchId,
 };
 
 /// The drivers of this kind.
@@ -26,6 +30,12 @@ pub(super) struct Programs {
     watches: Watches,
     fifos: Fifos,
     pub(super) processes: Processes,
+    /// News of them, with the token of its descriptor.
+    events: Option<(ProcessEvents, usize)>,
+    /// There is news, which waits for the end of a look.
+    unread: bool,
+    /// How much news the kernel keeps for us.
+    buffer: Buffer,
 }
 
 impl Programs {
@@ -36,7 +46,23 @@ impl Programs {
             watches: Watches::default(),
             fifos: Fifos::default(),
             processes: Processes::default(),
+            events: None,
+            unread: false,
+            buffer: Buffer::default(),
         }
+    }
+
+    /// Sets the size of the receive buffer of the socket with news of processes.
+    pub(super) fn set_buffer(&mut self, wanted: Buffer) {
+        if let Some((events, _)) = self.events.as_ref().filter(|_| wanted != self.buffer) {
+            events.set_buffer(wanted);
+        }
+        self.buffer = wanted;
+    }
+
+    /// Whether there is news of processes that waited for the end of a look, which has come.
+    pub(super) fn take_unread(&mut self) -> bool {
+        !self.processes.is_looking() && std::mem::take(&mut self.unread)
     }
 }
 
@@ -171,6 +197,52 @@ impl Drivers {
     /// What a FIFO's readiness means.
     pub(super) fn fifo_ready(&self, id: FifoId) -> Option<FifoIo> {
         self.programs.fifos.is_open(id).then_some(FifoIo::Room)
+    }
+
+    pub(super) fn list_processes(&mut self, arguments: bool) {
+        if let Some((events, _)) = &mut self.programs.events {
+            events.need_arguments(arguments);
+        }
+        self.programs.processes.begin(arguments);
+    }
+
+    pub(super) fn watch_processes(&mut self, on: bool) {
+        if let Some((_, token)) = self.programs.events.take() {
+            self.sources.remove(token);
+        }
+        if !on {
+            return;
+        }
+        let opened = ProcessEvents::open(self.programs.buffer).and_then(|events| {
+            let waited = self.wait_for(events.as_raw_fd(), Source::Processes, Interest::READABLE);
+            let token = waited.map_err(io::Error::from_raw_os_error)?;
+            Ok((events, token))
+        });
+        match opened {
+            Ok(events) => self.programs.events = Some(events),
+            Err(error) => process_events::complain(&error),
+        }
+    }
+
+    /// News of processes, a bounded part of it; whether there may be more. None during a look, which
+    /// may have seen a process before or after what the news says of it.
+    pub(super) fn process_news(&mut self, out: &mut Vec<ProcessNews>) -> bool {
+        if self.programs.processes.is_looking() {
+            self.programs.unread = true;
+            return false;
+        }
+        let Some((events, _)) = &self.programs.events else {
+            return false;
+        };
+        match events.read(&mut self.buffer, out) {
+            Outcome::All => false,
+            Outcome::Rest => true,
+            Outcome::Useless => {
+                self.watch_processes(false);
+                out.push(ProcessNews::Unwatched);
+                false
+            }
+        }
     }
 
     pub(super) fn init_file(path: &str, value: i64, overwrite: bool) {

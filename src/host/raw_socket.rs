@@ -50,20 +50,14 @@ impl RawSocket {
                 interface,
                 address,
                 protocol,
-                buffer,
-            } => Self::open_vrrp(interface, address, protocol, buffer),
+            } => Self::open_vrrp(interface, address, protocol),
             SocketSpec::Link => Self::open_link(),
             // `udp_socket` is there for it.
             SocketSpec::Datagram { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    fn open_vrrp(
-        interface: IfIndex,
-        address: IpAddr,
-        protocol: u8,
-        buffer: Option<u32>,
-    ) -> io::Result<Self> {
+    fn open_vrrp(interface: IfIndex, address: IpAddr, protocol: u8) -> io::Result<Self> {
         let socket = Socket::new(
             match address {
                 IpAddr::V4(_) => Domain::IPV4,
@@ -75,14 +69,7 @@ impl RawSocket {
         // The device first: from then on nothing of other interfaces gets in.
         let name = nix::net::if_::if_indextoname(interface.get())?;
         socket.bind_device(Some(name.as_bytes()))?;
-        // Room for what some thousand instances hear while this process does not run. Only root
-        // may go past the system's limit; without that the default has to do.
-        let size = buffer
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .unwrap_or(RECEIVE_BUFFER);
-        if nix::sys::socket::setsockopt(&socket, RcvBufForce, &size).is_err() {
-            log::debug!(target: ident::VRRP, "the receive buffer of adverts keeps its default size");
-        }
+        set_buffer(&socket, None);
         match address {
             IpAddr::V4(own) => {
                 if own.is_multicast() {
@@ -126,6 +113,11 @@ impl RawSocket {
             protocol: 0,
             flags: 0,
         })
+    }
+
+    /// Sets the size of its receive buffer.
+    pub(super) fn set_buffer(&self, bytes: Option<u32>) {
+        set_buffer(&self.socket, bytes);
     }
 
     /// The interface whose adverts arrive here, if any do.
@@ -212,6 +204,17 @@ impl RawSocket {
             }
         }
         result
+    }
+}
+
+/// Room for what some thousand instances hear while this process does not run, unless the
+/// configuration says otherwise. Only root may go past the system's limit; without that the default
+/// has to do.
+fn set_buffer(socket: &Socket, bytes: Option<u32>) {
+    let size = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    let size = size.unwrap_or(RECEIVE_BUFFER);
+    if nix::sys::socket::setsockopt(socket, RcvBufForce, &size).is_err() {
+        log::debug!(target: ident::VRRP, "the receive buffer of adverts keeps its default size");
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Source {
     Names,
     /// Patterns that were looked for.
     Searches,
+    /// News of processes.
+    Processes,
     /// The timer; it only wakes the loop.
     Timer,
 }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::firewall::Style;
+use super::marks;
 use crate::base::Duration;
 use crate::conf::model::options::Script;
 use crate::conf::model::{Config, OnOff};
@@ -38,6 +39,8 @@ pub(super) struct Terms {
     pub(super) pid_directory: bool,
     /// `nftables`: the name of the table that keeps traffic away.
     pub(super) table: String,
+    /// `nftables_ipvs`: the name of the table that gives marks.
+    pub(super) marks_table: String,
     /// `child_wait_time`, in microseconds.
     pub(super) child_wait: u64,
     /// `umask`
@@ -121,6 +124,7 @@ impl Terms {
             },
             pid_directory: process.pid_directory,
             table: Style::of(&config.global).table,
+            marks_table: marks::table_of(&config.global.firewall),
             child_wait: micros(process.child_wait),
             umask: process.umask,
             name: process.name.clone(),

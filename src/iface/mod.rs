@@ -52,7 +52,8 @@ pub struct Domain {
     links: BTreeMap<IfIndex, Interface>,
     /// What the kernel said last, for reports.
     states: BTreeMap<IfIndex, LinkState>,
-    addresses: BTreeMap<(IfIndex, IpAddr, u8), AddressChange>,
+    /// By link, address and length of its prefix: whether it is a secondary one, and its protocol.
+    addresses: BTreeMap<(IfIndex, IpAddr, u8), (bool, u8)>,
     linkbeat: Linkbeat,
 }
 
@@ -71,12 +72,12 @@ impl Domain {
     }
 
     /// The addresses of an interface.
-    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &AddressChange> {
+    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = AddressChange> + '_ {
         let first = (index, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let addresses = self.addresses.range(first..);
         addresses
             .take_while(move |((on, ..), _)| *on == index)
-            .map(|(_, address)| address)
+            .map(|(&key, &is)| address_change(key, is, true))
     }
 
     /// Takes a change of a link.
@@ -120,9 +121,8 @@ impl Domain {
             .copied()
             .collect();
         for key in left {
-            if let Some(gone) = self.addresses.remove(&key) {
-                let present = false;
-                out.push(Action::Address(AddressChange { present, ..gone }));
+            if let Some(was) = self.addresses.remove(&key) {
+                out.push(Action::Address(address_change(key, was, false)));
             }
         }
         self.states.remove(&index);
@@ -199,13 +199,29 @@ impl Domain {
         let _ = now;
         let key = (change.index, change.address, change.prefix_len);
         if change.present {
-            let old = self.addresses.insert(key, change.clone());
-            if old.as_ref() != Some(change) {
+            let is = (change.secondary, change.protocol);
+            if self.addresses.insert(key, is) != Some(is) {
                 out.push(Action::Address(change.clone()));
             }
         } else if self.addresses.remove(&key).is_some() {
             out.push(Action::Address(change.clone()));
         }
+    }
+}
+
+/// The change of the address of this name.
+const fn address_change(
+    (index, address, prefix_len): (IfIndex, IpAddr, u8),
+    (secondary, protocol): (bool, u8),
+    present: bool,
+) -> AddressChange {
+    AddressChange {
+        index,
+        address,
+        prefix_len,
+        secondary,
+        protocol,
+        present,
     }
 }
 

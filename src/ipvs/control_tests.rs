@@ -9,7 +9,7 @@ fn settings(edit: impl FnOnce(&mut Lvs)) -> Lvs {
 }
 
 impl Bench {
-    fn apply(&mut self, lvs: &Lvs, router_id: Option<u8>) {
+    pub(super) fn apply(&mut self, lvs: &Lvs, router_id: Option<u8>) {
         let mut actions = Vec::new();
         self.domain.apply(self.now, lvs, router_id, &mut actions);
         self.exec(actions);

@@ -82,6 +82,8 @@ pub struct Domain {
     deletions: BTreeMap<u64, ServiceName>,
     /// Services that nobody wants any more and that the kernel refused to delete.
     stuck: BTreeSet<ServiceName>,
+    /// Those of them that the kernel was asked for once more; they were named before.
+    asked_again: BTreeSet<ServiceName>,
     /// Operations under way to the queue; kept for its memory.
     ops: Vec<IpvsOp>,
     control: Control,
@@ -118,6 +120,7 @@ impl Default for Domain {
             adds: Vec::new(),
             deletions: BTreeMap::new(),
             stuck: BTreeSet::new(),
+            asked_again: BTreeSet::new(),
             ops: Vec::new(),
             control: Control::default(),
             controls: BTreeMap::new(),
@@ -165,7 +168,8 @@ impl Domain {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
-            for name in std::mem::take(&mut self.stuck) {
+            self.asked_again = std::mem::take(&mut self.stuck);
+            for name in self.asked_again.clone() {
                 self.delete(name, out);
             }
             if !self.entries.is_empty() || self.control.is_wanted() {
@@ -285,6 +289,7 @@ impl Domain {
     fn want(&mut self, spec: ServiceSpec, destinations: &[DestinationSpec], out: &mut Vec<Action>) {
         let key = spec.name;
         self.stuck.remove(&key);
+        self.asked_again.remove(&key);
         let entry = self
             .entries
             .entry(key)
@@ -546,7 +551,9 @@ impl Domain {
         if matches!(errno, ENOENT | ESRCH) || self.entries.contains_key(&name) {
             return;
         }
-        messages::refused(name, None, errno, RETRY_AFTER.as_secs());
+        if !self.asked_again.contains(&name) {
+            messages::refused(name, None, errno, RETRY_AFTER.as_secs());
+        }
         self.stuck.insert(name);
         self.retry_at.get_or_insert(now + RETRY_AFTER);
     }

@@ -2,6 +2,8 @@
 
 #[path = "control_tests.rs"]
 mod control_tests;
+#[path = "refusal_tests.rs"]
+mod refusal_tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -136,7 +136,7 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The addresses of an interface.
-    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &'a AddressChange> + use<'a> {
+    pub fn addresses(&self, index: IfIndex) -> impl Iterator<Item = AddressChange> + use<'a> {
         self.iface.addresses(index)
     }
 }

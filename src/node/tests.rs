@@ -155,6 +155,9 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Spawn(..) => "spawn",
         Effect::Kill(..) => "kill",
         Effect::ListProcesses { .. } => "list processes",
+        Effect::Buffer(..) => "buffer",
+        Effect::WatchProcesses(true) => "watch processes",
+        Effect::WatchProcesses(false) => "unwatch processes",
         Effect::Watch(..) | Effect::Unwatch(_) | Effect::InitFile { .. } => "file",
         Effect::Fifo(..) => "fifo",
         Effect::Exit(_) => "exit",
@@ -405,6 +408,8 @@ proptest! {
                     | Effect::Spawn(..)
                     | Effect::Kill(..)
                     | Effect::ListProcesses { .. }
+                    | Effect::WatchProcesses(_)
+                    | Effect::Buffer(..)
                     | Effect::Watch(..)
                     | Effect::Unwatch(_)
                     | Effect::InitFile { .. }

@@ -107,6 +107,10 @@ impl Node {
                 let event = track::Event::Processes(processes);
                 self.track.handle(now, event, &mut self.queues.track);
             }
+            Event::ProcessNews(news) => {
+                let event = track::Event::ProcessNews(news);
+                self.track.handle(now, event, &mut self.queues.track);
+            }
             Event::File { id, content } => match id.asker {
                 Asker::Track => {
                     let event = track::Event::File(id.number, content);
@@ -262,9 +266,11 @@ impl Node {
                 notify::Action::Done => out.push(Effect::Exit(0)),
             }
         }
-        // A start with many services fills these with more than they ever hold again.
+        // A start with many services, or a takeover of many addresses, fills these with more than
+        // they hold at other times.
         self.queues.check.shrink_to(KEPT);
         self.queues.ipvs.shrink_to(KEPT);
+        self.queues.vrrp.shrink_to(KEPT);
     }
 
     /// Hands what BFD sessions say to whom their configuration names.
@@ -293,7 +299,6 @@ impl Node {
 
     /// Gives back what a lot of work at once has made the queues grow to.
     pub(super) fn shrink_queues(&mut self) {
-        self.queues.vrrp.shrink_to(KEPT);
         self.queues.iface.shrink_to(KEPT);
     }
 

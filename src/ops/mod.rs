@@ -18,7 +18,7 @@ pub use kernel::{
 pub use notice::{Alert, AlertKind, Lasting, Line, Notice, Speaker};
 pub use process::{
     Asker, ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoFailure, FifoId, FifoIo, Process,
-    WatchId,
+    ProcessNews, WatchId,
 };
 pub use world::{
     AddressChange, ConnectSpec, Datagram, Dial, Effect, Event, Frame, HostFact, LinkChange,

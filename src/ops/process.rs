@@ -63,10 +63,34 @@ pub enum ChildEnd {
 /// A process of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
+    /// Its number.
+    pub pid: u32,
     /// The kernel's name for it, at most 15 bytes.
     pub name: String,
     /// Its command line, if it was asked for; empty for threads of the kernel.
     pub arguments: Vec<String>,
+}
+
+/// What is told of processes while they are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessNews {
+    /// From now on everything is told; what happened before is not.
+    Watched,
+    /// Something was not told.
+    Lost,
+    /// Nothing is told any more.
+    Unwatched,
+    /// A process has a child, which is as its parent is.
+    Forked {
+        /// The parent's number.
+        parent: u32,
+        /// The child's.
+        child: u32,
+    },
+    /// A process is another program now, or has another name.
+    Became(Process),
+    /// A process has ended.
+    Ended(u32),
 }
 
 /// Identifies a watched file.

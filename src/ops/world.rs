@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::kernel::{IpvsService, KernelOp, Marked, OpTag, ServiceName, Timeouts};
 use super::process::{
-    ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, WatchId,
+    ChildEnd, ChildId, ChildSignal, Command, FifoCmd, FifoId, FifoIo, Process, ProcessNews, WatchId,
 };
 use crate::base::{Duration, IfIndex, Mac};
 use crate::wire::rtnl::Kind;
@@ -91,6 +91,8 @@ pub enum Event<'a> {
     },
     /// The answer to [`Effect::ListProcesses`].
     Processes(&'a [Process]),
+    /// News of processes, after [`Effect::WatchProcesses`].
+    ProcessNews(&'a ProcessNews),
     /// The daemon has to end: resign, take everything away, then [`Effect::Exit`].
     Stop,
 }
@@ -206,8 +208,6 @@ pub enum SocketSpec {
         address: IpAddr,
         /// IP protocol: 112, or 51 where an authentication header goes before.
         protocol: u8,
-        /// Bytes of its receive buffer; the driver's choice where none is given.
-        buffer: Option<u32>,
     },
     /// Sends whole Ethernet frames on any interface; receives nothing.
     Link,
@@ -472,6 +472,12 @@ pub enum Effect {
         /// With their command lines.
         arguments: bool,
     },
+    /// Give a VRRP socket a receive buffer of so many bytes; of the driver's choice where none are
+    /// given.
+    Buffer(SocketId, Option<u32>),
+    /// Tell of processes from now on, or no more. Where the kernel does not tell there is no
+    /// [`Event::ProcessNews`].
+    WatchProcesses(bool),
     /// Drive a FIFO.
     Fifo(FifoId, FifoCmd),
     /// The daemon may end with this exit status; everything is taken away.

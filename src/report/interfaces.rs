@@ -43,9 +43,9 @@ fn write_interface(
     writeln!(out, " Name = {}", interface.name)?;
     writeln!(out, "   index = {}", interface.index.get())?;
     // Virtual addresses are not the interface's own.
-    let own = |address: &&AddressChange| address.protocol != KEEPALIVED;
+    let own = |address: &AddressChange| address.protocol != KEEPALIVED;
     let addresses = page.snapshot.addresses(interface.index).filter(own);
-    let addresses: Vec<&AddressChange> = addresses.collect();
+    let addresses: Vec<AddressChange> = addresses.collect();
     let first = |wanted: fn(&AddressChange) -> bool| {
         let found = addresses.iter().find(|address| wanted(address));
         found.map_or("(none)".to_owned(), |found| found.address.to_string())

@@ -12,10 +12,22 @@ use crate::base::ident::VRRP;
 use crate::base::{Duration, Instant};
 use crate::conf::model::options::{TrackFile, Tracking};
 use crate::conf::model::{Config, LogStyle, ProbeKind};
-use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, WatchId};
+use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command, Effect, ProcessNews, WatchId};
 
-/// How often the host's processes are looked through while some are tracked.
+/// How often the host's processes are looked through while some are tracked and nobody tells of
+/// them.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Whether the world tells of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// It was not asked to.
+    No,
+    /// It was asked to, and has not said that it does.
+    Asked,
+    /// It does.
+    Yes,
+}
 
 /// All trackers.
 #[derive(Debug)]
@@ -26,6 +38,7 @@ pub struct Domain {
     pub(super) processes: BTreeMap<String, Tracked>,
     /// When the processes are looked through next.
     look: Option<Instant>,
+    watch: Watch,
     next: u64,
     /// What scripts have come to for another process; true: well.
     before: BTreeMap<String, bool>,
@@ -83,6 +96,7 @@ impl Domain {
             scripts: BTreeMap::new(),
             files: BTreeMap::new(),
             processes: BTreeMap::new(),
+            watch: Watch::No,
             look: None,
             next: 0,
             before: BTreeMap::new(),
@@ -241,6 +255,36 @@ impl Domain {
         }
         let look = self.look.filter(|_| !unknown).unwrap_or(now);
         self.look = (!self.processes.is_empty()).then_some(look);
+        match (self.watch, self.processes.is_empty()) {
+            (Watch::No, false) => {
+                self.watch = Watch::Asked;
+                out.push(Action::World(Effect::WatchProcesses(true)));
+            }
+            (Watch::Asked | Watch::Yes, true) => {
+                self.watch = Watch::No;
+                out.push(Action::World(Effect::WatchProcesses(false)));
+            }
+            (Watch::No, true) | (Watch::Asked | Watch::Yes, false) => {}
+        }
+    }
+
+    fn process_news(&mut self, now: Instant, news: &ProcessNews, out: &mut Vec<Action>) {
+        // What was under way when nobody was interested any more.
+        if self.watch == Watch::No {
+            return;
+        }
+        match news {
+            ProcessNews::Watched => (self.watch, self.look) = (Watch::Yes, Some(now)),
+            ProcessNews::Lost => self.look = Some(now),
+            ProcessNews::Unwatched => (self.watch, self.look) = (Watch::Asked, Some(now)),
+            ProcessNews::Forked { .. } | ProcessNews::Became(_) | ProcessNews::Ended(_) => {}
+        }
+        for (name, tracked) in &mut self.processes {
+            if tracked.hear(now, news) {
+                let verdict = tracked.verdict;
+                out.push(Action::Verdict(Kind::Process, name.clone(), verdict));
+            }
+        }
     }
 
     /// Takes an event.
@@ -259,6 +303,7 @@ impl Domain {
                     }
                 }
             }
+            Event::ProcessNews(news) => self.process_news(now, news, out),
             Event::Stop => {
                 self.stopped = true;
                 for script in self.scripts.values() {
@@ -269,6 +314,10 @@ impl Domain {
                 self.files.clear();
                 self.processes.clear();
                 self.look = None;
+                if self.watch != Watch::No {
+                    self.watch = Watch::No;
+                    out.push(Action::World(Effect::WatchProcesses(false)));
+                }
             }
         }
     }
@@ -348,7 +397,7 @@ impl Domain {
             }
         }
         if self.look.is_some_and(|at| at <= now) {
-            self.look = Some(now + LOOK);
+            self.look = (self.watch != Watch::Yes).then_some(now + LOOK);
             let arguments = self.processes.values().any(Tracked::needs_arguments);
             out.push(Action::World(Effect::ListProcesses { arguments }));
         }

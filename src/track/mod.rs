@@ -14,7 +14,7 @@ mod view;
 pub use domain::Domain;
 pub use view::{Phase, ProcessView, ScriptView};
 
-use crate::ops::{ChildEnd, Effect, Process};
+use crate::ops::{ChildEnd, Effect, Process, ProcessNews};
 
 /// What the domain is told.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub enum Event<'a> {
     File(u64, Option<&'a [u8]>),
     /// The processes of this host.
     Processes(&'a [Process]),
+    /// News of them.
+    ProcessNews(&'a ProcessNews),
     /// No tracker is needed any more.
     Stop,
 }

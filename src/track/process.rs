@@ -1,15 +1,16 @@
 //! One `vrrp_track_process`: how many processes there are, and whether that is enough.
 //!
 //! Owns: which processes count, the quorum and its delays. Never does: look for processes. Driven
-//! by: `domain`, whenever it is told which processes there are.
+//! by: `domain`, whenever it is told which processes there are, or of one that came or went.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::base::Instant;
 use crate::base::ident::VRRP;
 use crate::conf::model::options::{ArgumentMatch, TrackProcess};
-use crate::ops::Process;
+use crate::ops::{Process, ProcessNews};
 
 use super::Verdict;
 
@@ -18,8 +19,8 @@ use super::Verdict;
 pub(super) struct Tracked {
     pub(super) config: TrackProcess,
     pub(super) verdict: Verdict,
-    /// How many there were at the last look.
-    pub(super) count: u32,
+    /// Those that count, by their numbers.
+    pub(super) pids: BTreeSet<u32>,
     /// The verdict that holds from then on, unless it changes back.
     pub(super) pending: Option<(Instant, Verdict)>,
 }
@@ -30,7 +31,7 @@ impl Tracked {
         Self {
             config,
             verdict: Verdict::Unknown,
-            count: 0,
+            pids: BTreeSet::new(),
             pending: None,
         }
     }
@@ -88,11 +89,39 @@ impl Tracked {
         }
     }
 
+    /// How many count.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.pids.len()).unwrap_or(u32::MAX)
+    }
+
     /// Takes the processes that there are; returns whether the verdict changed.
     pub(super) fn look(&mut self, now: Instant, processes: &[Process]) -> bool {
-        let count = processes.iter().filter(|process| self.matches(process));
-        self.count = u32::try_from(count.count()).unwrap_or(u32::MAX);
-        let count = u16::try_from(self.count).unwrap_or(u16::MAX);
+        let found = processes.iter().filter(|process| self.matches(process));
+        self.pids = found.map(|process| process.pid).collect();
+        self.judge(now)
+    }
+
+    /// Takes news of a process, which mean nothing before the first look; returns whether the
+    /// verdict changed.
+    pub(super) fn hear(&mut self, now: Instant, news: &ProcessNews) -> bool {
+        if self.verdict == Verdict::Unknown {
+            return false;
+        }
+        let changed = match news {
+            ProcessNews::Watched | ProcessNews::Lost | ProcessNews::Unwatched => false,
+            ProcessNews::Forked { parent, child } => {
+                self.pids.contains(parent) && self.pids.insert(*child)
+            }
+            ProcessNews::Became(process) if self.matches(process) => self.pids.insert(process.pid),
+            ProcessNews::Became(Process { pid, .. }) | ProcessNews::Ended(pid) => {
+                self.pids.remove(pid)
+            }
+        };
+        changed && self.judge(now)
+    }
+
+    fn judge(&mut self, now: Instant) -> bool {
+        let count = u16::try_from(self.pids.len()).unwrap_or(u16::MAX);
         let enough = count >= self.config.quorum.unwrap_or(1) || self.config.quorum_max == Some(0);
         let few = self.config.quorum_max.is_none_or(|most| count <= most);
         let is = if enough && few {

@@ -7,7 +7,7 @@ use crate::conf::model::options::{
     ArgumentMatch, Script, TrackFile, TrackProcess, TrackScript, Tracked, Tracking, Weight,
 };
 use crate::conf::model::{Config, LogStyle, Vrid, VrrpInstance};
-use crate::ops::{ChildEnd, ChildSignal, Effect, Process};
+use crate::ops::{ChildEnd, ChildSignal, Effect, Process, ProcessNews};
 
 struct Bench {
     now: Instant,
@@ -87,6 +87,7 @@ impl Bench {
                     format!("write {value} to {path}")
                 }
                 Action::World(Effect::ListProcesses { arguments }) => format!("list {arguments}"),
+                Action::World(Effect::WatchProcesses(on)) => format!("watch processes {on}"),
                 Action::World(effect) => panic!("{effect:?}"),
             })
             .collect()
@@ -271,8 +272,16 @@ fn files_hold_numbers() {
     assert_eq!(bench.said(), ["unwatch 1"]);
 }
 
+fn numbered(pid: u32, name: &str) -> Process {
+    Process {
+        pid,
+        ..process(name, &[])
+    }
+}
+
 fn process(name: &str, arguments: &[&str]) -> Process {
     Process {
+        pid: 1,
         name: name.into(),
         arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
     }
@@ -291,9 +300,15 @@ fn processes_are_counted() {
         ..TrackProcess::default()
     });
     let mut bench = Bench::new(&wanted);
-    assert_eq!(bench.said(), ["p unknown", "list false"]);
+    assert_eq!(
+        bench.said(),
+        ["p unknown", "watch processes true", "list false"]
+    );
     let look = |bench: &mut Bench, count: usize| {
-        let all = vec![process("haproxy", &[]); count];
+        let all: Vec<Process> = (1..)
+            .map(|pid| numbered(pid, "haproxy"))
+            .take(count)
+            .collect();
         let event = Event::Processes(&all);
         bench.domain.handle(bench.now, event, &mut bench.out);
         bench.said()
@@ -330,9 +345,60 @@ fn arguments_are_compared_as_asked() {
             ..TrackProcess::default()
         });
         let mut bench = Bench::new(&wanted);
-        assert_eq!(bench.said(), ["p unknown", "list true"]);
+        assert_eq!(
+            bench.said(),
+            ["p unknown", "watch processes true", "list true"]
+        );
         let event = Event::Processes(&running);
         bench.domain.handle(bench.now, event, &mut bench.out);
         assert_eq!(bench.said(), [expected], "{how:?} {arguments:?}");
     }
+}
+
+// Input: two of a process are wanted; the kernel tells of processes; one forks, one becomes
+// another program, one ends, one takes the name, news is lost, and the kernel tells no more. Output:
+// each change counts at once, and the processes are looked through only when that is needed.
+#[test]
+fn news_of_processes_counts_at_once() {
+    let mut wanted = config(Vec::new());
+    wanted.trackers.processes.push(TrackProcess {
+        name: "p".into(),
+        process: Some("haproxy".into()),
+        quorum: Some(2),
+        ..TrackProcess::default()
+    });
+    let mut bench = Bench::new(&wanted);
+    bench.said();
+    let tell = |bench: &mut Bench, news: ProcessNews| {
+        let event = Event::ProcessNews(&news);
+        bench.domain.handle(bench.now, event, &mut bench.out);
+        bench.said()
+    };
+    let forked = |parent, child| ProcessNews::Forked { parent, child };
+    let nothing = Vec::<String>::new();
+    // Before the first look nothing is known of 7.
+    assert_eq!(tell(&mut bench, forked(7, 8)), nothing);
+    assert_eq!(tell(&mut bench, ProcessNews::Watched), nothing);
+    assert_eq!(bench.run(ms(0)), ["0 list false"]);
+    let found = [numbered(7, "haproxy"), numbered(9, "cat")];
+    let event = Event::Processes(&found);
+    bench.domain.handle(bench.now, event, &mut bench.out);
+    assert_eq!(bench.said(), ["p down"]);
+    assert_eq!(bench.run(ms(60_000)), nothing);
+    assert_eq!(tell(&mut bench, forked(9, 10)), nothing);
+    assert_eq!(tell(&mut bench, forked(7, 8)), ["p up"]);
+    let became = |pid, name| ProcessNews::Became(numbered(pid, name));
+    assert_eq!(tell(&mut bench, became(8, "cat")), ["p down"]);
+    assert_eq!(tell(&mut bench, became(9, "haproxy")), ["p up"]);
+    assert_eq!(tell(&mut bench, became(9, "haproxy")), nothing);
+    assert_eq!(tell(&mut bench, ProcessNews::Ended(10)), nothing);
+    assert_eq!(tell(&mut bench, ProcessNews::Ended(7)), ["p down"]);
+    assert_eq!(tell(&mut bench, ProcessNews::Lost), nothing);
+    assert_eq!(bench.run(ms(2000)), ["0 list false"]);
+    assert_eq!(tell(&mut bench, ProcessNews::Unwatched), nothing);
+    assert_eq!(bench.run(ms(900)), ["0 list false", "500 list false"]);
+    wanted.trackers.processes.clear();
+    bench.domain.apply(bench.now, &wanted, &mut bench.out);
+    assert_eq!(bench.said(), ["watch processes false"]);
+    assert_eq!(tell(&mut bench, forked(9, 11)), nothing);
 }

@@ -91,7 +91,7 @@ impl Domain {
         let tracked = self.processes.get(name)?;
         let pending = |wanted| tracked.pending.is_some_and(|(_, is)| is == wanted);
         Some(ProcessView {
-            count: tracked.count,
+            count: tracked.count(),
             enough: tracked.verdict == Verdict::Up,
             gaining: pending(Verdict::Up),
             losing: pending(Verdict::Down),

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use super::departed::Former;
 use super::fixtures::{Refusal, Wanted};
@@ -13,7 +14,7 @@ use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
 use super::messages::{Line, Note, note, say};
 use super::own_link::home;
-use crate::base::{Duration, IfIndex, Instant};
+use crate::base::{Duration, IfIndex, Instant, Shared};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, AddressTraits, Effect, KernelOp, OpOwner, OpTag};
 use crate::wire::rtnl;
@@ -51,12 +52,32 @@ impl Standing {
     }
 }
 
+/// The description of an address, which stays where it is in the configuration.
+#[derive(Debug)]
+pub(super) struct Listed {
+    instance: Shared<VrrpInstance>,
+    index: usize,
+    /// It is not in adverts (`virtual_ipaddress_excluded`).
+    pub(super) excluded: bool,
+}
+
+impl Deref for Listed {
+    type Target = VirtualAddress;
+
+    fn deref(&self) -> &VirtualAddress {
+        let list = if self.excluded {
+            &self.instance.options.excluded
+        } else {
+            &self.instance.addresses
+        };
+        &list[self.index]
+    }
+}
+
 /// A virtual address of an instance.
 #[derive(Debug)]
 pub(super) struct Vip {
-    pub(super) config: VirtualAddress,
-    /// It is not in adverts (`virtual_ipaddress_excluded`).
-    pub(super) excluded: bool,
+    pub(super) config: Listed,
     /// Names it in operation tags; never used twice within the instance.
     pub(super) slot: u32,
     /// The interface that carries it, while that exists.
@@ -185,24 +206,31 @@ impl Instance {
     pub(super) fn adopt_addresses(&mut self, cx: &mut Cx<'_>) {
         let mut old = VecDeque::from(std::mem::take(&mut self.vips));
         // Reloads mostly keep the order, so that the search ends at the first.
-        let addresses = self.config.addresses.iter().map(|vip| (vip, false));
-        let excluded = self.config.options.excluded.iter().map(|vip| (vip, true));
+        let addresses = (0..self.config.addresses.len()).map(|index| (index, false));
+        let excluded = (0..self.config.options.excluded.len()).map(|index| (index, true));
         let mut kept = Vec::with_capacity(addresses.len() + excluded.len());
-        for (config, excluded) in addresses.chain(excluded) {
-            let same = |vip: &Vip| vip.config == *config && vip.excluded == excluded;
+        for (index, excluded) in addresses.chain(excluded) {
+            let config = Listed {
+                instance: self.config.clone(),
+                index,
+                excluded,
+            };
+            let same = |vip: &Vip| *vip.config == *config && vip.config.excluded == excluded;
             let at = old.iter().position(same);
-            let vip = at.and_then(|at| old.remove(at)).unwrap_or_else(|| {
-                self.next_slot += 1;
-                Vip {
-                    config: config.clone(),
-                    excluded,
-                    slot: self.next_slot,
-                    on: None,
-                    standing: Standing::Absent,
-                    kept: false,
-                    complained: false,
+            let vip = match at.and_then(|at| old.remove(at)) {
+                Some(vip) => Vip { config, ..vip },
+                None => {
+                    self.next_slot += 1;
+                    Vip {
+                        config,
+                        slot: self.next_slot,
+                        on: None,
+                        standing: Standing::Absent,
+                        kept: false,
+                        complained: false,
+                    }
                 }
-            });
+            };
             kept.push(vip);
         }
         self.vips = old.into();
@@ -211,6 +239,13 @@ impl Instance {
         }
         self.depart(cx);
         self.vips = kept;
+    }
+
+    /// Lets go of the configuration before this one, which has the same addresses.
+    pub(super) fn list_addresses_anew(&mut self) {
+        for vip in &mut self.vips {
+            vip.config.instance = self.config.clone();
+        }
     }
 
     /// Gives up the claims to every address in the list, which is about to be dropped, and leaves
@@ -416,11 +451,11 @@ impl Instance {
     /// Removes every address that is ours.
     pub(super) fn remove_addresses(&mut self, cx: &mut Cx<'_>) {
         for excluded in [false, true] {
-            if self.vips.iter().any(|vip| vip.excluded == excluded) {
+            if self.vips.iter().any(|vip| vip.config.excluded == excluded) {
                 say(cx.style, &self.config.name, Line::RemovingVips { excluded });
             }
             for index in 0..self.vips.len() {
-                if self.vips[index].excluded == excluded {
+                if self.vips[index].config.excluded == excluded {
                     self.vips[index].complained = false;
                     self.remove_address(cx, index);
                 }

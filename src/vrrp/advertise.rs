@@ -45,10 +45,12 @@ fn message_len(config: &VrrpInstance, addresses: usize) -> usize {
 /// The addresses of `config` that an advert names, in the order of the file.
 pub(super) fn advertised(config: &VrrpInstance, mtu: u32) -> Vec<IpAddr> {
     let addresses = config.addresses.iter().map(|vip| vip.address);
-    addresses
+    let mut advertised: Vec<IpAddr> = addresses
         .filter(|&address| Family::of(address) == config.family)
         .take(room(config, mtu))
-        .collect()
+        .collect();
+    advertised.shrink_to_fit();
+    advertised
 }
 
 /// Hop limit of unicast adverts over IPv6, which is the kernel's default and so keepalived's.

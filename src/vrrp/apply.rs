@@ -33,6 +33,7 @@ impl Domain {
         self.departed.forget_done();
         self.pace.configure(config);
         self.configure_delays(config);
+        let resize = self.sockets.set_policy(&config.global.vrrp);
         self.known = Known::new(&config.trackers, &config.bfd_instances);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
@@ -60,6 +61,9 @@ impl Domain {
             self.tell_missing(&new);
         }
         self.start_all(now, &new, out);
+        if resize {
+            self.settle_buffers(out);
+        }
         self.sockets.settle_link(!self.instances.is_empty(), out);
         self.end_truces(now, out);
         self.report_strays(now, &new, out);
@@ -199,13 +203,12 @@ impl Domain {
         config: Shared<VrrpInstance>,
         out: &mut Vec<Action>,
     ) -> Option<InstanceId> {
-        let key = config.key();
-        if self.by_key.contains_key(&key) {
+        if self.find(&config.key()).is_some() {
             return None;
         }
         let id = InstanceId(self.next_instance);
         self.next_instance += 1;
-        self.by_key.insert(key, id);
+        self.registry.insert(config.vrid, id);
         self.instances
             .insert(id, Box::new(Instance::new(id, config)));
         if let Some((instance, mut cx)) = self.split(now, id, out) {
@@ -224,7 +227,7 @@ impl Domain {
     }
 
     fn update(&mut self, now: Instant, config: Shared<VrrpInstance>, out: &mut Vec<Action>) {
-        let Some(&id) = self.by_key.get(&config.key()) else {
+        let Some(id) = self.find(&config.key()) else {
             return;
         };
         self.unwatch(id);
@@ -237,9 +240,10 @@ impl Domain {
     }
 
     fn remove(&mut self, now: Instant, config: &VrrpInstance, out: &mut Vec<Action>) {
-        let Some(id) = self.by_key.remove(&config.key()) else {
+        let Some(id) = self.find(&config.key()) else {
             return;
         };
+        self.registry.remove(config.vrid, id);
         self.step(now, id, Input::Stop, out);
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {

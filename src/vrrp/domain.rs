@@ -16,6 +16,7 @@ use super::links::{AddressKey, Links};
 use super::messages::{assigned, heard_session, tracked_session};
 use super::own_link::{FIREWALL_SLOT, LINK_SLOT, Waiting};
 use super::pace::Pace;
+use super::registry::Registry;
 use super::sockets::{REOPEN_DELAY, SocketTimer, Sockets};
 use super::statics::{STATICS, Statics};
 use super::tell::Told;
@@ -37,7 +38,7 @@ pub struct Domain {
     pub(super) style: LogStyle,
     /// Each in a place of its own: a tree keeps a third of its room empty.
     pub(super) instances: BTreeMap<InstanceId, Box<Instance>>,
-    pub(super) by_key: BTreeMap<InstanceKey, InstanceId>,
+    pub(super) registry: Registry,
     /// For each interface name, who looks at it.
     pub(super) watchers: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Source addresses that instances cannot be without, and how many of them.
@@ -83,7 +84,7 @@ impl Domain {
         Self {
             style,
             instances: BTreeMap::new(),
-            by_key: BTreeMap::new(),
+            registry: Registry::default(),
             watchers: BTreeMap::new(),
             tracked_sources: BTreeMap::new(),
             timers: TimerQueue::default(),
@@ -163,6 +164,15 @@ impl Domain {
     /// Which generation of log texts is written.
     pub(super) const fn style(&self) -> LogStyle {
         self.style
+    }
+
+    /// The instance that is this virtual router.
+    pub(super) fn find(&self, key: &InstanceKey) -> Option<InstanceId> {
+        let mut of_vrid = self.registry.of(key.vrid).iter().copied();
+        of_vrid.find(|id| {
+            let instance = self.instances.get(id);
+            instance.is_some_and(|instance| instance.config.key() == *key)
+        })
     }
 
     /// The instance, and what it works with.
@@ -330,6 +340,23 @@ impl Domain {
         let new = self.sockets.attach(instance, out);
         if let (true, Some(source)) = (new, instance.source) {
             assigned(source, &instance.config.interface);
+        }
+        self.settle_buffer(id, out);
+    }
+
+    fn settle_buffer(&mut self, id: InstanceId, out: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get(&id) {
+            let facts = self.links.by_name(&instance.config.interface);
+            let mtu = facts.map_or(1500, |facts| facts.mtu);
+            self.sockets.settle_buffer(instance, mtu, out);
+        }
+    }
+
+    /// Gives every socket its receive buffer anew.
+    pub(super) fn settle_buffers(&mut self, out: &mut Vec<Action>) {
+        let all: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in all {
+            self.settle_buffer(id, out);
         }
     }
 

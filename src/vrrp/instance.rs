@@ -621,7 +621,7 @@ impl Instance {
         self.advertise(cx, cx.now);
         self.settle_firewall(cx, true);
         for excluded in [false, true] {
-            if self.vips.iter().any(|vip| vip.excluded == excluded) {
+            if self.vips.iter().any(|vip| vip.config.excluded == excluded) {
                 say(cx.style, &self.config.name, Line::SettingVips { excluded });
             }
         }

@@ -22,6 +22,7 @@ mod own_link;
 mod pace;
 mod receive;
 mod reconfigure;
+mod registry;
 mod routing;
 mod seal;
 mod signed;

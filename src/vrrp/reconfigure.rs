@@ -37,6 +37,8 @@ impl Instance {
             self.adopt_addresses(cx);
             self.adopt_address_links(cx);
             self.check_room(cx);
+        } else {
+            self.list_addresses_anew();
         }
         if old.options.routes != self.config.options.routes
             || old.options.rules != self.config.options.rules

@@ -9,7 +9,7 @@ use super::Action;
 use super::instance::{Instance, InstanceId};
 use super::transport::Channel;
 use crate::base::{Duration, IfIndex, Instant, TimerQueue};
-use crate::conf::model::Vrid;
+use crate::conf::model::{ReceivePolicy, Vrid, VrrpDefaults};
 use crate::ops::{Effect, SocketId, SocketSpec};
 
 /// The sockets that are open.
@@ -22,6 +22,8 @@ pub(super) struct Sockets {
     shared: BTreeMap<SocketId, Shared>,
     /// When a broken socket is opened anew, or a new one has proved itself.
     pub(super) timers: TimerQueue<SocketTimer>,
+    /// `vrrp_rx_bufs_policy` and `vrrp_rx_bufs_multiplier`
+    policy: (ReceivePolicy, u32),
     next: u64,
 }
 
@@ -34,7 +36,16 @@ pub(super) struct Shared {
     pub(super) by_vrid: BTreeMap<Vrid, InstanceId>,
     /// The error that it broke with, until a new one has proved itself.
     pub(super) broken: Option<i32>,
-    buffer: Option<u32>,
+    /// The receive buffer that each user wants, in bytes; keepalived gives the sum of them.
+    wanted: BTreeMap<InstanceId, u32>,
+    /// That sum.
+    buffer: u32,
+}
+
+impl Shared {
+    fn buffer(&self) -> Option<u32> {
+        (self.buffer > 0).then_some(self.buffer)
+    }
 }
 
 /// What is due for a socket that broke.
@@ -61,6 +72,7 @@ impl Sockets {
             channels: BTreeMap::new(),
             shared: BTreeMap::new(),
             timers: TimerQueue::default(),
+            policy: (ReceivePolicy::Kernel, 1),
             next: 1,
         }
     }
@@ -104,8 +116,7 @@ impl Sockets {
         let new = !self.channels.contains_key(&channel);
         if new {
             let id = self.fresh();
-            let buffer = instance.config.options.receive_buffer;
-            let open = Effect::Open(id, channel.spec(buffer));
+            let open = Effect::Open(id, channel.spec());
             out.push(Action::World(open));
             self.channels.insert(channel, id);
             let shared = Shared {
@@ -113,7 +124,8 @@ impl Sockets {
                 users: BTreeSet::new(),
                 by_vrid: BTreeMap::new(),
                 broken: None,
-                buffer,
+                wanted: BTreeMap::new(),
+                buffer: 0,
             };
             self.shared.insert(id, shared);
         }
@@ -127,6 +139,41 @@ impl Sockets {
             instance.socket = shared.broken.is_none().then_some(id);
         }
         new
+    }
+
+    /// Takes over how receive buffers are sized; returns whether that is new.
+    pub(super) fn set_policy(&mut self, defaults: &VrrpDefaults) -> bool {
+        let policy = (defaults.receive_policy, defaults.receive_multiplier);
+        std::mem::replace(&mut self.policy, policy) != policy
+    }
+
+    /// Gives the instance's socket the receive buffer that its users want together. The interface
+    /// takes packets of `mtu` bytes.
+    pub(super) fn settle_buffer(&mut self, instance: &Instance, mtu: u32, out: &mut Vec<Action>) {
+        let (policy, times) = self.policy;
+        let wanted = match (instance.config.options.receive_buffer, policy) {
+            (Some(bytes), _) | (None, ReceivePolicy::Bytes(bytes)) => bytes,
+            (None, ReceivePolicy::Kernel) => 0,
+            (None, ReceivePolicy::Mtu) => mtu.saturating_mul(times),
+            (None, ReceivePolicy::Advert) => instance.received_bytes().saturating_mul(times),
+        };
+        let id = instance
+            .channel
+            .and_then(|channel| self.channels.get(&channel));
+        let Some((&id, shared)) = id.and_then(|id| Some((id, self.shared.get_mut(id)?))) else {
+            return;
+        };
+        let before = shared.wanted.get(&instance.id).copied().unwrap_or(0);
+        if wanted == before {
+            return;
+        }
+        if wanted == 0 {
+            shared.wanted.remove(&instance.id);
+        } else {
+            shared.wanted.insert(instance.id, wanted);
+        }
+        shared.buffer = shared.buffer.saturating_sub(before).saturating_add(wanted);
+        out.push(Action::World(Effect::Buffer(id, shared.buffer())));
     }
 
     /// Leaves the socket of `channel`, which is closed after the last.
@@ -149,6 +196,8 @@ impl Sockets {
             shared.by_vrid.remove(&vrid);
         }
         shared.users.remove(&instance.id);
+        let before = shared.wanted.remove(&instance.id).unwrap_or(0);
+        shared.buffer = shared.buffer.saturating_sub(before);
         if !shared.users.is_empty() {
             return;
         }
@@ -205,9 +254,11 @@ impl Sockets {
                 if let Some(old) = self.channels.insert(channel, id)
                     && let Some(shared) = self.shared.remove(&old)
                 {
-                    let open = Effect::Open(id, channel.spec(shared.buffer));
+                    out.push(Action::World(Effect::Open(id, channel.spec())));
+                    if let buffer @ Some(_) = shared.buffer() {
+                        out.push(Action::World(Effect::Buffer(id, buffer)));
+                    }
                     self.shared.insert(id, shared);
-                    out.push(Action::World(open));
                     self.timers.set(SocketTimer::Proved(channel), now + PROOF);
                 }
                 None

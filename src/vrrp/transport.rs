@@ -10,11 +10,13 @@ use super::TrackerKind;
 use super::advertise::advertised;
 use super::instance::{Cx, FaultReason, Instance};
 use super::own_link::{OwnLinkState, transmits_below};
-use crate::base::IfIndex;
+use crate::base::{Family, IfIndex};
 use crate::conf::model::options::Peer;
+use crate::conf::model::options::Version;
 use crate::conf::model::{Transport, VrrpInstance};
 use crate::ops::SocketSpec;
-use crate::wire::ip::{PROTOCOL_AH, PROTOCOL_VRRP};
+use crate::wire::ip::{IPV4_HEADER_LEN, PROTOCOL_AH, PROTOCOL_VRRP};
+use crate::wire::vrrp::{advert_v2_len, advert_v3_len};
 
 /// What adverts come and go by; instances with the same one share a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +35,11 @@ impl Channel {
     }
 
     /// The socket for it.
-    pub(super) const fn spec(self, buffer: Option<u32>) -> SocketSpec {
+    pub(super) const fn spec(self) -> SocketSpec {
         SocketSpec::Vrrp {
             interface: self.on,
             address: self.address,
             protocol: self.protocol(),
-            buffer,
         }
     }
 }
@@ -118,6 +119,20 @@ impl Instance {
     pub(super) fn tracked_source(&self) -> Option<IpAddr> {
         let options = &self.config.options;
         options.source.filter(|_| options.track_source)
+    }
+
+    /// Bytes that the kernel hands over for an advert like its own: IPv4's header comes with it.
+    pub(super) fn received_bytes(&self) -> u32 {
+        let (count, family) = (self.advertised.len(), self.config.family);
+        let bytes = match self.config.version {
+            Version::V2 => advert_v2_len(count),
+            Version::V3 => advert_v3_len(count, family),
+        };
+        let header = match family {
+            Family::V4 => IPV4_HEADER_LEN,
+            Family::V6 => 0,
+        };
+        u32::try_from(bytes + header).unwrap_or(u32::MAX)
     }
 
     /// The peer of that address.

@@ -80,8 +80,8 @@ impl Domain {
     /// One instance as it stands.
     #[must_use]
     pub fn instance(&self, key: &InstanceKey) -> Option<InstanceView> {
-        let id = self.by_key.get(key)?;
-        Some(self.view_of(self.instances.get(id)?))
+        let id = self.find(key)?;
+        Some(self.view_of(self.instances.get(&id)?))
     }
 
     fn view_of(&self, instance: &Instance) -> InstanceView {

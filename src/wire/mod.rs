@@ -11,6 +11,7 @@ pub mod icmp;
 pub mod ip;
 pub mod ipvs;
 pub mod ndisc;
+pub mod proc_event;
 pub mod rtnl;
 pub mod sha256;
 pub mod signature;

@@ -12,6 +12,10 @@ pub enum Goal {
     Ratio(f64),
     /// At most this figure, in the row's unit.
     AtMost(f64),
+    /// At least this figure, in the row's unit.
+    AtLeast(f64),
+    /// Less than the real daemon's figure of the same run.
+    Below,
     /// Only to be seen.
     None,
 }
@@ -84,6 +88,8 @@ impl Row {
                 Some(ours <= real * limit)
             }
             Goal::AtMost(limit) => Some(self.ours.value()? <= limit),
+            Goal::AtLeast(limit) => Some(self.ours.value()? >= limit),
+            Goal::Below => Some(self.ours.value()? < self.real.value()?),
             Goal::None => None,
         }
     }
@@ -171,10 +177,12 @@ impl fmt::Display for Table {
             let goal = match row.goal {
                 Goal::Ratio(limit) => format!("<= {limit} x"),
                 Goal::AtMost(limit) => format!("<= {}", number(limit)),
+                Goal::AtLeast(limit) => format!(">= {}", number(limit)),
+                Goal::Below => "< real".to_owned(),
                 Goal::None => "-".to_owned(),
             };
             let verdict = match row.met() {
-                Some(true) => "met",
+                Some(true) => "ok",
                 Some(false) => "MISSED",
                 None => "",
             };
@@ -234,9 +242,15 @@ mod tests {
             [Figure::Measured(3.0), Figure::Skipped("no IPVS".to_owned())],
             Goal::AtMost(3.0),
         );
+        let measured = [Figure::Measured(7.0), Figure::Measured(7.0)];
+        table.row("equal", "", measured.clone(), Goal::Below);
+        table.row("enough", "", measured, Goal::AtLeast(7.0));
+        let verdicts: Vec<_> = table.rows.iter().map(super::Row::met).collect();
+        let expected = [Some(false), Some(true), Some(false), Some(true)];
+        assert_eq!(verdicts, expected);
         let text = table.to_string();
         assert!(text.contains("0.700") && text.contains("MISSED"), "{text}");
-        assert!(text.contains(" met\n"), "{text}");
+        assert!(text.contains(" ok\n"), "{text}");
         assert!(text.contains("skipped: calls (real): no IPVS"), "{text}");
     }
 }

@@ -220,11 +220,12 @@ pub(super) fn begin(world: &mut World, host: usize) {
 }
 
 fn haproxies(count: usize) -> Vec<Process> {
-    let one = Process {
+    let one = |pid| Process {
+        pid,
         name: PROCESS.to_owned(),
         arguments: Vec::new(),
     };
-    vec![one; count]
+    (1..).map(one).take(count).collect()
 }
 
 /// Something that is tracked changes, for good or until then.

@@ -110,6 +110,8 @@ impl World {
             | Effect::Unwatch(_)
             | Effect::InitFile { .. }
             | Effect::ListProcesses { .. }
+            | Effect::WatchProcesses(_)
+            | Effect::Buffer(..)
             | Effect::Fifo(..)) => {
                 for (delay, arrival) in self.hosts[host].outside.execute(effect) {
                     self.answer(host, delay, arrival);

@@ -136,6 +136,8 @@ impl Outside {
             Effect::ListProcesses { .. } => {
                 vec![(MOMENT, Arrival::Processes(self.processes.clone()))]
             }
+            // This kernel does not tell of processes, and keeps every packet.
+            Effect::WatchProcesses(_) | Effect::Buffer(..) => Vec::new(),
             Effect::Kernel(..)
             | Effect::ReadIpvs
             | Effect::LookIpvs(_)

@@ -1,10 +1,10 @@
 //! Deaths that nobody planned.
 
-use compat_tests::bed::{needs_root, wait_until};
+use compat_tests::bed::{needs, needs_root, wait_until};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::setup::{Bed, CONFIG, FILE, SOON, VIP, signal};
+use super::setup::{Bed, CONFIG, FILE, SOON, VIP, binary, signal};
 
 /// Input: the worker killed, then aborted as a panic does. Output: the address is away before a
 /// new worker starts, comes back by its election, and the log tells.
@@ -131,4 +131,74 @@ fn a_stuck_worker_does_not_keep_the_address_at_a_stop() {
     assert_eq!(bed.stop(&mut daemon), Some(0));
     assert!(!bed.has(VIP));
     bed.wait_log("process failed to die - forcing termination");
+}
+
+/// Input: groups with `nftables_ipvs` over both families; the worker dies, then both processes, the
+/// next start has no group; then groups again, and a stop. Output: both tables of marks are taken away at
+/// once with what they belong to, by the next start, and by the stop.
+#[test]
+fn tables_of_marks_do_not_outlive_their_daemon() {
+    if !needs_root() || !needs("nft") {
+        return;
+    }
+    let group = "global_defs {
+    nftables_ipvs marks
+}
+virtual_server_group G {
+    192.0.2.101-102 80
+    2001:db8::101 80
+}
+virtual_server group G {
+    lb_algo rr
+    lb_kind DR
+    protocol TCP
+    real_server 192.0.2.1 80 {
+    }
+}
+";
+    let config = format!("{group}{CONFIG}");
+    let bed = Bed::new(&config);
+    let tables = || {
+        let out = bed.host.must(&["nft", "list", "tables"]).unwrap();
+        out.lines().filter(|line| line.ends_with(" marks")).count()
+    };
+    let wait = |count| {
+        let what = format!("{count} tables");
+        wait_until(SOON, &what, || tables() == count).unwrap()
+    };
+    // Beside ours stands one of somebody else.
+    bed.host
+        .must(&["nft", "add", "table", "ip", "other"])
+        .unwrap();
+    // The next worker would make them anew before anybody could look.
+    let mut command = std::process::Command::new(binary());
+    command.args(["-n", "-D", "--dont-respawn"]);
+    let mut daemon = bed.host.spawn(command).unwrap();
+    wait(2);
+    signal(bed.pid("vrrp"), Signal::SIGKILL);
+    daemon.wait(SOON).unwrap();
+    assert_eq!(tables(), 0);
+    let mut daemon = bed.daemon();
+    wait(2);
+    let (parent, worker) = (bed.pid("keepalived"), bed.pid("vrrp"));
+    // The supervisor first would let the worker hear of it and resign.
+    signal(worker, Signal::SIGSTOP);
+    signal(parent, Signal::SIGKILL);
+    signal(worker, Signal::SIGKILL);
+    daemon.wait(SOON).unwrap();
+    wait_gone(&[worker]);
+    assert_eq!(tables(), 2);
+
+    let without = format!("global_defs {{\n    nftables_ipvs marks\n}}\n{CONFIG}");
+    bed.host.write(FILE, without).unwrap();
+    let mut daemon = bed.daemon();
+    wait(0);
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    bed.host.write(FILE, config).unwrap();
+    let mut daemon = bed.daemon();
+    wait(2);
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    assert_eq!(tables(), 0);
+    let left = bed.host.must(&["nft", "list", "tables"]).unwrap();
+    assert_eq!(left.trim(), "table ip other");
 }

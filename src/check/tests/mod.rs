@@ -4,6 +4,7 @@ mod attempts;
 mod pool;
 mod properties;
 mod rest;
+mod survival;
 
 use std::net::{IpAddr, SocketAddr};
 

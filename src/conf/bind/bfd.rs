@@ -9,7 +9,6 @@ use super::super::diag::Class;
 use super::super::draft::{BfdDraft, Draft};
 use super::super::model::{BfdAudience, BfdInstance, TlsClient};
 use super::super::source::to_display;
-use super::real_server::switch;
 use super::{Outcome, Statement, Stop};
 use crate::base::{Duration, Family};
 
@@ -284,7 +283,15 @@ pub(in super::super) fn passive(draft: &mut Draft, _: &mut Statement<'_>) -> Out
 
 /// `multihop [BOOL]`
 pub(in super::super) fn multihop(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    current(draft, |bfd| switch(st, "multihop", &mut bfd.multihop))
+    current(draft, |bfd| {
+        let value = st.boolean(1);
+        if value.is_none() {
+            let word = to_display(st.word(1).unwrap_or_default());
+            wrong(st, bfd, &format!("multihop setting not valid - {word}"));
+        }
+        bfd.multihop = value.or(bfd.multihop);
+        Ok(())
+    })
 }
 
 /// `vrrp`: nobody else is told. With `checker` too both are.

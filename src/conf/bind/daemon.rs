@@ -23,7 +23,8 @@ pub(in super::super) fn setting(draft: &mut Draft, st: &mut Statement<'_>) -> Ou
         // A row of the schema without a slot; a test looks for it.
         return Ok(());
     };
-    let problem = if st.word(1).is_none()
+    let empty = st.word(1) == Some("") && matches!(slot, Slot::NeededPath(_));
+    let problem = if (st.word(1).is_none() || empty)
         && let Some(problem) = missing(keyword)
     {
         Some(problem.to_owned())

@@ -4,16 +4,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::diag::Class;
+use super::super::diag::{Class, Consequence};
 use super::super::draft::Draft;
 use super::super::model::{GroupEntry, ServerGroup};
 use super::super::source::to_display;
-use super::{Outcome, Statement};
+use super::{Outcome, Statement, Stop};
 use crate::base::Family;
 
 /// `virtual_server_group NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?.to_owned();
+    if st.count() > 2 {
+        let message = "*** Configuration line starting `***MISSING ***` is missing a parameter at \
+                       word position 1";
+        let finding = st
+            .finding(Class::MissingParameter, message, Some(2))
+            .note(
+                "nothing may follow the name of a group; keepalived stops reading here",
+                None,
+            )
+            .consequence(Consequence::RefuseStart(2));
+        st.diagnostics.push(finding);
+        return Err(Stop::Abort);
+    }
     draft.groups.push(ServerGroup {
         name,
         entries: Vec::new(),
@@ -154,6 +167,13 @@ fn range(word: &str) -> Result<(IpAddr, IpAddr), Wrong> {
         .take_while(|b| char::from(*b).is_digit(radix))
         .count();
     let (number, rest) = end.split_at(digits);
+    if number.is_empty() && rest.is_empty() {
+        // Nothing counts as zero.
+        return Err(Wrong::Text(format!(
+            "Address range end is not greater than address range start - {} - skipping",
+            to_display(word)
+        )));
+    }
     if number.is_empty() || !rest.is_empty() {
         return Err(Wrong::Text(format!(
             "Virtual server group range '{}' has extra characters at end '{}'",

@@ -8,7 +8,7 @@ use super::super::model::{HttpProbe, HttpProtocol, HttpRegex, HttpUrl};
 use super::super::source::to_display;
 use super::other_probes::{begin, hex_digit, kind};
 use super::probes;
-use super::real_server::{self, switch};
+use super::real_server::{self, switch_or};
 use super::service_policy::{name, virtual_host};
 use super::{Outcome, Statement};
 
@@ -125,27 +125,28 @@ pub(in super::super) fn http_protocol(draft: &mut Draft, st: &mut Statement<'_>)
 /// `enable_sni [BOOL]`
 pub(in super::super) fn enable_sni(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |probe| {
-        plain_switch(st, "enable_sni", &mut probe.sni)
+        plain_switch(st, "enable_sni", "parameter", &mut probe.sni)
     })
 }
 
 /// `fast_recovery [BOOL]`
 pub(in super::super) fn fast_recovery(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |probe| {
-        plain_switch(st, "fast_recovery", &mut probe.fast_recovery)
+        plain_switch(st, "fast_recovery", "parameter", &mut probe.fast_recovery)
     })
 }
 
 /// `tls_compliant [BOOL]` of a check
 pub(in super::super) fn tls_compliant(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |probe| {
-        plain_switch(st, "tls_compliant", &mut probe.tls_compliant)
+        plain_switch(st, "tls_compliant", "option", &mut probe.tls_compliant)
     })
 }
 
-fn plain_switch(st: &mut Statement<'_>, name: &str, slot: &mut bool) -> Outcome {
+/// A switch that is off without its keyword; `word` is what messages call its word.
+fn plain_switch(st: &mut Statement<'_>, name: &str, word: &str, slot: &mut bool) -> Outcome {
     let mut value = Some(*slot);
-    switch(st, name, &mut value)?;
+    switch_or(st, &format!("Invalid {name} {word}"), &mut value)?;
     *slot = value.unwrap_or(*slot);
     Ok(())
 }
@@ -161,6 +162,11 @@ pub(in super::super) fn sni_name(draft: &mut Draft, st: &mut Statement<'_>) -> O
 pub(in super::super) fn path(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let word = st.need(1)?;
     current_url(draft, |url| {
+        if let Some(old) = &url.path {
+            let (old, new) = (to_display(old), to_display(word));
+            let message = format!("Duplicate path - overwriting {old} with {new}");
+            st.error(Class::General, message, Some(1));
+        }
         url.path = Some(word.to_owned());
         Ok(())
     })
@@ -248,7 +254,7 @@ pub(in super::super) fn url_virtualhost(draft: &mut Draft, st: &mut Statement<'_
 /// `tls_compliant [BOOL]` of a resource
 pub(in super::super) fn url_tls_compliant(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current_url(draft, |url| {
-        switch(st, "tls_compliant", &mut url.tls_compliant)
+        switch_or(st, "Invalid tls_compliant option", &mut url.tls_compliant)
     })
 }
 
@@ -259,13 +265,19 @@ fn pattern(draft: &mut Draft, f: impl FnOnce(&mut HttpRegex) -> Outcome) -> Outc
 
 /// `regex PATTERN`
 pub(in super::super) fn regex(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let words: Vec<_> = st.words(1).collect();
+    let word = st.word(1).filter(|_| st.count() == 2);
     pattern(draft, |regex| {
-        if words.is_empty() {
-            st.error(Class::General, "regex pattern missing", Some(0));
-        } else {
-            regex.pattern = Some(words.join(" "));
+        let Some(word) = word else {
+            let message = "regex missing or too many fields";
+            st.error(Class::General, message, Some(st.count() - 1));
+            return Ok(());
+        };
+        if let Some(old) = &regex.pattern {
+            let (old, new) = (to_display(old), to_display(word));
+            let message = format!("Duplicate regex specified - replacing {old} with {new}");
+            st.error(Class::General, message, Some(1));
         }
+        regex.pattern = Some(word.to_owned());
         Ok(())
     })
 }
@@ -314,8 +326,9 @@ pub(in super::super) fn regex_options(draft: &mut Draft, st: &mut Statement<'_>)
             if OPTIONS.contains(&word) {
                 regex.options.push(word.to_owned());
             } else {
-                let message = format!("Unknown regex option '{}'", to_display(word));
-                st.error(Class::General, message, Some(index));
+                // keepalived says nothing of it.
+                let message = format!("unknown regex option '{}' - ignored", to_display(word));
+                st.error(Class::Advice, message, Some(index));
             }
         }
         Ok(())

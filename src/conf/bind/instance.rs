@@ -34,6 +34,8 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
         name: name.to_owned(),
         place: st.place(),
         interface: None,
+        found_interface: None,
+        sync_interface: None,
         taken: TakenAddresses::default(),
         vrid: None,
         state: None,

@@ -85,6 +85,15 @@ const OPTIONS: [&str; 6] = ["inst", "id", "maxlen", "port", "ttl", "group"];
 /// `lvs_sync_daemon INTERFACE [inst INSTANCE] [id ID] [maxlen BYTES] [port PORT] [ttl TTL]
 /// [group ADDRESS]`, or of old `lvs_sync_daemon INTERFACE INSTANCE [ID]…`
 pub(in super::super) fn sync_daemon(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    if let Some(daemon) = &draft.global.lvs.sync_daemon {
+        let message = format!(
+            "lvs_sync_daemon has already been specified as {} {} - ignoring",
+            to_display(&daemon.interface),
+            to_display(daemon.instance.as_deref().unwrap_or_default())
+        );
+        st.error(Class::General, message, Some(st.count() - 1));
+        return Ok(());
+    }
     let Some(interface) = st.word(1) else {
         st.error(
             Class::General,
@@ -93,15 +102,6 @@ pub(in super::super) fn sync_daemon(draft: &mut Draft, st: &mut Statement<'_>) -
         );
         return Ok(());
     };
-    if let Some(daemon) = &draft.global.lvs.sync_daemon {
-        let message = format!(
-            "lvs_sync_daemon has already been specified as {} {} - ignoring",
-            to_display(&daemon.interface),
-            to_display(daemon.instance.as_deref().unwrap_or_default())
-        );
-        st.error(Class::General, message, Some(1));
-        return Ok(());
-    }
     if to_bytes(interface).len() > MAX_INTERFACE {
         let message = format!(
             "lvs_sync_daemon interface name '{}' too long - ignoring",

@@ -87,7 +87,16 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
     let keyword = st.need(0)?;
     if keyword == "notify_deleted" {
         if let Some(instance) = draft.instances.last_mut() {
-            instance.options.notify.says_deleted = true;
+            let notify = &mut instance.options.notify;
+            if std::mem::replace(&mut notify.says_deleted, true) {
+                let word = to_display(st.word(1).unwrap_or_default());
+                let message = format!(
+                    "({}) notify_deleted already specified - ignoring {word}",
+                    instance.name
+                );
+                st.error(Class::General, message, Some(st.count() - 1));
+                return Ok(());
+            }
         }
         if st.word(1).is_none() {
             return Ok(());
@@ -595,9 +604,18 @@ pub(in super::super) fn lvs_sync_interface(draft: &mut Draft, st: &mut Statement
         };
         let message = format!("{:indent$}Please use global lvs_sync_daemon", "");
         st.error(Class::General, message, Some(0));
+        if let Some(first) = &instance.sync_interface {
+            let message = format!(
+                "({}) lvs_sync_daemon_interface has already been specified as {} - ignoring",
+                instance.name,
+                to_display(first)
+            );
+            st.error(Class::General, message, Some(st.count() - 1));
+            return Ok(());
+        }
+        instance.sync_interface = Some(st.need(1)?.to_owned());
         Ok(())
-    })?;
-    st.need(1).map(|_| ())
+    })
 }
 
 /// A line of `virtual_ipaddress_excluded`: of either family.

@@ -74,6 +74,11 @@ fn smtp(draft: &mut Draft, f: impl FnOnce(&mut SmtpDraft) -> Outcome) -> Outcome
 pub(in super::super) fn helo_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     smtp(draft, |smtp| {
         let slot = &mut smtp.probe.helo_name;
+        if slot.is_some() && st.word(1).is_some() {
+            let message = "SMTP_CHECK helo name already specified";
+            st.error(Class::General, message, Some(1));
+            return Ok(());
+        }
         name(st, "SMTP_CHECK helo name missing", slot)
     })
 }
@@ -124,13 +129,15 @@ pub(in super::super) fn dns_type(draft: &mut Draft, st: &mut Statement<'_>) -> O
 
 /// `name DOMAIN`
 pub(in super::super) fn dns_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
-    let word = st.need(1)?;
     dns(draft, |probe| {
-        let labels = word.strip_suffix('.').unwrap_or(word);
         if probe.name.is_some() {
             let message = "DNS_CHECK name already specified - ignoring";
-            st.error(Class::General, message, Some(1));
-        } else if word != "." && labels.split('.').any(str::is_empty) {
+            st.error(Class::General, message, Some(st.count() - 1));
+            return Ok(());
+        }
+        let word = st.need(1)?;
+        let labels = word.strip_suffix('.').unwrap_or(word);
+        if word != "." && labels.split('.').any(str::is_empty) {
             let message = format!(
                 "DNS_CHECK name '{}' has empty label - ignoring",
                 to_display(word)
@@ -191,7 +198,8 @@ pub(in super::super) fn misc_path(draft: &mut Draft, st: &mut Statement<'_>) -> 
         look_up(&mut draft.scripts, &program, st);
     }
     misc(draft, |misc| {
-        misc.command = command.filter(|command| !command.is_empty());
+        let command = command.filter(|command| !command.is_empty());
+        misc.command = command.or(misc.command.take());
         Ok(())
     })
 }
@@ -497,28 +505,25 @@ pub(in super::super) fn bfd_name(draft: &mut Draft, st: &mut Statement<'_>) -> O
         if bfd.refused {
             return Ok(());
         }
+        // Nothing more is said behind the first mistake.
+        bfd.refused = true;
         let what = match (word, &bfd.probe.name) {
-            (Some(word), Some(first)) => {
+            (Some(word), Some(first)) if known => {
                 format!("BFD {} already specified as {first}", to_display(word))
             }
             (Some(word), None) if known => {
+                bfd.refused = false;
                 bfd.probe.name = Some(word.to_owned());
                 return Ok(());
             }
+            (Some(word), Some(_)) => format!("BFD {} not configured", to_display(word)),
             (Some(word), None) if disabled => {
-                bfd.refused = true;
                 let message = format!("BFD {} is disabled; so is the check", to_display(word));
                 st.error(Class::Advice, message, Some(1));
                 return Ok(());
             }
-            (Some(word), None) => {
-                bfd.refused = true;
-                format!("BFD {} not configured", to_display(word))
-            }
-            (None, _) => {
-                bfd.refused = bfd.probe.name.is_none();
-                "No or too many names specified - skipping checker".to_owned()
-            }
+            (Some(word), None) => format!("BFD {} not configured", to_display(word)),
+            (None, _) => "No or too many names specified - skipping checker".to_owned(),
         };
         let message = format!("({owner}) BFD_CHECK - {what}");
         st.error(Class::General, message, Some(0));

@@ -82,6 +82,6 @@ pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -
 pub(in super::super) fn snmp_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |policy| {
         let text = "real server snmp_name missing or extra parameters";
-        single_name(st, text, &mut policy.snmp_name)
+        single_name(st, ("rs", text), &mut policy.snmp_name)
     })
 }

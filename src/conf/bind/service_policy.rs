@@ -177,7 +177,7 @@ pub(in super::super) fn virtualhost(draft: &mut Draft, st: &mut Statement<'_>) -
 pub(in super::super) fn snmp_name(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     current(draft, |service| {
         let text = "virtual server snmp_name missing or extra parameters";
-        single_name(st, text, &mut service.policy.snmp_name)
+        single_name(st, ("vs", text), &mut service.policy.snmp_name)
     })
 }
 
@@ -208,10 +208,15 @@ pub(super) fn name(st: &mut Statement<'_>, missing: &str, slot: &mut Option<Stri
 /// A name and nothing behind it.
 pub(super) fn single_name(
     st: &mut Statement<'_>,
-    wrong: &str,
+    (whose, wrong): (&str, &str),
     slot: &mut Option<String>,
 ) -> Outcome {
     if st.count() == 2 {
+        if let (Some(old), Some(new)) = (&slot, st.word(1)) {
+            let (old, new) = (to_display(old), to_display(new));
+            let message = format!("Duplicate {whose} snmp_name - overwriting {old} with {new}");
+            st.error(Class::General, message, Some(1));
+        }
         name(st, wrong, slot)
     } else {
         st.error(Class::General, wrong, Some(0));

@@ -41,11 +41,6 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
 /// `startup_script COMMAND`, `shutdown_script COMMAND`
 pub(in super::super) fn daemon_script(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let keyword = st.need(0)?;
-    if st.word(1).is_none() {
-        let which = keyword.trim_end_matches("_script");
-        st.error(Class::General, format!("{which} script missing"), Some(0));
-        return Ok(());
-    }
     let which = keyword.trim_end_matches("_script");
     let scripts = &mut draft.global.scripts;
     let field = match which {
@@ -54,7 +49,11 @@ pub(in super::super) fn daemon_script(draft: &mut Draft, st: &mut Statement<'_>)
     };
     if field.is_some() {
         let message = format!("{which} script already specified");
-        st.error(Class::General, message, Some(1));
+        st.error(Class::General, message, Some(st.count() - 1));
+        return Ok(());
+    }
+    if st.word(1).is_none() {
+        st.error(Class::General, format!("{which} script missing"), Some(0));
         return Ok(());
     }
     match script_of(Side::Parent, &mut draft.scripts, st, 1) {

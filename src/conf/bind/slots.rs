@@ -131,10 +131,16 @@ fn of_vrrp<'g>(keyword: &str, vrrp: &'g mut VrrpDefaults) -> Option<Slot<'g>> {
         "vrrp_min_garp" => Slot::Switch(&mut vrrp.min_garp, PLAIN),
         "vrrp_lower_prio_no_advert" => Slot::Switch(&mut vrrp.lower_no_advert, PLAIN),
         "vrrp_higher_prio_send_advert" => Slot::Switch(&mut vrrp.higher_send_advert, PLAIN),
-        "vrrp_owner_ignore_adverts" => Slot::Switch(&mut vrrp.owner_ignores, PLAIN),
-        // keepalived says nothing of anything else with these two.
-        "vrrp_skip_check_adv_addr" => Slot::Switch(&mut vrrp.skip_address_check, ""),
-        "vrrp_strict" => Slot::Switch(&mut vrrp.strict, ""),
+        "vrrp_owner_ignore_adverts" => Slot::Switch(
+            &mut vrrp.owner_ignores,
+            // keepalived mixes these two up.
+            "Invalid value '{k}' for global {} specified",
+        ),
+        "vrrp_skip_check_adv_addr" => Slot::Switch(
+            &mut vrrp.skip_address_check,
+            "Invalid value '{}' for global vrrp_check_adv_addr specified",
+        ),
+        "vrrp_strict" => Slot::Switch(&mut vrrp.strict, GLOBAL),
         "vrrp_check_unicast_src" => Slot::Flag(&mut vrrp.check_unicast_source),
         "v3_checksum_as_v2" => Slot::Flag(&mut vrrp.old_checksum_v3),
         "log_unknown_vrids" => Slot::Flag(&mut vrrp.log_unknown_vrids),
@@ -229,7 +235,10 @@ fn of_mail<'g>(keyword: &str, mail: &'g mut Mail) -> Option<Slot<'g>> {
 fn of_scripts<'g>(keyword: &str, scripts: &'g mut Scripts) -> Option<Slot<'g>> {
     const RANGE: &str = "{k} '{}' must be in [1, 1000] - ignoring";
     Some(match keyword {
-        "use_symlink_paths" => Slot::Switch(&mut scripts.keep_symlinks, GLOBAL),
+        "use_symlink_paths" => Slot::Switch(
+            &mut scripts.keep_symlinks,
+            "Invalid value '{}' for global use_symlink_path specified",
+        ),
         "set_supplementary_groups" => Slot::Switch(&mut scripts.supplementary_groups, GLOBAL),
         "startup_script_timeout" => {
             Slot::WholeSeconds(&mut scripts.startup_timeout, 1, 1000, RANGE)
@@ -379,6 +388,9 @@ pub(super) fn missing(keyword: &str) -> Option<&'static str> {
     Some(match keyword {
         "startup_script_timeout" | "shutdown_script_timeout" => "{k} requires value",
         "min_auto_priority_delay" => "min_auto_priority_delay requires delay time",
+        "iproute_usr_dir" | "iproute_etc_dir" => "{k} requires path",
+        "state_dump_file" | "stats_dump_file" | "json_dump_file" => "{k} requires a non-empty path",
+        "instance" | "net_namespace" => "{k} name missing - ignoring",
         "vrrp_priority" => "No vrrp process priority specified",
         "checker_priority" => "No checker process priority specified",
         "bfd_priority" => "No bfd process priority specified",

@@ -93,6 +93,18 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
     Ok(())
 }
 
+/// `}`: a group has members.
+pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let groups = &mut draft.statics.groups;
+    if let Some(group) = groups.pop_if(|group| group.members.is_empty()) {
+        let message = format!(
+            "Static track group {} has no members - removing",
+            to_display(&group.name)
+        );
+        st.error(Class::General, message, None);
+    }
+}
+
 /// `group {` in a `track_group`
 pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     super::reports_extra(st);

@@ -4,8 +4,8 @@
 //! `bind::sync_group`.
 
 use super::super::diag::Class;
-use super::super::model::BfdInstance;
 use super::super::model::options::{Tracked, Trackers, Tracking, Weight};
+use super::super::model::{BfdAudience, BfdInstance};
 use super::super::source::to_display;
 use super::{Outcome, Statement};
 
@@ -94,7 +94,9 @@ impl Kind {
                 }))
             }
             Self::Bfd => {
-                let session = all.bfd.iter().find(|session| session.name == name)?;
+                let for_vrrp = |session: &&BfdInstance| session.audience != BfdAudience::Checker;
+                let mut sessions = all.bfd.iter().filter(for_vrrp);
+                let session = sessions.find(|session| session.name == name)?;
                 Some(Weight {
                     value: session.weight,
                     reverse: session.reverse,

@@ -241,6 +241,9 @@ fn ipvlan_name(st: &Statement<'_>, instance: &mut InstanceDraft, word: &str) -> 
 
 /// The end of a `vrrp_instance`.
 pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
+    let unicast = draft.instances.last().filter(|last| last.options.unicast);
+    let interface = unicast.and_then(|last| last.interface.clone());
+    let missing = interface.is_some_and(|name| draft.misses(&name, st.facts));
     let Some(instance) = draft.instances.last_mut() else {
         return;
     };
@@ -253,8 +256,13 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         st.error(Class::General, message, None);
         instance.options.ttl = None;
     }
+    if instance.options.unicast && instance.interface.is_none() {
+        let source = instance.options.source;
+        instance.found_interface = source.and_then(|source| st.facts.interface_with(source));
+    }
     let own = instance.options.vmac.is_some() || instance.options.ipvlan.is_some();
-    if own && instance.options.unicast && instance.interface.is_none() {
+    let known = instance.interface.is_some() && !missing;
+    if own && instance.options.unicast && !known {
         let message = format!(
             "({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac"
         );

@@ -52,8 +52,7 @@ static VRRP: &[Row<VrrpDefaults>] = rows![
     Live: version strict group4 group6 garp garp_interval gna_interval min_garp extra_garp
         down_timer_adverts lower_no_advert higher_send_advert owner_ignores check_unicast_source
         skip_address_check old_checksum_v3 log_unknown_vrids vmac_prefix vmac_address_prefix
-        startup_delay delay_after_boot;
-    Reopen: receive_policy receive_multiplier;
+        startup_delay delay_after_boot receive_policy receive_multiplier;
 ];
 static INTERFACES: &[Row<Interfaces>] = rows![
     Live: dynamic default iproute_usr iproute_etc;

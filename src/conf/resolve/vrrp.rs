@@ -37,6 +37,7 @@ pub(super) fn instances(
     for mut draft in drafts {
         let place = draft.place;
         let rules = rules(&draft, global);
+        homeless(&mut draft, cx);
         if lacks_addresses(&draft, rules) {
             // keepalived looks at nothing else then, neither of this instance nor of others.
             let message = format!(
@@ -79,6 +80,25 @@ pub(super) fn instances(
     instances
 }
 
+/// Leaves out addresses of an instance without an interface that name none either.
+fn homeless(draft: &mut InstanceDraft, cx: &mut Context<'_>) {
+    if draft.interface.is_some() {
+        return;
+    }
+    let mut without = Vec::new();
+    for list in [&mut draft.addresses, &mut draft.options.excluded] {
+        list.retain(|address| {
+            let has = address.interface.is_some();
+            without.extend((!has).then_some(address.address));
+            has
+        });
+    }
+    for ip in without {
+        let message = format!("({}): no interface for vip {ip} - removing", draft.name);
+        cx.report(Class::General, message, draft.place);
+    }
+}
+
 /// Whether an instance lacks the addresses without which neither strict mode nor version 3 goes.
 fn lacks_addresses(draft: &InstanceDraft, rules: Rules) -> bool {
     let needs = rules.strict || rules.version == Version::V3;
@@ -95,6 +115,7 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
             (Some(_), None) if options.unicast && options.source.is_none() => {
                 ": Unicast instances must have unicast_src_ip or interface"
             }
+            (Some(_), None) if draft.found_interface.is_some() => return None,
             (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
@@ -199,7 +220,14 @@ fn instance(
     let place = draft.place;
     // `stops` has seen that both are there.
     let vrid = draft.vrid.and_then(Vrid::new)?;
-    let interface = draft.interface.take()?;
+    let interface = match draft.interface.take() {
+        Some(interface) => interface,
+        // It is not known to whoever wrote the file, so its link does not matter.
+        None => {
+            draft.options.ignore_own_interface = true;
+            draft.found_interface.take()?
+        }
+    };
     if rules.strict && std::mem::take(&mut draft.options.no_addresses) {
         let message = format!(
             "({name}) no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress"

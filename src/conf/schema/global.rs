@@ -217,6 +217,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "reads the notify FIFO",
     ),
     Keyword::leaf(
+        "process_monitor_rcv_bufs",
+        daemon::setting,
+        "SO_RCVBUF of proc connector socket",
+    ),
+    Keyword::leaf(
+        "process_monitor_rcv_bufs_force",
+        daemon::setting,
+        "use SO_RCVBUFFORCE",
+    ),
+    Keyword::leaf(
         "process_name",
         daemon::process_name,
         "name of parent process",
@@ -480,6 +490,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "vrrp_rt_priority",
         process::realtime,
         "real-time priority of VRRP",
+    ),
+    Keyword::leaf(
+        "vrrp_rx_bufs_multiplier",
+        daemon::setting,
+        "factor for MTU/ADVERT policy",
+    ),
+    Keyword::leaf(
+        "vrrp_rx_bufs_policy",
+        daemon::receive_policy,
+        "how receive buffers are sized",
     ),
     Keyword::leaf(
         "vrrp_skip_check_adv_addr",

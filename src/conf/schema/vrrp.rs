@@ -105,7 +105,7 @@ pub(super) static ROOT: &[Keyword] = &[
         "track_group",
         statics::open,
         Level::TrackGroup,
-        None,
+        Some(statics::close),
         "instances that static addresses, routes and rules depend on",
     ),
     Keyword::leaf(

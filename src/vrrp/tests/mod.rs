@@ -357,6 +357,8 @@ fn text(effect: &Effect) -> String {
         },
         Effect::Open(..) => "open".into(),
         Effect::Close(..) => "close".into(),
+        Effect::Buffer(_, Some(bytes)) => format!("buffer {bytes}"),
+        Effect::Buffer(_, None) => "buffer as ever".into(),
         other => format!("{other:?}"),
     }
 }

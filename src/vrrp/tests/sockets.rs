@@ -1,8 +1,9 @@
 //! Interfaces that come and go, and sockets that break.
 
 use super::super::{Event, State};
-use super::{Bench, Step, US, address, config, facts, index, ms};
+use super::{Bench, Step, US, address, config, facts, index, ms, vip};
 use crate::base::IfIndex;
+use crate::conf::model::{ReceivePolicy, Vrid};
 use crate::ops::SocketId;
 
 #[test]
@@ -118,9 +119,48 @@ fn a_broken_socket_for_announcements_does_not_stop_elections() {
 fn an_instance_of_ipv6_says_that_it_cannot_and_stays_in_fault() {
     let mut v6 = config();
     v6.family = crate::base::Family::V6;
-    v6.addresses = vec![super::vip("2001:db8::1")];
+    v6.addresses = vec![vip("2001:db8::1")];
     let mut bench = Bench::with(v6);
     assert_eq!(bench.state(), State::Fault);
     assert_eq!(bench.run(ms(9000)), [""; 0]);
     assert_eq!(bench.tell(Event::Stop), [""; 0]);
+}
+
+// Input: `vrrp_rx_bufs_policy` in its forms, and instances with and without `kernel_rx_buf_size` on
+// one socket, of which one leaves. Output: the sums that 2.2.7 sets; the driver's choice where
+// nothing is said.
+#[test]
+fn the_users_of_a_socket_add_up_their_receive_buffers() {
+    let mut bench = Bench::new();
+    let buffers = |said: Vec<String>| -> Vec<String> {
+        let about = |line: &String| line.starts_with("buffer");
+        said.into_iter().filter(about).collect()
+    };
+    let mut two = config();
+    two.addresses.push(vip("192.0.2.102"));
+    let mut other = config();
+    (other.name, other.vrid) = ("VI_2".into(), Vrid::new(52).unwrap());
+    bench.config.global.vrrp.receive_policy = ReceivePolicy::Advert;
+    let said = bench.apply(vec![Step::Add(two.clone()), Step::Add(other.clone())]);
+    assert_eq!(buffers(said), ["buffer 132", "buffer 252"]);
+    let keep = || vec![Step::Keep(two.clone()), Step::Keep(other.clone())];
+    bench.config.global.vrrp.receive_policy = ReceivePolicy::Mtu;
+    let said = bench.apply(keep());
+    assert_eq!(buffers(said), ["buffer 4620", "buffer 9000"]);
+    bench.config.global.vrrp.receive_policy = ReceivePolicy::Bytes(12345);
+    let said = bench.apply(keep());
+    assert_eq!(buffers(said).last().unwrap(), "buffer 24690");
+    assert_eq!(buffers(bench.apply(keep())), [""; 0]);
+    bench.config.global.vrrp.receive_policy = ReceivePolicy::Kernel;
+    let said = bench.apply(keep());
+    assert_eq!(buffers(said), ["buffer 12345", "buffer as ever"]);
+    let mut own = config();
+    (own.name, own.vrid) = ("VI_3".into(), Vrid::new(53).unwrap());
+    own.options.receive_buffer = Some(100_000);
+    let said = bench.apply(vec![
+        Step::Keep(two.clone()),
+        Step::Keep(other.clone()),
+        Step::Add(own.clone()),
+    ]);
+    assert_eq!(buffers(said), ["buffer 100000"]);
 }

@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    DecodeError, Emitable, NLA_F_NESTED, Nla, NlaBuffer, emit_u16, emit_u16_be, emit_u32,
+    DecodeError, Emitable, NLA_F_NESTED, NLA_TYPE_MASK, Nla, emit_u16, emit_u16_be, emit_u32,
     parse_string, parse_u8, parse_u16, parse_u16_be, parse_u32,
 };
 
@@ -203,9 +203,8 @@ impl Nla for ServiceAttr {
 
 impl ServiceAttr {
     /// The attribute, `None` if it is none that we read.
-    pub(super) fn parse(nla: &NlaBuffer<&[u8]>) -> Result<Option<Self>, DecodeError> {
-        let value = nla.value();
-        Ok(Some(match nla.kind() {
+    pub(super) fn parse(kind: u16, value: &[u8]) -> Result<Option<Self>, DecodeError> {
+        Ok(Some(match kind {
             SERVICE_FAMILY => Self::Family(parse_u16(value)?),
             SERVICE_PROTOCOL => Self::Protocol(parse_u16(value)?),
             SERVICE_ADDRESS => Self::Address(parse_address(value)?),
@@ -273,9 +272,8 @@ impl Nla for DestinationAttr {
 
 impl DestinationAttr {
     /// The attribute, `None` if it is none that we read.
-    pub(super) fn parse(nla: &NlaBuffer<&[u8]>) -> Result<Option<Self>, DecodeError> {
-        let value = nla.value();
-        Ok(Some(match nla.kind() {
+    pub(super) fn parse(kind: u16, value: &[u8]) -> Result<Option<Self>, DecodeError> {
+        Ok(Some(match kind {
             DEST_ADDRESS => Self::Address(parse_address(value)?),
             DEST_PORT => Self::Port(parse_u16_be(value)?),
             DEST_FORWARD => Self::Forward(parse_u32(value)?),
@@ -289,6 +287,28 @@ impl DestinationAttr {
             _ => return Ok(None),
         }))
     }
+}
+
+/// Length of the head of an attribute.
+const HEAD: usize = 4;
+
+/// The kinds and values of attributes that stand one behind the other, as far as they are whole. A
+/// look at the table goes through some ten thousand of them, most of which are statistics that
+/// nobody here reads.
+pub(super) fn each(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let &[low, high, kind_low, kind_high, ..] = rest else {
+            return None;
+        };
+        let length = usize::from(u16::from_ne_bytes([low, high]));
+        let kind = u16::from_ne_bytes([kind_low, kind_high]) & NLA_TYPE_MASK;
+        let value = rest.get(HEAD..length)?;
+        rest = rest
+            .get(length.next_multiple_of(HEAD)..)
+            .unwrap_or_default();
+        Some((kind, value))
+    })
 }
 
 /// An attribute that holds attributes.

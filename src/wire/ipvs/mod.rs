@@ -22,9 +22,7 @@ mod tests;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use netlink_packet_core::{
-    DecodeError, Emitable, NetlinkHeader, NlasIterator, ParseableParametrized,
-};
+use netlink_packet_core::{DecodeError, Emitable, NetlinkHeader, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use crate::base::Family;
@@ -424,12 +422,11 @@ impl ParseableParametrized<[u8], GenlHeader> for Reply {
         if header.cmd == CMD_SET_CONFIG {
             return control::timeouts_in(bytes).map(Self::Timeouts);
         }
-        for nla in NlasIterator::new(bytes) {
-            let nla = nla?;
-            match (header.cmd, nla.kind()) {
-                (CMD_NEW_SERVICE, ATTR_SERVICE) => return parse_service(nla.value()),
+        for (kind, value) in attr::each(bytes) {
+            match (header.cmd, kind) {
+                (CMD_NEW_SERVICE, ATTR_SERVICE) => return parse_service(value),
                 (CMD_NEW_DEST, ATTR_DEST) => {
-                    return parse_destination(nla.value()).map(Self::Destination);
+                    return parse_destination(value).map(Self::Destination);
                 }
                 // A later kernel may say more than we ask for.
                 (_, _) => {}
@@ -452,8 +449,8 @@ fn parse_service(bytes: &[u8]) -> Result<Reply, DecodeError> {
         (None, None, None, None, None);
     let (mut scheduler, mut flags, mut timeout, mut netmask) = (None, None, None, None);
     let mut engine = None;
-    for nla in NlasIterator::new(bytes) {
-        match ServiceAttr::parse(&nla?)? {
+    for (kind, value) in attr::each(bytes) {
+        match ServiceAttr::parse(kind, value)? {
             Some(ServiceAttr::Family(number)) => family = attr::family(number),
             Some(ServiceAttr::Protocol(number)) => protocol = u8::try_from(number).ok(),
             Some(ServiceAttr::Address(raw)) => address = Some(raw),
@@ -490,8 +487,8 @@ fn parse_destination(bytes: &[u8]) -> Result<Destination, DecodeError> {
     let (mut family, mut address, mut port) = (None, None, None);
     let (mut forward, mut weight, mut tunnel) = (None, None, Tunnel::default());
     let (mut upper_threshold, mut lower_threshold) = (0, 0);
-    for nla in NlasIterator::new(bytes) {
-        match DestinationAttr::parse(&nla?)? {
+    for (kind, value) in attr::each(bytes) {
+        match DestinationAttr::parse(kind, value)? {
             Some(DestinationAttr::Family(number)) => family = attr::family(number),
             Some(DestinationAttr::Address(raw)) => address = Some(raw),
             Some(DestinationAttr::Port(number)) => port = Some(number),

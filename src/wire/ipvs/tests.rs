@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use netlink_packet_core::NlasIterator;
 use proptest::prelude::*;
 
 use super::*;

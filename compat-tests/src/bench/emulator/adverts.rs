@@ -30,7 +30,7 @@ fn link(number: usize) -> String {
 }
 
 /// Two hosts, joined by so many links.
-fn hosts(links: usize) -> Result<[Host; 2]> {
+pub(super) fn hosts(links: usize) -> Result<[Host; 2]> {
     let hosts = [Host::new("first")?, Host::new("second")?];
     let [first, second] = &hosts;
     for number in 0..links {

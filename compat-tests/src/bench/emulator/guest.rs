@@ -37,7 +37,9 @@ pub fn main(words: &[&str]) -> Result<()> {
 fn experiment(words: &[&str]) -> Result<Figures> {
     match words {
         ["ipvs", shape, sizes @ ..] => ipvs::measure(shape, sizes),
-        ["checks", count] => ipvs::checks(count.parse().context(|| (*count).to_owned())?),
+        ["checks", kind, count] => {
+            ipvs::checks(kind, count.parse().context(|| (*count).to_owned())?)
+        }
         ["adverts", count] => adverts::measure(count.parse().context(|| (*count).to_owned())?),
         _ => Err(Error::new(format!(
             "no such experiment: {}",

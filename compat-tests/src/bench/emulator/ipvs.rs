@@ -4,17 +4,19 @@
 //! one changed line, stop. Never runs outside the emulated machine. Driven by [`super::guest`].
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 
+use super::adverts::hosts;
 use super::meter::{Watched, commands, configure, count_commands, system_calls};
 use super::{Figures, figure, run};
-use crate::bed::{Error, Host, Result, Syslog};
+use crate::bed::{Capture, Content, Error, Host, Result, Syslog};
 use crate::bench::Daemons;
 use crate::bench::stats::growth_exponent;
 use crate::bench::table::{Figure, Goal, Table};
@@ -29,6 +31,8 @@ enum Shape {
     Services,
     /// The same, each server with a TCP check.
     Checked,
+    /// The same, with an HTTP check.
+    Fetched,
     /// Each service a group of two addresses.
     Groups,
 }
@@ -54,7 +58,9 @@ fn with_delay(
     let mut text = "global_defs {\n    router_id bench\n}\n".to_owned();
     for service in 0..services {
         let name = match shape {
-            Shape::Services | Shape::Checked => format!("{} 80", address(10, service + 1)),
+            Shape::Services | Shape::Checked | Shape::Fetched => {
+                format!("{} 80", address(10, service + 1))
+            }
             Shape::Groups => {
                 let (one, other) = (address(10, 2 * service + 2), address(10, 2 * service + 3));
                 write!(
@@ -73,10 +79,12 @@ fn with_delay(
         for server in 0..servers {
             let number = service * servers + server + 1;
             let last = number == services * servers;
-            let check = if shape == Shape::Checked {
-                "        TCP_CHECK {\n            connect_timeout 3\n        }\n"
-            } else {
-                ""
+            let check = match shape {
+                Shape::Checked => "        TCP_CHECK {\n            connect_timeout 3\n        }\n",
+                Shape::Fetched => {
+                    "        HTTP_GET {\n            url {\n                path /\n                status_code 200\n            }\n            connect_timeout 3\n        }\n"
+                }
+                Shape::Services | Shape::Groups => "",
             };
             write!(
                 text,
@@ -91,14 +99,24 @@ fn with_delay(
     text
 }
 
-/// Takes connections on port 8080 of every address, for as long as the machine runs; how many.
-fn serve(host: &Host) -> Result<Arc<AtomicU32>> {
+/// What is said to whoever asks for a page.
+const PAGE: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Takes connections on port 8080 of every address, for as long as the machine runs, and answers
+/// each with [`PAGE`] if `fetched`; how many.
+fn serve(host: &Host, fetched: bool) -> Result<Arc<AtomicU32>> {
     let listener = host.enter(|| TcpListener::bind("0.0.0.0:8080"))??;
     let taken = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&taken);
     std::thread::spawn(move || {
         for connection in listener.incoming() {
-            drop(connection);
+            if let (true, Ok(mut connection)) = (fetched, connection) {
+                // The request fits into one segment; whoever says nothing gets nothing.
+                let mut request = [0; 1024];
+                if connection.read(&mut request).is_ok_and(|read| read > 0) {
+                    drop(connection.write_all(PAGE));
+                }
+            }
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -106,12 +124,17 @@ fn serve(host: &Host) -> Result<Arc<AtomicU32>> {
 }
 
 /// What one check of so many servers costs, each checked once a second.
-pub(super) fn checks(servers: u16) -> Result<Figures> {
+pub(super) fn checks(kind: &str, servers: u16) -> Result<Figures> {
+    let shape = if kind == "http" {
+        Shape::Fetched
+    } else {
+        Shape::Checked
+    };
     let host = Host::new("director")?;
     host.must(&["ip", "route", "add", "local", "11.0.0.0/8", "dev", "lo"])?;
-    let taken = serve(&host)?;
+    let taken = serve(&host, shape == Shape::Fetched)?;
     let sizes = (usize::from(servers).div_ceil(10), 10);
-    configure(&host, &with_delay(Shape::Checked, sizes, 1, 1))?;
+    configure(&host, &with_delay(shape, sizes, 1, 1))?;
     let daemon = Watched::start(&host, "one")?;
     std::thread::sleep(ROUNDS);
     let of = |work: &dyn Fn() -> Result<f64>| -> Result<(f64, f64)> {
@@ -137,21 +160,55 @@ pub(super) fn checks(servers: u16) -> Result<Figures> {
 
 /// Measures the checks of both daemons and adds the rows.
 fn check_rows(daemons: &Daemons, table: &mut Table) {
-    for (servers, wanted) in [
-        ("200", &["instructions", "system calls"][..]),
-        ("5000", &["a second", "instructions"][..]),
+    for (kind, servers, wanted) in [
+        ("tcp", "200", &["instructions", "system calls"][..]),
+        ("http", "200", &["instructions", "system calls"][..]),
+        ("tcp", "5000", &["a second", "instructions"][..]),
     ] {
-        let results = daemons.each(|daemon| run(daemon, &["checks", servers]));
+        let results = daemons.each(|daemon| run(daemon, &["checks", kind, servers]));
         for name in wanted {
             let goal = match *name {
-                "a second" => Goal::None,
-                _ => Goal::Ratio(1.0),
+                // A check takes a little longer than its second.
+                "a second" => Goal::AtLeast(4_900.0),
+                _ => Goal::Below,
             };
             let figures = results.each_ref().map(|result| figure(result, name));
-            let title = format!("TCP checks of {servers} servers every second: {name}");
+            let kind = kind.to_uppercase();
+            let title = format!("{kind} checks of {servers} servers every second: {name}");
             table.row(title, "", figures, goal);
         }
     }
+}
+
+/// An instance that advertises ten times a second.
+const INSTANCE: &str = "vrrp_instance V {
+    state MASTER
+    interface eth0
+    virtual_router_id 1
+    priority 200
+    advert_int 0.1
+    version 3
+    virtual_ipaddress {
+        10.201.0.1/32
+    }
+}
+";
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// By how much an advert was late at most since `from`, in milliseconds: what two of them were apart
+/// beyond the interval.
+fn latest(capture: &Capture, from: SystemTime) -> f64 {
+    let frames = capture.since(from).into_iter();
+    let adverts = frames.filter(
+        |frame| matches!(frame.packet().content, Content::Advert(advert) if advert.priority > 0),
+    );
+    let times: Vec<SystemTime> = adverts.map(|frame| frame.at).collect();
+    let gaps = times.iter().zip(times.iter().skip(1));
+    gaps.map(|(one, next)| {
+        let gap = next.duration_since(*one).unwrap_or_default();
+        gap.saturating_sub(INTERVAL).as_secs_f64() * 1e3
+    })
+    .fold(0.0, f64::max)
 }
 
 /// Measures: see the module's head.
@@ -166,13 +223,16 @@ pub(super) fn measure(shape: &str, sizes: &[&str]) -> Result<Figures> {
     let &[services, servers] = sizes.as_slice() else {
         return Err(Error::new("how many services, and servers of each?"));
     };
-    let host = Host::new("director")?;
+    let [host, neighbour] = hosts(1)?;
+    let capture = Capture::start(&neighbour, "eth0")?;
+    let configuration = |weight| configuration(shape, services, servers, weight) + INSTANCE;
     let log = Syslog::start(&host)?;
     // Whatever is checked is this machine, and answers.
     host.must(&["ip", "route", "add", "local", "11.0.0.0/8", "dev", "lo"])?;
-    serve(&host)?;
+    serve(&host, false)?;
     count_commands()?;
     let mut figures = Figures::new();
+    let mut since = SystemTime::now();
     let (mut work, mut changes, mut reads, mut lines) = (0.0, 0.0, 0.0, 0);
     let mut step = |name: &str, instructions: f64, idle: f64| -> Result<()> {
         let (set, get) = commands()?;
@@ -183,10 +243,12 @@ pub(super) fn measure(shape: &str, sizes: &[&str]) -> Result<Figures> {
         figure("changes of IPVS", set - changes);
         figure("questions to IPVS", get - reads);
         figure("log lines", f64::from(told));
+        figure("latest advert", latest(&capture, since));
+        since = SystemTime::now();
         (work, changes, reads, lines) = (instructions, set, get, said);
         Ok(())
     };
-    configure(&host, &configuration(shape, services, servers, 1))?;
+    configure(&host, &configuration(1))?;
     let mut daemon = Watched::start(&host, "one")?;
     let (instructions, _) = daemon.rest()?;
     step("start", instructions, 0.0)?;
@@ -196,7 +258,7 @@ pub(super) fn measure(shape: &str, sizes: &[&str]) -> Result<Figures> {
     std::thread::sleep(ROUNDS);
     let idle = (daemon.instructions()? - before) / ROUNDS.as_secs_f64();
     for (name, weight) in [("no-op reload", 1), ("one-line reload", 2)] {
-        configure(&host, &configuration(shape, services, servers, weight))?;
+        configure(&host, &configuration(weight))?;
         let now = daemon.instructions()?;
         step("between", now, 0.0)?;
         daemon.signal(Signal::SIGHUP)?;
@@ -212,6 +274,11 @@ pub(super) fn measure(shape: &str, sizes: &[&str]) -> Result<Figures> {
     figures.retain(|(name, _)| !name.starts_with("between"));
     figures.push(("at rest: instructions a second".to_owned(), idle));
     figures.push(("memory".to_owned(), memory));
+    let servers = u32::try_from(services * servers).map_or(f64::NAN, f64::from);
+    figures.push((
+        "memory for each server".to_owned(),
+        memory * 1048576.0 / servers,
+    ));
     Ok(figures)
 }
 
@@ -223,15 +290,19 @@ pub fn rows(daemons: &Daemons, quick: bool, table: &mut Table) {
     let standard: &[Wanted] = &[
         ("start: instructions", "", Goal::Ratio(0.35)),
         ("start: changes of IPVS", "", Goal::Ratio(1.0)),
+        ("start: latest advert", "ms", Goal::AtMost(10.0)),
         ("no-op reload: instructions", "", Goal::Ratio(0.05)),
         ("no-op reload: changes of IPVS", "", Goal::AtMost(0.0)),
-        ("no-op reload: log lines", "", Goal::AtMost(5.0)),
+        ("no-op reload: log lines", "", Goal::AtMost(10.0)),
+        ("no-op reload: latest advert", "ms", Goal::AtMost(10.0)),
         ("one-line reload: instructions", "", Goal::Ratio(0.05)),
         ("one-line reload: changes of IPVS", "", Goal::AtMost(1.0)),
+        ("one-line reload: latest advert", "ms", Goal::AtMost(10.0)),
         ("stop: instructions", "", Goal::Ratio(0.15)),
         ("stop: changes of IPVS", "", Goal::Ratio(0.15)),
         ("at rest: instructions a second", "", Goal::None),
         ("memory", "MiB", Goal::Ratio(1.0)),
+        ("memory for each server", "bytes", Goal::Below),
     ];
     let rows = |sizes: [usize; 2], shape: &str, wanted: &[Wanted], table: &mut Table| {
         let [services, servers] = sizes.map(|size| size.to_string());

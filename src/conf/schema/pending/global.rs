@@ -39,16 +39,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "process_monitor_rcv_bufs",
-        daemon::setting,
-        "SO_RCVBUF of proc connector socket",
-    ),
-    Keyword::leaf(
-        "process_monitor_rcv_bufs_force",
-        daemon::setting,
-        "use SO_RCVBUFFORCE",
-    ),
-    Keyword::leaf(
         "set_supplementary_groups",
         daemon::setting,
         "call initgroups for script user",
@@ -68,15 +58,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "use_symlink_paths",
         daemon::setting,
         "do not resolve symlinks in script paths",
-    ),
-    Keyword::leaf(
-        "vrrp_rx_bufs_multiplier",
-        daemon::setting,
-        "factor for MTU/ADVERT policy",
-    ),
-    Keyword::leaf(
-        "vrrp_rx_bufs_policy",
-        daemon::receive_policy,
-        "how receive buffers are sized",
     ),
 ];
