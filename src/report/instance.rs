@@ -10,6 +10,7 @@ use crate::base::Family;
 use crate::conf::model::options::{
     InstanceOptions, Notify, Peer, SyncGroup, Tracked, Tracking, Version, Weight,
 };
+use crate::conf::model::signing::{AntiReplay, Signing, SigningMode};
 use crate::conf::model::{InitialState, OwnLinkKind, Transport, VrrpInstance};
 use crate::node::snapshot::{Detail, InstanceView, SocketId, State};
 
@@ -381,6 +382,10 @@ fn write_priority(
             None => writeln!(out, "   Authentication type = none")?,
         }
     }
+    if let Some(signing) = &config.options.signing {
+        let window = signing.window(config.advert_interval).as_secs();
+        write_signing(signing, window, out)?;
+    }
     if let Some(bytes) = config.options.receive_buffer {
         writeln!(out, "   Kernel rx buffer size = {bytes}")?;
     }
@@ -388,6 +393,26 @@ fn write_priority(
         writeln!(out, "   Debug level = {level}")?;
     }
     Ok(())
+}
+
+/// `auth_hmac`; keepalived 2.2.7, whose layout the report has, does not know it.
+fn write_signing(signing: &Signing, window: u64, out: &mut String) -> fmt::Result {
+    let mode = match signing.mode {
+        SigningMode::Enforce => "enforce",
+        SigningMode::Permissive => "permissive",
+        SigningMode::ReceiveOnly => "receive-only",
+    };
+    let replay = match signing.replay {
+        AntiReplay::Time => "time",
+        AntiReplay::Monotonic => "monotonic",
+    };
+    writeln!(out, "   Authentication HMAC mode = {mode}")?;
+    for key in &signing.keys {
+        writeln!(out, "     Key {} = ********", key.id)?;
+    }
+    writeln!(out, "     Active key = {}", signing.active)?;
+    writeln!(out, "     Time window = {window} secs")?;
+    writeln!(out, "     Anti-replay = {replay}")
 }
 
 fn write_addresses(
