@@ -312,7 +312,12 @@ fn write_settings(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> f
     writeln!(
         out,
         "   Send advert after receive higher priority advert = {higher}"
-    )
+    )?;
+    if !config.priority.is_owner() {
+        return Ok(());
+    }
+    let deaf = config.options.owner_ignores.unwrap_or_default();
+    writeln!(out, "   Address owner ignores received adverts = {deaf}")
 }
 
 /// Whether it answers adverts of lower and of higher priority.
@@ -348,6 +353,9 @@ fn write_priority(
         let total = view.detail.total_priority;
         writeln!(out, "   Total priority = {total}")?;
     }
+    if let Some(rival) = config.options.expired_backup {
+        writeln!(out, "   Highest other priority = {rival}")?;
+    }
     match config.version {
         Version::V2 => {
             let interval = config.advert_interval.as_secs();
@@ -381,6 +389,9 @@ fn write_priority(
             )?,
             None => writeln!(out, "   Authentication type = none")?,
         }
+    } else if config.family == Family::V4 {
+        let old = enabled(config.options.old_checksum_v3.unwrap_or_default());
+        writeln!(out, "   VRRPv3 uses VRRPv2 checksum = {old}")?;
     }
     if let Some(signing) = &config.options.signing {
         let window = signing.window(config.advert_interval).as_secs();
