@@ -44,7 +44,7 @@ mod reload;
 use reload::Reload;
 
 /// Lines of configuration that are read, or servers that are taken on, between two turns.
-const SLICE: usize = 500;
+const SLICE: usize = 200;
 
 /// After a start or a reload: elections and both bursts of announcements are over then.
 const SETTLED: Duration = Duration::from_secs(15);
