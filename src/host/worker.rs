@@ -329,7 +329,12 @@ impl<'a> Worker<'a> {
                 this.apply(plan, config);
             }
         }
-        log::info!(target: ident::DAEMON, "Startup complete");
+        let runs = this.runs();
+        if runs.vrrp || runs.check || runs.bfd {
+            log::info!(target: ident::DAEMON, "Startup complete");
+        } else {
+            log::info!(target: ident::DAEMON, "Warning - keepalived has no configuration to run");
+        }
         if options.dump {
             this.reports.log(this.runs());
         }
