@@ -244,19 +244,27 @@ impl Domain {
             return;
         };
         self.registry.remove(config.vrid, id);
+        let told_fault = self
+            .instances
+            .get(&id)
+            .is_some_and(|it| it.state == State::Fault && !it.fitness.quiet);
         self.step(now, id, Input::Stop, out);
         self.unwatch(id);
         if let Some((instance, mut cx)) = self.split(now, id, out) {
-            let told = if instance.config.options.notify.says_deleted {
+            let says_deleted = instance.config.options.notify.says_deleted;
+            let told = if says_deleted {
                 Told::Deleted
             } else {
                 Told::State(State::Fault)
             };
-            instance.tell(&mut cx, told);
-            if let Some(Action::Notice(notice)) = cx.out.last_mut()
-                && let Some(line) = &mut notice.line
-            {
-                line.lasting = Lasting::Last;
+            // keepalived does not tell a second time of one that was in FAULT.
+            if says_deleted || !told_fault {
+                instance.tell(&mut cx, told);
+                if let Some(Action::Notice(notice)) = cx.out.last_mut()
+                    && let Some(line) = &mut notice.line
+                {
+                    line.lasting = Lasting::Last;
+                }
             }
             instance.depart(&mut cx);
             instance.settle_promotion(&mut cx, false);

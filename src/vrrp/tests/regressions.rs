@@ -312,3 +312,15 @@ fn nothing_is_told_twice() {
     bench.apply(vec![Step::Add(config())]);
     assert_eq!(bench.told, ["INSTANCE \"VI_1\" BACKUP 100"]);
 }
+
+// Input: an instance in FAULT leaves the configuration. Output: as it was told of FAULT before,
+// nothing (so runs of keepalived 2.2.7).
+#[test]
+fn an_instance_in_fault_goes_without_a_second_word() {
+    let (mut bench, config) = tracker(0);
+    bench.tell(Event::Tracker(TrackerKind::Script, "chk", Verdict::Down));
+    assert_eq!(bench.state(), State::Fault);
+    bench.told.clear();
+    bench.apply(vec![Step::Remove(config)]);
+    assert_eq!(bench.told, NOTHING);
+}
