@@ -348,14 +348,17 @@ mod tests {
         // of it, also where somebody stops in the middle.
         #[test]
         fn a_chunk_is_told_apart_as_the_grammar_does(text in "[ab{}\"#!\\\\\\$@ \t\n\u{a0}\r]{0,60}", stop in 0_usize..40) {
-            let (mut fast, mut slow) = (Vec::new(), Vec::new());
-            chunk(&text, |piece| {
-                fast.push(piece);
-                fast.len() < stop
-            });
-            parsed_chunk(&text, |piece| {
-                slow.push(piece);
-                slow.len() < stop
+            let pieces = |by: &dyn Fn(&mut dyn FnMut(Piece) -> bool)| {
+                let mut pieces = Vec::new();
+                by(&mut |piece| {
+                    pieces.push(piece);
+                    pieces.len() < stop
+                });
+                pieces
+            };
+            let fast = pieces(&|each| chunk(&text, each));
+            let slow = pieces(&|each| {
+                parsed_chunk(&text, each);
             });
             prop_assert_eq!(fast, slow);
         }
