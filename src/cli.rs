@@ -45,7 +45,9 @@ pub enum Command {
     about = "VRRP virtual addresses and health-checked IPVS load balancing",
     disable_version_flag = true,
     disable_help_flag = true,
-    infer_long_args = true
+    infer_long_args = true,
+    // As with getopt, the last one counts.
+    args_override_self = true
 )]
 #[allow(clippy::struct_excessive_bools)] // They are keepalived's switches.
 pub struct Cli {
@@ -437,6 +439,16 @@ mod tests {
         assert_eq!((cli.log_detail, cli.facility()), (2, 19 << 3));
         assert_eq!(cli.config, PathBuf::from("/tmp/x.conf"));
         assert_eq!(cli.remarks(), Vec::<String>::new());
+    }
+
+    // Scripts put options together from several places.
+    #[test]
+    fn the_last_of_an_option_counts() {
+        let cli = run("-n -n -f /a -f /b -P --vrrp -S 1 -S 2 -DD -D -p /x --pid=/y -g -g/l");
+        assert_eq!(cli.config, PathBuf::from("/b"));
+        assert_eq!((cli.facility(), cli.log_detail), (18 << 3, 3));
+        assert_eq!(cli.pid, Some(PathBuf::from("/y")));
+        assert_eq!(cli.log_file, Some(Some(PathBuf::from("/l"))));
     }
 
     // Long names may be shortened as far as they stay unique.

@@ -152,9 +152,9 @@ fn settings(cli: &Cli) -> Settings {
                 absolute(&cli.config)
             },
             load: load_options(cli),
-            // Both together cancel each other out: everything runs.
-            vrrp: cli.vrrp_only || !cli.check_only,
-            check: cli.check_only || !cli.vrrp_only,
+            // Each leaves the other's part out, so that both together leave BFD alone.
+            vrrp: !cli.check_only,
+            check: !cli.vrrp_only,
             bfd: !cli.no_bfd,
             all: cli.all,
             vrrp_pid_file: file(&cli.vrrp_pid),

@@ -111,6 +111,13 @@ pub fn configuration(block: &str, line: &str) -> String {
         None => match block {
             "global_defs" => within(block) + &instance("") + &service(plain, "", ""),
             "vrrp_instance" => TRACKERS.to_owned() + &instance(line),
+            // Another key than any that the line may define.
+            "auth_hmac" => {
+                let key = "0123456789abcdef".repeat(2);
+                instance(&format!(
+                    "auth_hmac {{\nkey 200 {key}\nactive_key 200\n{line}\n}}"
+                ))
+            }
             "static_ipaddress" | "static_routes" | "static_rules" => {
                 let group = "track_group g {\ngroup {\nV\n}\n}\n";
                 group.to_owned() + &within(block) + &instance("")

@@ -34,7 +34,7 @@ const OBJECTS: [&str; 19] = [
     "Buffers",
 ];
 /// Values: they are compared whole, as the field that they stand in.
-const VALUES: [&str; 47] = [
+const VALUES: [&str; 49] = [
     "AddressOptions",
     "AuthPass",
     "BfdKey",
@@ -72,6 +72,8 @@ const VALUES: [&str; 47] = [
     "ServerPolicy",
     "ServiceAddress",
     "ServicePolicy",
+    "Signing",
+    "SigningKey",
     "SmtpProbe",
     "SorryServer",
     "StaticAddress",

@@ -12,7 +12,9 @@ use keepalived_rs::conf::model::Config;
 use keepalived_rs::report::{Kind, Part};
 
 /// Values within the range of which something is said: block, keyword, value, why.
-const TOLD: [(&str, &str, &str, &str); 2] = [
+const TOLD: [(&str, &str, &str, &str); 4] = [
+    ("auth_hmac", "key", "1", "the secret is missing"),
+    ("auth_hmac", "key", "255", "the secret is missing"),
     ("global_defs", "smtp_connect_timeout", "0", "taken as 1"),
     ("vrrp_script", "timeout", "0", "taken as 1"),
 ];

@@ -137,3 +137,31 @@ fn the_document_s_files_mean_the_same_to_both() {
         assert!(messages.iter().all(|line| line.contains("nb_get_retry")));
     }
 }
+
+/// Input: the example configurations of the packages. Output: both config tests end with 0 and say
+/// nothing; `check` finds nothing that is ignored or refused.
+#[test]
+fn the_examples_are_good_for_both() {
+    let Some(real) = real() else { return };
+    let Some(ours) = compat_tests::routers::daemon_from("KEEPALIVED_OURS") else {
+        println!("skipped: KEEPALIVED_OURS is not set");
+        return;
+    };
+    let ours = ours.to_str().unwrap();
+    let host = node1();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/examples");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let path = path.to_str().unwrap();
+        for program in [real.as_str(), ours] {
+            let output = host.run(&[program, "-t", "-f", path]).unwrap();
+            let said = format!("{}{}", output.stdout, output.stderr);
+            assert_eq!((output.code, said.as_str()), (0, ""), "{program} {path}");
+        }
+        let output = host.run(&[ours, "check", path]).unwrap();
+        assert!(output.code <= 1, "{path}: {}", output.stdout);
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
+}

@@ -157,6 +157,41 @@ mod tests {
         }
     }
 
+    // Input: the options of the command line. Output: each, short and long, in the written page and
+    // in the completions of each shell.
+    #[test]
+    fn every_option_is_in_page_and_completions() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = fs::read_to_string(here.join("man/keepalived.8")).unwrap();
+        let page = page.replace("\\-", "-");
+        let shells = ["keepalived.bash", "_keepalived", "keepalived.fish"];
+        let shells = shells.map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
+        let command = Cli::command();
+        let options = command
+            .get_arguments()
+            .filter(|option| !option.is_hide_set());
+        for option in options {
+            let long = option.get_long().map(|name| format!("--{name}"));
+            for name in long.iter() {
+                assert!(page.contains(name.as_str()), "{name} in keepalived.8");
+                let [bash, zsh, fish] = &shells;
+                assert!(
+                    bash.contains(name.as_str()) && zsh.contains(name.as_str()),
+                    "{name}"
+                );
+                assert!(fish.contains(&format!("-l {}", &name[2..])), "{name}");
+            }
+            if let Some(letter) = option.get_short() {
+                assert!(
+                    page.contains(&format!("-{letter}")),
+                    "-{letter} in keepalived.8"
+                );
+            }
+        }
+    }
+
     // Input: the units. Output: their command lines are ones that the daemon runs with.
     #[test]
     fn the_units_start_the_daemon() {

@@ -58,6 +58,8 @@ pub(super) struct Draft {
     pub(super) names: Vec<String>,
     /// The `vrrp_script` that is being read cannot run, which was said.
     pub(super) unusable_script: bool,
+    /// In an `auth_hmac` that does not count.
+    pub(super) signing_again: bool,
     /// An interface was named that does not exist.
     pub(super) missing_interface: bool,
     /// `dynamic_interfaces` is known to stand below.

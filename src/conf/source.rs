@@ -64,6 +64,19 @@ pub enum Program {
     Secure,
 }
 
+/// What a file with a key holds.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// Nobody looked.
+    Unseen,
+    /// This.
+    Bytes(Vec<u8>),
+    /// Others than its owner may read or write it.
+    Exposed,
+    /// It cannot be read, for this reason.
+    Unreadable(String),
+}
+
 /// What kind of interface one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
@@ -129,6 +142,11 @@ pub trait HostFacts {
     /// What kind of interface one is; `None` if there is none of that name.
     fn link(&self, name: &str) -> Option<Link> {
         self.interface_exists(name).then_some(Link::Other)
+    }
+
+    /// The content of a file that holds a key. Who reads no files takes one as given.
+    fn secret(&self, _path: &str) -> Secret {
+        Secret::Unseen
     }
 
     /// Why the directory that is to hold a file cannot be found, as the system's number and text.

@@ -414,24 +414,63 @@ fn an_unknown_block_ends_the_enclosing_one() {
     );
 }
 
-// Input: what this version does not act on yet. Output: told, skipped whole, and what follows is
-// read in the right block.
+// Input: keys as text, in hex, too short, twice, one that is not active, one that is not there.
+// Output: told, without a key in any message; the instance runs, and signs if it can.
 #[test]
-fn inactive_blocks_are_skipped_whole() {
-    let text = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n auth_hmac\n {\n \
-                key \"/bin/true\"\n { { } } }\n priority 20\n \
-                virtual_ipaddress { 192.0.2.1 }\n}\n";
-    let loaded = read(text);
-    let inactive = |line: u32, name: &str| {
-        format!(
-            "(Line {line}) keyword '{name}' is known to keepalived but not active in this \
-             version; ignored"
-        )
+fn keys_of_signatures_are_read_and_judged() {
+    let text = "0123456789abcdef0123456789abcdef";
+    let block = |lines: &str| {
+        "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n auth_hmac {\nLINES\n }\n \
+         virtual_ipaddress { 192.0.2.1 }\n}\n"
+            .replace("LINES", lines)
     };
-    assert_eq!(log(&loaded), [inactive(4, "auth_hmac")]);
-    assert_eq!(loaded.diagnostics.exit_status(), 5);
-    assert!(loaded.diagnostics.blocks_reload().is_none());
-    assert_eq!(loaded.config.vrrp_instances[0].priority.0, 20);
+    let hex = "hex:".to_owned() + &"0aF3".repeat(16);
+    let good = format!(
+        "key 1 {text}\nkey 2 {hex}\nactive_key 2\nmode permissive\ntime_window 9\nanti_replay monotonic"
+    );
+    let loaded = read(&block(&good));
+    let signing = loaded.config.vrrp_instances[0].options.signing.clone();
+    let signing = signing.unwrap();
+    assert_eq!((signing.active, signing.keys.len()), (2, 2));
+    assert_eq!(signing.keys[0].secret, text.as_bytes());
+    assert_eq!(signing.keys[1].secret, [0x0a, 0xf3].repeat(16));
+    assert_eq!(loaded.diagnostics.exit_status(), 0);
+    let not_used = "(VI_1) auth_hmac has no usable key - not using it";
+    for (lines, expected) in [
+        (
+            "key 1 secret".to_owned(),
+            vec![
+                "(VI_1) auth_hmac key 1: has 6 bytes, a key has 32 to 64 - ignoring",
+                not_used,
+            ],
+        ),
+        (
+            "key 1 hex:0".to_owned(),
+            vec![
+                "(VI_1) auth_hmac key 1: not an even number of hex digits - ignoring",
+                not_used,
+            ],
+        ),
+        (
+            format!("key 1 {text}\nactive_key 3"),
+            vec!["(VI_1) auth_hmac active_key 3 is not defined - not using it"],
+        ),
+        (
+            format!("key 1 {text}\nkey 2 {text}"),
+            vec!["(VI_1) auth_hmac has no active_key - not using it"],
+        ),
+    ] {
+        let loaded = read(&block(&lines));
+        assert!(
+            loaded.config.vrrp_instances[0].options.signing.is_none(),
+            "{lines}"
+        );
+        let said = log(&loaded).join("\n");
+        for line in expected {
+            assert!(said.contains(line), "{said}");
+        }
+        assert!(!said.contains("secret") && !said.contains(text), "{said}");
+    }
 }
 
 // Input: a tracker, an instance with a mail that does not act yet, and one with unicast. Output: no

@@ -9,13 +9,17 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgrouplist};
 
+use serde::{Deserialize, Serialize};
+
 use super::sys;
 use crate::base::command::shell_line;
+use crate::conf::model::Scripts;
 use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command};
 
 /// Whom scripts run as if nobody is named, where that user exists.
@@ -26,6 +30,26 @@ const CLEARED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
 /// A user and a group by name, as a command has them.
 type Names = (Option<String>, Option<String>);
+
+/// How scripts are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Ways {
+    /// `set_supplementary_groups`: with every group of their user, not with one alone.
+    pub(super) all_groups: bool,
+    /// `use_symlink_paths`: by the path that is written, not by the one that its links led to when
+    /// the configuration was taken on.
+    pub(super) keep_links: bool,
+}
+
+impl Ways {
+    /// As the configuration says.
+    pub(super) const fn of(scripts: &Scripts) -> Self {
+        Self {
+            all_groups: scripts.supplementary_groups,
+            keep_links: scripts.keep_symlinks,
+        }
+    }
+}
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +66,9 @@ pub(super) struct Children {
     running: BTreeMap<ChildId, Running>,
     /// Names that were looked up; a directory service is asked once.
     identities: BTreeMap<Names, Result<Option<Identity>, i32>>,
+    /// Paths of programs, by what is written.
+    paths: BTreeMap<String, PathBuf>,
+    ways: Ways,
     /// The limit of open descriptors as it was before the daemon raised its own.
     descriptors: Option<(rlim_t, rlim_t)>,
     pidfds: bool,
@@ -63,9 +90,36 @@ impl Children {
         Self {
             running: BTreeMap::new(),
             identities: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            ways: Ways::default(),
             descriptors: getrlimit(Resource::RLIMIT_NOFILE).ok(),
             pidfds: sys::pidfd_open(nix::unistd::getpid()).is_ok(),
             oom_kills: oom_kills(),
+        }
+    }
+
+    /// How scripts are started from now on.
+    pub(super) fn take_on(&mut self, ways: Ways) {
+        if self.ways != ways {
+            self.ways = ways;
+            self.forget_names();
+        }
+    }
+
+    /// Where a program is. One that is looked for in `PATH` or is not there is left to the system.
+    fn path(&mut self, written: &str) -> PathBuf {
+        if self.ways.keep_links || !written.contains('/') {
+            return PathBuf::from(written);
+        }
+        if let Some(path) = self.paths.get(written) {
+            return path.clone();
+        }
+        match Path::new(written).canonicalize() {
+            Ok(path) => {
+                self.paths.insert(written.to_owned(), path.clone());
+                path
+            }
+            Err(_) => PathBuf::from(written),
         }
     }
 
@@ -83,13 +137,10 @@ impl Children {
             .map(|line| ["/bin/sh".to_owned(), "-c".to_owned(), line].to_vec());
         let argv = in_shell.as_ref().unwrap_or(&wanted.argv);
         let (program, arguments) = argv.split_first().ok_or(libc::EINVAL)?;
-        let names = (wanted.user.clone(), wanted.group.clone());
-        let found = self.identities.entry(names);
-        let identity = found
-            .or_insert_with_key(|(user, group)| identity(user.as_deref(), group.as_deref()))
-            .clone()?;
-        let mut command = std::process::Command::new(program);
+        let identity = self.identity(wanted.user.as_deref(), wanted.group.as_deref())?;
+        let mut command = std::process::Command::new(self.path(program));
         command
+            .arg0(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -185,9 +236,10 @@ impl Children {
         quiet.map(|(&id, _)| id).collect()
     }
 
-    /// Looks every name up anew from now on, as users may have been added.
+    /// Looks every name and every path up anew from now on, as users may have been added.
     pub(super) fn forget_names(&mut self) {
         self.identities.clear();
+        self.paths.clear();
     }
 
     /// Who `user` and `group` are; `None` is the daemon's own identity.
@@ -197,8 +249,10 @@ impl Children {
         group: Option<&str>,
     ) -> Result<Option<Identity>, i32> {
         let names = (user.map(str::to_owned), group.map(str::to_owned));
+        let all_groups = self.ways.all_groups;
         let found = self.identities.entry(names);
-        found.or_insert_with(|| identity(user, group)).clone()
+        let found = found.or_insert_with(|| identity(user, group, all_groups));
+        found.clone()
     }
 }
 
@@ -218,7 +272,11 @@ fn end_of(status: ExitStatus) -> ChildEnd {
 }
 
 /// `Ok(None)`: the daemon itself.
-fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identity>, i32> {
+fn identity(
+    user: Option<&str>,
+    group: Option<&str>,
+    all_groups: bool,
+) -> Result<Option<Identity>, i32> {
     let found = match user {
         Some(name) => Some(User::from_name(name).ok().flatten().ok_or(libc::EINVAL)?),
         None => User::from_name(DEFAULT_USER).ok().flatten(),
@@ -237,7 +295,8 @@ fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identity>,
         return Ok(None);
     }
     let name = CString::new(found.name).map_err(|_| libc::EINVAL)?;
-    let groups = getgrouplist(&name, gid).unwrap_or_else(|_| vec![gid]);
+    let groups = all_groups.then(|| getgrouplist(&name, gid).ok()).flatten();
+    let groups = groups.unwrap_or_else(|| vec![gid]);
     Ok(Some(Identity {
         uid: found.uid,
         gid,

@@ -42,6 +42,15 @@ pub(super) fn now() -> Instant {
     })
 }
 
+/// Microseconds since 1970.
+pub(super) fn wall_micros() -> u64 {
+    let now = clock_gettime(nix::time::ClockId::CLOCK_REALTIME);
+    now.map_or(0, |now| {
+        let seconds = u64::try_from(now.tv_sec()).unwrap_or(0);
+        seconds * 1_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0) / 1000
+    })
+}
+
 /// Microseconds of `CLOCK_MONOTONIC`, which service managers count by.
 pub(super) fn monotonic_micros() -> i64 {
     let now = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);

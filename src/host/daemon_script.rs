@@ -21,6 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// the script ends as well.
 pub(super) fn run(which: &str, program: &Program, signals: &SigSet) {
     let mut children = Children::new();
+    children.take_on(program.ways);
     let id = ChildId {
         asker: Asker::Notify,
         number: 0,

@@ -223,6 +223,7 @@ impl EventLoop {
     /// Reads the clock anew, where the caller did something that takes time.
     pub(super) fn refresh(&mut self) -> Instant {
         self.now = clock::now();
+        self.node.set_wall_clock(self.now, clock::wall_micros());
         self.now
     }
 
@@ -248,6 +249,9 @@ impl EventLoop {
         self.wait(patience)?;
         logger::hold();
         self.now = clock::now();
+        if self.node.wants_wall_clock() {
+            self.node.set_wall_clock(self.now, clock::wall_micros());
+        }
         let mut turn = Turn::default();
         self.collect();
         let full = self.ready.len() >= EVENTS;

@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
+use super::child::Ways;
 use super::clean_up;
 use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
@@ -235,6 +236,8 @@ impl Drivers {
         }
         self.firewall.take_on(&config.global, &mut self.buffer);
         self.marks.take_on(&config.global.firewall);
+        let ways = Ways::of(&config.global.scripts);
+        self.programs.children.take_on(ways);
         self.programs.set_buffer(config.global.buffers.processes);
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::link_kind;
 use crate::base::command::is_redirection;
 use crate::conf::names::NameTable;
-use crate::conf::{FileError, Files, HostFacts, Link, Program, source};
+use crate::conf::{FileError, Files, HostFacts, Link, Program, Secret, source};
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -241,6 +241,10 @@ impl HostFacts for Facts {
         link_kind::of(source::to_bytes(name).as_ref())
     }
 
+    fn secret(&self, path: &str) -> Secret {
+        secret(&source::to_path(path))
+    }
+
     fn directory_error(&self, file: &str) -> Option<(i32, String)> {
         directory_error(file)
     }
@@ -259,6 +263,30 @@ impl HostFacts for Facts {
             .find(|program| *program != Program::Missing)
             .unwrap_or(Program::Missing)
     }
+}
+
+/// A file with a key is opened once: what is judged is what is read.
+fn secret(path: &Path) -> Secret {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    /// No key is as long.
+    const MOST: u64 = 4096;
+    let mut open = fs::OpenOptions::new();
+    // Not to wait for the writer of a FIFO.
+    open.read(true).custom_flags(libc::O_NONBLOCK);
+    let read = || {
+        let file = open.open(path)?;
+        let facts = file.metadata()?;
+        if !facts.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        if facts.permissions().mode() & 0o077 != 0 {
+            return Ok(Secret::Exposed);
+        }
+        let mut bytes = Vec::new();
+        file.take(MOST).read_to_end(&mut bytes)?;
+        Ok(Secret::Bytes(bytes))
+    };
+    read().unwrap_or_else(|error| Secret::Unreadable(error.to_string()))
 }
 
 /// The same for a config test, which may also wait for the name service.
@@ -316,6 +344,10 @@ impl HostFacts for PatientFacts {
 
     fn link(&self, name: &str) -> Option<Link> {
         Facts.link(name)
+    }
+
+    fn secret(&self, path: &str) -> Secret {
+        Facts.secret(path)
     }
 
     fn directory_error(&self, file: &str) -> Option<(i32, String)> {

@@ -49,6 +49,15 @@ impl Ground for ThisHost {
         Some(read.any(|list| list.contains("/ip_vs.ko")))
     }
 
+    fn allows(&self, capability: u8) -> Option<bool> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let set = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapBnd:"))?;
+        let set = u64::from_str_radix(set.trim(), 16).ok()?;
+        Some(set.checked_shr(u32::from(capability))? & 1 == 1)
+    }
+
     fn sysctl(&self, name: &str) -> Option<String> {
         let path: PathBuf = std::iter::once("/proc/sys")
             .chain(name.split('.'))

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::conf::names::NameTable;
@@ -21,6 +22,7 @@ enum Question {
     Exists(PathBuf),
     Glob(PathBuf),
     Interface(String),
+    InterfaceWith(IpAddr),
     NodeName,
     Environment(String),
     WorkingDirectory,
@@ -175,6 +177,7 @@ fn ask(question: &Question, files: &dyn Summed, facts: &dyn HostFacts) -> Answer
         Question::Exists(path) => Answer::YesNo(files.exists(path)),
         Question::Glob(pattern) => Answer::Paths(files.glob(pattern)),
         Question::Interface(name) => Answer::YesNo(facts.interface_exists(name)),
+        Question::InterfaceWith(address) => Answer::Text(facts.interface_with(*address)),
         Question::NodeName => Answer::Text(Some(facts.node_name())),
         Question::Environment(name) => Answer::Text(facts.environment(name)),
         Question::WorkingDirectory => Answer::Path(facts.working_directory()),
@@ -218,6 +221,13 @@ impl<F: Summed, H: HostFacts> HostFacts for Asked<F, H> {
         let exists = self.facts.interface_exists(name);
         self.note(Question::Interface(name.to_owned()), Answer::YesNo(exists));
         exists
+    }
+
+    fn interface_with(&self, address: IpAddr) -> Option<String> {
+        let name = self.facts.interface_with(address);
+        let told = Answer::Text(name.clone());
+        self.note(Question::InterfaceWith(address), told);
+        name
     }
 
     fn node_name(&self) -> String {

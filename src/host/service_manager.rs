@@ -51,6 +51,11 @@ impl ServiceManager {
     }
 }
 
+/// The state of a daemon that works, with the process that is to be signalled.
+pub(super) fn ready() -> String {
+    format!("READY=1\nMAINPID={}", nix::unistd::getpid())
+}
+
 /// The state of a reload that begins, with the time that `Type=notify-reload` asks for.
 pub(super) fn reloading() -> String {
     let micros = clock::monotonic_micros();

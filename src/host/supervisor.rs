@@ -316,7 +316,7 @@ impl Supervisor<'_> {
                     self.manager.tell(&service_manager::reloading());
                     self.forward(signal);
                     // The worker goes on with what it has while it reads: it never is not ready.
-                    self.manager.tell("READY=1");
+                    self.manager.tell(&service_manager::ready());
                 }
                 Some(Signal::Data | Signal::Stats { .. } | Signal::Json | Signal::Threads) => {
                     self.forward(signal);
@@ -387,7 +387,7 @@ impl Supervisor<'_> {
         if let Some(worker) = &mut self.worker {
             worker.channel.say(&Word::Go(go));
             if worker.channel.hear() == Some(Word::Ready) {
-                self.manager.tell(&format!("READY=1\nMAINPID={}", getpid()));
+                self.manager.tell(&service_manager::ready());
                 if let Some(settled) = &mut self.settled {
                     settled.follows = false;
                 }

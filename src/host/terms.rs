@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::child::Ways;
 use super::firewall::Style;
 use super::marks;
 use crate::base::Duration;
@@ -73,6 +74,7 @@ pub(super) struct Program {
     pub(super) group: Option<String>,
     /// Microseconds after which it is killed.
     pub(super) timeout: u64,
+    pub(super) ways: Ways,
 }
 
 /// What the worker may begin with.
@@ -110,6 +112,7 @@ impl Terms {
                 user: script.user.clone().or_else(|| scripts.user.clone()),
                 group: script.group.clone().or_else(|| scripts.group.clone()),
                 timeout: micros(timeout),
+                ways: Ways::of(scripts),
             })
         };
         Self {

@@ -12,6 +12,7 @@ use nix::sys::socket::sockopt::{Ipv4RecvTtl, Ipv6RecvHopLimit};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::sys;
 use crate::base::ident;
 
 /// Bytes of datagrams that may wait, with the kernel's overhead: what comes while this process does
@@ -93,7 +94,9 @@ impl UdpSocket {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 if !self.fails.replace(true) {
-                    log::info!(target: ident::BFD, "sendto() error ({error})");
+                    let why = error.raw_os_error().map(sys::error_text);
+                    let why = why.unwrap_or_else(|| error.to_string());
+                    log::info!(target: ident::BFD, "sendto() error ({why})");
                     log::info!(target: ident::BFD, "Error sending packet to [{to}]", to = to.ip());
                 }
             }

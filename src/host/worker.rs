@@ -44,7 +44,7 @@ mod reload;
 use reload::Reload;
 
 /// Lines of configuration that are read, or servers that are taken on, between two turns.
-const SLICE: usize = 500;
+const SLICE: usize = 200;
 
 /// After a start or a reload: elections and both bursts of announcements are over then.
 const SETTLED: Duration = Duration::from_secs(15);
@@ -329,7 +329,12 @@ impl<'a> Worker<'a> {
                 this.apply(plan, config);
             }
         }
-        log::info!(target: ident::DAEMON, "Startup complete");
+        let runs = this.runs();
+        if runs.vrrp || runs.check || runs.bfd {
+            log::info!(target: ident::DAEMON, "Startup complete");
+        } else {
+            log::info!(target: ident::DAEMON, "Warning - keepalived has no configuration to run");
+        }
         if options.dump {
             this.reports.log(this.runs());
         }

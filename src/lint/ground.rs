@@ -48,6 +48,7 @@ pub(super) fn check(router: &Router<'_>, ground: &dyn Ground, sink: &mut Sink<'_
         }
     }
     let service = router.outline.child(None, "virtual_server");
+    capabilities(router, service, ground, sink);
     if let Some(service) = service {
         ipvs(service, ground, sink);
         forwarding(router, ground, sink);
@@ -186,6 +187,34 @@ fn script_of_others(
             };
             sink.advise("script-of-others", at, message, about);
         }
+    }
+}
+
+/// What root may do in a container is what the container was given.
+fn capabilities(
+    router: &Router<'_>,
+    service: Option<StatementId>,
+    ground: &dyn Ground,
+    sink: &mut Sink<'_>,
+) {
+    let instance = router.outline.child(None, "vrrp_instance");
+    let needs = [
+        // Addresses, routes and IPVS; sockets for adverts and gratuitous ARP.
+        ("NET_ADMIN", 12, instance.or(service)),
+        ("NET_RAW", 13, instance),
+    ];
+    for (name, number, block) in needs {
+        let Some(block) = block.filter(|_| ground.allows(number) == Some(false)) else {
+            continue;
+        };
+        let what = router.outline.word(block, 0).unwrap_or_default();
+        let message = format!("{what} needs CAP_{name}, which nobody can have here");
+        sink.advise("missing-capability", (block, 0), message, |finding| {
+            finding.help(format!(
+                "give it to the container or service: `--cap-add {name}`, or CAP_{name} in \
+                 CapabilityBoundingSet= of the unit"
+            ))
+        });
     }
 }
 

@@ -126,6 +126,11 @@ pub trait Ground {
         None
     }
 
+    /// Whether root may have a capability here, by its number in capabilities(7).
+    fn allows(&self, _capability: u8) -> Option<bool> {
+        None
+    }
+
     /// The value of a kernel setting, by its name with dots.
     fn sysctl(&self, _name: &str) -> Option<String> {
         None

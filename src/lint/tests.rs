@@ -386,6 +386,42 @@ fn services_need_the_kernel() {
     assert_eq!(rules(&[&service("NAT")]), []);
 }
 
+/// A container that was given no capability but NET_ADMIN.
+struct Container;
+
+impl Ground for Container {
+    fn allows(&self, capability: u8) -> Option<bool> {
+        Some(capability == 12)
+    }
+}
+
+/// One that was given none.
+struct NarrowContainer;
+
+impl Ground for NarrowContainer {
+    fn allows(&self, _: u8) -> Option<bool> {
+        Some(false)
+    }
+}
+
+// Input: an instance and a service in containers as they are by default, and with NET_ADMIN alone.
+// Output: what is missing, where it is needed.
+#[test]
+fn containers_need_capabilities() {
+    let router = instance("priority 100");
+    let service = "virtual_server 192.0.2.10 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n \
+                   real_server 192.0.2.11 80 {\n weight 1\n }\n}\n";
+    let found = |text: &str, ground: &dyn Ground| broken(&reports_on(&[text], ground));
+    let missing = ("missing-capability", 1);
+    assert_eq!(found(&router, &NarrowContainer), [missing, missing]);
+    assert_eq!(found(&router, &Container), [missing]);
+    assert_eq!(found(service, &NarrowContainer), [missing]);
+    assert_eq!(found(service, &Container), []);
+    assert_eq!(rules(&[&router]), []);
+    let text = reports_on(&[&router], &Container).human(false);
+    assert!(text.contains("vrrp_instance needs CAP_NET_RAW"), "{text}");
+}
+
 // Input: an IPv6 address on an interface where IPv6 is switched off. Output: said of the address.
 #[test]
 fn ipv6_has_to_be_on() {

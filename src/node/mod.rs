@@ -97,6 +97,17 @@ impl Node {
         &self.config
     }
 
+    /// Whether it has to be told the time of day before events and timers.
+    #[must_use]
+    pub const fn wants_wall_clock(&self) -> bool {
+        self.vrrp.wants_wall_clock()
+    }
+
+    /// Tells the time of day: so many microseconds since 1970 at `now`.
+    pub const fn set_wall_clock(&mut self, now: Instant, micros: u64) {
+        self.vrrp.set_wall_clock(now, micros);
+    }
+
     /// Every VRRP instance as it stands.
     #[must_use]
     pub fn vrrp_view(&self) -> Vec<vrrp::InstanceView> {
@@ -154,6 +165,9 @@ impl Node {
         }
         self.vrrp
             .log_unknown_vrids(config.global.vrrp.log_unknown_vrids);
+        let mut all = config.vrrp_instances.iter();
+        let signs = all.any(|instance| instance.options.signing.is_some());
+        self.vrrp.expect_signatures(signs);
         if let Some(statics) = &plan.statics {
             self.vrrp.apply_statics(now, statics, &mut self.queues.vrrp);
         }

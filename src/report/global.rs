@@ -1,6 +1,7 @@
 //! `Global definitions`: the settings of the daemon as a whole.
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 use super::instance::accepts;
 use super::page::{heading, on, seconds};
@@ -75,6 +76,12 @@ fn write_process(page: &Page<'_>, global: &Global, out: &mut String) -> fmt::Res
         " Network namespace ipvs = {}",
         ipvs.as_deref().unwrap_or("(main namespace)")
     )?;
+    let links = if global.scripts.keep_symlinks {
+        "Keep"
+    } else {
+        "Replace"
+    };
+    writeln!(out, " {links} symlinks in script paths")?;
     if let Some(instance) = &process.instance {
         writeln!(out, " Instance name = {instance}")?;
     }
@@ -187,11 +194,8 @@ fn write_reload(global: &Global, out: &mut String) -> fmt::Result {
             writeln!(out, " {name} dump file = {}", file.display())?;
         }
     }
-    // 2.2.7, which knows one version, has no such line.
-    if global.dumps.json_version != 1 {
-        writeln!(out, " json_version {}", global.dumps.json_version)?;
-    }
-    Ok(())
+    let links = global.scripts.keep_symlinks;
+    writeln!(out, " keep script symlinks = {links}")
 }
 
 fn write_interfaces(global: &Global, out: &mut String) -> fmt::Result {
@@ -209,7 +213,9 @@ fn write_interfaces(global: &Global, out: &mut String) -> fmt::Result {
         writeln!(out, " Default interface = {interface}")?;
     }
     let quiet = super::page::yes(interfaces.no_local_igmp);
-    writeln!(out, " Disable local IGMP = {quiet}")
+    writeln!(out, " Disable local IGMP = {quiet}")?;
+    let old = super::page::yes(global.vrrp.old_checksum_v3);
+    writeln!(out, " Use VRRPv2 checksum for VRRPv3 IPv4 = {old}")
 }
 
 fn write_lvs(global: &Global, out: &mut String) -> fmt::Result {
@@ -390,9 +396,6 @@ fn write_vrrp_rules(vrrp: &VrrpDefaults, out: &mut String) -> fmt::Result {
     if vrrp.owner_ignores {
         writeln!(out, " VRRP owner ignore adverts = true")?;
     }
-    if vrrp.old_checksum_v3 {
-        writeln!(out, " VRRPv3 checksum as VRRPv2 = true")?;
-    }
     for (prefix, name) in [
         (&vrrp.vmac_prefix, "VMAC prefix"),
         (&vrrp.vmac_address_prefix, "VMAC address prefix"),
@@ -448,9 +451,18 @@ fn write_agents(global: &Global, out: &mut String) -> fmt::Result {
     let socket = snmp.socket.as_deref();
     let socket = socket.unwrap_or("default (unix:/var/agentx/master)");
     writeln!(out, " SNMP socket = {socket}")?;
+    let services = snmp.service_figures.unwrap_or(Duration::from_secs(5));
+    let servers = snmp.server_figures.unwrap_or(services);
+    for (name, interval) in [("VS", services), ("RS", servers)] {
+        let (seconds, micros) = (interval.as_secs(), interval.subsec_micros());
+        let interval = format!("{seconds}.{micros:06}");
+        writeln!(out, " SNMP {name} stats update interval = {interval}")?;
+    }
     writeln!(out, " DBus disabled")?;
     let service = global.dbus.service.as_deref().unwrap_or_default();
-    writeln!(out, " DBus service name = {service}")
+    writeln!(out, " DBus service name = {service}")?;
+    let nameless = global.dbus.no_interface.as_deref().unwrap_or("none");
+    writeln!(out, " DBus no interface name = {nameless}")
 }
 
 fn write_end(page: &Page<'_>, global: &Global, out: &mut String) -> fmt::Result {
@@ -498,6 +510,15 @@ fn write_end(page: &Page<'_>, global: &Global, out: &mut String) -> fmt::Result 
     }
     if global.vrrp.log_unknown_vrids {
         writeln!(out, " log_unknown_vrids")?;
+    }
+    writeln!(out, " json_version {}", global.dumps.json_version)?;
+    let interfaces = &global.interfaces;
+    for (directory, usual, name) in [
+        (&interfaces.iproute_usr, "/usr/share/iproute2", "usr"),
+        (&interfaces.iproute_etc, "/etc/iproute2", "etc"),
+    ] {
+        let directory = directory.as_deref().unwrap_or(Path::new(usual)).display();
+        writeln!(out, " iproute {name} directory {directory}")?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::base::Family;
 use crate::conf::model::options::{
     InstanceOptions, Notify, Peer, SyncGroup, Tracked, Tracking, Version, Weight,
 };
+use crate::conf::model::signing::{AntiReplay, Signing, SigningMode};
 use crate::conf::model::{InitialState, OwnLinkKind, Transport, VrrpInstance};
 use crate::node::snapshot::{Detail, InstanceView, SocketId, State};
 
@@ -311,7 +312,12 @@ fn write_settings(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> f
     writeln!(
         out,
         "   Send advert after receive higher priority advert = {higher}"
-    )
+    )?;
+    if !config.priority.is_owner() {
+        return Ok(());
+    }
+    let deaf = config.options.owner_ignores.unwrap_or_default();
+    writeln!(out, "   Address owner ignores received adverts = {deaf}")
 }
 
 /// Whether it answers adverts of lower and of higher priority.
@@ -347,6 +353,9 @@ fn write_priority(
         let total = view.detail.total_priority;
         writeln!(out, "   Total priority = {total}")?;
     }
+    if let Some(rival) = config.options.expired_backup {
+        writeln!(out, "   Highest other priority = {rival}")?;
+    }
     match config.version {
         Version::V2 => {
             let interval = config.advert_interval.as_secs();
@@ -380,6 +389,13 @@ fn write_priority(
             )?,
             None => writeln!(out, "   Authentication type = none")?,
         }
+    } else if config.family == Family::V4 {
+        let old = enabled(config.options.old_checksum_v3.unwrap_or_default());
+        writeln!(out, "   VRRPv3 uses VRRPv2 checksum = {old}")?;
+    }
+    if let Some(signing) = &config.options.signing {
+        let window = signing.window(config.advert_interval).as_secs();
+        write_signing(signing, window, out)?;
     }
     if let Some(bytes) = config.options.receive_buffer {
         writeln!(out, "   Kernel rx buffer size = {bytes}")?;
@@ -388,6 +404,26 @@ fn write_priority(
         writeln!(out, "   Debug level = {level}")?;
     }
     Ok(())
+}
+
+/// `auth_hmac`; keepalived 2.2.7, whose layout the report has, does not know it.
+fn write_signing(signing: &Signing, window: u64, out: &mut String) -> fmt::Result {
+    let mode = match signing.mode {
+        SigningMode::Enforce => "enforce",
+        SigningMode::Permissive => "permissive",
+        SigningMode::ReceiveOnly => "receive-only",
+    };
+    let replay = match signing.replay {
+        AntiReplay::Time => "time",
+        AntiReplay::Monotonic => "monotonic",
+    };
+    writeln!(out, "   Authentication HMAC mode = {mode}")?;
+    for key in &signing.keys {
+        writeln!(out, "     Key {} = ********", key.id)?;
+    }
+    writeln!(out, "     Active key = {}", signing.active)?;
+    writeln!(out, "     Time window = {window} secs")?;
+    writeln!(out, "     Anti-replay = {replay}")
 }
 
 fn write_addresses(

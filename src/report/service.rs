@@ -217,8 +217,8 @@ fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> 
     let mail = policy.smtp_alert.unwrap_or(all);
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     let default = match service.forwarding {
-        Forwarding::Nat | Forwarding::Dr => "default ",
-        Forwarding::Tun(_) => "",
+        Forwarding::Nat | Forwarding::Dr | Forwarding::Tun(TunnelKind::Ipip) => "default ",
+        Forwarding::Tun(TunnelKind::Gue { .. } | TunnelKind::Gre { .. }) => "",
     };
     let method = forwarding(service.forwarding);
     writeln!(out, "   {default}forwarding method = {method}")?;
@@ -341,7 +341,7 @@ pub(super) fn forwarding(forwarding: Forwarding) -> String {
     match forwarding {
         Forwarding::Nat => "NAT".to_owned(),
         Forwarding::Dr => "DR".to_owned(),
-        Forwarding::Tun(TunnelKind::Ipip) => "TUN".to_owned(),
+        Forwarding::Tun(TunnelKind::Ipip) => "TUN, type = IPIP".to_owned(),
         Forwarding::Tun(TunnelKind::Gue {
             port,
             checksum: sum,

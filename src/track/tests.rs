@@ -217,6 +217,29 @@ fn a_reload_keeps_what_is_the_same() {
     assert_eq!(bench.end(2, ChildEnd::Killed(9)), Vec::<String>::new());
 }
 
+// K#366. Input: reloads while a script runs, without a change and with another interval; it ends in
+// time. Output: nobody ends it or counts it as timed out, and it runs again when it is due.
+#[test]
+fn a_reload_under_a_running_script_times_nothing_out() {
+    let mut bench = Bench::new(&config(vec![script()]));
+    bench.said();
+    assert_eq!(bench.once(1, OK), ["chk up", "1000 spawn 2 /bin/chk x"]);
+    for interval in [1000, 1500] {
+        assert_eq!(bench.run(ms(150)), Vec::<String>::new());
+        let changed = TrackScript {
+            interval: ms(interval),
+            ..script()
+        };
+        let config = config(vec![changed]);
+        bench.domain.apply(bench.now, &config, &mut bench.out);
+        assert_eq!(bench.said(), Vec::<String>::new());
+    }
+    assert_eq!(bench.end(2, OK), Vec::<String>::new());
+    assert_eq!(bench.run(ms(700)), ["700 spawn 3 /bin/chk x"]);
+    // Its own time limit is still there.
+    assert_eq!(bench.run(ms(400)), ["400 term 3"]);
+}
+
 // Input: contents of a file. Output: its number; 0 for nothing, none and what is no number; each told once.
 #[test]
 fn files_hold_numbers() {

@@ -12,8 +12,9 @@ use crate::conf::model::{Priority, VrrpInstance};
 use crate::ops::{Effect, Frame};
 use crate::wire::ah::{self, AH_LEN};
 use crate::wire::ip::{self, Ipv4};
+use crate::wire::signature::{self, TRAILER_LEN, Trailer};
 use crate::wire::vrrp::{
-    AUTH_AH, AUTH_NONE, AUTH_PASS, Advert, Form, advert_v2_len, advert_v3_len, write_advert,
+    self, AUTH_AH, AUTH_NONE, AUTH_PASS, Advert, Form, advert_v2_len, advert_v3_len, write_advert,
 };
 
 /// How many addresses an advert of `config` can name: what its count can tell and what fits in a
@@ -26,7 +27,10 @@ pub(super) fn room(config: &VrrpInstance, mtu: u32) -> usize {
     };
     let ah = if config.ah { AH_LEN } else { 0 };
     let size = usize::from(config.family.bits() / 8);
-    let fixed = header + ah + message_len(config, 0);
+    let signing = config.options.signing.as_deref();
+    // keepalived keeps the room for everybody who has keys.
+    let trailer = signing.map_or(0, |_| TRAILER_LEN);
+    let fixed = header + ah + trailer + message_len(config, 0);
     (bytes.saturating_sub(fixed) / size).min(usize::from(u8::MAX))
 }
 
@@ -54,11 +58,16 @@ const UNICAST_HOP_LIMIT: u8 = 64;
 
 impl Instance {
     /// The advert with `priority` to `to`, IP header first; `None` without a source address.
-    fn advert(&mut self, priority: Priority, to: IpAddr) -> Option<Vec<u8>> {
+    fn advert(
+        &mut self,
+        priority: Priority,
+        to: IpAddr,
+        signature: Option<&(Trailer, Vec<u8>)>,
+    ) -> Option<Vec<u8>> {
         let source = self.source?;
         let message = message_len(&self.config, self.advertised.len());
         let ah = self.config.ah && self.config.auth.is_some();
-        let len = message + if ah { AH_LEN } else { 0 };
+        let len = message + if ah { AH_LEN } else { 0 } + self.signature_len();
         let mut packet = Vec::with_capacity(ip::IPV6_HEADER_LEN + len);
         let protocol = if ah {
             ip::PROTOCOL_AH
@@ -93,7 +102,16 @@ impl Instance {
             form: self.form(source, to),
             addresses: &self.advertised,
         };
+        let start = packet.len();
         write_advert(&advert, &mut packet);
+        if let Some((trailer, secret)) = signature {
+            signature::sign(*trailer, source, secret, start, &mut packet);
+            let pseudo = match advert.form {
+                Form::V2 { .. } => None,
+                Form::V3 { pseudo, .. } => pseudo,
+            };
+            vrrp::seal(packet.get_mut(start..).unwrap_or_default(), pseudo);
+        }
         if let (true, Some(key)) = (ah, &self.config.auth) {
             ah::seal(&mut packet, &key.0);
         }
@@ -142,9 +160,10 @@ impl Instance {
         if self.source.is_none() {
             return false;
         }
+        let signature = self.next_signature(cx.wall);
         let mut index = 0;
         while let Some(to) = self.config.destination(index) {
-            if let Some(bytes) = self.advert(priority, to) {
+            if let Some(bytes) = self.advert(priority, to, signature.as_ref()) {
                 cx.effect(Effect::Send(socket, Frame::Ip { to, bytes }));
             }
             index += 1;

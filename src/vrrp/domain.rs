@@ -58,6 +58,10 @@ pub struct Domain {
     pub(super) groups: Groups,
     /// Changes of priorities are told where nothing else is said.
     pub(super) priority_changes: bool,
+    /// When the time of day was told last, and what it was.
+    wall: (Instant, u64),
+    /// Somebody signs or verifies.
+    signs: bool,
     /// Until then no instance starts.
     pub(super) held_until: Option<Instant>,
     /// For each interface, VRIDs of others that were told of; `None`: none is.
@@ -101,6 +105,8 @@ impl Domain {
             reading: Vec::new(),
             next_instance: 0,
             heirs: BTreeSet::new(),
+            wall: (Instant::ZERO, 0),
+            signs: false,
             started: false,
             stopped: false,
         }
@@ -110,6 +116,28 @@ impl Domain {
     /// process that is about to end; they go on as such and ask nobody.
     pub fn inherit(&mut self, masters: impl IntoIterator<Item = String>) {
         self.heirs.extend(masters);
+    }
+
+    /// Whether some instance signs its adverts or verifies those of others, by the time of day.
+    #[must_use]
+    pub const fn wants_wall_clock(&self) -> bool {
+        self.signs
+    }
+
+    /// Whether it will be so from now on.
+    pub const fn expect_signatures(&mut self, signs: bool) {
+        self.signs = signs;
+    }
+
+    /// It is so many microseconds since 1970 at `now`.
+    pub const fn set_wall_clock(&mut self, now: Instant, micros: u64) {
+        self.wall = (now, micros);
+    }
+
+    fn wall_at(&self, now: Instant) -> u64 {
+        let (at, micros) = self.wall;
+        let since = now.saturating_since(at).as_micros();
+        micros.saturating_add(u64::try_from(since).unwrap_or(0))
     }
 
     /// `vrrp_startup_delay`, `vrrp_delay_after_boot`: before the first start, keeps every instance
@@ -154,9 +182,11 @@ impl Domain {
         id: InstanceId,
         out: &'a mut Vec<Action>,
     ) -> Option<(&'a mut Instance, Cx<'a>)> {
+        let wall = self.wall_at(now);
         let instance = self.instances.get_mut(&id)?;
         let cx = Cx {
             now,
+            wall,
             style: self.style,
             timers: &mut self.timers,
             links: &mut self.links,

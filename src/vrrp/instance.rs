@@ -20,6 +20,7 @@ use super::messages::{Line, Note, note, say};
 use super::own_link::Own;
 use super::pace::Pace;
 use super::seal::Seals;
+use super::signed::Sequences;
 use super::stats::Stats;
 use super::tell::Told;
 use super::tracking::Use;
@@ -141,6 +142,8 @@ pub(super) struct Heard {
 /// What an instance works with during one call.
 pub(super) struct Cx<'a> {
     pub(super) now: Instant,
+    /// Microseconds since 1970; signatures alone need them.
+    pub(super) wall: u64,
     pub(super) style: LogStyle,
     pub(super) timers: &'a mut TimerQueue<(InstanceId, Timer)>,
     pub(super) links: &'a mut Links,
@@ -192,6 +195,8 @@ pub(super) struct Instance {
     pub(super) master_interval: Duration,
     /// What is known of the authentication of peers, and the own sequence numbers.
     pub(super) seals: Seals,
+    /// Of signatures.
+    pub(super) sequences: Sequences,
     pub(super) last_sent: Option<Instant>,
     /// When the addresses were last announced against a lower master.
     pub(super) insisted: Option<Instant>,
@@ -279,6 +284,7 @@ impl Instance {
             ip_id: 0,
             master_interval,
             seals: Seals::default(),
+            sequences: Sequences::default(),
             last_sent: None,
             insisted: None,
             answered: None,

@@ -161,6 +161,13 @@ pub(super) enum Complaint {
     AhValue,
     AhSpi(u32),
     AhSequence(u32),
+    SignatureMissing,
+    SignatureMalformed,
+    SignatureKey(u8),
+    SignatureWrong,
+    SignatureStale { skew: i64, window: i64 },
+    SignatureRepeated,
+    SignatureSkew { skew: i64, window: i64 },
     Interval { got: u8, expected: u64 },
     NoInterval,
     OtherInterval { got: Duration, expected: Duration },
@@ -191,6 +198,13 @@ impl Complaint {
             Self::NoInterval => 1 << 14,
             Self::OtherInterval { .. } => 1 << 15,
             Self::NoAddresses => 1 << 16,
+            Self::SignatureMissing => 1 << 17,
+            Self::SignatureMalformed => 1 << 18,
+            Self::SignatureKey(_) => 1 << 19,
+            Self::SignatureWrong => 1 << 20,
+            Self::SignatureStale { .. } => 1 << 21,
+            Self::SignatureRepeated => 1 << 22,
+            Self::SignatureSkew { .. } => 1 << 23,
         }
     }
 }
@@ -692,6 +706,19 @@ fn invalid(f: &mut fmt::Formatter<'_>, complaint: Complaint, from: IpAddr) -> fm
         Complaint::AhSequence(sequence) => write!(
             f,
             "IPSEC-AH: sequence number {sequence} from {from} already processed. Packet dropped"
+        ),
+        Complaint::SignatureMissing => write!(f, "missing authentication trailer from {from}"),
+        Complaint::SignatureMalformed => write!(f, "malformed authentication trailer from {from}"),
+        Complaint::SignatureKey(id) => write!(f, "unknown authentication key id {id} from {from}"),
+        Complaint::SignatureWrong => write!(f, "invalid authentication HMAC from {from}"),
+        Complaint::SignatureStale { skew, window } => write!(
+            f,
+            "stale authentication trailer from {from}, clock skew {skew} sec exceeds window {window} sec"
+        ),
+        Complaint::SignatureRepeated => write!(f, "replayed authentication trailer from {from}"),
+        Complaint::SignatureSkew { skew, window } => write!(
+            f,
+            "authentication clock skew {skew} sec from {from} approaching window {window} sec"
         ),
         Complaint::NoInterval => write!(
             f,

@@ -25,6 +25,7 @@ mod reconfigure;
 mod registry;
 mod routing;
 mod seal;
+mod signed;
 mod sockets;
 mod statics;
 mod stats;

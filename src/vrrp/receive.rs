@@ -33,7 +33,7 @@ impl Instance {
             self.peers.heard = true;
             return None;
         }
-        let body = match self.check(packet, header, message) {
+        let body = match self.check(cx, packet, header, message) {
             Ok(body) => body,
             Err(complaint) => {
                 // It is refused, but it did arrive: no firewall is in the way.
@@ -76,6 +76,7 @@ impl Instance {
 
     fn check<'a>(
         &mut self,
+        cx: &Cx<'_>,
         packet: &Packet<'_>,
         header: &Header,
         message: &'a [u8],
@@ -96,7 +97,9 @@ impl Instance {
             return Err(Complaint::Type(header.kind));
         }
         let family = self.config.family;
-        let body = Body::read(header, family, message).filter(|body| body.trailer.is_empty());
+        let signed = self.config.options.signing.is_some();
+        let body = Body::read(header, family, message);
+        let body = body.filter(|body| body.trailer.is_empty() || signed);
         let Some(body) = body else {
             self.stats.packet_len_err += 1;
             // keepalived counts the IPv4 header in.
@@ -111,6 +114,7 @@ impl Instance {
         };
         self.check_sender(packet)?;
         self.check_auth(packet, header, &body)?;
+        let doubt = self.check_signature(packet, message, body.trailer, cx.wall)?;
         self.check_interval(header)?;
         // RFC 9568 §7.1, erratum 8299. Version 2 knows routers without addresses.
         if expected == 3 && header.count == 0 && !self.advertised.is_empty() {
@@ -118,6 +122,9 @@ impl Instance {
             return Err(Complaint::NoAddresses);
         }
         self.check_checksum(packet, message)?;
+        if let Some(doubt) = doubt {
+            self.complain(cx, doubt, packet.source);
+        }
         Ok(body)
     }
 

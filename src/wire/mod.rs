@@ -13,4 +13,6 @@ pub mod ipvs;
 pub mod ndisc;
 pub mod proc_event;
 pub mod rtnl;
+pub mod sha256;
+pub mod signature;
 pub mod vrrp;

@@ -148,6 +148,8 @@ pub struct Host {
     pub inbox: Vec<Arrival>,
     /// How the kernel disobeys now.
     pub refusal: Option<Refusal>,
+    /// How far its clock is ahead of others', in microseconds.
+    pub clock_ahead: i64,
     /// How late the daemon looks at its timers, at most.
     pub lateness: Duration,
     /// What the daemon was told of links and addresses.
@@ -170,6 +172,17 @@ impl Host {
     pub fn takes(&self, interface: IfIndex, bytes: &[u8]) -> bool {
         let to = wire::ip_ends(bytes).map(|(_, to)| to);
         to.is_some_and(|to| to.is_multicast() || self.kernel.carries(interface, to))
+    }
+
+    /// Tells the daemon what its clock shows.
+    pub fn tell_time(&mut self, now: Instant) {
+        /// Some day in 2026.
+        const DAY: u64 = 1_796_000_000_000_000;
+        let since = u64::try_from(now.saturating_since(Instant::ZERO).as_micros()).unwrap_or(0);
+        let shown = (DAY + since).saturating_add_signed(self.clock_ahead);
+        if let Some(process) = &mut self.process {
+            process.node.set_wall_clock(now, shown);
+        }
     }
 
     /// Hands an arrival to the daemon.

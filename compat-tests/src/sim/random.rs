@@ -354,6 +354,10 @@ fn virtual_router(rng: &mut Rng, vrid: u8, segments: u8, hosts: u8) -> Vec<Optio
         ..setup::instance(vrid, 100)
     };
     kind.of(&mut base);
+    if rng.below(5) == 0 {
+        base.auth = None;
+        base.options.signing = Some(Box::new(setup::signing(&[1, 2])));
+    }
     let owner = (rng.below(6) == 0).then(|| small(rng, hosts));
     (0..hosts)
         .map(|host| {

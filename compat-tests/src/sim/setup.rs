@@ -13,6 +13,7 @@ use keepalived_rs::conf::model::{
 
 use super::kernel::Traits;
 use super::world::{HostSetup, Plug};
+use keepalived_rs::conf::model::signing::{Signing, SigningKey};
 
 /// The address of host `host` on segment `segment`.
 #[must_use]
@@ -66,6 +67,21 @@ pub fn instance(vrid: u8, priority: u8) -> VrrpInstance {
         auth: Some(AuthPass(*b"1111\0\0\0\0")),
         addresses: vec![vip(virtual_address(vrid, 0), 32)],
         ..VrrpInstance::new(format!("VI_{vrid}"), id, "eth0")
+    }
+}
+
+/// Signatures with these keys, each of its own bytes; the last one signs.
+#[must_use]
+pub fn signing(keys: &[u8]) -> Signing {
+    let key = |&id: &u8| SigningKey {
+        id,
+        secret: vec![b'a' + id; 32],
+        file: None,
+    };
+    Signing {
+        keys: keys.iter().map(key).collect(),
+        active: keys.last().copied().unwrap_or(0),
+        ..Signing::default()
     }
 }
 

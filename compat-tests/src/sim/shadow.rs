@@ -191,7 +191,7 @@ impl Shadow {
 
 impl World {
     /// Something happens that nodes have to answer.
-    pub(super) fn disturb(&mut self) {
+    pub fn disturb(&mut self) {
         self.shadow.disturbed = self.now;
         self.shadow.owners.clear();
     }

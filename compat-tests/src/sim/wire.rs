@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use keepalived_rs::base::{Duration, Mac};
+use keepalived_rs::wire::signature::TRAILER_LEN;
 
 /// The IP protocol of VRRP.
 const VRRP: u8 = 112;
@@ -305,7 +306,12 @@ pub fn read_advert(bytes: &[u8]) -> Result<Advert, String> {
     }
     let size = octets(ends.0).len();
     let body = usize::from(*count) * size;
-    if rest.len() != body + auth_len || (version == 2 && size == 16) {
+    // The signature of auth_hmac; whether it is right receivers say.
+    let (rest, trailer) = rest.split_at((body + auth_len).min(rest.len()));
+    if rest.len() != body + auth_len
+        || (version == 2 && size == 16)
+        || !matches!(trailer.len(), 0 | TRAILER_LEN)
+    {
         return Err(format!("{count} addresses in {} bytes", rest.len()));
     }
     if sum != 0 {

@@ -212,6 +212,7 @@ impl World {
             suspended: false,
             inbox: Vec::new(),
             refusal: None,
+            clock_ahead: 0,
             lateness: setup.lateness,
             monitor: Monitor::default(),
             overflow: false,
@@ -339,6 +340,7 @@ impl World {
         self.cause = cause;
         trace::at(self.now, &self.hosts[host].name);
         let mut effects = Vec::new();
+        self.hosts[host].tell_time(self.now);
         act(&mut self.hosts[host], self.now, &mut effects);
         self.shadow.count_effects(host, effects.len());
         for effect in effects {

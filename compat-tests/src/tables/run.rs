@@ -288,6 +288,7 @@ impl Side {
         let network = network(case)?;
         let words = [
             "-n", "-l", "-G", "-D", "-f", "k.conf", "-p", "k.pid", "-c", "c.pid", "-r", "v.pid",
+            "-b", "b.pid",
         ];
         let words = words.map(|word| match word.split_once('.') {
             Some(_) => folder.join(word).display().to_string(),

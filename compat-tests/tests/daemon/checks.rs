@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::SystemTime;
 
-use compat_tests::bed::needs_root;
+use compat_tests::bed::{needs_root, wait_until};
 use nix::sys::signal::Signal;
 
 use super::setup::{Bed, CONFIG, SOON, VIP};
@@ -98,4 +98,43 @@ fn a_silent_server_times_out_without_holding_anything_up() {
         let gap = pair[1].at.duration_since(pair[0].at).unwrap().as_millis();
         assert!((900..1100).contains(&gap), "{gap} ms between adverts");
     }
+}
+
+/// Input: a check from a port of its own every second; a FIFO with a program that reads it, a name for
+/// the process, and buffers. Output: each connection comes from that port; the program is told of
+/// the server and its service; the process is called so.
+#[test]
+fn what_belongs_to_checks_alone_acts() {
+    if !needs_root() {
+        return;
+    }
+    let globals = "global_defs {
+    lvs_notify_fifo /run/checks/fifo
+    lvs_notify_fifo_script /run/checks/reader
+    lvs_process_name director
+    lvs_netlink_cmd_rcv_bufs 100000
+    lvs_netlink_monitor_rcv_bufs 100000
+    script_user root
+}
+";
+    let service = SERVICE.replace("warmup 0", "warmup 0\n            bind_port 45678");
+    let bed = Bed::new(&format!("{globals}{service}"));
+    let reader = "#!/bin/sh\nexec cat \"$1\" >/run/checks/told\n";
+    bed.host.write("/run/checks/reader", reader).unwrap();
+    bed.host
+        .must(&["chmod", "755", "/run/checks/reader"])
+        .unwrap();
+    let server = listener(&bed);
+    let mut daemon = bed.daemon();
+    for _ in 0..3 {
+        let (_stream, from) = server.accept().unwrap();
+        assert_eq!(from.port(), 45678);
+    }
+    drop(server);
+    let told = || bed.host.read("/run/checks/told").unwrap_or_default();
+    let line = "RS [192.0.2.1]:tcp:3306 [192.0.2.100]:tcp:3306 DOWN";
+    wait_until(SOON, line, || told().contains(line)).unwrap();
+    let name = bed.host.read(format!("/proc/{}/comm", bed.pid("checkers")));
+    assert_eq!(name.unwrap().trim(), "director");
+    assert_eq!(bed.stop(&mut daemon), Some(0));
 }

@@ -143,6 +143,8 @@ fn tables_of_marks_do_not_outlive_their_daemon() {
     }
     let group = "global_defs {
     nftables_ipvs marks
+    nftables_ipvs_priority -7
+    nftables_ipvs_start_fwmark 7000
 }
 virtual_server_group G {
     192.0.2.101-102 80
@@ -175,6 +177,10 @@ virtual_server group G {
     command.args(["-n", "-D", "--dont-respawn"]);
     let mut daemon = bed.host.spawn(command).unwrap();
     wait(2);
+    let shown = bed.host.must(&["nft", "list", "table", "ip", "marks"]);
+    let shown = shown.unwrap();
+    assert!(shown.contains("priority filter - 7;"), "{shown}");
+    assert!(shown.contains(" : 0x00001b58"), "{shown}");
     signal(bed.pid("vrrp"), Signal::SIGKILL);
     daemon.wait(SOON).unwrap();
     assert_eq!(tables(), 0);

@@ -1,11 +1,13 @@
 //! Start and stop.
 
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use compat_tests::bed::{needs_root, wait_until};
 use nix::sys::signal::Signal;
 
-use super::setup::{Bed, CONFIG, SOON, VIP, signal};
+use super::setup::{Bed, CONFIG, SOON, VIP, binary, signal};
 
 /// Input: a lone master, stopped. Output: the address comes and goes; the advert of priority 0
 /// leaves before the address does; log lines in the order that operators know; no file stays.
@@ -234,7 +236,7 @@ fn a_stuck_log_daemon_does_not_stop_adverts() {
     let stuck = bed.host.enter(|| {
         std::fs::write("/proc/sys/net/unix/max_dgram_qlen", "1")?;
         std::fs::remove_file("/dev/log")?;
-        std::os::unix::net::UnixDatagram::bind("/dev/log")
+        UnixDatagram::bind("/dev/log")
     });
     let _stuck = stuck.unwrap().unwrap();
     let mut daemon = bed.daemon();
@@ -250,4 +252,51 @@ fn a_stuck_log_daemon_does_not_stop_adverts() {
     .unwrap();
     assert_eq!(bed.stop(&mut daemon), Some(0));
     assert!(!bed.has(VIP));
+}
+
+/// Input: a service manager's socket and its watchdog, then a reload and a stop. Output: the states
+/// of the real one in its order, with the parent's id; pings meanwhile, and the word of the stop.
+#[test]
+fn the_service_manager_hears_what_happens() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(CONFIG);
+    let socket = bed.host.enter(|| UnixDatagram::bind("/run/notify"));
+    let socket = socket.unwrap().unwrap();
+    socket.set_read_timeout(Some(SOON)).unwrap();
+    let mut pings = 0;
+    let mut heard = || {
+        loop {
+            let mut buffer = [0; 256];
+            let length = socket.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text != "WATCHDOG=1" {
+                return (text, pings);
+            }
+            pings += 1;
+        }
+    };
+    let mut command = Command::new(binary());
+    command.args(["-n", "-D"]).stdin(Stdio::null());
+    command.env("NOTIFY_SOCKET", "/run/notify");
+    command.env("WATCHDOG_USEC", "200000");
+    let mut daemon = bed.host.spawn(command).unwrap();
+    let ready = format!("READY=1\nMAINPID={}", daemon.pid());
+    assert_eq!(heard().0, ready);
+    bed.wait_address(VIP, true);
+    daemon.signal(Signal::SIGHUP).unwrap();
+    let reloading = heard().0;
+    assert!(
+        reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="),
+        "{reloading}"
+    );
+    assert_eq!(heard().0, ready);
+    bed.wait_log("configuration unchanged");
+    daemon.signal(Signal::SIGTERM).unwrap();
+    let (stopping, pings) = heard();
+    assert_eq!(stopping, "STOPPING=1");
+    // It took a second to become master.
+    assert!(pings > 4, "{pings}");
+    assert_eq!(daemon.wait(SOON).unwrap().code(), Some(0));
 }

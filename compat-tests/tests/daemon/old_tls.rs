@@ -125,6 +125,11 @@ fn nginx_is_asked_by_name() {
              digest f97c5d29941bfb1b2fdab0874906ab82\n }",
         ),
         service(83, "connect_port 4440\ntls_compliant\nurl {\n path /\n }"),
+        service(
+            84,
+            "connect_port 4440\nenable_sni\nsni_name two.example\nurl {\n path /\n \
+             digest f70fa2f68bb5022ed9b4cb3a951c8c7b\n }",
+        ),
     ]
     .concat();
     let bed = Bed::new(&config);
@@ -138,7 +143,9 @@ http {
     client_body_temp_path /run/web-1; proxy_temp_path /run/web-2; fastcgi_temp_path /run/web-3;
     uwsgi_temp_path /run/web-4; scgi_temp_path /run/web-5; access_log off;
     ssl_certificate /run/tls/new.pem; ssl_certificate_key /run/tls/new.key;
-    server { listen 192.0.2.1:4440 ssl; server_name one.example; return 200 'one'; }
+    server { listen 192.0.2.1:4440 ssl; server_name one.example;
+        if ($ssl_server_name = 'two.example') { return 200 'sni'; }
+        return 200 'one'; }
     server { listen 192.0.2.1:4440 ssl; server_name two.example;
         if ($ssl_server_name != 'two.example') { return 500; }
         return 200 'two'; }
@@ -150,7 +157,7 @@ http {
     command.args(["-c", "/run/nginx.conf"]).stdin(Stdio::null());
     let _nginx = bed.host.spawn(command).unwrap();
     let _daemon = bed.daemon();
-    for port in [81, 82, 83] {
+    for port in [81, 82, 83, 84] {
         bed.wait_log(&format!(
             "Remote Web server [192.0.2.1]:tcp:{port} succeed on service."
         ));

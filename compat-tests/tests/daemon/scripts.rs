@@ -4,8 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use compat_tests::bed::{needs_root, wait_until};
+use nix::sys::signal::Signal;
 
-use super::setup::{Bed, SOON};
+use super::setup::{Bed, FILE, SOON};
 
 fn service(port: u16, path: &str, more: &str) -> String {
     format!(
@@ -206,5 +207,60 @@ fn files_set_weights_and_take_servers_out() {
             bed.log.wait_for(SOON, from, text).unwrap();
         }
     }
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+}
+
+/// Input: notify scripts as a user of two groups, one by a link and one below a link; then the
+/// settings about both, by a reload. Output: the real paths and one group, as 2.3.4 has it; then the
+/// paths as written and both groups.
+#[test]
+fn links_are_resolved_and_groups_left_out_unless_told() {
+    if !needs_root() {
+        return;
+    }
+    let scripts = "script_user nobody\n enable_script_security\n";
+    let config = |more: &str| {
+        format!(
+            "global_defs {{\n {scripts}{more}}}\nvrrp_instance VI_1 {{\n interface eth0\n \
+             virtual_router_id 51\n priority 100\n advert_int 1\n state MASTER\n \
+             notify_master /run/far/link.sh\n notify_backup \"/run/linked/real.sh one\"\n \
+             virtual_ipaddress {{ 192.0.2.100 }}\n}}\n"
+        )
+    };
+    let bed = Bed::new(&config(""));
+    let files = "cp /etc/group /run/group && echo extra:x:54321:nobody >>/run/group && \
+                 rm -f /etc/group && cp /run/group /etc/group && \
+                 mkdir -p /run/near /run/far && ln -s /run/near /run/linked && \
+                 ln -s /run/near/real.sh /run/far/link.sh && touch /run/out && chmod 666 /run/out && \
+                 printf '#!/bin/sh\\necho \"$0 $* $(id -G)\" >>/run/out\\n' >/run/near/real.sh && \
+                 chmod 755 /run /run/near /run/far /run/near/real.sh";
+    bed.host.must(&["sh", "-c", files]).unwrap();
+    let mut daemon = bed.daemon();
+    let said = |lines: &[&str]| {
+        let mut found = String::new();
+        let complete = || {
+            found = bed.host.read("/run/out").unwrap_or_default();
+            lines
+                .iter()
+                .all(|line| found.lines().any(|said| said == *line))
+        };
+        wait_until(SOON, "what scripts say", complete)
+            .unwrap_or_else(|error| panic!("{error}: {found}\n{:#?}", bed.logged()));
+    };
+    said(&["/run/near/real.sh one 65534", "/run/near/real.sh  65534"]);
+    let told = "use_symlink_paths\n set_supplementary_groups\n";
+    bed.host.write(FILE, config(told)).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    bed.wait_log("Reload finished");
+    // Down and up again.
+    bed.host
+        .must(&["ip", "link", "set", "eth0", "down"])
+        .unwrap();
+    bed.wait_log("Entering FAULT STATE");
+    bed.host.must(&["ip", "link", "set", "eth0", "up"]).unwrap();
+    said(&[
+        "/run/linked/real.sh one 65534 54321",
+        "/run/far/link.sh  65534 54321",
+    ]);
     assert_eq!(bed.stop(&mut daemon), Some(0));
 }

@@ -28,6 +28,7 @@ pub(super) mod script;
 pub(super) mod server_policy;
 pub(super) mod service_policy;
 pub(super) mod settings;
+pub(super) mod signing;
 pub(super) mod slots;
 mod statement;
 pub(super) mod statics;
@@ -497,11 +498,6 @@ impl Binder {
                         mark: st.mark(0),
                     },
                 };
-                true
-            }
-            Some(Form::InactiveBlock) => {
-                st.inactive(name);
-                self.pending = Pending::Skip;
                 true
             }
             Some(Form::Obsolete(help)) => {

@@ -325,14 +325,6 @@ impl<'s> Statement<'s> {
         self.diagnostics.push(finding);
     }
 
-    /// Tells that a keyword does nothing yet.
-    pub(in super::super) fn inactive(&mut self, name: &str) {
-        let message = format!(
-            "keyword '{name}' is known to keepalived but not active in this version; ignored"
-        );
-        self.error(Class::Warning, message, Some(0));
-    }
-
     /// Tells that a keyword is read and checked, but that nothing comes of it yet. It changes no
     /// verdict: with keepalived nothing is wrong.
     pub(in super::super) fn pending(&mut self, name: &str) {

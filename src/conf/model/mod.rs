@@ -20,6 +20,7 @@ mod probe;
 pub mod routing;
 mod routing_text;
 mod script;
+pub mod signing;
 mod vrrp;
 
 pub use bfd::{BfdAudience, BfdInstance, BfdKey, TlsClient};

@@ -3,6 +3,7 @@
 //! Owns: their types; some have their settings here although no domain acts on them yet. Never
 //! does: decide anything. Driven by: `conf::bind` fills it, `conf::resolve` checks it.
 
+use super::signing::Signing;
 use std::net::IpAddr;
 
 use super::VirtualAddress;
@@ -189,6 +190,8 @@ pub enum Version {
 /// Further settings of one `vrrp_instance`; `None` where nothing is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InstanceOptions {
+    /// `auth_hmac`
+    pub signing: Option<Box<Signing>>,
     /// `version`
     pub version: Option<Version>,
     /// `native_ipv6`

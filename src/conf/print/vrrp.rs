@@ -6,6 +6,7 @@ use super::super::model::options::{
     ArgumentMatch, InstanceOptions, Ipvlan, IpvlanMode, Notify, Peer, Script, SyncGroup, TrackFile,
     TrackProcess, TrackScript, Tracked, Trackers, Tracking, Version, Weight,
 };
+use super::super::model::signing::{AntiReplay, Signing, SigningMode};
 use super::super::model::{
     AuthPass, Garp, InitialState, VirtualAddress, VrrpInstance, quoted_command, quoted_word,
 };
@@ -121,6 +122,9 @@ pub(super) fn instance(out: &mut Printer, instance: &VrrpInstance) {
                 out.line(format!("auth_pass {}", quoted(&secret)));
             });
         }
+        if let Some(signing) = &options.signing {
+            out.block("auth_hmac", |out| signature(out, signing));
+        }
         out.flag("nopreempt", instance.no_preempt);
         let delay = instance.preempt_delay;
         out.value("preempt_delay", (!delay.is_zero()).then(|| seconds(delay)));
@@ -161,6 +165,34 @@ fn garp(out: &mut Printer, garp: &Garp) {
         "garp_lower_prio_delay {}",
         seconds(garp.lower_priority_delay)
     ));
+}
+
+fn signature(out: &mut Printer, signing: &Signing) {
+    for key in &signing.keys {
+        let secret = match &key.file {
+            Some(path) => quoted(&format!("file:{path}")),
+            None => {
+                let digits: String = key
+                    .secret
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                format!("hex:{digits}")
+            }
+        };
+        out.line(format!("key {} {secret}", key.id));
+    }
+    out.line(format!("active_key {}", signing.active));
+    out.value("time_window", signing.window.map(|window| window.as_secs()));
+    out.line(match signing.replay {
+        AntiReplay::Time => "anti_replay time",
+        AntiReplay::Monotonic => "anti_replay monotonic",
+    });
+    out.line(match signing.mode {
+        SigningMode::Enforce => "mode enforce",
+        SigningMode::Permissive => "mode permissive",
+        SigningMode::ReceiveOnly => "mode receive-only",
+    });
 }
 
 fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {

@@ -30,7 +30,8 @@ pub(in super::super) struct Services {
     current: Option<Partial>,
     /// Their groups may still come.
     by_group: Vec<(u32, ServiceDraft)>,
-    done: Vec<(u32, VirtualServer)>,
+    /// Each in its final place: there may be very many of them to put together at the end.
+    done: Vec<(u32, Shared<VirtualServer>)>,
     /// keepalived tells of them when it has read everything.
     findings: Diagnostics,
 }
@@ -88,7 +89,7 @@ impl Services {
                 let order = partial.order;
                 let service = partial.finish(&mut cx);
                 if !self.verdict_only || self.done.is_empty() || names_scripts(&service) {
-                    self.done.push((order, service));
+                    self.done.push((order, Shared::new(service)));
                 }
             }
         }
@@ -100,7 +101,7 @@ impl Services {
         open: Vec<ServiceDraft>,
         groups: &[ServerGroup],
         cx: &mut Context<'_>,
-    ) -> Vec<VirtualServer> {
+    ) -> Vec<Shared<VirtualServer>> {
         for draft in open {
             if draft.real_servers.is_empty() {
                 let finding = cx.finding(Class::General, draft.without_servers(), draft.place);
@@ -124,8 +125,13 @@ impl Services {
 }
 
 /// Numbers the services of each group.
-fn numbered(mut service: VirtualServer, seen: &mut HashMap<String, u32>) -> VirtualServer {
-    if let ServiceKey::Group { name, nth, .. } = &mut service.key {
+fn numbered(
+    mut service: Shared<VirtualServer>,
+    seen: &mut HashMap<String, u32>,
+) -> Shared<VirtualServer> {
+    if matches!(service.key, ServiceKey::Group { .. })
+        && let ServiceKey::Group { name, nth, .. } = &mut service.key
+    {
         let next = seen.entry(name.clone()).or_insert(0);
         *nth = Nth(*next);
         *next += 1;

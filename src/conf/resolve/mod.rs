@@ -102,7 +102,7 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     Config {
         global,
         vrrp_instances: share(vrrp_instances),
-        virtual_servers: virtual_servers.into_iter().map(Shared::new).collect(),
+        virtual_servers,
         server_groups: draft.groups,
         bfd_instances: draft.bfd_instances,
         tls: draft.tls,

@@ -9,6 +9,7 @@ use super::super::diag::Class;
 use super::super::draft::{AuthKind, InstanceDraft};
 use super::super::model::InitialState;
 use super::super::model::options::Version;
+use super::super::model::signing::SigningMode;
 use super::Context;
 use crate::base::{Duration, Family};
 
@@ -55,6 +56,16 @@ pub(super) fn check(draft: &mut InstanceDraft, rules: Rules, cx: &mut Context<'_
 }
 
 fn authentication(draft: &mut InstanceDraft, rules: Rules, messages: &mut Vec<String>) {
+    let mode = draft.options.signing.as_ref().map(|signing| signing.mode);
+    if rules.strict && mode.is_some_and(|mode| mode != SigningMode::Enforce) {
+        messages
+            .push("Strict mode requires auth_hmac mode enforce. Ignoring auth_hmac.".to_owned());
+        draft.options.signing = None;
+    }
+    if draft.auth != AuthKind::None && draft.options.signing.is_some() {
+        messages.push("auth_hmac replaces authentication. Ignoring authentication.".to_owned());
+        draft.auth = AuthKind::None;
+    }
     if draft.auth == AuthKind::None {
         return;
     }

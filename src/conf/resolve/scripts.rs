@@ -150,7 +150,7 @@ pub(super) fn names_scripts(service: &VirtualServer) -> bool {
 pub(super) fn check_services(
     rules: &ScriptRules,
     global: &Global,
-    services: &mut [VirtualServer],
+    services: &mut [Shared<VirtualServer>],
     cx: &mut Context<'_>,
 ) {
     let mut seen = Seen::default();

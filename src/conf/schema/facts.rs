@@ -6,7 +6,7 @@
 //! demand one for each row and no other. Never does: decide what is accepted. Driven by: `bind` and
 //! `lint`.
 
-use super::{Level, inactive, nearest, pending, row};
+use super::{Level, nearest, pending, row};
 
 /// One keyword in one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,14 +119,9 @@ impl KeywordFacts {
         let levels = Level::ALL.into_iter().filter(|l| block_of(*l) == block);
         levels
             .map(|level| {
-                let skipped = || {
-                    inactive::INACTIVE
-                        .iter()
-                        .any(|row| (row.0, row.1) == (level, self.name))
-                };
                 if row(level.table(), self.name).is_some() {
                     Activity::Active
-                } else if pending(level, self.name).is_some() && !skipped() {
+                } else if pending(level, self.name).is_some() {
                     Activity::Read
                 } else {
                     Activity::Skipped
@@ -152,8 +147,8 @@ mod tests {
     use super::super::{Form, find, names};
     use super::*;
 
-    /// A block whose lines this version skips whole, and one that has a level under another name.
-    const SKIPPED_BLOCKS: [&str; 2] = ["auth_hmac", "vrrp_track_file"];
+    /// A block that has a level under another name.
+    const SKIPPED_BLOCKS: [&str; 1] = ["vrrp_track_file"];
 
     // Input: the tables. Output: facts for each row, and no facts of a keyword that is in no table.
     #[test]

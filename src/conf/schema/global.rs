@@ -273,6 +273,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("script_user", settings::script_user, "whom scripts run as"),
     Keyword::leaf(
+        "set_supplementary_groups",
+        daemon::setting,
+        "scripts get all groups of their user",
+    ),
+    Keyword::leaf(
         "shutdown_script",
         settings::daemon_script,
         "runs when the daemon stops",
@@ -322,6 +327,11 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "where the read-only copy of config for children is kept (restart only)",
     ),
     Keyword::leaf("umask", process::umask, "bits that files are made without"),
+    Keyword::leaf(
+        "use_symlink_paths",
+        daemon::setting,
+        "scripts run by the path that is written",
+    ),
     Keyword::leaf(
         "v3_checksum_as_v2",
         daemon::setting,

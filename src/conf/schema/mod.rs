@@ -8,7 +8,6 @@ mod bfd;
 mod check;
 pub(super) mod facts;
 mod global;
-mod inactive;
 mod pending;
 mod probes;
 mod track;
@@ -23,6 +22,7 @@ pub(super) enum Level {
     Global,
     Instance,
     Authentication,
+    Signing,
     SyncGroup,
     TrackScript,
     TrackProcess,
@@ -50,11 +50,12 @@ pub(super) enum Level {
 
 impl Level {
     /// Every level.
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 28] = [
         Self::Root,
         Self::Global,
         Self::Instance,
         Self::Authentication,
+        Self::Signing,
         Self::SyncGroup,
         Self::TrackScript,
         Self::TrackProcess,
@@ -87,6 +88,7 @@ impl Level {
             Self::Global => "global_defs",
             Self::Instance => "vrrp_instance",
             Self::Authentication => "authentication",
+            Self::Signing => "auth_hmac",
             Self::SyncGroup => "vrrp_sync_group",
             Self::TrackScript => "vrrp_script",
             Self::TrackProcess => "vrrp_track_process",
@@ -119,6 +121,7 @@ impl Level {
             | Self::Global
             | Self::Instance
             | Self::Authentication
+            | Self::Signing
             | Self::VirtualServer
             | Self::RealServer
             | Self::TcpCheck
@@ -150,6 +153,7 @@ impl Level {
             Self::Global => global::GLOBAL,
             Self::Instance => vrrp::INSTANCE,
             Self::Authentication => vrrp::AUTHENTICATION,
+            Self::Signing => vrrp::SIGNING,
             Self::SyncGroup => track::SYNC_GROUP,
             Self::TrackScript => track::TRACK_SCRIPT,
             Self::TrackProcess => track::TRACK_PROCESS,
@@ -196,8 +200,6 @@ pub(super) enum Form {
         line: Handler,
         close: Close,
     },
-    /// A block; keepalived knows it, this version skips it whole.
-    InactiveBlock,
     /// Of an older release; the text says what became of it.
     Obsolete(&'static str),
 }
@@ -206,10 +208,7 @@ impl Form {
     /// Whether a block follows.
     pub(super) const fn is_block(self) -> bool {
         match self {
-            Self::Block { .. }
-            | Self::Values { .. }
-            | Self::NamedValues { .. }
-            | Self::InactiveBlock => true,
+            Self::Block { .. } | Self::Values { .. } | Self::NamedValues { .. } => true,
             Self::Leaf(_) | Self::Obsolete(_) => false,
         }
     }
@@ -218,7 +217,7 @@ impl Form {
     pub(super) const fn is_foreign(self) -> bool {
         match self {
             Self::Block { inner, .. } => !matches!(inner, Level::Global),
-            Self::Values { .. } | Self::NamedValues { .. } | Self::InactiveBlock => true,
+            Self::Values { .. } | Self::NamedValues { .. } => true,
             Self::Leaf(_) | Self::Obsolete(_) => false,
         }
     }
@@ -280,28 +279,17 @@ pub(super) fn pending(level: Level, name: &str) -> Option<&'static Keyword> {
     row(pending::table(level), name)
 }
 
-/// The row of `name` in a block; also of keywords that are known but not active.
+/// The row of `name` in a block; also of keywords that are read but not active.
 pub(super) fn find(level: Level, name: &str) -> Option<Form> {
-    if let Some(keyword) = row(level.table(), name).or_else(|| pending(level, name)) {
-        return Some(keyword.form);
-    }
-    let inactive = inactive::INACTIVE;
-    inactive
-        .binary_search_by(|row| (row.0, row.1).cmp(&(level, name)))
-        .ok()
-        .and_then(|index| inactive.get(index))
-        .map(|row| row.2)
+    let keyword = row(level.table(), name).or_else(|| pending(level, name));
+    keyword.map(|keyword| keyword.form)
 }
 
 /// The names that are known in a block.
 pub(super) fn names(level: Level) -> impl Iterator<Item = &'static str> {
     let active = level.table().iter().map(|keyword| keyword.name);
-    let inactive = inactive::INACTIVE
-        .iter()
-        .filter(move |row| row.0 == level)
-        .map(|row| row.1);
     let pending = pending::table(level).iter().map(|keyword| keyword.name);
-    active.chain(pending).chain(inactive)
+    active.chain(pending)
 }
 
 /// An active keyword, for guards and for the reference.
@@ -381,16 +369,10 @@ mod tests {
                 assert!(table.iter().all(|row| !row.doc.is_empty()));
             }
         }
-        assert!(inactive::INACTIVE.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
     }
 
     #[test]
     fn no_keyword_stands_in_two_tables() {
-        for dormant in inactive::INACTIVE {
-            let (level, name) = (dormant.0, dormant.1);
-            assert!(row(level.table(), name).is_none(), "{level:?} {name}");
-            assert!(pending(level, name).is_none(), "{level:?} {name}");
-        }
         for level in Level::ALL {
             for keyword in pending::table(level) {
                 let name = keyword.name;

@@ -3,7 +3,7 @@
 //! Owns: the tables. Driven by: `schema::find`.
 
 use super::super::bind::{
-    address, bfd, daemon, global, group, instance, links, options, route, rule, statics,
+    address, bfd, daemon, global, group, instance, links, options, route, rule, signing, statics,
     sync_group, tracker, virtual_server, vmac,
 };
 use super::{Form, Keyword, Level};
@@ -181,6 +181,13 @@ pub(super) static INSTANCE: &[Keyword] = &[
         form: Form::Leaf(instance::advert_int),
         doc: "seconds between adverts",
     },
+    Keyword::block(
+        "auth_hmac",
+        signing::open,
+        Level::Signing,
+        Some(signing::close),
+        "a signature behind each advert",
+    ),
     Keyword {
         name: "authentication",
         form: Form::Block {
@@ -531,4 +538,24 @@ pub(super) static AUTHENTICATION: &[Keyword] = &[
         form: Form::Leaf(instance::auth_type),
         doc: "PASS or AH",
     },
+];
+
+pub(super) static SIGNING: &[Keyword] = &[
+    Keyword::leaf("active_key", signing::active_key, "the key that signs"),
+    Keyword::leaf(
+        "anti_replay",
+        signing::anti_replay,
+        "how repeated adverts are told from new ones",
+    ),
+    Keyword::leaf("key", signing::key, "a key to sign and verify with"),
+    Keyword::leaf(
+        "mode",
+        signing::mode,
+        "what is done with adverts without a signature",
+    ),
+    Keyword::leaf(
+        "time_window",
+        signing::time_window,
+        "how old a signature may be, in seconds",
+    ),
 ];

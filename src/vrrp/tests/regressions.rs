@@ -58,6 +58,39 @@ fn an_edit_of_one_instance_moves_no_address_of_another() {
     assert!(masters.iter().all(|(_, state)| *state == State::Master));
 }
 
+// K#349. Input: of three masters a reload drops the first. Output: its addresses go, it resigns; the
+// others say and do nothing, and go on as masters.
+#[test]
+fn an_instance_that_goes_takes_no_other_along() {
+    let other = |number: u8| VrrpInstance {
+        name: format!("VI_{number}"),
+        vrid: Vrid::new(50 + number).unwrap(),
+        addresses: vec![vip(&format!("192.0.2.20{number}"))],
+        ..config()
+    };
+    let mut bench = Bench::new();
+    let all = [config(), other(2), other(3)];
+    bench.apply(all.into_iter().map(Step::Add).collect());
+    bench.run(ms(5000));
+    bench.told.clear();
+    let said = bench.apply(vec![
+        Step::Remove(config()),
+        Step::Keep(other(2)),
+        Step::Keep(other(3)),
+    ]);
+    assert!(
+        said.iter().any(|line| line == "-192.0.2.101/32"),
+        "{said:?}"
+    );
+    assert!(
+        !said.iter().any(|line| line.contains("192.0.2.20")),
+        "{said:?}"
+    );
+    assert!(bench.told.iter().all(|line| line.contains("VI_1")));
+    let expected = [2, 3].map(|number| (format!("VI_{number}"), State::Master));
+    assert_eq!(states(&bench), expected);
+}
+
 // K#1425. Input: a reload without a change, of a master and of a backup that hears one. Output:
 // neither says, does or waits for anything else than before.
 #[test]

@@ -316,7 +316,7 @@ pub(super) struct Nest<A>(pub(super) u16, pub(super) Vec<A>);
 
 impl<A: Nla> Nest<A> {
     /// Writes itself to the front of `buffer` and returns what is behind.
-    pub(super) fn emit_into(self, buffer: &mut [u8]) -> &mut [u8] {
+    pub(super) fn emit_into<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
         let length = self.buffer_len();
         let (own, rest) = buffer.split_at_mut(length);
         self.emit(own);

@@ -228,7 +228,8 @@ impl Request {
             version: VERSION,
         };
         let mut header = NetlinkHeader::default();
-        let length = header.buffer_len() + genl.buffer_len() + self.buffer_len();
+        let own = self.attributes();
+        let length = header.buffer_len() + genl.buffer_len() + own.buffer_len();
         // Not even the longest request comes near 4 GiB.
         header.length = u32::try_from(length).unwrap_or(u32::MAX);
         header.message_type = family;
@@ -241,7 +242,17 @@ impl Request {
         let (_, rest) = message.split_at_mut(header.buffer_len());
         genl.emit(rest);
         let (_, attributes) = rest.split_at_mut(genl.buffer_len());
-        self.emit(attributes);
+        own.emit(attributes);
+    }
+
+    fn attributes(&self) -> Attributes {
+        let (service, destination) = self.nests();
+        Attributes {
+            service: service.map(|attrs| attr::Nest(ATTR_SERVICE, attrs)),
+            destination: destination.map(|attrs| attr::Nest(ATTR_DEST, attrs)),
+            daemon: self.daemon().map(|attrs| attr::Nest(ATTR_DAEMON, attrs)),
+            bare: self.bare(),
+        }
     }
 
     /// The attributes of the two nests; `None` where the command has no such nest.
@@ -326,30 +337,34 @@ impl GenlFamily for Request {
     }
 }
 
-impl Emitable for Request {
+/// What stands behind the two headers of a request.
+struct Attributes {
+    service: Option<attr::Nest<ServiceAttr>>,
+    destination: Option<attr::Nest<DestinationAttr>>,
+    daemon: Option<attr::Nest<control::ControlAttr>>,
+    bare: Vec<control::ControlAttr>,
+}
+
+impl Emitable for Attributes {
     fn buffer_len(&self) -> usize {
-        let (service, destination) = self.nests();
-        service.map_or(0, |attrs| attr::Nest(ATTR_SERVICE, attrs).buffer_len())
-            + destination.map_or(0, |attrs| attr::Nest(ATTR_DEST, attrs).buffer_len())
-            + self
-                .daemon()
-                .map_or(0, |attrs| attr::Nest(ATTR_DAEMON, attrs).buffer_len())
-            + self.bare().as_slice().buffer_len()
+        self.service.as_ref().map_or(0, Emitable::buffer_len)
+            + self.destination.as_ref().map_or(0, Emitable::buffer_len)
+            + self.daemon.as_ref().map_or(0, Emitable::buffer_len)
+            + self.bare.as_slice().buffer_len()
     }
 
     fn emit(&self, buffer: &mut [u8]) {
-        let (service, destination) = self.nests();
         let mut rest = buffer;
-        if let Some(attrs) = service {
-            rest = attr::Nest(ATTR_SERVICE, attrs).emit_into(rest);
+        if let Some(nest) = &self.service {
+            rest = nest.emit_into(rest);
         }
-        if let Some(attrs) = destination {
-            rest = attr::Nest(ATTR_DEST, attrs).emit_into(rest);
+        if let Some(nest) = &self.destination {
+            rest = nest.emit_into(rest);
         }
-        if let Some(attrs) = self.daemon() {
-            rest = attr::Nest(ATTR_DAEMON, attrs).emit_into(rest);
+        if let Some(nest) = &self.daemon {
+            rest = nest.emit_into(rest);
         }
-        self.bare().as_slice().emit(rest);
+        self.bare.as_slice().emit(rest);
     }
 }
 

@@ -39,11 +39,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "names of routing tables and the like",
     ),
     Keyword::leaf(
-        "set_supplementary_groups",
-        daemon::setting,
-        "call initgroups for script user",
-    ),
-    Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,
         "how old figures of servers may be",
@@ -53,10 +48,5 @@ pub(super) static GLOBAL: &[Keyword] = &[
         "snmp_vs_stats_update_interval",
         daemon::setting,
         "how old figures of services may be",
-    ),
-    Keyword::leaf(
-        "use_symlink_paths",
-        daemon::setting,
-        "do not resolve symlinks in script paths",
     ),
 ];

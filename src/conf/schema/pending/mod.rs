@@ -17,6 +17,7 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
         Level::Global => global::GLOBAL,
         Level::Instance => vrrp::INSTANCE,
         Level::Authentication
+        | Level::Signing
         | Level::TrackGroup
         | Level::TrackScript
         | Level::TrackProcess
