@@ -28,8 +28,7 @@ fn daemon(variable: &str) -> Option<PathBuf> {
 }
 
 /// Configurations with checks of every kind, whose reports are compared as well.
-const REPORTED: &str =
-    "bfd-check,dns-and-udp,file-weights,http-variants,older-words,ping,smtp,tunnel-g";
+const REPORTED: &str = "dns-and-udp,file-weights,http-variants,older-words,ping,smtp,tunnel-g";
 
 /// Input: a signal at each stage of checks of every kind. Output: `keepalived_check.data` as that of the
 /// real daemon, line by line.
