@@ -94,6 +94,8 @@ pub fn through(config: &Config) -> Config {
         .map(|finding| &finding.message)
         // That of signatures is advice.
         .filter(|message| !message.contains("auth_hmac interoperates"))
+        // Servers without weight have a quorum of nothing.
+        .filter(|message| !message.contains("hysteresis 0 >= quorum 0"))
         .partition(|message| message.contains("exceeds total weight of real servers"));
     assert!(findings.is_empty(), "{findings:?} in\n{text}");
     assert_eq!(quorums.len(), weightless, "{quorums:?} in\n{text}");
