@@ -29,19 +29,6 @@ pub(super) enum Piece {
     OddQuote(usize, usize),
 }
 
-impl Piece {
-    /// The same in a text that has so many bytes more before it.
-    const fn moved(self, by: usize) -> Self {
-        match self {
-            Self::Word(begin, end) => Self::Word(begin + by, end + by),
-            Self::Quoted(begin, end) => Self::Quoted(begin + by, end + by),
-            Self::Open(at) => Self::Open(at + by),
-            Self::Close(at) => Self::Close(at + by),
-            Self::OddQuote(begin, end) => Self::OddQuote(begin + by, end + by),
-        }
-    }
-}
-
 /// Whether pest will parse here: it refuses with less than 64 KiB of stack left, and then every
 /// text would count as empty, which as a configuration means to give everything up.
 pub(super) fn has_room() -> bool {
@@ -56,56 +43,11 @@ fn parse(rule: Rule, text: &str) -> Option<Pairs<'_, Rule>> {
     parsed.ok()?.next().map(Pair::into_inner)
 }
 
-/// The tokens of a chunk of whole lines. Words and braces with blanks between them, which nearly all
-/// of a file is, are told apart byte by byte; what begins with a quote or a comment mark is left to
-/// the grammar, to the end of its line. That comes to what the grammar makes of the whole, because it
-/// remembers nothing from one token to the next.
+/// The tokens of a chunk of whole lines.
 pub(super) fn chunk(text: &str, mut each: impl FnMut(Piece) -> bool) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let begin = at;
-        let piece = match byte {
-            b' ' | b'\n' | b'\t' => {
-                at += 1;
-                continue;
-            }
-            b'{' => {
-                at += 1;
-                Piece::Open(begin)
-            }
-            b'}' => {
-                at += 1;
-                Piece::Close(begin)
-            }
-            b'"' | b'#' | b'!' => {
-                let rest = &text[begin..];
-                at = begin + rest.find('\n').unwrap_or(rest.len());
-                if !parsed_chunk(&text[begin..at], |piece| each(piece.moved(begin))) {
-                    return;
-                }
-                continue;
-            }
-            _ => {
-                let rest = bytes.get(begin..).unwrap_or_default();
-                let word = rest
-                    .iter()
-                    .position(|byte| matches!(byte, b' ' | b'\n' | b'\t'));
-                at = begin + word.unwrap_or(rest.len());
-                Piece::Word(begin, at)
-            }
-        };
-        if !each(piece) {
-            return;
-        }
-    }
-}
-
-/// The same by the grammar alone; whether `each` wanted all of them.
-fn parsed_chunk(text: &str, mut each: impl FnMut(Piece) -> bool) -> bool {
     let mut begin = 0;
     let Some(pairs) = parse(Rule::chunk, text) else {
-        return true;
+        return;
     };
     for token in pairs.tokens() {
         match token {
@@ -121,12 +63,11 @@ fn parsed_chunk(text: &str, mut each: impl FnMut(Piece) -> bool) -> bool {
                     _ => continue,
                 };
                 if !each(piece) {
-                    return false;
+                    return;
                 }
             }
         }
     }
-    true
 }
 
 /// A physical line without its comment.
@@ -333,31 +274,6 @@ pub(super) fn statement(line: &str, mut each: impl FnMut(Piece)) {
             Rule::close => each(Piece::Close(start)),
             Rule::unmatched => each(Piece::OddQuote(start, end)),
             _ => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        // Input: any text of the bytes that tokens begin and end with. Output: what the grammar makes
-        // of it, also where somebody stops in the middle.
-        #[test]
-        fn a_chunk_is_told_apart_as_the_grammar_does(text in "[ab{}\"#!\\\\\\$@ \t\n\u{a0}\r]{0,60}", stop in 0_usize..40) {
-            let (mut fast, mut slow) = (Vec::new(), Vec::new());
-            chunk(&text, |piece| {
-                fast.push(piece);
-                fast.len() < stop
-            });
-            parsed_chunk(&text, |piece| {
-                slow.push(piece);
-                slow.len() < stop
-            });
-            prop_assert_eq!(fast, slow);
         }
     }
 }

@@ -293,7 +293,7 @@ pub fn rows(daemons: &Daemons, quick: bool, table: &mut Table) {
         ("start: latest advert", "ms", Goal::AtMost(10.0)),
         ("no-op reload: instructions", "", Goal::Ratio(0.05)),
         ("no-op reload: changes of IPVS", "", Goal::AtMost(0.0)),
-        ("no-op reload: log lines", "", Goal::AtMost(10.0)),
+        ("no-op reload: log lines", "", Goal::AtMost(5.0)),
         ("no-op reload: latest advert", "ms", Goal::AtMost(10.0)),
         ("one-line reload: instructions", "", Goal::Ratio(0.05)),
         ("one-line reload: changes of IPVS", "", Goal::AtMost(1.0)),
