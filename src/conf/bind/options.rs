@@ -307,8 +307,9 @@ pub(in super::super) fn unicast_ttl(draft: &mut Draft, st: &mut Statement<'_>) -
     let number = st.number(1, 0, 255)?;
     let shown = to_display(st.need(1)?);
     current(draft, |instance| {
-        instance.options.ttl = number.and_then(|number| u8::try_from(number).ok());
-        if number.is_none() {
+        if let Some(number) = number.and_then(|number| u8::try_from(number).ok()) {
+            instance.options.ttl = Some(number);
+        } else {
             let message = format!(
                 "{}TTL '{shown}' not valid - must be between 0 & 255",
                 owner(instance)
