@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use compat_tests::bed::{needs, needs_root};
 use compat_tests::routers::daemon_from;
@@ -27,6 +28,26 @@ fn daemon(variable: &str) -> Option<PathBuf> {
     Some(std::fs::canonicalize(daemon).unwrap())
 }
 
+/// Runs the comparison with more arguments; whether nothing differs, and what it printed.
+fn compare(ours: &Path, real: &Path, arguments: &[&str]) -> (bool, String) {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/ipvs");
+    let output = Command::new(env!("CARGO_BIN_EXE_tables"))
+        .args(["--ours".as_ref(), ours.as_os_str()])
+        .args(["--real".as_ref(), real.as_os_str()])
+        .args(["--cases".as_ref(), cases.as_os_str()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{text}");
+    (output.status.success(), text)
+}
+
+/// Held by the test that runs: more of these kernels than processors are late.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Configurations with checks of every kind, whose reports are compared as well.
 const REPORTED: &str = "dns-and-udp,file-weights,http-variants,older-words,ping,smtp,tunnel-g";
 
@@ -40,20 +61,8 @@ fn reports_of_checks_are_the_same() {
     let (Some(ours), Some(real)) = (daemon("KEEPALIVED_OURS"), daemon("KEEPALIVED_REAL")) else {
         return;
     };
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/ipvs");
-    let run = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_tables"))
-            .args(["--ours".as_ref(), ours.as_os_str()])
-            .args(["--real".as_ref(), real.as_os_str()])
-            .args(["--cases".as_ref(), cases.as_os_str()])
-            .args(["--only", REPORTED, "--reports"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        println!("{}", String::from_utf8_lossy(&output.stdout));
-        output.status.success()
-    };
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = || compare(&ours, &real, &["--only", REPORTED, "--reports"]).0;
     // A small kernel is late now and then: what differs has to differ twice.
     assert!(run() || run());
 }
@@ -76,20 +85,8 @@ fn tables_logs_and_fifos_are_the_same() {
     let (Some(ours), Some(real)) = (daemon("KEEPALIVED_OURS"), daemon("KEEPALIVED_REAL")) else {
         return;
     };
-    let run = |only: &str, part: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tables"))
-            .args(["--ours".as_ref(), ours.as_os_str()])
-            .args(["--real".as_ref(), real.as_os_str()])
-            .args(["--cases".as_ref(), cases.as_os_str()])
-            .args(["--only", only, "--part", part])
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        println!("{text}");
-        (output.status.success(), text)
-    };
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = |only: &str, part: &str| compare(&ours, &real, &["--only", only, "--part", part]);
     // Half of them on a kernel of its own: each such kernel has one processor.
     let (first, second) = std::thread::scope(|scope| {
         let second = scope.spawn(|| run("", "1/2"));
