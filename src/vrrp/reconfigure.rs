@@ -74,7 +74,8 @@ impl Instance {
     fn reconfigure_backup(&mut self, cx: &mut Cx<'_>, old: &VrrpInstance) {
         // An owner that has yielded to another one stays as it is.
         if self.owns_addresses() && !old.priority.is_owner() {
-            self.enter(cx, State::Master);
+            // Once interfaces are looked up: it may be one that has nothing to speak from.
+            cx.arm(self.id, Timer::MasterDown, cx.now);
             return;
         }
         if self.config.preempt_delay.is_zero() || self.config.no_preempt {

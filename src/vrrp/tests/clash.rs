@@ -111,5 +111,6 @@ fn a_new_priority_ends_the_clash() {
     assert_eq!(bench.domain.view()[0].priority, Priority(200));
     bench.apply(vec![Step::Update(owner(), Change::Rearm)]);
     assert_eq!(bench.domain.view()[0].priority, Priority::OWNER);
+    bench.run(ms(0));
     assert_eq!(bench.state(), State::Master);
 }

@@ -3,11 +3,13 @@
 
 use super::routing::route;
 use super::tracking::{script, tracked};
-use super::{Bench, Event, Step, config, facts, ms, vip};
+use super::{Bench, Event, Step, US, address, config, facts, ms, vip};
 use crate::base::{IfIndex, Mac};
 use crate::conf::model::options::{Script, TrackScript};
 use crate::conf::model::plan::Change;
 use crate::conf::model::{OwnLink, OwnLinkKind, Priority, Vrid, VrrpInstance};
+use crate::vrrp::addresses::{Kind, tag};
+use crate::vrrp::instance::InstanceId;
 use crate::vrrp::{InterfaceFacts, State, TrackerKind, Verdict};
 
 const NOTHING: [&str; 0] = [];
@@ -323,4 +325,23 @@ fn an_instance_in_fault_goes_without_a_second_word() {
     bench.told.clear();
     bench.apply(vec![Step::Remove(config)]);
     assert_eq!(bench.told, NOTHING);
+}
+
+// Input: a lone address that the host had and the daemon removes; then a reload makes the router the
+// owner. Output: not one advert of a master that has nothing to speak from.
+#[test]
+fn a_new_owner_looks_before_it_speaks() {
+    let mut without = config();
+    without.addresses.clear();
+    let mut bench = Bench::with(config());
+    bench.tell(Event::Address(address(US, 24, false)));
+    bench.apply(vec![Step::Update(without.clone(), Change::Live)]);
+    bench.tell(Event::Address(address("192.0.2.101", 32, true)));
+    bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Del), 17));
+    bench.run(ms(1000));
+    without.priority = Priority::OWNER;
+    let said = bench.apply(vec![Step::Update(without, Change::Live)]);
+    assert_eq!(said, NOTHING);
+    assert_eq!(bench.run(ms(0)), NOTHING);
+    assert_eq!(bench.state(), State::Fault);
 }
