@@ -213,8 +213,8 @@ pub struct Cli {
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Not active in this version (named and ignored)")]
 struct Inactive {
-    /// Enter into genhash utility mode
-    #[arg(short = 'T', long)]
+    /// Enter into genhash utility mode, as the first word
+    #[arg(short = 'T', long, help_heading = "Instead of the daemon")]
     genhash: bool,
     /// Enable SNMP subsystem
     #[arg(short = 'x', long)]

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use compat_tests::bed::{Error, Proc, Result, needs_root, wait_until};
+use compat_tests::bed::{Error, Proc, Result, needs_root, priority_of, wait_until};
 use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
 
 /// Stories that are played at the same time, each in namespaces of its own.
@@ -413,20 +413,6 @@ impl Stage {
             announcements,
             kernel: [as_master, self.kernel(index)?],
         })
-    }
-}
-
-/// The priority in a frame that is an advert, behind an authentication header or not.
-fn priority_of(frame: &[u8]) -> Option<u8> {
-    let (protocol, payload) = match frame.get(12..14)? {
-        [8, 0] => (*frame.get(23)?, frame.get(34..)?),
-        [0x86, 0xdd] => (*frame.get(20)?, frame.get(54..)?),
-        _ => return None,
-    };
-    match protocol {
-        112 => payload.get(2).copied(),
-        51 => payload.get(26).copied(),
-        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use compat_tests::bed::{Error, Frame, Result, needs_root, wait_until};
+use compat_tests::bed::{Error, Frame, Result, needs_root, priority_of, wait_until};
 use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
 
 /// Scenarios that run at the same time, each in namespaces of its own.
@@ -208,20 +208,6 @@ fn adverts(segment: &Segment, router: &Router, from: SystemTime) -> Vec<(Frame, 
     };
     let frames = segment.capture.since(from);
     frames.into_iter().filter_map(mine).collect()
-}
-
-/// The priority in a frame that is an advert, behind an authentication header or not.
-fn priority_of(frame: &[u8]) -> Option<u8> {
-    let (protocol, payload) = match frame.get(12..14)? {
-        [8, 0] => (*frame.get(23)?, frame.get(34..)?),
-        [0x86, 0xdd] => (*frame.get(20)?, frame.get(54..)?),
-        _ => return None,
-    };
-    match protocol {
-        112 => payload.get(2).copied(),
-        51 => payload.get(26).copied(),
-        _ => None,
-    }
 }
 
 /// Gratuitous ARPs and unsolicited neighbour advertisements of a router for virtual addresses.

@@ -206,6 +206,22 @@ fn content(packet: &SlicedPacket<'_>) -> Option<Content> {
     })
 }
 
+/// The priority in a frame that is an advert, behind an authentication header or not; for frames that
+/// are only compared, as it looks at nothing else.
+#[must_use]
+pub fn priority_of(frame: &[u8]) -> Option<u8> {
+    let (protocol, payload) = match frame.get(12..14)? {
+        [8, 0] => (*frame.get(23)?, frame.get(34..)?),
+        [0x86, 0xdd] => (*frame.get(20)?, frame.get(54..)?),
+        _ => return None,
+    };
+    match protocol {
+        112 => payload.get(2).copied(),
+        51 => payload.get(26).copied(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ mod syslog;
 mod wait;
 
 pub use capture::{Capture, Direction, Frame};
-pub use decode::{Advert, Arp, Content, Packet, Segment};
+pub use decode::{Advert, Arp, Content, Packet, Segment, priority_of};
 pub use error::{Context, Error, Result};
 pub use host::{Host, Output};
 pub use lan::{Lan, Port};
