@@ -69,11 +69,10 @@ pub(super) fn duplicate(instance: &str, kind: &str, of: &str, word: &str) -> Str
     format!("({instance}): {kind} duplicates {of} {word} - ignoring")
 }
 
-/// The address of a line; a device that does not exist is noted.
+/// The address of a line; `None` if it is none, or its device does not exist.
 pub(super) fn parsed(draft: &mut Draft, st: &mut Statement<'_>) -> Option<VirtualAddress> {
     let (parsed, _) = line(draft, st, false)?;
-    note_interface(draft, st, &parsed);
-    Some(parsed)
+    has_interface(draft, st, &parsed).then_some(parsed)
 }
 
 /// The address of a line of `static_ipaddress`, with the name of its track group.
@@ -82,14 +81,13 @@ pub(super) fn fixed(
     st: &mut Statement<'_>,
 ) -> Option<(VirtualAddress, Option<String>)> {
     let (parsed, group) = line(draft, st, true)?;
-    note_interface(draft, st, &parsed);
-    Some((parsed, group))
+    has_interface(draft, st, &parsed).then_some((parsed, group))
 }
 
-fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) {
-    if let Some(name) = &parsed.interface {
-        draft.misses(name, st.facts);
-    }
+/// Whether the device of an address is there, or may come later.
+fn has_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) -> bool {
+    let name = parsed.interface.as_ref();
+    name.is_none_or(|name| !draft.misses(name, st.facts))
 }
 
 /// Reads the line; `None`, reported, if the address is skipped.
