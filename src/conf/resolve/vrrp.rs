@@ -119,11 +119,8 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
             (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
-        // Without these two keepalived does not come to what it says of peers.
-        let alone = draft.vrid.is_some()
-            && options.source.is_some()
-            && options.unicast
-            && options.peers.is_empty();
+        // Without a virtual router keepalived does not come to what it says of peers.
+        let alone = draft.vrid.is_some() && options.unicast && options.peers.is_empty();
         Some((
             format!("({}){what}", draft.name),
             draft.place,
