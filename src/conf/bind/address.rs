@@ -116,16 +116,16 @@ fn line(
     while let Some(option) = st.word(index) {
         index += match option {
             "track_group" if fixed => {
-                group = value(st, option, index, text).map(str::to_owned);
-                1 + usize::from(group.is_some())
+                group = Some(value(st, option, index, text)?.to_owned());
+                2
             }
             _ if FURTHER.contains(&option) && !(fixed && option == "use_vmac") => {
-                further(st, option, index, text, &mut parsed)
+                further(st, option, index, text, &mut parsed)?
             }
             // It may come later.
             "dev" if draft.is_dynamic() && parsed.interface.is_none() => {
-                parsed.interface = value(st, option, index, text).map(str::to_owned);
-                1 + usize::from(parsed.interface.is_some())
+                parsed.interface = Some(value(st, option, index, text)?.to_owned());
+                2
             }
             _ => option_at(st, option, index, text, &mut parsed)?,
         };
@@ -194,12 +194,10 @@ fn option_at(
         st.error(Class::General, message, Some(index));
         return Some(1);
     }
-    let Some(value) = value(st, option, index, text) else {
-        return Some(1);
-    };
+    let value = value(st, option, index, text)?;
     match option {
         // Without its interface nothing more of it is looked at.
-        "dev" if !device(st, value, index, text, parsed) => return Some(st.count()),
+        "dev" if !device(st, value, index, text, parsed)? => return Some(st.count()),
         "dev" => {}
         "scope" => set_scope(st, value, index, text, parsed),
         "label" => label(st, value, index, text, parsed)?,
@@ -218,14 +216,14 @@ fn value<'s>(st: &mut Statement<'s>, option: &str, index: usize, text: &str) -> 
     value
 }
 
-/// Takes one of [`FURTHER`]; returns how many words it takes.
+/// Takes one of [`FURTHER`]; returns how many words it takes, or `None` as above.
 fn further(
     st: &mut Statement<'_>,
     option: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
-) -> usize {
+) -> Option<usize> {
     let options = &mut parsed.options;
     match option {
         "home" => options.home = true,
@@ -236,9 +234,7 @@ fn further(
         "no_track" => options.untracked = true,
         "use_vmac" => options.vmac = true,
         _ => {
-            let Some(value) = value(st, option, index, text) else {
-                return 1;
-            };
+            let value = value(st, option, index, text)?;
             if option == "peer" {
                 options.peer = peer(st, value, index, parsed.address);
             } else if value == "forever" {
@@ -250,10 +246,10 @@ fn further(
                     st.error(Class::General, message, Some(index + 1));
                 }
             }
-            return 2;
+            return Some(2);
         }
     }
-    1
+    Some(1)
 }
 
 fn peer(st: &mut Statement<'_>, value: &str, index: usize, address: IpAddr) -> Option<Prefix> {
@@ -269,18 +265,18 @@ fn peer(st: &mut Statement<'_>, value: &str, index: usize, address: IpAddr) -> O
     None
 }
 
-/// Takes the interface; false: there is none of that name.
+/// Takes the interface; false: there is none of that name; `None`: the address has one already.
 fn device(
     st: &mut Statement<'_>,
     value: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
-) -> bool {
+) -> Option<bool> {
     if parsed.interface.is_some() {
         let message = format!("Cannot specify ipaddress device more than once for {text}");
         st.error(Class::General, message, Some(index));
-        return true;
+        return None;
     }
     let exists = st.facts.interface_exists(value);
     if !exists {
@@ -292,7 +288,7 @@ fn device(
         st.error(Class::General, message, Some(index + 1));
     }
     parsed.interface = Some(value.to_owned());
-    exists
+    Some(exists)
 }
 
 fn set_scope(
