@@ -162,7 +162,7 @@ fn write_instance(page: &Page<'_>, place: usize, out: &mut String) -> fmt::Resul
     data.close();
     out.push_str(",\"stats\":");
     let stats = view.map(|view| view.stats).unwrap_or_default();
-    write_stats(stats, Fields::open(out))?;
+    write_stats(&stats, Fields::open(out))?;
     out.push('}');
     Ok(())
 }
@@ -327,7 +327,7 @@ fn write_lists(
     data.list("track_process", &processes.collect::<Vec<_>>())
 }
 
-fn write_stats(stats: Stats, mut fields: Fields<'_>) -> fmt::Result {
+fn write_stats(stats: &Stats, mut fields: Fields<'_>) -> fmt::Result {
     for (name, count) in [
         ("advert_rcvd", stats.advert_rcvd),
         ("advert_sent", stats.advert_sent),

@@ -71,7 +71,7 @@ fn what_is_wrong_is_counted_and_changes_nothing() {
         bench.run(ms(3000));
         assert_eq!(bench.receive(packet), [""; 0]);
         let stats = &bench.domain.view()[0].stats;
-        assert_eq!(counter(&stats), 1, "row {index}");
+        assert_eq!(counter(stats), 1, "row {index}");
         assert_eq!(stats.advert_rcvd, 0, "row {index}");
         bench.run(ms(700));
         assert_eq!(bench.state(), State::Master, "row {index}");
