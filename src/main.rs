@@ -12,14 +12,12 @@ use keepalived_rs::conf::{self, Class, LoadOptions};
 use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
-    signals,
+    self, CoreDumps, HostFiles, Leave, NoHost, Offline, PatientFacts, Settings, ThisHost,
+    WorkerOptions, signals,
 };
-use keepalived_rs::lint::{self, Nowhere, Request, explain};
+use keepalived_rs::lint::{self, Request, explain};
 
 fn main() -> ExitCode {
-    #[cfg(target_env = "musl")]
-    claim_stack();
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some((name, options)) = genhash::called(&arguments) {
         host::default_sigpipe();
@@ -67,14 +65,6 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(u8::try_from(status).unwrap_or(1))
-}
-
-/// musl tells as the size of the stack what is mapped of it so far, which the guard of the parser
-/// takes for all that there is: so as much is mapped as parsing takes.
-#[cfg(target_env = "musl")]
-#[inline(never)]
-fn claim_stack() {
-    std::hint::black_box(&mut [0_u8; 512 << 10]);
 }
 
 /// Writes to standard error, as keepalived does even for help; a closed one is no reason to fail.
@@ -257,7 +247,7 @@ fn check_files(check: Check) -> i32 {
         return print_meaning(&request, check.offline);
     }
     let report = if check.offline {
-        lint::check(&request, &HostFiles, &Offline, &Nowhere)
+        lint::check(&request, &HostFiles, &Offline, &NoHost)
     } else {
         lint::check(&request, &HostFiles, &PatientFacts, &ThisHost)
     };

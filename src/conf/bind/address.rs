@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::super::diag::Class;
 use super::super::draft::{Draft, broadcast};
 use super::super::model::routing::Prefix;
-use super::super::model::{AddressOptions, Scope, VirtualAddress};
+use super::super::model::{Scope, VirtualAddress};
 use super::super::names::NameTable;
 use super::super::source::{to_bytes, to_display};
 use super::words::named;
 use super::{Outcome, Statement};
-use crate::base::Family;
+use crate::base::{Family, Rare};
 
 /// Options of an address line beyond those of `option_at`.
 const FURTHER: [&str; 9] = [
@@ -111,7 +111,7 @@ fn line(
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
-        options: AddressOptions::default(),
+        options: Rare::default(),
     };
     let mut group = None;
     let mut index = 1;
