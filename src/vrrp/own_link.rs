@@ -66,6 +66,7 @@ impl Blank for Own {
             asked: None,
             there: None,
             refused: None,
+            moved: None,
             reports: None,
             complained: false,
         },
