@@ -14,6 +14,7 @@ use log::Level;
 
 use super::instance::{FaultReason, State};
 use super::own_link::kind_name;
+use super::strangers;
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Family};
 use crate::conf::model::options::Version;
@@ -576,24 +577,7 @@ impl fmt::Display for Note<'_> {
                 interface,
                 to,
                 stranger,
-            } => {
-                write!(
-                    f,
-                    "is master, and no other router has ever been heard for VRID {vrid} on {interface}; \
-                     if there is one, look for a firewall that drops protocol 112"
-                )?;
-                match to {
-                    Transport::Multicast(group) => write!(f, " or {group}")?,
-                    Transport::Unicast => {
-                        f.write_str(", for a unicast_peer that is missing there")?
-                    }
-                }
-                f.write_str(", for another virtual_router_id, or for another interface")?;
-                match stranger {
-                    Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
-                    None => Ok(()),
-                }
-            }
+            } => strangers::write_unheard(f, (vrid, interface), to, stranger),
             Self::Heard { from, priority } => {
                 write!(
                     f,
