@@ -18,8 +18,8 @@ pub(super) struct Reload {
     since: Instant,
     /// `reload_file`
     _marker: Option<Marker>,
-    /// The longest step so far, for the log.
-    longest: Duration,
+    /// The longest step so far, in the processor's time, and what it was: for the log.
+    longest: (Duration, &'static str),
 }
 
 /// What comes next.
@@ -34,6 +34,17 @@ enum Stage {
     TakeOn,
 }
 
+impl Stage {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Fetch(_) => "reading files",
+            Self::Read(_) => "understanding them",
+            Self::Compare(_) => "comparing",
+            Self::TakeOn => "taking services on",
+        }
+    }
+}
+
 impl Worker<'_> {
     pub(super) fn start_reload(&mut self) {
         for name in self.idents() {
@@ -43,7 +54,7 @@ impl Worker<'_> {
             stage: Stage::Fetch(Box::new(self.known.files())),
             since: clock::now(),
             _marker: self.marker().and_then(Marker::new),
-            longest: Duration::ZERO,
+            longest: (Duration::ZERO, ""),
         });
     }
 
@@ -65,24 +76,26 @@ impl Worker<'_> {
             return;
         };
         let takes_on = matches!(reload.stage, Stage::TakeOn);
-        let began = clock::now();
+        let (name, began) = (reload.stage.name(), clock::thread_time());
         let next = self.advance(reload.stage);
-        let ended = clock::now();
-        let took = ended.saturating_since(began);
-        reload.longest = reload.longest.max(took);
+        let took = clock::thread_time().saturating_sub(began);
+        if took > reload.longest.0 {
+            reload.longest = (took, name);
+        }
         if let Some(stage) = next {
             reload.stage = stage;
             self.reload = Some(reload);
             return;
         }
         if takes_on {
-            let took = ended.saturating_since(reload.since).as_micros();
+            let took = clock::now().saturating_since(reload.since).as_micros();
             log::info!(target: ident::DAEMON, "Reload finished in {took} usec");
         }
         log::trace!(
             target: ident::DAEMON,
-            "The longest step of the reload took {} usec",
-            reload.longest.as_micros()
+            "The longest step of the reload took {} usec: {}",
+            reload.longest.0.as_micros(),
+            reload.longest.1
         );
         if std::mem::take(&mut self.again) {
             self.start_reload();
