@@ -327,7 +327,7 @@ impl EventLoop {
             timeout = Some(timeout.map_or(limit, |timeout| timeout.min(limit)));
         };
         let looking = self.drivers.programs.processes.is_looking();
-        let waiting = !self.effects.is_empty() || !self.lanes.is_empty();
+        let waiting = self.is_behind();
         // Who takes very much over announces it first and tells of it then.
         if !waiting && let Some(again) = logger::flush() {
             at_most(again);
@@ -588,7 +588,7 @@ impl EventLoop {
 
     /// Carries out what the node asked for. While something waits it waits behind that: a turn goes
     /// on with it once, however many events it has.
-    fn exec(&mut self) {
+    pub(super) fn exec(&mut self) {
         if self.lanes.is_empty() {
             self.go_on();
         } else {
@@ -622,6 +622,11 @@ impl EventLoop {
             }
         }
         log::debug!(target: ident::DAEMON, "effects lead to ever more effects; going on in the next turn");
+    }
+
+    /// Whether something waits to be carried out.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.effects.is_empty() || !self.lanes.is_empty()
     }
 
     /// Carries everything out, however long it takes.

@@ -4,6 +4,7 @@
 //! with changes, and says what its longest step was, in the processor's time of its thread; so what
 //! else runs on the machine matters little. Only ours says that. Driven by `bin/bench.rs`.
 
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use super::table::{Figure, Goal, Table};
 use super::{Daemons, parse};
-use crate::bed::{Error, Host, Result, Syslog, wait_until};
+use crate::bed::{Error, Host, Result, wait_until};
 
 const SERVERS: u32 = 100_000;
 const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
@@ -22,8 +23,13 @@ const GOAL: f64 = 5.0;
 /// What the daemon says with `-DD`.
 const SAYS: &str = "The longest step of the reload took ";
 
-/// The services that are loaded first and then.
-const CASES: [(&str, fn() -> (String, String)); 5] = [
+/// A configuration, and that which follows it.
+type Texts = (String, String);
+
+/// What is reloaded, by name.
+type Case = (&'static str, fn() -> Texts);
+
+const CASES: [Case; 5] = [
     ("unchanged", || (services(), services())),
     ("a line of each 100th service", || {
         (services(), weigh(&services(), 1000))
@@ -61,23 +67,24 @@ fn weigh(text: &str, every: usize) -> String {
 }
 
 /// Milliseconds of the longest step, and which it was.
-fn longest(daemon: &Path, (before, after): (String, String)) -> Result<(f64, String)> {
+fn longest(daemon: &Path, (before, after): Texts) -> Result<(f64, String)> {
     let host = Host::new("reload")?;
-    let log = Syslog::start(&host)?;
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("log");
     host.write("/etc/keepalived/more.conf", services())?;
     host.write(CONFIGURATION, before)?;
     let mut command = Command::new(daemon);
-    command.args(["-n", "-D", "-D", "-f", CONFIGURATION]);
+    // No log daemon keeps up with what a start of so many has to tell.
+    command.args(["-n", "-l", "-G", "-D", "-D", "-f", CONFIGURATION]);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(File::create(&log)?);
     let running = host.spawn(command)?;
     let said = |what: &str| {
-        let lines = log.lines().into_iter().map(|line| line.text);
-        lines
-            .filter_map(|line| line.strip_prefix(what).map(str::to_owned))
-            .next()
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let (_, rest) = text.rsplit_once(what)?;
+        Some(rest.lines().next().unwrap_or_default().to_owned())
     };
     wait_until(PATIENCE, "the start", || said("Startup complete").is_some())?;
     host.write(CONFIGURATION, after)?;

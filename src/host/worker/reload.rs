@@ -12,12 +12,17 @@ use crate::conf::diff::Planning;
 use crate::host::fetch::Fetched;
 use crate::host::reports::Kept;
 
+/// How long a step waits for what is being carried out.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// A new configuration on its way.
 pub(super) struct Reload {
     stage: Stage,
     since: Instant,
     /// `reload_file`
     _marker: Option<Marker>,
+    /// When the last step was.
+    stepped: Instant,
     /// The longest step so far, in the processor's time, and what it was: for the log.
     longest: (Duration, &'static str),
 }
@@ -54,6 +59,7 @@ impl Worker<'_> {
             stage: Stage::Fetch(Box::new(self.known.files())),
             since: clock::now(),
             _marker: self.marker().and_then(Marker::new),
+            stepped: clock::now(),
             longest: (Duration::ZERO, ""),
         });
     }
@@ -72,9 +78,16 @@ impl Worker<'_> {
 
     /// One slice of a reload, and its end.
     pub(super) fn read_on(&mut self) {
+        let now = self.event_loop.now();
         let Some(mut reload) = self.reload.take() else {
             return;
         };
+        // What waits goes first, unless there is no end of it.
+        if self.event_loop.is_behind() && now.saturating_since(reload.stepped) < PATIENCE {
+            self.reload = Some(reload);
+            return;
+        }
+        reload.stepped = now;
         let takes_on = matches!(reload.stage, Stage::TakeOn);
         let (name, began) = (reload.stage.name(), clock::thread_time());
         let next = self.advance(reload.stage);
@@ -141,7 +154,7 @@ impl Worker<'_> {
                 let now = self.event_loop.refresh();
                 let EventLoop { node, effects, .. } = &mut self.event_loop;
                 let more = node.go_on(now, SLICE, effects);
-                self.event_loop.exec_all();
+                self.event_loop.exec();
                 if more {
                     return Some(Stage::TakeOn);
                 }
@@ -183,7 +196,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.apply_again(now, effects);
-        self.event_loop.exec_all();
+        self.event_loop.exec();
         self.keep_state(Kept::After);
     }
 
@@ -224,7 +237,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.begin(now, plan, config, effects);
-        self.event_loop.exec_all();
+        self.event_loop.exec();
         Some(Stage::TakeOn)
     }
 }
