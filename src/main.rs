@@ -12,10 +12,10 @@ use keepalived_rs::conf::{self, Class, LoadOptions};
 use keepalived_rs::host::genhash;
 use keepalived_rs::host::logger::LogOptions;
 use keepalived_rs::host::{
-    self, CoreDumps, HostFiles, Leave, Offline, PatientFacts, Settings, ThisHost, WorkerOptions,
-    signals,
+    self, CoreDumps, HostFiles, Leave, NoHost, Offline, PatientFacts, Settings, ThisHost,
+    WorkerOptions, signals,
 };
-use keepalived_rs::lint::{self, Nowhere, Request, explain};
+use keepalived_rs::lint::{self, Request, explain};
 
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
@@ -261,7 +261,7 @@ fn check_files(check: Check) -> i32 {
         return print_meaning(&request, check.offline);
     }
     let report = if check.offline {
-        lint::check(&request, &HostFiles, &Offline, &Nowhere)
+        lint::check(&request, &HostFiles, &Offline, &NoHost)
     } else {
         lint::check(&request, &HostFiles, &PatientFacts, &ThisHost)
     };

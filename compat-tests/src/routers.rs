@@ -278,7 +278,7 @@ pub struct Segment {
     pub routers: [Router; 2],
     /// What passed the bridge.
     pub capture: Capture,
-    _lan: Lan,
+    lan: Lan,
 }
 
 impl Segment {
@@ -312,8 +312,14 @@ impl Segment {
         Ok(Self {
             routers,
             capture,
-            _lan: lan,
+            lan,
         })
+    }
+
+    /// The namespace of the bridge that joins the routers.
+    #[must_use]
+    pub fn switch(&self) -> &Host {
+        self.lan.switch()
     }
 
     /// The adverts of a router seen since `from`.

@@ -16,9 +16,13 @@ use compat_tests::sim::scenario::{
 };
 use compat_tests::sim::setup::{self, config, instance, vip};
 use compat_tests::sim::shadow::Holding;
+use compat_tests::sim::world::World;
 use compat_tests::sim::{trace, wire};
-use keepalived_rs::base::Duration;
-use keepalived_rs::conf::model::{Garp, InitialState, Priority, VrrpInstance};
+use keepalived_rs::base::{Duration, Family};
+use keepalived_rs::conf::model::options::{SyncGroup, Version};
+use keepalived_rs::conf::model::{
+    Garp, InitialState, Priority, Transport, VRRP_GROUP_V6, VrrpInstance,
+};
 
 #[test]
 fn a_lone_router_becomes_master_after_the_master_down_interval() {
@@ -271,32 +275,76 @@ fn an_interface_that_comes_back_under_another_index_serves_again() {
     });
 }
 
+// The loser has heard the winner first or last, over IPv4 or IPv6, alone or with a group that follows one
+// member: what is announced last is where the winner is, and so the client believes.
 #[test]
-fn after_a_partition_the_better_master_stays_and_the_other_yields_silently() {
-    scenario(|| {
-        let mut world = pair();
-        let lost = world.now;
-        world.cut(
-            0,
-            &[Place::Host(R1), Place::Client],
-            &[Place::Host(R2)],
-            true,
-        );
-        world.run_for(secs(20));
-        assert_eq!(world.owners(ROUTER), [R1, R2]);
-        world.mend(0);
-        world.run_for(secs(1) + ms(1));
-        assert_eq!(world.owners(ROUTER), [R1]);
-        world.settle();
-        // Adverts went on all the time, at their period.
-        let since = adverts(R1, 200).into_iter().filter(|at| *at > lost);
-        let since: Vec<_> = since.collect();
-        assert!(
-            since
-                .windows(2)
-                .all(|w| w[1].saturating_since(w[0]) <= secs(1))
-        );
+fn after_a_partition_the_winner_announces_last() {
+    for (wait, six, grouped) in [
+        (ms(20_000), false, false),
+        (ms(20_550), false, false),
+        (ms(20_000), true, false),
+        (ms(20_550), false, true),
+    ] {
+        scenario(|| {
+            let mut world = partitioned(six, grouped);
+            let lost = world.now;
+            let (client, both) = (Place::Client, [Place::Host(R1), Place::Host(R2)]);
+            // The client is on the loser's side.
+            world.cut(0, &[both[0]], &[client, both[1]], true);
+            world.run_for(wait);
+            assert_eq!(world.owners(ROUTER), [R1, R2]);
+            world.mend(0);
+            let mended = world.now;
+            world.run_for(secs(1) + ms(1));
+            assert_eq!(world.owners(ROUTER), [R1]);
+            world.settle();
+            let announced = |host: &str| {
+                let frames = trace::times(&[host, if six { "na " } else { "arp " }]);
+                frames.last().copied().unwrap()
+            };
+            assert!(announced(" r1 ") > mended.max(announced(" r2 ")));
+            let mac = world.hosts[R1].kernel.link_named("eth0").unwrap().1.mac;
+            for (believed, _) in world.segments[0].arp.values() {
+                assert_eq!(*believed, mac);
+            }
+            // Adverts went on all the time, at their period.
+            let since = adverts(R1, 200).into_iter().filter(|at| *at > lost);
+            let since: Vec<_> = since.collect();
+            let gaps = since.windows(2).map(|w| w[1].saturating_since(w[0]));
+            assert!(gaps.max().unwrap() <= secs(1));
+        });
+    }
+}
+
+/// A pair in calm, the first one better; with a second virtual router in one group.
+fn partitioned(six: bool, grouped: bool) -> World {
+    let hosts = [200, 100].map(|priority| {
+        let mut instances = vec![instance(51, priority)];
+        if six {
+            instances[0].family = Family::V6;
+            instances[0].version = Version::V3;
+            instances[0].options.version = Some(Version::V3);
+            instances[0].auth = None;
+            instances[0].transport = Transport::Multicast(VRRP_GROUP_V6);
+            instances[0].addresses = vec![vip(setup::virtual_address_v6(51, 0), 64)];
+        }
+        if grouped {
+            instances.push(instance(52, priority));
+        }
+        let mut config = config(instances);
+        if grouped {
+            config.sync_groups = vec![SyncGroup {
+                name: "G".to_owned(),
+                members: vec!["VI_51".to_owned(), "VI_52".to_owned()],
+                ..SyncGroup::default()
+            }];
+        }
+        config
     });
+    let mut world = world(hosts.to_vec());
+    start_all(&mut world);
+    world.settle();
+    world
 }
 
 // A master that a stray lesser advert contradicts answers at once and announces its addresses.

@@ -7,13 +7,29 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::lint::{Ground, WeakComponent};
+use super::search::read_pattern;
+use crate::lint::{Ground, WeakComponent, WrongPattern};
 
 /// This host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThisHost;
 
+/// No host at all: what can be told of a file wherever it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHost;
+
+impl Ground for NoHost {
+    fn wrong_pattern(&self, pattern: &str, options: &[&str]) -> Option<WrongPattern> {
+        let (offset, why) = read_pattern(pattern, options).err()?;
+        Some(WrongPattern { offset, why })
+    }
+}
+
 impl Ground for ThisHost {
+    fn wrong_pattern(&self, pattern: &str, options: &[&str]) -> Option<WrongPattern> {
+        NoHost.wrong_pattern(pattern, options)
+    }
+
     fn mtu(&self, interface: &str) -> Option<u32> {
         if interface.contains('/') {
             return None;
@@ -104,6 +120,21 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    // Input: patterns with and without a fault, and one that its options make one. Output: the place
+    // of the fault.
+    #[test]
+    fn faults_of_patterns_are_found() {
+        let offset = |pattern: &str, options: &[&str]| {
+            NoHost
+                .wrong_pattern(pattern, options)
+                .map(|wrong| wrong.offset)
+        };
+        assert_eq!(offset("a(b)", &[]), None);
+        assert_eq!(offset("a(b", &[]), Some(3));
+        assert_eq!(offset("[]", &["allow_empty_class"]), None);
+        assert_eq!(offset("[]", &[]), Some(2));
+    }
 
     // Input: a script that everybody may change, in a directory of root's. Output: the script
     // itself; with the directory open as well, the directory.

@@ -68,7 +68,7 @@ mod worker;
 
 pub use exec::Leave;
 pub use files::{Facts, HostFiles, Offline, PatientFacts};
-pub use ground::ThisHost;
+pub use ground::{NoHost, ThisHost};
 pub use pidfile::directory as run_directory;
 pub use process::log_panics;
 pub use reports::directory as temporary_directory;

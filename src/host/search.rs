@@ -159,10 +159,18 @@ fn look(compiled: &mut Compiled, search: Search) -> Searched {
     }
 }
 
-fn compile(pattern: &Pattern) -> Option<Regex> {
-    let options = pattern.options.iter().map(|name| bit(name));
+/// Reads a pattern as a check would. On failure: where in it, and what is wrong there.
+pub(super) fn read_pattern(
+    pattern: &str,
+    options: &[impl AsRef<str>],
+) -> Result<Regex, (usize, String)> {
+    let options = options.iter().map(|name| bit(name.as_ref()));
     let options = options.fold(pcre2_sys::PCRE2_USE_OFFSET_LIMIT, |all, bit| all | bit);
-    match Regex::new(&to_bytes(&pattern.pattern), options) {
+    Regex::new(&to_bytes(pattern), options)
+}
+
+fn compile(pattern: &Pattern) -> Option<Regex> {
+    match read_pattern(&pattern.pattern, &pattern.options) {
         Ok(regex) => Some(regex),
         Err((offset, text)) => {
             let pattern = to_display(&pattern.pattern);

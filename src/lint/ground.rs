@@ -45,6 +45,8 @@ pub(super) fn check(router: &Router<'_>, ground: &dyn Ground, sink: &mut Sink<'_
         let keyword = router.outline.word(statement, 0).unwrap_or_default();
         if PROGRAMS.contains(&keyword) {
             script_of_others(router, statement, ground, sink);
+        } else if keyword == "regex" {
+            pattern(router, statement, ground, sink);
         }
     }
     let service = router.outline.child(None, "virtual_server");
@@ -188,6 +190,27 @@ fn script_of_others(
             sink.advise("script-of-others", at, message, about);
         }
     }
+}
+
+/// A check whose pattern is none never succeeds, and neither config test says so.
+fn pattern(router: &Router<'_>, statement: StatementId, ground: &dyn Ground, sink: &mut Sink<'_>) {
+    let outline = router.outline;
+    let Some(pattern) = outline.word(statement, 1) else {
+        return;
+    };
+    let beside = outline.children(outline.parent(statement), "regex_options");
+    let options: Vec<&str> = beside
+        .flat_map(|line| outline.words(line).iter().skip(1).map(String::as_str))
+        .collect();
+    let Some(wrong) = ground.wrong_pattern(pattern, &options) else {
+        return;
+    };
+    let message = "this is no regular expression: the check never succeeds";
+    sink.advise("wrong-regex", (statement, 1), message, |finding| {
+        finding
+            .note(format!("at offset {}: {}", wrong.offset, wrong.why), None)
+            .help("the syntax is that of pcre2pattern(3)")
+    });
 }
 
 /// What root may do in a container is what the container was given.

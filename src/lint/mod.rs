@@ -135,9 +135,14 @@ pub trait Ground {
     fn sysctl(&self, _name: &str) -> Option<String> {
         None
     }
+
+    /// What is wrong with a regular expression under these options; `None` if it is one.
+    fn wrong_pattern(&self, _pattern: &str, _options: &[&str]) -> Option<WrongPattern> {
+        None
+    }
 }
 
-/// Nothing is known (`--offline`).
+/// Nothing is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nowhere;
 
@@ -149,6 +154,15 @@ pub struct WeakComponent {
     /// The path up to this part.
     pub path: PathBuf,
     /// Who can change it, as an operator says it: `owned by user www-data (33)`.
+    pub why: String,
+}
+
+/// Why a pattern is no regular expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongPattern {
+    /// Where in it, in bytes from its beginning.
+    pub offset: usize,
+    /// In the words of the library that reads it.
     pub why: String,
 }
 

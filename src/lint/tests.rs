@@ -386,6 +386,38 @@ fn services_need_the_kernel() {
     assert_eq!(rules(&[&service("NAT")]), []);
 }
 
+/// A library of patterns that has never heard of brackets.
+struct NoBrackets;
+
+impl Ground for NoBrackets {
+    fn wrong_pattern(&self, pattern: &str, options: &[&str]) -> Option<WrongPattern> {
+        let offset = pattern
+            .find('(')
+            .filter(|_| options == ["caseless", "utf"])?;
+        let why = "no brackets".to_owned();
+        Some(WrongPattern { offset, why })
+    }
+}
+
+// Input: a check with two patterns, one of which is none with the options of its url. Output: that
+// one.
+#[test]
+fn patterns_that_are_none_are_told() {
+    let url = |pattern: &str| {
+        format!(
+            "url {{\n path /\n regex {pattern}\n regex_options caseless\n regex_options utf\n }}\n"
+        )
+    };
+    let text = format!(
+        "virtual_server 192.0.2.10 80 {{\n lb_kind NAT\n real_server 192.0.2.11 80 {{\n \
+         HTTP_GET {{\n {}{}}}\n }}\n}}\n",
+        url("fine"),
+        url("bro(ken"),
+    );
+    let report = reports_on(&[&text], &NoBrackets);
+    assert_eq!(broken(&report), [("wrong-regex", 13)]);
+}
+
 /// A container that was given no capability but NET_ADMIN.
 struct Container;
 

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use super::page::{command, heading, seconds, yes};
 use super::{Cursor, Page};
-use crate::base::Shared;
+use crate::base::{Duration, Shared};
 use crate::conf::model::{
-    BfdAudience, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol, HttpRegex, HttpUrl,
-    MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe, TcpCheck, UdpProbe,
+    BfdAudience, CheckRef, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
+    HttpRegex, HttpUrl, MiscProbe, Probe, ProbeKind, Protocol, RealServer, ServiceKey, SmtpProbe,
+    TcpCheck, UdpProbe,
 };
 use crate::node::snapshot::CheckView;
 
@@ -51,7 +52,11 @@ pub(super) fn section(
     for (number, check) in server.tcp_checks.iter().enumerate() {
         let view = page.snapshot.check(service.key, place, number);
         write_head(&service, server, view, out)?;
-        write_timing(check, view, out)?;
+        let timed = CheckRef {
+            connect: check,
+            kind: None,
+        };
+        write_timing(timed, view, out)?;
         write_connection(check, out)?;
         writeln!(out, "   Keepalive method = TCP_CHECK")?;
     }
@@ -138,7 +143,28 @@ fn write_head(
     writeln!(out, "   Current weight = {weight}")
 }
 
-fn write_timing(check: &TcpCheck, view: Option<CheckView>, out: &mut String) -> fmt::Result {
+/// What holds for a kind of check where neither it nor its server names a `delay_before_retry`, as
+/// keepalived 2.2.7 tells it; `None` is `TCP_CHECK`.
+const fn default_delay(kind: Option<&ProbeKind>) -> Duration {
+    match kind {
+        Some(ProbeKind::Http(_)) => Duration::from_secs(3),
+        Some(ProbeKind::Dns(_)) => Duration::ZERO,
+        None
+        | Some(
+            ProbeKind::Smtp(_)
+            | ProbeKind::Misc(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Ping
+            | ProbeKind::File(_)
+            | ProbeKind::Bfd(_),
+        ) => Duration::from_secs(1),
+    }
+}
+
+fn write_timing(check: CheckRef<'_>, view: Option<CheckView>, out: &mut String) -> fmt::Result {
+    let default = default_delay(check.kind);
+    let web = matches!(check.kind, Some(ProbeKind::Http(_)));
+    let check = check.connect;
     writeln!(out, "   Alpha = {}", yes(check.alpha))?;
     let delay = check.delay_loop.as_micros();
     writeln!(out, "   Delay loop = {delay} us")?;
@@ -148,8 +174,18 @@ fn write_timing(check: &TcpCheck, view: Option<CheckView>, out: &mut String) -> 
     writeln!(out, "   Delay before retry = {before} us")?;
     let running = view.filter(|view| view.has_run);
     // The first failure counts at once, as if all retries had been made.
-    let retried = running.map_or(check.retries, |view| view.retried);
+    let retried = match running {
+        None => check.retries,
+        // The attempt that gave it up stays counted until one succeeds.
+        Some(view) if web && !view.up => check.retries + 1,
+        Some(view) => view.retried,
+    };
     writeln!(out, "   Retries iterations = {retried}")?;
+    writeln!(
+        out,
+        "   Default delay before retry = {} us",
+        default.as_micros()
+    )?;
     let all = yes(check.log_all_failures);
     writeln!(out, "   Log all failures = {all}")
 }
@@ -197,7 +233,13 @@ fn write_probe(
         | ProbeKind::Dns(_)
         | ProbeKind::Misc(_)
         | ProbeKind::Udp(_)
-        | ProbeKind::Ping => write_timing(&probe.connect, view, out)?,
+        | ProbeKind::Ping => {
+            let timed = CheckRef {
+                connect: &probe.connect,
+                kind: Some(&probe.kind),
+            };
+            write_timing(timed, view, out)?;
+        }
     }
     if !matches!(probe.kind, ProbeKind::Misc(_)) {
         write_connection(&probe.connect, out)?;

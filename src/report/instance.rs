@@ -271,8 +271,13 @@ fn write_interface(
     out: &mut String,
 ) -> fmt::Result {
     let options = &config.options;
-    write_link(page, config, out)?;
-    if options.ignore_own_interface {
+    if let Some(vrf) = &options.vrf {
+        writeln!(out, "   Interface = not configured")?;
+        writeln!(out, "   VRF = {vrf}")?;
+    } else {
+        write_link(page, config, out)?;
+    }
+    if options.ignore_own_interface && options.vrf.is_none() {
         writeln!(out, "   VRRP interface tracking disabled")?;
     }
     if skips_check(page, config) {

@@ -393,8 +393,22 @@ impl Domain {
         }
     }
 
+    /// Those that look for this address on whatever interface.
+    fn refresh_in_vrfs(&mut self, now: Instant, address: IpAddr, out: &mut Vec<Action>) {
+        let ids = self.instances.values().filter(|instance| {
+            instance.config.options.vrf.is_some() && instance.tracked_source() == Some(address)
+        });
+        let ids = ids.map(|instance| instance.id);
+        for id in ids.collect::<Vec<_>>() {
+            self.refresh(now, id, out);
+        }
+    }
+
     fn address(&mut self, now: Instant, change: &AddressChange, out: &mut Vec<Action>) {
         let known = self.links.address(change);
+        if self.tracked_sources.contains_key(&change.address) {
+            self.refresh_in_vrfs(now, change.address, out);
+        }
         if (known || self.tracked_sources.contains_key(&change.address))
             && let Some(facts) = self.links.by_index(change.index)
         {

@@ -25,6 +25,7 @@ impl Instance {
         }
         let name = self.config.name.as_str();
         if heard.priority == Priority::RESIGN {
+            self.peers.resigned = true;
             let at = cx.now + self.skew();
             // Who goes on resigning must not put the takeover off for ever.
             let armed = cx.timers.get((self.id, Timer::MasterDown));
@@ -62,6 +63,7 @@ impl Instance {
             self.peers.master = Some(heard.from);
             self.peers.complaints = 0;
         }
+        self.peers.resigned = false;
         self.bond.would_lead = false;
         // RFC 9568 §6.4.2: Active_Adver_Interval, and what is computed from it.
         self.master_interval = heard.interval;
@@ -109,14 +111,23 @@ impl Instance {
             self.insist(cx, from);
             return;
         }
-        if self.config.options.higher_send_advert == Some(true) {
-            self.send_advert(cx, ours);
-        }
+        self.last_word(cx);
         // RFC 9568 §6.4.3: the timer that is armed now runs with the interval of the new master.
         self.master_interval = heard.interval;
         self.enter(cx, State::Backup);
         self.peers.master = Some(from);
         self.peers.master_priority = priority;
+        self.peers.resigned = false;
+    }
+
+    /// One more advert of a master that yields, where that is asked for, and after a partition: only
+    /// so does the other learn that somebody else has announced its addresses, and announces them once
+    /// more. Who took over from a master that had resigned, or from nobody, says nothing.
+    pub(super) fn last_word(&mut self, cx: &mut Cx<'_>) {
+        let lost = self.peers.lost && !self.config.strict;
+        if self.config.options.higher_send_advert.unwrap_or(lost) {
+            self.send_advert(cx, self.priority());
+        }
     }
 
     /// Whether a rival that does not hear us goes on faster than any interval: what is to be said of

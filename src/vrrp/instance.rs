@@ -239,6 +239,11 @@ pub(super) struct Peers {
     pub(super) complaints: u32,
     /// A lower master that was told and goes on, and how often it has.
     pub(super) rival: Option<(IpAddr, u32)>,
+    /// The last thing that the master followed said was that it resigns.
+    pub(super) resigned: bool,
+    /// This one is master because a master that it followed fell silent without a word: that one may
+    /// go on behind a partition.
+    pub(super) lost: bool,
 }
 
 impl Peers {
@@ -257,6 +262,8 @@ impl Default for Peers {
             missed: false,
             complaints: 0,
             rival: None,
+            resigned: false,
+            lost: false,
         }
     }
 }
@@ -374,7 +381,10 @@ impl Instance {
     fn step_master(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::Unable(reason) => self.fault(cx, reason),
-            Input::Sync(State::Backup) => self.enter(cx, State::Backup),
+            Input::Sync(State::Backup) => {
+                self.last_word(cx);
+                self.enter(cx, State::Backup);
+            }
             Input::Sync(State::Fault) => self.enter(cx, State::Fault),
             Input::AddressLost(index) => self.address_lost(cx, index),
             Input::Advert(heard) => self.master_hears(cx, heard),
@@ -617,6 +627,9 @@ impl Instance {
     fn become_master(&mut self, cx: &mut Cx<'_>) {
         self.stats.become_master += 1;
         self.master_interval = self.config.advert_interval;
+        self.peers.lost = self.peers.master.is_some()
+            && !self.peers.resigned
+            && self.peers.master_priority >= self.priority();
         self.peers.master = None;
         self.advertise(cx, cx.now);
         self.settle_firewall(cx, true);

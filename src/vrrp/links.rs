@@ -246,6 +246,12 @@ impl Links {
         })
     }
 
+    /// Whether any interface has the address, with any prefix length.
+    pub(super) fn anywhere(&self, address: IpAddr) -> bool {
+        let mut all = self.by_index.keys();
+        all.any(|on| self.has_address(*on, address))
+    }
+
     /// Whether an instance has the address, with any prefix length, in its list without owning it.
     fn is_virtual(&self, on: IfIndex, address: IpAddr) -> bool {
         let key = |prefix_len| AddressKey {

@@ -89,7 +89,7 @@ impl Instance {
         }
         match source {
             None => return Some(FaultReason::NoAddress(self.config.family)),
-            Some(source) if options.track_source && !cx.links.has_address(facts.index, source) => {
+            Some(source) if options.track_source && !self.has_source(cx, facts.index, source) => {
                 return Some(FaultReason::NoSource);
             }
             Some(_) => {}
@@ -98,6 +98,14 @@ impl Instance {
             return Some(FaultReason::Contested);
         }
         self.socket_error.map(FaultReason::Socket)
+    }
+
+    /// Whether the address to speak from is there: in a VRF it may be on any interface of it.
+    fn has_source(&self, cx: &Cx<'_>, own: IfIndex, source: IpAddr) -> bool {
+        match self.config.options.vrf {
+            Some(_) => cx.links.anywhere(source),
+            None => cx.links.has_address(own, source),
+        }
     }
 
     /// The interfaces that concern the instance.

@@ -94,6 +94,8 @@ pub fn through(config: &Config) -> Config {
         .map(|finding| &finding.message)
         // That of signatures is advice.
         .filter(|message| !message.contains("auth_hmac interoperates"))
+        // A port beside a mark means nothing.
+        .filter(|message| !message.contains("has port specified - port will be ignored"))
         // Servers without weight have a quorum of nothing.
         .filter(|message| !message.contains("hysteresis 0 >= quorum 0"))
         .partition(|message| message.contains("exceeds total weight of real servers"));

@@ -15,6 +15,7 @@ mod kernel;
 mod life;
 mod mails;
 mod old_tls;
+mod partition;
 mod pause;
 mod reload;
 mod reports;

@@ -17,7 +17,7 @@ const MAX_SECONDS: u32 = 4294;
 const MAX_INTERFACE_NAME: usize = 15;
 
 /// Nobody else can be heard on it.
-const LOOPBACK: &str = "lo";
+pub(super) const LOOPBACK: &str = "lo";
 
 /// `vrrp_instance NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use super::super::diag::Class;
 use super::super::draft::{Draft, InstanceDraft};
 use super::super::model::options::{InstanceOptions, Peer, Version};
-use super::super::source::to_display;
-use super::instance::{current, owner};
+use super::super::source::{to_bytes, to_display};
+use super::instance::{LOOPBACK, current, owner};
 use super::script::shell_words;
 use super::sync_group::{script_or_advice, slot};
 use super::tracking::{Kind, Known, line};
+use super::vmac::MAX_NAME;
 use super::{Outcome, Statement};
 use crate::base::{Duration, Family};
 
@@ -552,24 +553,33 @@ pub(in super::super) fn vrf(draft: &mut Draft, st: &mut Statement<'_>) -> Outcom
     let name = st.need(1)?;
     let mut missing = false;
     current(draft, |instance| {
-        if instance.interface.is_some() {
-            let message = format!(
-                "({}) Cannot specify VRF interface and interface - ignoring",
-                instance.name
-            );
-            st.error(Class::General, message, Some(0));
+        let (owner, shown) = (instance.name.as_str(), to_display(name));
+        let refusal = if to_bytes(name).len() > MAX_NAME {
+            Some(format!("VRF interface name '{shown}' too long - ignoring"))
+        } else if instance.interface.is_some() {
+            Some("Cannot specify VRF interface and interface - ignoring".to_owned())
+        } else if let Some(known) = &instance.options.vrf {
+            let known = to_display(known);
+            Some(format!(
+                "VRF interface already specified as '{known}' - ignoring"
+            ))
+        } else if name == LOOPBACK {
+            Some(format!(
+                "cannot use a loopback interface ({shown}) for VRF - ignoring"
+            ))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            st.error(Class::General, format!("({owner}) {refusal}"), Some(1));
             return Ok(());
         }
-        instance.options.vrf = Some(name.to_owned());
-        if !st.facts.interface_exists(name) {
-            let message = format!(
-                "({}) WARNING - VRF interface {} doesn't exist",
-                instance.name,
-                to_display(name)
-            );
+        missing = !st.facts.interface_exists(name);
+        if missing {
+            let message = format!("({owner}) WARNING - VRF interface {shown} doesn't exist");
             st.error(Class::General, message, Some(1));
-            missing = true;
         }
+        instance.options.vrf = Some(name.to_owned());
         Ok(())
     })?;
     draft.missing_interface |= missing;

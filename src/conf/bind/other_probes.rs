@@ -84,8 +84,19 @@ pub(in super::super) fn helo_name(draft: &mut Draft, st: &mut Statement<'_>) -> 
 }
 
 /// `host {`: another target in the same check.
-pub(in super::super) fn host(draft: &mut Draft, _: &mut Statement<'_>) -> Outcome {
+pub(in super::super) fn host(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     smtp(draft, |smtp| {
+        if smtp.hosts.is_empty() {
+            // Once for each check, and without its place. keepalived says it when it starts, not in
+            // a config test.
+            let message =
+                "The SMTP_CHECK host block is deprecated. Please define additional checkers.";
+            let mut finding = st.finding(Class::Advice, message, Some(0));
+            finding
+                .notes
+                .push(("written here".to_owned(), finding.at.take()));
+            st.diagnostics.push(finding);
+        }
         smtp.hosts.push(TcpCheckDraft::default());
         smtp.in_host = true;
         Ok(())

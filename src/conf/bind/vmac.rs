@@ -14,7 +14,7 @@ use super::{Outcome, Statement};
 use crate::base::Family;
 
 /// The kernel's `IFNAMSIZ` without the byte that ends the name.
-const MAX_NAME: usize = 15;
+pub(super) const MAX_NAME: usize = 15;
 /// What the addresses of virtual routers begin with (RFC 5798 §7.3); the fifth byte is the family.
 const RFC_MAC: [u8; 4] = [0, 0, 0x5e, 0];
 
@@ -258,7 +258,10 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
     }
     if instance.options.unicast && instance.interface.is_none() {
         let source = instance.options.source;
-        instance.found_interface = source.and_then(|source| st.facts.interface_with(source));
+        // In a VRF adverts come in by any interface of it; a socket of the VRF sees them all.
+        let vrf = instance.options.vrf.clone();
+        instance.found_interface =
+            source.and_then(|source| vrf.or_else(|| st.facts.interface_with(source)));
     }
     let own = instance.options.vmac.is_some() || instance.options.ipvlan.is_some();
     let known = instance.interface.is_some() && !missing;

@@ -103,7 +103,10 @@ pub(super) fn instance(out: &mut Printer, instance: &VrrpInstance) {
             InitialState::Master => "state MASTER",
             InitialState::Backup => "state BACKUP",
         });
-        out.line(format!("interface {}", quoted(&instance.interface)));
+        // A VRF stands in its place.
+        if options.vrf.is_none() {
+            out.line(format!("interface {}", quoted(&instance.interface)));
+        }
         out.line(format!("virtual_router_id {}", instance.vrid.get()));
         out.line(format!("priority {}", instance.priority));
         out.line(format!("advert_int {}", seconds(instance.advert_interval)));
@@ -257,7 +260,8 @@ fn further(out: &mut Printer, options: &InstanceOptions, family: Family) {
     // Without a peer this word alone would ask for unicast; `global_defs` may have said it for all.
     let unicast = options.unicast || !options.peers.is_empty();
     out.flag("check_unicast_src", options.check_source && unicast);
-    out.flag("dont_track_primary", options.ignore_own_interface);
+    let ignores = options.ignore_own_interface && options.vrf.is_none();
+    out.flag("dont_track_primary", ignores);
     out.flag("track_src_ip", options.track_source);
     out.flag("unicast_fault_no_peer", options.fault_without_peer);
     out.flag("use_vmac_addr", options.vmac_for_addresses);

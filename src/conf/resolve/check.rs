@@ -14,7 +14,7 @@ use super::super::model::{
 use super::super::reader::Place;
 use super::super::source::Source;
 use super::scripts::names_scripts;
-use super::{Context, probes};
+use super::{Context, entry_ports, probes};
 use crate::base::{Duration, Family, Shared};
 
 /// What a bare `persistence_timeout` means, and one that only a granularity asks for.
@@ -202,6 +202,9 @@ impl Partial {
             self.place,
             cx,
         );
+        if self.inherited.ports == Ports::Entries {
+            entry_ports::tell(&service, label, self.inherited.protocol, self.place, cx);
+        }
         probes::unchecked(label, &service.real_servers, self.place, cx);
         service
     }

@@ -4,6 +4,7 @@
 //! text. Driven by: `Loader::finish`.
 
 mod check;
+mod entry_ports;
 mod groups;
 mod options;
 mod own_links;

@@ -218,6 +218,18 @@ fn instance(
 ) -> Option<VrrpInstance> {
     let name = draft.name.clone();
     let place = draft.place;
+    if draft.options.vrf.is_some() {
+        let lacks = match (&draft.interface, transport) {
+            (Some(_), _) => Some("out interface"),
+            (None, Transport::Multicast(_)) => Some(" unicast"),
+            (None, Transport::Unicast) => None,
+        };
+        if let Some(lacks) = lacks {
+            let message = format!("({name}) vrf can only be specified with{lacks} - clearing");
+            cx.report(Class::General, message, place);
+            draft.options.vrf = None;
+        }
+    }
     // `stops` has seen that both are there.
     let vrid = draft.vrid.and_then(Vrid::new)?;
     let interface = match draft.interface.take() {

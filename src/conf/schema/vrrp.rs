@@ -492,6 +492,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
         options::flag,
         "adverts leave through the base interface",
     ),
+    Keyword::leaf("vrf", options::vrf, "the VRF where no interface is named"),
 ];
 
 pub(super) static TRACK_GROUP: &[Keyword] = &[Keyword {

@@ -216,7 +216,8 @@ fn an_address_that_is_still_there_is_removed_although_its_addition_was_refused()
     bench.step(Input::Timer(Timer::MasterDown, bench.now));
     assert_eq!(bench.state(), State::Master);
     bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Add), 12));
-    assert_eq!(bench.step(heard(2, 200)), ["-192.0.2.101/32"]);
+    let said = bench.step(heard(2, 200));
+    assert_eq!(said.last().map(String::as_str), Some("-192.0.2.101/32"));
 }
 
 #[test]

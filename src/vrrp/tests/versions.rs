@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::super::{Event, State};
+use super::super::instance::InstanceId;
+use super::super::{Event, InterfaceFacts, State};
 use super::{Bench, US, address, config, facts, index, ms, vip};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, IfIndex};
 use crate::conf::model::options::{Peer, Version};
 use crate::conf::model::{AuthPass, Priority, Transport, VRRP_GROUP_V6, VrrpInstance};
 use crate::ops::{RxMeta, SocketId};
@@ -518,6 +519,32 @@ fn a_higher_advert_is_answered_once_more_where_that_is_asked_for() {
     assert_eq!(bench.hear(PEER, 200), ["advert 100", "-192.0.2.101/32"]);
 }
 
+// Input: the master that a backup follows falls silent, or resigns first, or it is followed although it
+// is lesser; then a better one is there. Output: one more advert where a partition may have been the
+// reason, so that the other announces the addresses once more.
+#[test]
+fn who_took_over_from_a_silent_master_has_a_last_word() {
+    let after = |strict: bool, said: Option<bool>, adverts: &[u8]| {
+        let mut config = config();
+        config.strict = strict;
+        config.options.higher_send_advert = said;
+        let mut bench = Bench::with(config);
+        for priority in adverts {
+            bench.hear(PEER, *priority);
+        }
+        bench.run(Duration::from_secs(5));
+        assert_eq!(bench.state(), State::Master);
+        bench.hear(PEER, 200)[0] == "advert 100"
+    };
+    assert!(after(false, None, &[200]));
+    assert!(after(false, None, &[200, 0, 200]));
+    assert!(!after(false, None, &[]));
+    assert!(!after(false, None, &[50]));
+    assert!(!after(false, None, &[200, 0]));
+    assert!(!after(false, Some(false), &[200]));
+    assert!(!after(true, None, &[200]));
+}
+
 #[test]
 fn the_own_interface_counts_unless_it_is_said_not_to() {
     for (ignored, state) in [(false, State::Fault), (true, State::Backup)] {
@@ -541,6 +568,38 @@ fn a_source_that_is_tracked_has_to_be_there() {
     bench.tell(Event::Address(address("192.0.2.9", 24, true)));
     assert_eq!(bench.state(), State::Backup);
     bench.tell(Event::Address(address("192.0.2.9", 24, false)));
+    assert_eq!(bench.state(), State::Fault);
+}
+
+// Input: an instance of a VRF, whose source an interface of that VRF has; the source goes, the VRF goes.
+// Output: it listens on the VRF itself, and is faulty without the one and the other.
+#[test]
+fn in_a_vrf_the_source_may_be_on_any_interface_of_it() {
+    let vrf = IfIndex::new(9).unwrap();
+    let mut config = unicast(v3());
+    config.interface = "red".into();
+    config.addresses[0].interface = Some("eth0".into());
+    config.options.vrf = Some("red".into());
+    config.options.ignore_own_interface = true;
+    config.options.source = Some(US.parse().unwrap());
+    config.options.track_source = true;
+    let mut bench = Bench::with(config);
+    assert_eq!(bench.state(), State::Fault);
+    let red = InterfaceFacts {
+        index: vrf,
+        name: "red".into(),
+        mac: None,
+        ..facts(true)
+    };
+    bench.tell(Event::Interface(red));
+    assert_eq!(bench.state(), State::Backup);
+    let channel = bench.domain.instances[&InstanceId::MIN].channel.unwrap();
+    assert_eq!((channel.on, channel.address), (vrf, US.parse().unwrap()));
+    bench.tell(Event::Address(address(US, 24, false)));
+    assert_eq!(bench.state(), State::Fault);
+    bench.tell(Event::Address(address(US, 24, true)));
+    assert_eq!(bench.state(), State::Backup);
+    bench.tell(Event::InterfaceGone(vrf));
     assert_eq!(bench.state(), State::Fault);
 }
 

@@ -6,7 +6,6 @@
 
 mod check;
 mod global;
-mod vrrp;
 
 use super::{Keyword, Level};
 
@@ -15,8 +14,8 @@ pub(super) const fn table(level: Level) -> &'static [Keyword] {
     match level {
         Level::Root => &[],
         Level::Global => global::GLOBAL,
-        Level::Instance => vrrp::INSTANCE,
-        Level::Authentication
+        Level::Instance
+        | Level::Authentication
         | Level::Signing
         | Level::TrackGroup
         | Level::TrackScript
