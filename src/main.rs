@@ -300,6 +300,7 @@ fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
             let written = OpenOptions::new()
                 .append(true)
                 .create(true)
+                .mode(0o600)
                 .custom_flags(libc::O_NOFOLLOW)
                 .open(path)
                 .and_then(|mut file| file.write_all(text.as_bytes()));

@@ -134,7 +134,7 @@ pub(super) fn run(options: &WorkerOptions, ledger: Ledger, link: Link) -> i32 {
         ready,
     } = link;
     logger::set_pids(parent.as_raw(), getpid().as_raw());
-    sys::default_crashes();
+    sys::dispositions::default_crashes();
     // The other half of this is the supervisor's: it cleans up after a worker that is killed.
     let orphan = nix::sys::prctl::set_pdeathsig(Unix::SIGTERM).is_err() || getppid() != parent;
     if orphan {
