@@ -292,7 +292,7 @@ impl Domain {
             link_down: outcome.link_down,
             scripts_unknown: outcome.scripts_unknown,
         };
-        instance.fitness.fault = own.or(outcome.fault);
+        instance.fitness.fault = own.or(outcome.fault).map(Box::new);
         instance.fitness.waits = outcome.waits;
         instance.take_adjustment(&mut cx, outcome.adjustment);
         self.settle_fitness(now, id, out);

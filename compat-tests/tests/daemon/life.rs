@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use compat_tests::bed::{needs_root, wait_until};
+use nix::libc;
 use nix::sys::signal::Signal;
 
 use super::setup::{Bed, CONFIG, SOON, VIP, binary, signal};
