@@ -27,10 +27,12 @@ pub(in crate::host) fn ignore_others(listened: &[i32]) {
         Signal::SIGCHLD,
     ]
     .map(|signal| signal as i32);
-    for number in 1..=libc::SIGRTMAX() {
+    // Those between are the C library's own.
+    let libraries = 32..libc::SIGRTMIN();
+    for number in (1..=libc::SIGRTMAX()).filter(|number| !libraries.contains(number)) {
         if !listened.contains(&number) && !faults.contains(&number) {
-            // SAFETY: setting a disposition to SIG_IGN installs no code of ours. KILL, STOP and the
-            // C library's own refuse.
+            // SAFETY: setting a disposition to SIG_IGN installs no code of ours. KILL and STOP
+            // refuse.
             unsafe {
                 libc::signal(number, libc::SIG_IGN);
             }
