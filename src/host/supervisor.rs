@@ -627,7 +627,7 @@ impl Supervisor<'_> {
 const fn error_name(status: i32) -> &'static str {
     match status {
         2 => "CONFIG",
-        4 => "PERMISSION",
+        4 => "missing permission",
         6 => "MISSING_CONFIG",
         _ => "FATAL",
     }
