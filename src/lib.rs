@@ -13,6 +13,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+// What pest makes of the grammar names it.
+extern crate alloc;
+
 pub mod base;
 pub mod bfd;
 pub mod check;

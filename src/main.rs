@@ -18,8 +18,6 @@ use keepalived_rs::host::{
 use keepalived_rs::lint::{self, Request, explain};
 
 fn main() -> ExitCode {
-    #[cfg(target_env = "musl")]
-    claim_stack();
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some((name, options)) = genhash::called(&arguments) {
         host::default_sigpipe();
@@ -67,14 +65,6 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(u8::try_from(status).unwrap_or(1))
-}
-
-/// musl tells as the size of the stack what is mapped of it so far, which the guard of the parser
-/// takes for all that there is: so as much is mapped as parsing takes.
-#[cfg(target_env = "musl")]
-#[inline(never)]
-fn claim_stack() {
-    std::hint::black_box(&mut [0_u8; 512 << 10]);
 }
 
 /// Writes to standard error, as keepalived does even for help; a closed one is no reason to fail.

@@ -7,12 +7,14 @@ pub mod bytes;
 pub mod command;
 pub mod ident;
 pub mod net;
+pub mod rare;
 pub mod rng;
 pub mod shared;
 pub mod time;
 pub mod timers;
 
 pub use net::{Family, IfIndex, Mac};
+pub use rare::{Blank, Rare};
 pub use rng::Rng;
 pub use shared::Shared;
 pub use time::{Duration, Instant};

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::*;
-use crate::base::{Duration, Family, Shared};
+use crate::base::{Duration, Family, Rare, Shared};
 use crate::conf::model::options::{Trackers, Version};
 use crate::conf::model::plan::Step;
 use crate::conf::model::{
-    AddressOptions, Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope,
-    Transport, VRRP_GROUP_V4, VirtualAddress, Vrid,
+    Forwarding, Garp, Global, InitialState, Priority, Protocol, Scheduler, Scope, Transport,
+    VRRP_GROUP_V4, VirtualAddress, Vrid,
 };
 
 prop_compose! {
@@ -44,7 +44,7 @@ prop_compose! {
                     scope: Scope::GLOBAL,
                     broadcast: None,
                     label: None,
-                    options: AddressOptions::default(),
+                    options: Rare::default(),
                 })
                 .collect(),
             no_preempt,

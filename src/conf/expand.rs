@@ -161,18 +161,25 @@ impl Repeat {
         definitions: &Definitions,
     ) -> Result<Self, &'static str> {
         const BAD: &str = "Invalid ~SEQ values";
+        const WRONG: &str = "Invalid ~SEQ definition";
         let mut parts = arguments.split(',').map(str::trim);
         let name = parts.next().unwrap_or_default().to_owned();
         let numbers: Option<Vec<i64>> = parts.map(|text| c_integer(text, definitions)).collect();
-        let (start, step, end) = match *numbers.ok_or(BAD)?.as_slice() {
+        if name.is_empty() {
+            return Err(WRONG);
+        }
+        let (start, step, end) = match *numbers.ok_or(WRONG)?.as_slice() {
             [end] if end < 0 => (-1, -1, end),
             [end] => (1, 1, end),
             [start, end] => (start, if start <= end { 1 } else { -1 }, end),
             [start, step, end] => (start, step, end),
-            _ => return Err("Invalid ~SEQ definition"),
+            _ => return Err(WRONG),
         };
         let wrong_way = (step > 0) != (start <= end) && start != end;
-        if name.is_empty() || step == 0 || wrong_way || hex && (start < 0 || end < 0) {
+        if hex && (start < 0 || end < 0) {
+            return Err("~SEQx is only valid for positive numbers");
+        }
+        if step == 0 || wrong_way {
             return Err(BAD);
         }
         let steps = start.abs_diff(end) / step.unsigned_abs();
@@ -194,11 +201,14 @@ impl Repeat {
     /// `~LST(var,v1,v2)` or `~LST({a,b},{1,2},{3,4})`
     ///
     /// # Errors
-    /// What keepalived says of it.
+    /// What keepalived says of it beside that it is wrong, if anything.
     pub(super) fn list(arguments: &str) -> Result<Self, &'static str> {
-        let mut groups = split_groups(arguments).into_iter();
-        let names = groups.next().ok_or("~LST specification has no values")?;
+        let mut groups = split_groups(arguments).ok_or("")?.into_iter();
+        let names = groups.next().ok_or("")?;
         let lists: Vec<_> = groups.collect();
+        if lists.is_empty() {
+            return Err("");
+        }
         if lists.iter().any(|list| list.len() > names.len()) {
             return Err("~LST specification has too many values");
         }
@@ -268,28 +278,34 @@ impl Definitions {
     }
 }
 
-/// `a,{b,c},d` as `[[a],[b,c],[d]]`.
-fn split_groups(text: &str) -> Vec<Vec<String>> {
+/// `a,{b,c},d` as `[[a],[b,c],[d]]`; `None` if a brace is not closed.
+fn split_groups(text: &str) -> Option<Vec<Vec<String>>> {
     let split = |text: &str| text.split(',').map(|item| item.trim().to_owned()).collect();
     let mut groups = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let (group, after) = if let Some(inner) = rest.strip_prefix('{') {
-            match inner.split_once('}') {
-                Some((group, after)) => (
-                    split(group),
-                    after.trim_start().strip_prefix(',').unwrap_or(""),
-                ),
-                None => (split(inner), ""),
+        let (group, after) = match rest.strip_prefix('{') {
+            Some(inner) => {
+                let (group, after) = inner.split_once('}')?;
+                (split(group), after.trim_start())
             }
-        } else {
-            let (item, after) = rest.split_once(',').unwrap_or((rest, ""));
-            (vec![item.trim().to_owned()], after)
+            None => {
+                let end = rest.find(',').unwrap_or(rest.len());
+                (vec![rest[..end].trim().to_owned()], &rest[end..])
+            }
         };
         groups.push(group);
-        rest = after.trim_start();
+        rest = match after.strip_prefix(',').map(str::trim_start) {
+            // Behind a comma there is a value, be it empty.
+            Some("") => {
+                groups.push(vec![String::new()]);
+                ""
+            }
+            Some(more) => more,
+            None => after,
+        };
     }
-    groups
+    Some(groups)
 }
 
 /// An integer in C notation: decimal, `0x` hexadecimal or `0` octal, or a definition of one.

@@ -218,10 +218,13 @@ impl Reader {
                 Err(problem) => self.bad_repetition(cx, problem, line, place),
             },
             Directive::Broken => {
-                let kind = &line.trim_start()[..4];
-                let problem = match kind {
-                    "~LST" => "",
-                    _ => "~SEQ parameter strings too long",
+                let sequence = line.trim_start().strip_prefix("~SEQ");
+                let after = sequence.map(|rest| rest.strip_prefix('x').unwrap_or(rest));
+                let open = after.is_some_and(|rest| rest.trim_start().starts_with('('));
+                let problem = if open {
+                    "~SEQ parameter strings too long"
+                } else {
+                    ""
                 };
                 self.bad_repetition(cx, problem, line, place);
             }

@@ -17,7 +17,6 @@ use super::outline::Outline;
 use super::reader::{self, Reader};
 use super::resolve::{self, Services};
 use super::source::{Files, HostFacts};
-use super::syntax;
 
 /// How to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -162,15 +161,6 @@ impl Loader {
                 .reader
                 .insert(start(&self.main, &self.options, &mut cx)),
         };
-        if !syntax::has_room() {
-            let message =
-                "Too little stack to read the configuration - raise the limit (ulimit -s)";
-            self.diagnostics.push(
-                Diagnostic::new(Class::Fatal, message).consequence(Consequence::RefuseStart(1)),
-            );
-            reader.stop();
-            return Progress::Done;
-        }
         cx.slice.clear();
         reader.parent_alone = self.binder.draft.elsewhere || self.view == View::Parent;
         let more = reader.fill(&mut cx, lines);

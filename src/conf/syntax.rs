@@ -29,14 +29,7 @@ pub(super) enum Piece {
     OddQuote(usize, usize),
 }
 
-/// Whether pest will parse here: it refuses with less than 64 KiB of stack left, and then every
-/// text would count as empty, which as a configuration means to give everything up.
-pub(super) fn has_room() -> bool {
-    Grammar::parse(Rule::chunk, "{ word }\n").is_ok()
-}
-
-/// Parses `text` with a total rule. Pest's only way to refuse nevertheless is the limit that
-/// [`has_room`] looks for before each slice; the text counts as empty then.
+/// Parses `text` with a total rule.
 fn parse(rule: Rule, text: &str) -> Option<Pairs<'_, Rule>> {
     let parsed = Grammar::parse(rule, text);
     debug_assert!(parsed.is_ok(), "{rule:?} is not total: {text:?}");
@@ -52,20 +45,23 @@ pub(super) fn chunk(text: &str, mut each: impl FnMut(Piece) -> bool) {
     for token in pairs.tokens() {
         match token {
             Token::Start { pos, .. } => begin = pos.pos(),
-            Token::End { rule, pos } => {
+            Token::End {
+                rule: Rule::token,
+                pos,
+            } => {
                 let end = pos.pos();
-                let piece = match rule {
-                    Rule::word => Piece::Word(begin, end),
-                    Rule::quoted => Piece::Quoted(begin + 1, end - 1),
-                    Rule::open => Piece::Open(begin),
-                    Rule::close => Piece::Close(begin),
-                    Rule::odd_quote => Piece::OddQuote(begin, end),
-                    _ => continue,
+                let piece = match text.as_bytes().get(begin..end) {
+                    Some(b"{") => Piece::Open(begin),
+                    Some(b"}") => Piece::Close(begin),
+                    Some([b'"', .., b'"']) => Piece::Quoted(begin + 1, end - 1),
+                    Some([b'"', ..]) => Piece::OddQuote(begin, end),
+                    Some(_) | None => Piece::Word(begin, end),
                 };
                 if !each(piece) {
                     return;
                 }
             }
+            Token::End { .. } => {}
         }
     }
 }

@@ -18,7 +18,7 @@ use super::address_log::AddressLog;
 use super::clock::{self, Timer};
 use super::conn::{Progress, Readiness};
 use super::exec::{Answer, Drivers};
-use super::gather::Gather;
+use super::gather::{Gather, Hearing};
 use super::lanes::{self, Lanes};
 use super::ledger::Ledger;
 use super::logger;
@@ -342,8 +342,8 @@ impl EventLoop {
             at_most(Duration::ZERO);
         } else {
             self.timer.arm(self.now, deadline)?;
-            if let Some(rest) = self.gather.rest(self.now, deadline, timeout) {
-                std::thread::sleep(rest);
+            if let Some(rest) = self.gather.patience(self.now) {
+                at_most(rest);
             }
         }
         // Interrupted also means "woken after a stop": timers must not fire before the sockets have
@@ -360,6 +360,10 @@ impl EventLoop {
     fn collect(&mut self) {
         self.ready.append(&mut self.still);
         let drivers = &self.drivers;
+        let gathered = self.gather.due(self.now, self.node.next_deadline());
+        let gathered = gathered.iter().map(|&id| Source::Vrrp(id));
+        self.ready
+            .extend(gathered.map(|source| (source, Readiness::default())));
         self.ready.extend(self.events.iter().filter_map(|event| {
             let source = drivers.sources.get(event.token().0)?;
             Some((source, Readiness::from(event)))
@@ -458,7 +462,9 @@ impl EventLoop {
     }
 
     fn receive(&mut self, id: SocketId, readiness: Readiness) {
-        let Some(socket) = self.drivers.sockets.get(&id) else {
+        let Some(socket) = self.drivers.sockets.get_mut(&id) else {
+            // It was closed; were it read by the clock, there is nothing left to read.
+            self.gather.change(self.now, id, Hearing::Waiting);
             return;
         };
         let Some(interface) = socket.receives_on() else {
@@ -468,19 +474,20 @@ impl EventLoop {
         let room = &mut self.drivers.buffer[..BATCH * SLOT];
         let count = match socket.receive(room, &mut lengths) {
             Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.still.push((Source::Vrrp(id), readiness));
+                return;
+            }
             Err(error) => {
-                match error.kind() {
-                    io::ErrorKind::WouldBlock => {}
-                    io::ErrorKind::Interrupted => self.still.push((Source::Vrrp(id), readiness)),
-                    _ => self.socket_failed(id, &error),
-                }
+                self.socket_failed(id, &error);
                 return;
             }
         };
         if count == BATCH {
             self.still.push((Source::Vrrp(id), readiness));
         }
-        self.gather.heard(self.now, count);
+        let changes = socket.stream.heard(self.now, count);
         for (packet, &length) in room.chunks_exact(SLOT).zip(&lengths).take(count) {
             let bytes = &packet[..length];
             let event = Event::Packet {
@@ -490,7 +497,20 @@ impl EventLoop {
             };
             self.node.handle(self.now, event, &mut self.effects);
         }
+        if let Some(hearing) = changes {
+            self.hear(id, hearing);
+        }
         self.exec();
+    }
+
+    /// Waits for adverts of a socket, or reads it by the clock.
+    fn hear(&mut self, id: SocketId, hearing: Hearing) {
+        self.gather.change(self.now, id, hearing);
+        if let Err(error) = self.drivers.hear(id, hearing) {
+            // Reading a socket too often does no harm.
+            log::debug!(target: ident::VRRP, "waiting for adverts: {error}");
+            self.gather.change(self.now, id, Hearing::Gathering);
+        }
     }
 
     /// Hands on what arrived at a UDP socket, a bounded part of it in one turn.

@@ -13,6 +13,7 @@ use super::child::Ways;
 use super::clean_up;
 use super::conn::{self, Probes, Started};
 use super::firewall::Firewall;
+use super::gather::Hearing;
 use super::genl::Ipvs;
 use super::ledger::{Entry, Ledger};
 use super::links::OwnLinks;
@@ -560,6 +561,20 @@ impl Drivers {
             self.register(socket.as_raw_fd(), Source::Vrrp(id))?;
         }
         Ok(socket)
+    }
+
+    /// Has epoll tell of a socket with adverts, or not.
+    pub(super) fn hear(&mut self, id: SocketId, hearing: Hearing) -> io::Result<()> {
+        let Some(fd) = self.sockets.get(&id).map(AsRawFd::as_raw_fd) else {
+            return Ok(());
+        };
+        match hearing {
+            Hearing::Waiting => self.register(fd, Source::Vrrp(id)),
+            Hearing::Gathering => {
+                self.sources.remove_socket(id);
+                self.registry.deregister(&mut SourceFd(&fd))
+            }
+        }
     }
 
     /// Closes a socket; its token is no longer known, so what epoll may still say of it is not

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
+use super::gather::Stream;
 use super::sys::{self, BATCH, Destination, Origin};
 use crate::base::{IfIndex, ident};
 use crate::ops::{Frame, SocketSpec};
@@ -37,6 +38,8 @@ pub(super) struct RawSocket {
     protocol: u8,
     /// `MSG_*` for each packet.
     flags: i32,
+    /// How much comes in.
+    pub(super) stream: Stream,
 }
 
 impl RawSocket {
@@ -101,6 +104,7 @@ impl RawSocket {
             } else {
                 0
             },
+            stream: Stream::default(),
         })
     }
 
@@ -112,6 +116,7 @@ impl RawSocket {
             receives: None,
             protocol: 0,
             flags: 0,
+            stream: Stream::default(),
         })
     }
 

@@ -8,11 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
 use super::{Node, Options};
-use crate::base::{Duration, IfIndex, Instant, Mac, Shared};
+use crate::base::{Duration, IfIndex, Instant, Mac, Rare, Shared};
 use crate::conf::diff;
 use crate::conf::model::{
-    AddressOptions, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler,
-    Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
+    ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 use crate::ops::{
     AddressChange, Effect, Event, Frame, IpvsOp, KernelOp, LinkChange, LinkState, OpOwner, OpTag,
@@ -64,7 +64,7 @@ fn config(priority: u8) -> Config {
                 scope: Scope::GLOBAL,
                 broadcast: None,
                 label: None,
-                options: AddressOptions::default(),
+                options: Rare::default(),
             }],
             ..VrrpInstance::new("VI_1", Vrid::new(51).unwrap(), "eth0")
         })],

@@ -162,7 +162,7 @@ fn write_instance(page: &Page<'_>, place: usize, out: &mut String) -> fmt::Resul
     data.close();
     out.push_str(",\"stats\":");
     let stats = view.map(|view| view.stats).unwrap_or_default();
-    write_stats(stats, Fields::open(out))?;
+    write_stats(&stats, Fields::open(out))?;
     out.push('}');
     Ok(())
 }
@@ -327,26 +327,26 @@ fn write_lists(
     data.list("track_process", &processes.collect::<Vec<_>>())
 }
 
-fn write_stats(stats: Stats, mut fields: Fields<'_>) -> fmt::Result {
+fn write_stats(stats: &Stats, mut fields: Fields<'_>) -> fmt::Result {
     for (name, count) in [
         ("advert_rcvd", stats.advert_rcvd),
         ("advert_sent", stats.advert_sent),
         ("become_master", stats.become_master),
         ("release_master", stats.release_master),
-        ("packet_len_err", stats.packet_len_err),
-        ("advert_interval_err", stats.advert_interval_err),
-        ("ip_ttl_err", stats.ip_ttl_err),
-        ("invalid_type_rcvd", stats.invalid_type_rcvd),
-        ("addr_list_err", stats.addr_list_err),
-        ("invalid_authtype", stats.invalid_authtype),
-        ("authtype_mismatch", stats.authtype_mismatch),
-        ("auth_failure", stats.auth_failure),
-        ("auth_ext_missing", stats.auth_ext_missing),
-        ("auth_ext_malformed", stats.auth_ext_malformed),
-        ("auth_ext_unknown_key", stats.auth_ext_unknown_key),
-        ("auth_ext_invalid_hmac", stats.auth_ext_invalid_hmac),
-        ("auth_ext_stale", stats.auth_ext_stale),
-        ("auth_ext_replay", stats.auth_ext_replay),
+        ("packet_len_err", stats.errors.packet_len_err),
+        ("advert_interval_err", stats.errors.advert_interval_err),
+        ("ip_ttl_err", stats.errors.ip_ttl_err),
+        ("invalid_type_rcvd", stats.errors.invalid_type_rcvd),
+        ("addr_list_err", stats.errors.addr_list_err),
+        ("invalid_authtype", stats.errors.invalid_authtype),
+        ("authtype_mismatch", stats.errors.authtype_mismatch),
+        ("auth_failure", stats.errors.auth_failure),
+        ("auth_ext_missing", stats.errors.auth_ext_missing),
+        ("auth_ext_malformed", stats.errors.auth_ext_malformed),
+        ("auth_ext_unknown_key", stats.errors.auth_ext_unknown_key),
+        ("auth_ext_invalid_hmac", stats.errors.auth_ext_invalid_hmac),
+        ("auth_ext_stale", stats.errors.auth_ext_stale),
+        ("auth_ext_replay", stats.errors.auth_ext_replay),
         ("pri_zero_rcvd", stats.pri_zero_rcvd),
         ("pri_zero_sent", stats.pri_zero_sent),
     ] {

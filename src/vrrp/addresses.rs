@@ -14,7 +14,7 @@ use super::instance::{Cx, FaultReason, Instance, InstanceId, State, Timer};
 use super::links::AddressKey;
 use super::messages::{Line, Note, note, say};
 use super::own_link::home;
-use crate::base::{Duration, IfIndex, Instant, Shared};
+use crate::base::{Blank, Duration, IfIndex, Instant, Shared};
 use crate::conf::model::{VirtualAddress, VrrpInstance};
 use crate::ops::{AddressSpec, AddressTraits, Effect, KernelOp, OpOwner, OpTag};
 use crate::wire::rtnl;
@@ -158,6 +158,13 @@ pub(super) struct Fight {
     repairs: VecDeque<Instant>,
     /// The other side has won for the time being.
     pub(super) given_up: bool,
+}
+
+impl Blank for Fight {
+    const BLANK: &'static Self = &Self {
+        repairs: VecDeque::new(),
+        given_up: false,
+    };
 }
 
 /// How often addresses are put back within [`FIGHT_SPAN`] before the instance gives up.
@@ -372,7 +379,7 @@ impl Instance {
     pub(super) fn truce(&mut self, cx: &mut Cx<'_>) {
         self.fight.given_up = false;
         let fault = self.look_up(cx);
-        self.fitness.fault = fault.map(|reason| (reason, self.config.interface.clone()));
+        self.fitness.fault = fault.map(|reason| Box::new((reason, self.config.interface.clone())));
         if let Some(reason) = fault {
             self.say_fault(cx, reason);
         }

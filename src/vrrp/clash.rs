@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use super::instance::{Cx, Heard, Instance};
 use super::messages::{Line, say};
-use crate::base::{Duration, Instant};
+use crate::base::{Blank, Duration, Instant};
 use crate::conf::model::Priority;
 
 /// What is known of another owner.
@@ -31,6 +31,13 @@ struct Rival {
     since: Instant,
     /// When it was last heard.
     last: Instant,
+}
+
+impl Blank for Clash {
+    const BLANK: &'static Self = &Self {
+        rival: None,
+        reduced_for: None,
+    };
 }
 
 /// What an owner advertises that has given in.
@@ -87,7 +94,8 @@ impl Instance {
 
     /// The other owner has gone, or is none any more.
     pub(super) fn restore_priority(&mut self, cx: &Cx<'_>) {
-        if let Some(from) = self.clash.reduced_for.take() {
+        let clash = self.clash.present();
+        if let Some(from) = clash.and_then(|clash| clash.reduced_for.take()) {
             say(cx.style, &self.config.name, Line::OwnerGone { from });
         }
     }

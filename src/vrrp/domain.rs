@@ -290,7 +290,7 @@ impl Domain {
         let counted = fault.is_some_and(|reason| reason != FaultReason::OwnLinkDown)
             || own.is_some() && outcome.faults == 0;
         instance.fitness.counts = (u32::from(counted) + outcome.faults, outcome.scripts_unknown);
-        instance.fitness.fault = own.or(outcome.fault);
+        instance.fitness.fault = own.or(outcome.fault).map(Box::new);
         instance.fitness.waits = outcome.waits;
         instance.take_adjustment(&mut cx, outcome.adjustment);
         self.settle_fitness(now, id, out);

@@ -18,7 +18,7 @@ use crate::base::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Fitness {
     /// Why it cannot take part, and what is to blame: an interface, a script…
-    pub(super) fault: Option<(FaultReason, String)>,
+    pub(super) fault: Option<Box<(FaultReason, String)>>,
     /// A tracker that could be a fault has not said anything yet.
     pub(super) waits: bool,
     /// It is in FAULT since its start because of such a wait, and nobody was told.
@@ -112,7 +112,7 @@ impl Domain {
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
-        let fault = instance.fitness.fault.as_ref().map(|(reason, _)| *reason);
+        let fault = instance.fitness.fault.as_deref().map(|(reason, _)| *reason);
         match (fault, instance.state) {
             (Some(reason), State::Backup | State::Master) => {
                 self.step(now, id, Input::Unable(reason), out);

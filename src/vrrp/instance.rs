@@ -25,7 +25,7 @@ use super::stats::Stats;
 use super::tell::Told;
 use super::tracking::Use;
 use super::transport::Channel;
-use crate::base::{Duration, Family, IfIndex, Instant, Shared, TimerQueue};
+use crate::base::{Duration, Family, IfIndex, Instant, Rare, Shared, TimerQueue};
 use crate::conf::model::{InitialState, LogStyle, Priority, VrrpInstance};
 use crate::ops::{Effect, SocketId};
 
@@ -196,19 +196,19 @@ pub(super) struct Instance {
     /// What is known of the authentication of peers, and the own sequence numbers.
     pub(super) seals: Seals,
     /// Of signatures.
-    pub(super) sequences: Sequences,
+    pub(super) sequences: Rare<Sequences>,
     pub(super) last_sent: Option<Instant>,
     /// When the addresses were last announced against a lower master.
     pub(super) insisted: Option<Instant>,
     /// When an advert of a lower priority was last answered.
     pub(super) answered: Option<Instant>,
     pub(super) peers: Peers,
-    pub(super) clash: Clash,
-    pub(super) fight: Fight,
+    pub(super) clash: Rare<Clash>,
+    pub(super) fight: Rare<Fight>,
     /// The error of the socket, while it is broken.
     pub(super) socket_error: Option<i32>,
     /// The link that it brings with it, and what the firewall does for it.
-    pub(super) own: Own,
+    pub(super) own: Rare<Own>,
     /// The preempt delay has run out, so that lower adverts no longer count.
     pub(super) preempt_now: bool,
     /// What it tracks.
@@ -291,15 +291,15 @@ impl Instance {
             ip_id: 0,
             master_interval,
             seals: Seals::default(),
-            sequences: Sequences::default(),
+            sequences: Rare::default(),
             last_sent: None,
             insisted: None,
             answered: None,
             peers: Peers::default(),
-            clash: Clash::default(),
-            fight: Fight::default(),
+            clash: Rare::default(),
+            fight: Rare::default(),
             socket_error: None,
-            own: Own::default(),
+            own: Rare::default(),
             preempt_now: false,
             uses: Vec::new(),
             effective,
@@ -310,7 +310,7 @@ impl Instance {
     }
 
     /// The priority that adverts carry now.
-    pub(super) const fn priority(&self) -> Priority {
+    pub(super) fn priority(&self) -> Priority {
         self.clash.limit(self.effective)
     }
 
@@ -444,7 +444,7 @@ impl Instance {
 
     /// Takes part from now on; `heir`: as the master that another process here was until now.
     fn start(&mut self, cx: &mut Cx<'_>, heir: bool) {
-        let fault = self.fitness.fault.as_ref().map(|(reason, _)| *reason);
+        let fault = self.fitness.fault.as_deref().map(|(reason, _)| *reason);
         if let Some(reason) = fault {
             self.say_fault(cx, reason);
             self.move_to(cx, State::Fault, true);
@@ -476,14 +476,18 @@ impl Instance {
     }
 
     pub(super) fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {
-        let blame = self.fitness.fault.as_ref().map(|(_, blame)| blame.as_str());
+        let blame = self
+            .fitness
+            .fault
+            .as_deref()
+            .map(|(_, blame)| blame.as_str());
         let line = Line::Fault(reason, blame.unwrap_or(&self.config.interface));
         say(cx.style, &self.config.name, line);
     }
 
     pub(super) fn fault(&mut self, cx: &mut Cx<'_>, reason: FaultReason) {
         if self.fitness.fault.is_none() {
-            self.fitness.fault = Some((reason, self.config.interface.clone()));
+            self.fitness.fault = Some(Box::new((reason, self.config.interface.clone())));
         }
         // Of a session a line has told already.
         if reason != FaultReason::Bfd {
@@ -607,7 +611,9 @@ impl Instance {
             cx.disarm(self.id, timer);
         }
         self.stats.release_master += 1;
-        self.clash.forget_rival();
+        if let Some(clash) = self.clash.present() {
+            clash.forget_rival();
+        }
         match to {
             // RFC 3768 §6.4.3, shutdown: the backups need not wait for a timeout.
             State::Init | State::Fault => {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::addresses::{Kind, RETRY_DELAY, tag};
 use super::instance::{Cx, FaultReason, Instance, InstanceId, Timer};
 use super::messages::{Line, Note, note, say};
-use crate::base::{Family, IfIndex, Instant};
+use crate::base::{Blank, Family, IfIndex, Instant};
 use crate::conf::model::{OwnLink, OwnLinkKind, VirtualAddress, VrrpInstance};
 use crate::ops::{Blocked, Effect, FirewallOp, KernelOp, LinkKind, LinkSpec};
 
@@ -54,6 +54,21 @@ struct Brought {
     /// The firewall was told of it, with these links.
     reports: Option<(IfIndex, IfIndex)>,
     complained: bool,
+}
+
+impl Blank for Own {
+    const BLANK: &'static Self = &Self {
+        home: Brought {
+            asked: None,
+            there: None,
+            refused: None,
+            reports: None,
+            complained: false,
+        },
+        others: Vec::new(),
+        blocked: Vec::new(),
+        complained: false,
+    };
 }
 
 /// What an instance on a link of its own has to wait for, or cannot have.
@@ -278,7 +293,10 @@ impl Instance {
     /// Makes the list of links that addresses bring with them that of the configuration; what it no
     /// longer names goes. The addresses are gone by then.
     pub(super) fn adopt_address_links(&mut self, cx: &mut Cx<'_>) {
-        let mut old = std::mem::take(&mut self.own.others);
+        let old = self.own.present();
+        let mut old = old
+            .map(|own| std::mem::take(&mut own.others))
+            .unwrap_or_default();
         let addresses = self.config.addresses.iter();
         for vip in addresses.chain(&self.config.options.excluded) {
             let Some(link) = &vip.options.own_link else {
@@ -313,7 +331,8 @@ impl Instance {
         if let Some(site) = home_site(&self.config) {
             self.own.home.settle(cx, whose, &site);
         }
-        for (site, link) in &mut self.own.others {
+        let own = self.own.present();
+        for (site, link) in own.into_iter().flat_map(|own| &mut own.others) {
             link.settle(cx, whose, site);
         }
     }
@@ -348,7 +367,8 @@ impl Instance {
         if let Some(site) = home_site(&self.config) {
             self.own.home.give_up(cx, whose, &site);
         }
-        for (site, link) in &mut self.own.others {
+        let own = self.own.present();
+        for (site, link) in own.into_iter().flat_map(|own| &mut own.others) {
             link.give_up(cx, whose, site);
         }
     }

@@ -86,14 +86,14 @@ impl Instance {
             Version::V3 => 3,
         };
         if header.version != expected {
-            self.stats.version_err += 1;
+            self.stats.errors.version_err += 1;
             return Err(Complaint::Version {
                 got: header.version,
                 expected,
             });
         }
         if header.kind != TYPE_ADVERT {
-            self.stats.invalid_type_rcvd += 1;
+            self.stats.errors.invalid_type_rcvd += 1;
             return Err(Complaint::Type(header.kind));
         }
         let family = self.config.family;
@@ -101,7 +101,7 @@ impl Instance {
         let body = Body::read(header, family, message);
         let body = body.filter(|body| body.trailer.is_empty() || signed);
         let Some(body) = body else {
-            self.stats.packet_len_err += 1;
+            self.stats.errors.packet_len_err += 1;
             // keepalived counts the IPv4 header in.
             let before = match family {
                 Family::V4 => IPV4_HEADER_LEN,
@@ -118,7 +118,7 @@ impl Instance {
         self.check_interval(header)?;
         // RFC 9568 §7.1, erratum 8299. Version 2 knows routers without addresses.
         if expected == 3 && header.count == 0 && !self.advertised.is_empty() {
-            self.stats.addr_list_err += 1;
+            self.stats.errors.addr_list_err += 1;
             return Err(Complaint::NoAddresses);
         }
         self.check_checksum(packet, message)?;
@@ -143,7 +143,7 @@ impl Instance {
         if allowed.contains(&ttl) {
             return Ok(());
         }
-        self.stats.ip_ttl_err += 1;
+        self.stats.errors.ip_ttl_err += 1;
         Err(Complaint::Ttl {
             got: ttl,
             min: *allowed.start(),
@@ -167,9 +167,9 @@ impl Instance {
         };
         if header.auth_type != expected {
             if header.auth_type > AUTH_AH {
-                self.stats.invalid_authtype += 1;
+                self.stats.errors.invalid_authtype += 1;
             } else {
-                self.stats.authtype_mismatch += 1;
+                self.stats.errors.authtype_mismatch += 1;
             }
             return Err(Complaint::AuthType {
                 got: header.auth_type,
@@ -183,7 +183,7 @@ impl Instance {
             return self.check_ah(packet, &password.0);
         }
         if !same(&password.0, &body.auth) {
-            self.stats.auth_failure += 1;
+            self.stats.errors.auth_failure += 1;
             return Err(Complaint::Password);
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Instance {
             (Some((header, _)), _) => Complaint::AhSpi(u32::from_be_bytes(header.spi)),
             (None, _) => Complaint::AhValue,
         };
-        self.stats.auth_failure += 1;
+        self.stats.errors.auth_failure += 1;
         Err(complaint)
     }
 
@@ -217,12 +217,12 @@ impl Instance {
                 if u64::from(header.interval_secs) == expected {
                     return Ok(());
                 }
-                self.stats.advert_interval_err += 1;
+                self.stats.errors.advert_interval_err += 1;
                 let got = header.interval_secs;
                 Err(Complaint::Interval { got, expected })
             }
             Version::V3 if header.interval_centis() == 0 => {
-                self.stats.advert_interval_err += 1;
+                self.stats.errors.advert_interval_err += 1;
                 Err(Complaint::NoInterval)
             }
             Version::V3 => Ok(()),
@@ -249,7 +249,7 @@ impl Instance {
         if right {
             return Ok(());
         }
-        self.stats.checksum_err += 1;
+        self.stats.errors.checksum_err += 1;
         Err(Complaint::Checksum(self.config.version))
     }
 
@@ -304,7 +304,7 @@ impl Instance {
             let vrid = self.config.vrid.get();
             Complaint::Address { vrid, address }
         };
-        self.stats.addr_list_err += 1;
+        self.stats.errors.addr_list_err += 1;
         self.complain(cx, complaint, from);
     }
 

@@ -6,11 +6,10 @@
 
 use super::addresses::Standing;
 use super::advertise::room;
-use super::clash::Clash;
 use super::instance::{Cx, Instance, State, Timer};
 use super::messages::{Line, say};
 use super::tracking::weigh;
-use crate::base::Shared;
+use crate::base::{Rare, Shared};
 use crate::conf::model::VrrpInstance;
 
 impl Instance {
@@ -23,7 +22,7 @@ impl Instance {
         let before = self.priority();
         let old = std::mem::replace(&mut self.config, config);
         if old.priority != self.config.priority {
-            self.clash = Clash::default();
+            self.clash = Rare::default();
             self.effective = weigh(self.config.priority, self.fitness.adjustment);
             let line = Line::EffectivePriority {
                 from: before,

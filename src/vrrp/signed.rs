@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use super::instance::Instance;
 use super::messages::Complaint;
-use crate::base::Duration;
+use crate::base::{Blank, Duration};
 use crate::conf::model::signing::{AntiReplay, Signing, SigningMode};
 use crate::wire::ip::Packet;
 use crate::wire::signature::{self, TRAILER_LEN, Trailer};
@@ -29,6 +29,13 @@ pub(super) struct Sequences {
     sent: u64,
     /// The last one accepted of each sender.
     heard: BTreeMap<IpAddr, u64>,
+}
+
+impl Blank for Sequences {
+    const BLANK: &'static Self = &Self {
+        sent: 0,
+        heard: BTreeMap::new(),
+    };
 }
 
 /// What is wrong with a time.
@@ -127,21 +134,21 @@ impl Instance {
         };
         if trailer.is_empty() {
             if signing.mode == SigningMode::Enforce {
-                self.stats.auth_ext_missing += 1;
+                self.stats.errors.auth_ext_missing += 1;
                 return Err(Complaint::SignatureMissing);
             }
             return Ok(None);
         }
         let Some(said) = signature::read(trailer) else {
-            self.stats.auth_ext_malformed += 1;
+            self.stats.errors.auth_ext_malformed += 1;
             return Err(Complaint::SignatureMalformed);
         };
         let Some(key) = signing.key(said.key) else {
-            self.stats.auth_ext_unknown_key += 1;
+            self.stats.errors.auth_ext_unknown_key += 1;
             return Err(Complaint::SignatureKey(said.key));
         };
         if !signature::is_right(message, packet.source, &key.secret) {
-            self.stats.auth_ext_invalid_hmac += 1;
+            self.stats.errors.auth_ext_invalid_hmac += 1;
             return Err(Complaint::SignatureWrong);
         }
         let window = signing.window(self.config.advert_interval).as_secs();
@@ -157,11 +164,11 @@ impl Instance {
             }
             Ok(_) => Ok(None),
             Err(Untimely::Stale(skew)) => {
-                self.stats.auth_ext_stale += 1;
+                self.stats.errors.auth_ext_stale += 1;
                 Err(Complaint::SignatureStale { skew, window })
             }
             Err(Untimely::Repeated) => {
-                self.stats.auth_ext_replay += 1;
+                self.stats.errors.auth_ext_replay += 1;
                 Err(Complaint::SignatureRepeated)
             }
         }

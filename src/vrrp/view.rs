@@ -93,7 +93,7 @@ impl Domain {
             interface: instance.config.interface.clone(),
             state: instance.state,
             priority: instance.priority(),
-            stats: instance.stats,
+            stats: instance.stats.clone(),
             detail: self.detail_of(instance, &wanted),
             wanted,
         }

@@ -5,10 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use keepalived_rs::base::Duration;
+use keepalived_rs::base::{Duration, Rare};
 use keepalived_rs::conf::model::{
-    AddressOptions, AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey,
-    Scheduler, Scope, ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AuthPass, Config, Forwarding, Priority, Protocol, RealServer, RealServerKey, Scheduler, Scope,
+    ServiceKey, TcpCheck, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
 
 use super::kernel::Traits;
@@ -49,7 +49,7 @@ pub fn vip(address: impl Into<IpAddr>, prefix_len: u8) -> VirtualAddress {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
-        options: AddressOptions::default(),
+        options: Rare::default(),
     }
 }
 

@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::super::diag::Class;
 use super::super::draft::{Draft, broadcast};
 use super::super::model::routing::Prefix;
-use super::super::model::{AddressOptions, Scope, VirtualAddress};
+use super::super::model::{Scope, VirtualAddress};
 use super::super::names::NameTable;
 use super::super::source::{to_bytes, to_display};
 use super::words::named;
 use super::{Outcome, Statement};
-use crate::base::Family;
+use crate::base::{Family, Rare};
 
 /// Options of an address line beyond those of `option_at`.
 const FURTHER: [&str; 9] = [
@@ -69,11 +69,10 @@ pub(super) fn duplicate(instance: &str, kind: &str, of: &str, word: &str) -> Str
     format!("({instance}): {kind} duplicates {of} {word} - ignoring")
 }
 
-/// The address of a line; a device that does not exist is noted.
+/// The address of a line; `None` if it is none, or its device does not exist.
 pub(super) fn parsed(draft: &mut Draft, st: &mut Statement<'_>) -> Option<VirtualAddress> {
     let (parsed, _) = line(draft, st, false)?;
-    note_interface(draft, st, &parsed);
-    Some(parsed)
+    has_interface(draft, st, &parsed).then_some(parsed)
 }
 
 /// The address of a line of `static_ipaddress`, with the name of its track group.
@@ -82,14 +81,13 @@ pub(super) fn fixed(
     st: &mut Statement<'_>,
 ) -> Option<(VirtualAddress, Option<String>)> {
     let (parsed, group) = line(draft, st, true)?;
-    note_interface(draft, st, &parsed);
-    Some((parsed, group))
+    has_interface(draft, st, &parsed).then_some((parsed, group))
 }
 
-fn note_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) {
-    if let Some(name) = &parsed.interface {
-        draft.misses(name, st.facts);
-    }
+/// Whether the device of an address is there, or may come later.
+fn has_interface(draft: &mut Draft, st: &Statement<'_>, parsed: &VirtualAddress) -> bool {
+    let name = parsed.interface.as_ref();
+    name.is_none_or(|name| !draft.misses(name, st.facts))
 }
 
 /// Reads the line; `None`, reported, if the address is skipped.
@@ -111,23 +109,23 @@ fn line(
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
-        options: AddressOptions::default(),
+        options: Rare::default(),
     };
     let mut group = None;
     let mut index = 1;
     while let Some(option) = st.word(index) {
         index += match option {
             "track_group" if fixed => {
-                group = value(st, option, index, text).map(str::to_owned);
-                1 + usize::from(group.is_some())
+                group = Some(value(st, option, index, text)?.to_owned());
+                2
             }
             _ if FURTHER.contains(&option) && !(fixed && option == "use_vmac") => {
-                further(st, option, index, text, &mut parsed)
+                further(st, option, index, text, &mut parsed)?
             }
             // It may come later.
             "dev" if draft.is_dynamic() && parsed.interface.is_none() => {
-                parsed.interface = value(st, option, index, text).map(str::to_owned);
-                1 + usize::from(parsed.interface.is_some())
+                parsed.interface = Some(value(st, option, index, text)?.to_owned());
+                2
             }
             _ => option_at(st, option, index, text, &mut parsed)?,
         };
@@ -196,12 +194,10 @@ fn option_at(
         st.error(Class::General, message, Some(index));
         return Some(1);
     }
-    let Some(value) = value(st, option, index, text) else {
-        return Some(1);
-    };
+    let value = value(st, option, index, text)?;
     match option {
         // Without its interface nothing more of it is looked at.
-        "dev" if !device(st, value, index, text, parsed) => return Some(st.count()),
+        "dev" if !device(st, value, index, text, parsed)? => return Some(st.count()),
         "dev" => {}
         "scope" => set_scope(st, value, index, text, parsed),
         "label" => label(st, value, index, text, parsed)?,
@@ -220,14 +216,14 @@ fn value<'s>(st: &mut Statement<'s>, option: &str, index: usize, text: &str) -> 
     value
 }
 
-/// Takes one of [`FURTHER`]; returns how many words it takes.
+/// Takes one of [`FURTHER`]; returns how many words it takes, or `None` as above.
 fn further(
     st: &mut Statement<'_>,
     option: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
-) -> usize {
+) -> Option<usize> {
     let options = &mut parsed.options;
     match option {
         "home" => options.home = true,
@@ -238,9 +234,7 @@ fn further(
         "no_track" => options.untracked = true,
         "use_vmac" => options.vmac = true,
         _ => {
-            let Some(value) = value(st, option, index, text) else {
-                return 1;
-            };
+            let value = value(st, option, index, text)?;
             if option == "peer" {
                 options.peer = peer(st, value, index, parsed.address);
             } else if value == "forever" {
@@ -252,10 +246,10 @@ fn further(
                     st.error(Class::General, message, Some(index + 1));
                 }
             }
-            return 2;
+            return Some(2);
         }
     }
-    1
+    Some(1)
 }
 
 fn peer(st: &mut Statement<'_>, value: &str, index: usize, address: IpAddr) -> Option<Prefix> {
@@ -271,18 +265,18 @@ fn peer(st: &mut Statement<'_>, value: &str, index: usize, address: IpAddr) -> O
     None
 }
 
-/// Takes the interface; false: there is none of that name.
+/// Takes the interface; false: there is none of that name; `None`: the address has one already.
 fn device(
     st: &mut Statement<'_>,
     value: &str,
     index: usize,
     text: &str,
     parsed: &mut VirtualAddress,
-) -> bool {
+) -> Option<bool> {
     if parsed.interface.is_some() {
         let message = format!("Cannot specify ipaddress device more than once for {text}");
         st.error(Class::General, message, Some(index));
-        return true;
+        return None;
     }
     let exists = st.facts.interface_exists(value);
     if !exists {
@@ -294,7 +288,7 @@ fn device(
         st.error(Class::General, message, Some(index + 1));
     }
     parsed.interface = Some(value.to_owned());
-    exists
+    Some(exists)
 }
 
 fn set_scope(

@@ -256,10 +256,7 @@ pub(in super::super) fn weight(draft: &mut Draft, st: &mut Statement<'_>) -> Out
     current(draft, |bfd| {
         match number.and_then(|number| i16::try_from(number).ok()) {
             Some(number) => bfd.weight = number,
-            None => {
-                not_in_range(st, bfd, "weight", -253, 253);
-                return Ok(());
-            }
+            None => not_in_range(st, bfd, "weight", -253, 253),
         }
         match st.word(2) {
             None => {}

@@ -8,17 +8,35 @@ use super::super::diag::{Class, Consequence};
 use super::super::draft::Draft;
 use super::super::model::{GroupEntry, ServerGroup};
 use super::super::source::to_display;
-use super::{Outcome, Statement, Stop};
+use super::{Mark, Outcome, Statement, Stop, one_address};
 use crate::base::Family;
+
+/// The keyword of such a block.
+pub(super) const KEYWORD: &str = "virtual_server_group";
+
+/// What keepalived says where it looks for entries and finds something else.
+const NO_ENTRIES: &str = "*** Configuration line starting `***MISSING ***` is missing a parameter \
+                          at word position 1";
+
+/// Says that a group has no block: keepalived stops reading there.
+pub(super) fn nameless(st: &mut Statement<'_>, group: Mark) {
+    let finding = st
+        .finding(Class::MissingParameter, NO_ENTRIES, Some(0))
+        .note(
+            "`virtual_server_group` needs a block; keepalived stops reading here",
+            None,
+        )
+        .note("the group", Some(st.span_at(group)))
+        .consequence(Consequence::RefuseStart(2));
+    st.diagnostics.push(finding);
+}
 
 /// `virtual_server_group NAME {`
 pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let name = st.need(1)?.to_owned();
     if st.count() > 2 {
-        let message = "*** Configuration line starting `***MISSING ***` is missing a parameter at \
-                       word position 1";
         let finding = st
-            .finding(Class::MissingParameter, message, Some(2))
+            .finding(Class::MissingParameter, NO_ENTRIES, Some(2))
             .note(
                 "nothing may follow the name of a group; keepalived stops reading here",
                 None,
@@ -142,7 +160,7 @@ fn range(word: &str) -> Result<(IpAddr, IpAddr), Wrong> {
         return network(word, address, mask);
     }
     let Some((first, end)) = word.split_once('-') else {
-        let address = word.parse().map_err(|_| Wrong::Address)?;
+        let address = one_address(word).ok_or(Wrong::Address)?;
         return Ok((address, address));
     };
     let first: IpAddr = first.parse().map_err(|_| Wrong::Address)?;
@@ -206,7 +224,7 @@ fn range(word: &str) -> Result<(IpAddr, IpAddr), Wrong> {
 
 /// First and last address of a network.
 fn network(word: &str, address: &str, mask: &str) -> Result<(IpAddr, IpAddr), Wrong> {
-    let address: IpAddr = address.parse().map_err(|_| Wrong::Address)?;
+    let address = one_address(address).ok_or(Wrong::Address)?;
     let bits = u32::from(Family::of(address).bits());
     let length = mask.parse().ok().filter(|length| *length <= bits);
     let Some(length) = length else {

@@ -82,8 +82,8 @@ pub(in super::super) fn garp_interfaces_close(draft: &mut Draft, st: &mut Statem
         let message = "Warning - empty garp_group interfaces block";
         st.error(Class::General, message, None);
     }
-    // keepalived tells of the last one whichever it is.
-    let shown = names.last().map_or("", String::as_str);
+    // keepalived tells of the second one whichever it is.
+    let shown = names.get(1).or(names.last()).map_or("", String::as_str);
     for name in &names {
         join(draft, st, name, shown, None);
     }

@@ -192,8 +192,9 @@ pub(super) fn option(
                 return words.skip(row.problem.replace("{}", &to_display(word)));
             };
             if time < MIN_MILLISECONDS {
+                let shown = to_display(word);
                 words.error(format!(
-                    "{name} value {time} below minimum {MIN_MILLISECONDS}ms, resetting"
+                    "{name} value {shown} below minimum {MIN_MILLISECONDS}ms, resetting"
                 ));
             }
             time.max(MIN_MILLISECONDS) * parts

@@ -40,7 +40,7 @@ pub(super) mod virtual_server;
 pub(super) mod vmac;
 mod words;
 
-pub(super) use statement::{Mark, Outcome, Statement, Stop};
+pub(super) use statement::{Mark, Outcome, Statement, Stop, one_address};
 pub(super) use view::View;
 
 use std::collections::BTreeSet;
@@ -50,6 +50,7 @@ use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::draft::Draft;
 use super::outline::Outline;
 use super::schema::{self, Form, Level};
+use super::syntax;
 
 /// Takes the line of a keyword or of a value.
 pub(super) type Handler = fn(&mut Draft, &mut Statement<'_>) -> Outcome;
@@ -83,8 +84,8 @@ enum Frame {
         close: Close,
         opened: Opened,
     },
-    /// Skipped whole; how many blocks are open in it.
-    Skip { depth: usize },
+    /// Skipped whole; how many blocks are open in it, and whether the block around it ends too.
+    Skip { depth: usize, both: bool },
 }
 
 /// Tells with the first complaint about a line what would have been right.
@@ -140,6 +141,8 @@ enum Pending {
         opened: Opened,
     },
     Skip,
+    /// Skipped if it begins, and the block around it ends with it.
+    SkipBoth,
     /// A block that is another process's: skipped if it begins, else as if it were not there.
     Foreign,
 }
@@ -210,6 +213,13 @@ impl Binder {
             }
             Kind::Text if st.line.count == 0 => true,
             Kind::Text => {
+                if let Pending::Values { opened, .. } = &self.pending
+                    && opened.name.split(syntax::is_space).next() == Some(group::KEYWORD)
+                {
+                    self.torn = true;
+                    group::nameless(st, opened.mark);
+                    return false;
+                }
                 self.pending_without_open(st);
                 self.text(st)
             }
@@ -247,7 +257,7 @@ impl Binder {
                     close(&mut self.draft, st);
                 }
             }
-            Pending::None | Pending::Skip | Pending::Foreign => {}
+            Pending::None | Pending::Skip | Pending::SkipBoth | Pending::Foreign => {}
         }
         while self.frames.len() > 1 {
             if let Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) =
@@ -279,9 +289,16 @@ impl Binder {
                 close,
                 opened,
             }),
-            Pending::Skip | Pending::Foreign => self.enter(Frame::Skip { depth: 1 }),
+            Pending::Skip | Pending::Foreign => self.enter(Frame::Skip {
+                depth: 1,
+                both: false,
+            }),
+            Pending::SkipBoth => self.enter(Frame::Skip {
+                depth: 1,
+                both: true,
+            }),
             Pending::None => {
-                if let Some(Frame::Skip { depth }) = self.frames.last_mut() {
+                if let Some(Frame::Skip { depth, .. }) = self.frames.last_mut() {
                     *depth += 1;
                     return;
                 }
@@ -316,7 +333,7 @@ impl Binder {
     fn pending_without_open(&mut self, st: &mut Statement<'_>) {
         self.torn |= !matches!(self.pending, Pending::None);
         match std::mem::replace(&mut self.pending, Pending::None) {
-            Pending::None | Pending::Foreign => {}
+            Pending::None | Pending::SkipBoth | Pending::Foreign => {}
             Pending::Skip => {
                 let finding = st
                     .finding(Class::MissingOpen, MISSING_OPEN, None)
@@ -397,9 +414,13 @@ impl Binder {
     fn close(&mut self, st: &mut Statement<'_>) {
         let outermost = self.frames.len() <= 1;
         match self.frames.last_mut() {
-            Some(Frame::Skip { depth }) if *depth > 1 => *depth -= 1,
-            Some(Frame::Skip { .. }) => {
+            Some(Frame::Skip { depth, .. }) if *depth > 1 => *depth -= 1,
+            Some(Frame::Skip { both, .. }) => {
+                let both = *both;
                 self.leave();
+                if both {
+                    self.leave();
+                }
             }
             Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
                 if let Some(close) = *close {
@@ -521,6 +542,10 @@ impl Binder {
             }
             Err(Stop::SkipBlock) => {
                 self.pending = Pending::Skip;
+                true
+            }
+            Err(Stop::SkipBoth) => {
+                self.pending = Pending::SkipBoth;
                 true
             }
             Err(Stop::Abort) => false,

@@ -14,7 +14,7 @@ use super::script::shell_words;
 use super::sync_group::{script_or_advice, slot};
 use super::tracking::{Kind, Known, line};
 use super::vmac::MAX_NAME;
-use super::{Outcome, Statement};
+use super::{Outcome, Statement, one_address};
 use crate::base::{Duration, Family};
 
 /// Keywords that set one thing whatever follows them.
@@ -248,9 +248,7 @@ fn same_family(instance: &mut InstanceDraft, address: IpAddr) -> bool {
 pub(in super::super) fn source(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let unicast = st.need(0)? == "unicast_src_ip";
     let word = st.need(1)?;
-    // keepalived tolerates a prefix length here.
-    let text = word.split_once('/').map_or(word, |(address, _)| address);
-    let address: Option<IpAddr> = text.parse().ok();
+    let address = one_address(word);
     let shown = to_display(word);
     current(draft, |instance| {
         let name = instance.name.clone();
@@ -375,11 +373,12 @@ pub(in super::super) fn unicast_peer(draft: &mut Draft, st: &mut Statement<'_>) 
 }
 
 fn peer_options(st: &mut Statement<'_>, name: &str, peer: &mut Peer) -> Outcome {
+    let whose = to_display(st.need(0)?);
     let mut index = 1;
     while let Some(option) = st.word(index) {
         let shown = to_display(option);
         let Some(word) = st.word(index + 1) else {
-            let message = format!("({name}) {shown} is missing a value");
+            let message = format!("({name}) {whose} - {shown} is missing a value");
             st.error(Class::General, message, Some(index));
             return Ok(());
         };
@@ -390,7 +389,7 @@ fn peer_options(st: &mut Statement<'_>, name: &str, peer: &mut Peer) -> Outcome 
             ("min_ttl", Some(ttl)) => peer.min_ttl = ttl,
             ("max_ttl", Some(ttl)) => peer.max_ttl = ttl,
             (_, Some(_)) => {
-                let message = format!("({name}) unknown unicast_peer option {shown}");
+                let message = format!("({name}) {whose} - unknown unicast_peer option {shown}");
                 st.error(Class::General, message, Some(index));
             }
         }
@@ -398,7 +397,7 @@ fn peer_options(st: &mut Statement<'_>, name: &str, peer: &mut Peer) -> Outcome 
     }
     if peer.min_ttl > peer.max_ttl {
         let message = format!(
-            "({name}) min_ttl {} > max_ttl {} - all packets will be discarded",
+            "({name}) {whose} - min_ttl {} > max_ttl {} - all packets will be discarded",
             peer.min_ttl, peer.max_ttl
         );
         st.error(Class::General, message, Some(0));

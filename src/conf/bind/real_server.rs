@@ -8,7 +8,7 @@ use super::super::model::{CheckDefaults, Forwarding};
 use super::super::source::to_display;
 use super::virtual_server::{MAX_LONG, MAX_SHORT, MICROSECOND};
 use super::virtual_server::{method, retries, timer};
-use super::{Outcome, Statement, Stop};
+use super::{Outcome, Statement, Stop, one_address};
 use crate::base::{Duration, Family};
 
 /// `real_server IP [PORT] {`
@@ -24,13 +24,11 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
             .and_then(|port| u16::try_from(port).ok())
             .map(Some),
     };
-    // keepalived tolerates a prefix length here.
-    let text = word.split_once('/').map_or(word, |(address, _)| address);
-    let (Ok(address), Some(port)) = (text.parse(), port) else {
+    let (Some(address), Some(port)) = (one_address(word), port) else {
         let message = format!(
             "Invalid real server ip address/port {}/{} - skipping",
             to_display(word),
-            to_display(st.word(2).unwrap_or_default())
+            to_display(st.word(2).unwrap_or("(null)"))
         );
         st.error(Class::General, message, Some(1));
         return Err(Stop::SkipBlock);

@@ -278,6 +278,10 @@ fn action(words: &mut Words<'_, '_>, word: &str, found: &mut RuleDraft) -> Step 
         "blackhole" => RuleAction::Blackhole,
         "unreachable" => RuleAction::Unreachable,
         "prohibit" => RuleAction::Prohibit,
+        // Or by its number, as that of a route.
+        _ if base0(word) == Some(6) => RuleAction::Blackhole,
+        _ if base0(word) == Some(7) => RuleAction::Unreachable,
+        _ if base0(word) == Some(8) => RuleAction::Prohibit,
         _ => {
             let shown = to_display(word);
             // What could be a type of a route is no action all the same.

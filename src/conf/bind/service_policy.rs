@@ -13,7 +13,7 @@ use super::script::{
     Side, check_user, default_user_of, is_closed, look_up, program_of, shell_words,
 };
 use super::virtual_server::{current, method};
-use super::{Outcome, Statement, Stop};
+use super::{Outcome, Statement, Stop, one_address};
 use crate::base::Family;
 
 /// The longest name of a persistence engine, in bytes.
@@ -348,8 +348,8 @@ pub(in super::super) fn sorry_server(draft: &mut Draft, st: &mut Statement<'_>) 
             .and_then(|port| u16::try_from(port).ok())
             .map(Some),
     };
-    match (word.parse(), port) {
-        (Ok(address), Some(port)) => flag(draft, |service| {
+    match (one_address(word), port) {
+        (Some(address), Some(port)) => flag(draft, |service| {
             service.policy.sorry_server = Some(SorryServer {
                 address,
                 port,

@@ -16,6 +16,8 @@ use crate::base::Duration;
 pub(in super::super) enum Stop {
     /// The block that follows is skipped whole.
     SkipBlock,
+    /// So is it, if it begins, and the block around it ends with it, without a word.
+    SkipBoth,
     /// Reading ends.
     Abort,
 }
@@ -237,6 +239,7 @@ impl<'s> Statement<'s> {
                 } else {
                     "the value is not used".to_owned()
                 };
+                self.long_fraction(word, places, index);
                 let message = format!("invalid number '{shown}'");
                 let finding = self
                     .finding(Class::InvalidNumber, message, Some(index))
@@ -266,6 +269,16 @@ impl<'s> Statement<'s> {
         Ok(None)
     }
 
+    /// Says that more follows the point than `places` characters, be they digits or not.
+    fn long_fraction(&mut self, word: &str, places: u8, index: usize) {
+        let fraction = word.split_once('.').map_or("", |(_, fraction)| fraction);
+        if fraction.len() > usize::from(places) {
+            let shown = to_display(word);
+            let message = format!("number '{shown}' has too many decimal places");
+            self.error(Class::InvalidNumber, message, Some(index));
+        }
+    }
+
     /// Milliseconds with up to three decimals in `min..=max` at `index`; `None`, reported, if they
     /// are none.
     ///
@@ -279,6 +292,7 @@ impl<'s> Statement<'s> {
     ) -> Result<Option<Duration>, Stop> {
         let word = self.need(index)?;
         if matches!(parse_seconds(word, 3), Seconds::Junk { .. }) {
+            self.long_fraction(word, 3, index);
             let message = format!("invalid number '{}'", to_display(word));
             self.unusable(message, index);
             return Ok(None);
@@ -298,12 +312,13 @@ impl<'s> Statement<'s> {
         }
     }
 
-    /// An address at `index`; `None` if it is none, which is the handler's to report.
+    /// An address at `index`; `None` if it is none, which is the handler's to report. The length of
+    /// a prefix or the end of a range may follow, and counts for nothing.
     ///
     /// # Errors
     /// `Abort` if there is no word.
     pub(in super::super) fn address(&mut self, index: usize) -> Result<Option<IpAddr>, Stop> {
-        Ok(self.need(index)?.parse().ok())
+        Ok(one_address(self.need(index)?))
     }
 
     /// Reports something about the word at `index`, or about the whole line.
@@ -392,6 +407,12 @@ impl<'s> Statement<'s> {
 pub(in super::super) struct Mark {
     pub(in super::super) place: Place,
     pub(in super::super) columns: Option<(usize, usize)>,
+}
+
+/// The address that a word begins with; what follows a slash or a hyphen is not looked at.
+pub(in super::super) fn one_address(word: &str) -> Option<IpAddr> {
+    let end = word.find(['/', '-']).unwrap_or(word.len());
+    word[..end].parse().ok()
 }
 
 /// Why a word is no number.

@@ -249,14 +249,17 @@ pub(super) fn own_weight(
     slot: &mut Weight,
 ) -> Outcome {
     let word = st.need(1)?;
-    let Some(value) = st.signed(1, -limit, limit)? else {
-        let message = problem.replace("{}", &to_display(word));
-        st.error(Class::General, message, Some(1));
-        return Ok(());
-    };
-    slot.value = i16::try_from(value).unwrap_or_default();
+    let value = st.signed(1, -limit, limit)?;
+    match value {
+        Some(value) => slot.value = i16::try_from(value).unwrap_or_default(),
+        None => {
+            let message = problem.replace("{}", &to_display(word));
+            st.error(Class::General, message, Some(1));
+        }
+    }
     match st.word(2) {
-        None => slot.reverse = false,
+        None if value.is_some() => slot.reverse = false,
+        None => {}
         Some("reverse") => slot.reverse = true,
         Some(option) => {
             let message = format!("{owner} unknown weight option {}", to_display(option));

@@ -12,7 +12,7 @@ use super::super::model::{
     TunnelKind,
 };
 use super::super::source::to_display;
-use super::{Mark, Outcome, Statement, Stop, service_policy};
+use super::{Mark, Outcome, Statement, Stop, one_address, service_policy};
 use crate::base::{Duration, Family};
 
 /// Largest number of seconds of a timer that keepalived keeps in 32 bits of microseconds.
@@ -38,9 +38,7 @@ pub(in super::super) fn open(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
             .number(2, 1, 65_535)?
             .and_then(|port| u16::try_from(port).ok()),
     };
-    // keepalived tolerates a prefix length here.
-    let text = word.split_once('/').map_or(word, |(address, _)| address);
-    let (Ok(address), Some(port)) = (text.parse(), port) else {
+    let (Some(address), Some(port)) = (one_address(word), port) else {
         let message = format!(
             "Invalid virtual server IP address{} {}{}{} - skipping",
             if st.count() > 2 { "/port" } else { "" },

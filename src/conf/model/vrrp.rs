@@ -6,7 +6,7 @@ use std::num::NonZeroU8;
 
 use super::options::{InstanceOptions, Version};
 use super::routing::Prefix;
-use crate::base::{Duration, Family, Mac, Shared};
+use crate::base::{Blank, Duration, Family, Mac, Rare, Shared};
 
 /// A virtual router id, 1 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,6 +171,21 @@ pub struct AddressOptions {
     pub own_link: Option<OwnLink>,
 }
 
+impl Blank for AddressOptions {
+    const BLANK: &'static Self = &Self {
+        peer: None,
+        home: false,
+        detect_duplicates: false,
+        manage_temporary: false,
+        no_prefix_route: false,
+        auto_join: false,
+        untracked: false,
+        preferred_lifetime: None,
+        vmac: false,
+        own_link: None,
+    };
+}
+
 /// One line of `virtual_ipaddress`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualAddress {
@@ -187,7 +202,7 @@ pub struct VirtualAddress {
     /// `label`, at most 15 bytes.
     pub label: Option<String>,
     /// Everything else.
-    pub options: AddressOptions,
+    pub options: Rare<AddressOptions>,
 }
 
 /// A link that an instance makes for itself.

@@ -10,13 +10,13 @@ use super::super::model::options::{
     TrackScript, Tracked, Tracking, Weight,
 };
 use super::super::model::{
-    AddressOptions, AuthPass, BfdAudience, BfdInstance, CheckScript, Config, DnsProbe, DnsType,
-    Forwarding, Garp, HttpProbe, HttpProtocol, HttpUrl, InitialState, Persistence, Priority, Probe,
-    ProbeKind, Protocol, RealServer, RealServerKey, Scheduler, Scope, ServerPolicy, ServiceKey,
-    ServicePolicy, SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind,
-    UdpProbe, VirtualAddress, VirtualServer, Vrid, VrrpInstance,
+    AuthPass, BfdAudience, BfdInstance, CheckScript, Config, DnsProbe, DnsType, Forwarding, Garp,
+    HttpProbe, HttpProtocol, HttpUrl, InitialState, Persistence, Priority, Probe, ProbeKind,
+    Protocol, RealServer, RealServerKey, Scheduler, Scope, ServerPolicy, ServiceKey, ServicePolicy,
+    SmtpProbe, SorryServer, TcpCheck, TlsClient, TunnelChecksum, TunnelKind, UdpProbe,
+    VirtualAddress, VirtualServer, Vrid, VrrpInstance,
 };
-use crate::base::{Duration, Family, Shared};
+use crate::base::{Duration, Family, Rare, Shared};
 
 /// Names as people give them, and some that need quotes.
 fn name() -> impl Strategy<Value = String> {
@@ -69,7 +69,7 @@ fn address() -> impl Strategy<Value = VirtualAddress> {
     )
         .prop_map(
             |(address, prefix_len, interface, scope, broadcast, label)| VirtualAddress {
-                options: AddressOptions::default(),
+                options: Rare::default(),
                 address: address.into(),
                 prefix_len,
                 interface,

@@ -58,10 +58,13 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     global.scripts.user.clone_from(&draft.scripts.user);
     global.scripts.group.clone_from(&draft.scripts.group);
     let mut trackers = draft.trackers;
+    // Without its interfaces, or where an instance lacks what it cannot be without, keepalived does
+    // not come to what it says of groups.
+    let stopped = draft.missing_interface || vrrp::stops(&draft.instances, cx);
     let mut unsaid = Diagnostics::default();
     let mut heard = Context {
         sources: cx.sources,
-        diagnostics: match draft.missing_interface {
+        diagnostics: match stopped {
             true => &mut unsaid,
             false => &mut *cx.diagnostics,
         },
@@ -74,7 +77,10 @@ pub(super) fn resolve(draft: Draft, services: Services, cx: &mut Context<'_>) ->
     } else {
         let named = draft.instances.iter();
         let mut given_up: Vec<Notify> = named.map(|one| one.options.notify.clone()).collect();
-        let mut instances = vrrp::instances(draft.instances, &global.vrrp, cx);
+        let mut instances = match stopped {
+            true => Vec::new(),
+            false => vrrp::instances(draft.instances, &global.vrrp, cx),
+        };
         own_links::name(&mut instances, &global.vrrp);
         let bfd = &draft.bfd_instances;
         groups::tracked_twice(&sync_groups, &instances, cx);

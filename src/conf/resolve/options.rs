@@ -75,7 +75,10 @@ fn authentication(draft: &mut InstanceDraft, rules: Rules, messages: &mut Vec<St
     } else if rules.version == Version::V3 {
         messages.push("VRRP version 3 does not support authentication. Ignoring.".to_owned());
         draft.auth = AuthKind::None;
-    } else if draft.auth == AuthKind::Ah && draft.state == Some(InitialState::Master) {
+    } else if draft.auth == AuthKind::Ah
+        && draft.auth_pass.is_some()
+        && draft.state == Some(InitialState::Master)
+    {
         messages.push(
             "Initial state master is incompatible with AH authentication - clearing".to_owned(),
         );
@@ -105,7 +108,11 @@ fn transport(draft: &mut InstanceDraft, messages: &mut Vec<String>) {
         messages.push("vmac_xmit_base is only valid with a vmac".to_owned());
         options.transmit_on_base = false;
     }
-    if options.ipvlan.is_some() && options.source.is_none() && draft.family != Some(Family::V6) {
+    let bare = options
+        .ipvlan
+        .as_ref()
+        .is_some_and(|own| own.address.is_none());
+    if bare && draft.family != Some(Family::V6) {
         messages.push(
             "IPv4 ipvlan requires a source ip address to be configured. setting instance to \
              fault state"

@@ -110,6 +110,7 @@ fn mac(family: Family, vrid: Vrid, configured: Option<&[u8]>) -> Mac {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Rare;
     use crate::conf::model::options::Vmac;
     use crate::conf::model::{AddressOptions, Scope, VirtualAddress};
 
@@ -173,10 +174,10 @@ mod tests {
             scope: Scope::GLOBAL,
             broadcast: None,
             label: None,
-            options: AddressOptions {
+            options: Rare::from(AddressOptions {
                 vmac,
                 ..AddressOptions::default()
-            },
+            }),
         }
     }
 

@@ -29,15 +29,13 @@ pub(super) fn instances(
     global: &VrrpDefaults,
     cx: &mut Context<'_>,
 ) -> Vec<VrrpInstance> {
-    if stops(&drafts, cx) {
-        return Vec::new();
-    }
     let mut seen: HashMap<InstanceKey, String> = HashMap::new();
     let mut instances = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
         let place = draft.place;
         let rules = rules(&draft, global);
         homeless(&mut draft, cx);
+        options::check(&mut draft, rules, cx);
         if lacks_addresses(&draft, rules) {
             // keepalived looks at nothing else then, neither of this instance nor of others.
             let message = format!(
@@ -47,7 +45,6 @@ pub(super) fn instances(
             refuse(cx, message, place);
             return Vec::new();
         }
-        options::check(&mut draft, rules, cx);
         needless(&mut draft, cx);
         inherit(&mut draft.options, global, rules.strict);
         let transport = transport(&draft, global);
@@ -107,7 +104,7 @@ fn lacks_addresses(draft: &InstanceDraft, rules: Rules) -> bool {
 
 /// Whether an instance lacks what it cannot be without. keepalived stops at the first that does,
 /// before it looks at anything else of any instance, so the others are notes to that.
-fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
+pub(super) fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
     let mut lacking = drafts.iter().filter_map(|draft| {
         let options = &draft.options;
         let what = match (draft.vrid.and_then(Vrid::new), &draft.interface) {
@@ -119,7 +116,8 @@ fn stops(drafts: &[InstanceDraft], cx: &mut Context<'_>) -> bool {
             (Some(_), None) => " Unknown interface!",
             (Some(_), Some(_)) => return None,
         };
-        let alone = options.unicast && options.peers.is_empty();
+        // Without a virtual router keepalived does not come to what it says of peers.
+        let alone = draft.vrid.is_some() && options.unicast && options.peers.is_empty();
         Some((
             format!("({}){what}", draft.name),
             draft.place,

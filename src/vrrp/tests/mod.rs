@@ -24,11 +24,9 @@ use std::num::NonZeroU8;
 
 use super::instance::{Input, InstanceId};
 use super::{Action, Domain, Event, InterfaceFacts, State};
-use crate::base::{Duration, IfIndex, Instant, Mac};
+use crate::base::{Duration, IfIndex, Instant, Mac, Rare};
 use crate::conf::model::plan::Step;
-use crate::conf::model::{
-    AddressOptions, Config, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance,
-};
+use crate::conf::model::{Config, Garp, LogStyle, Scope, VirtualAddress, Vrid, VrrpInstance};
 use crate::ops::{
     AddressChange, Effect, FirewallOp, Frame, KernelOp, RoutingChange, RxMeta, SocketId,
 };
@@ -65,7 +63,7 @@ pub(super) fn vip(address: &str) -> VirtualAddress {
         scope: Scope::GLOBAL,
         broadcast: None,
         label: None,
-        options: AddressOptions::default(),
+        options: Rare::default(),
     }
 }
 

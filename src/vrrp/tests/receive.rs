@@ -33,43 +33,45 @@ fn what_is_wrong_is_counted_and_changes_nothing() {
     let rows: Vec<(Vec<u8>, Counter)> = vec![
         (
             advert(from, 200, 64, |advert| advert.form = v2(1, GOOD)),
-            |stats| stats.ip_ttl_err,
+            |stats| stats.errors.ip_ttl_err,
         ),
         (packet(|packet| packet[20] = 0x31), |stats| {
-            stats.version_err
+            stats.errors.version_err
         }),
         (packet(|packet| packet[20] = 0x22), |stats| {
-            stats.invalid_type_rcvd
+            stats.errors.invalid_type_rcvd
         }),
         (packet(|packet| packet[23] = 2), |stats| {
-            stats.packet_len_err
+            stats.errors.packet_len_err
         }),
-        (packet(|packet| packet[26] ^= 1), |stats| stats.checksum_err),
+        (packet(|packet| packet[26] ^= 1), |stats| {
+            stats.errors.checksum_err
+        }),
         (packet(|packet| packet[24] = 7), |stats| {
-            stats.invalid_authtype
+            stats.errors.invalid_authtype
         }),
         (advert(from, 200, 255, |_| {}), |stats| {
-            stats.authtype_mismatch
+            stats.errors.authtype_mismatch
         }),
         (
             advert(from, 200, 255, |advert| {
                 advert.form = v2(1, Some(password(b"1112")));
             }),
-            |stats| stats.auth_failure,
+            |stats| stats.errors.auth_failure,
         ),
         (
             advert(from, 200, 255, |advert| {
                 advert.form = v2(2, GOOD);
             }),
-            |stats| stats.advert_interval_err,
+            |stats| stats.errors.advert_interval_err,
         ),
     ];
     for (index, (packet, counter)) in rows.iter().enumerate() {
         let mut bench = guarded();
         bench.run(ms(3000));
         assert_eq!(bench.receive(packet), [""; 0]);
-        let stats = bench.domain.view()[0].stats;
-        assert_eq!(counter(&stats), 1, "row {index}");
+        let stats = &bench.domain.view()[0].stats;
+        assert_eq!(counter(stats), 1, "row {index}");
         assert_eq!(stats.advert_rcvd, 0, "row {index}");
         bench.run(ms(700));
         assert_eq!(bench.state(), State::Master, "row {index}");
@@ -123,8 +125,8 @@ fn another_address_list_is_accepted_and_counted() {
         };
         bench.receive(&packet);
         assert_eq!(bench.run(ms(3600)), [""; 0]);
-        let stats = bench.domain.view()[0].stats;
-        assert_eq!((stats.advert_rcvd, stats.addr_list_err), (1, 1));
+        let stats = &bench.domain.view()[0].stats;
+        assert_eq!((stats.advert_rcvd, stats.errors.addr_list_err), (1, 1));
     }
 }
 

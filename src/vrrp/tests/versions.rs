@@ -178,7 +178,7 @@ fn the_interval_of_the_master_is_learnt_and_forgotten() {
     // 156 * 200 / 256 = 121 cs.
     assert_eq!(lines[0], "7210000 advert 100");
     assert_eq!(lines[3], "7710000 advert 100");
-    assert_eq!(bench.domain.view()[0].stats.advert_interval_err, 0);
+    assert_eq!(bench.domain.view()[0].stats.errors.advert_interval_err, 0);
     // A higher master that comes now is waited for by its own interval again.
     bench.receive(&slow.bytes());
     assert_eq!(bench.state(), State::Backup);
