@@ -74,6 +74,7 @@ pub fn started(config: &Config) -> Node {
             mac: Some(Mac([2, 0, 0, 0, 0, last])),
             mtu: 1500,
             forwards_v6: false,
+            vrf: None,
         };
         let link = LinkChange {
             index,

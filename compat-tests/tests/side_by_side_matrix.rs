@@ -4,12 +4,12 @@
 //! Owns: the table of scenarios, that each two values meet in one of them, and one story: election, the
 //! better router loses what it tracks and gets it back, it stops, it comes back. Both routers are
 //! first the real daemon; then one of them is ours, either. What each of them told its FIFO, the
-//! adverts and announcements that it sent, and what it left in the kernel have to be the same.
+//! adverts and announcements that it sent, in their order, and what it left in the kernel have to be the same.
 //! Never compares with recorded data. Needs root and both binaries (KEEPALIVED_OURS, KEEPALIVED_REAL),
 //! else says `skipped:` with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -18,8 +18,10 @@ use std::time::SystemTime;
 use compat_tests::bed::{Error, Proc, Result, needs_root, priority_of, wait_until};
 use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
 
-/// Stories that are played at the same time, each in namespaces of its own.
-const WORKERS: usize = 16;
+/// Scenarios at the same time; of each the three stories are played at once, each in namespaces of its own.
+const WORKERS: usize = 10;
+/// How often an address is announced at once (`garp_master_repeat`).
+const REPEAT: usize = 5;
 const LINES: &str = "/run/lines.log";
 
 /// Names of the values of each factor, in the order of [`Scenario::values`].
@@ -209,10 +211,13 @@ fn pairs(scenario: Scenario) -> Vec<(Value, Value)> {
 /// What one router showed.
 #[derive(Debug, PartialEq, Eq)]
 struct Traces {
-    /// What its FIFO was told.
-    lines: Vec<String>,
-    /// Its adverts, each once, without what a counter chooses.
-    adverts: BTreeSet<Vec<u8>>,
+    /// What its FIFO was told of each object, in this order.
+    lines: BTreeMap<String, Vec<String>>,
+    /// Its adverts of each virtual router in this order, without what a counter chooses; those that say the
+    /// same as the one before are left out.
+    adverts: BTreeMap<u8, Vec<Vec<u8>>>,
+    /// The first burst of each virtual router, in this order.
+    bursts: BTreeMap<u8, Vec<Vec<u8>>>,
     /// Its announcements, each once.
     announcements: BTreeSet<Vec<u8>>,
     /// Addresses, routes and rules of the master, and what is left behind.
@@ -390,26 +395,41 @@ impl Stage {
         let mine = frames
             .iter()
             .filter(|frame| frame.packet().source_mac == mac);
-        let (mut adverts, mut announcements) = (BTreeSet::new(), BTreeSet::new());
+        let mut adverts: BTreeMap<u8, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut bursts: BTreeMap<u8, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut announcements = BTreeSet::new();
+        let addresses = if self.scenario.is(0, 2) { 2 } else { 1 };
+        // Of a group in FAULT ours resigns for each member, the real one for the failed one.
+        let some_resign = self.scenario.is(5, 1) && self.scenario.is_fault();
         for frame in mine {
             let bytes = &frame.bytes;
-            // Of a group in FAULT ours resigns for each member, the real one for the failed one.
-            if priority_of(bytes).is_some_and(|priority| priority != 0) {
-                adverts.insert(essence(bytes.clone()));
+            if let Some(priority) = priority_of(bytes) {
+                let said = essence(bytes.clone());
+                let of_router = adverts.entry(vrid_of(bytes)).or_default();
+                if (priority != 0 || !some_resign) && of_router.last() != Some(&said) {
+                    of_router.push(said);
+                }
             } else if is_announcement(bytes) {
                 announcements.insert(bytes.clone());
+                let burst = bursts.entry(announced_for(bytes)).or_default();
+                if burst.len() < REPEAT * addresses {
+                    burst.push(bytes.clone());
+                }
             }
         }
-        let mut lines = self.lines(index);
-        // Which member of a group moves first is a matter of microseconds.
-        if self.scenario.is(5, 1) {
-            lines.sort();
+        // Which member of a group moves first is a matter of microseconds; what each tells is not.
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in self.lines(index) {
+            // A master may hear the last advert of one that yields, or not.
+            if !line.contains("RX_LOWER_PRI") {
+                let object = line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+                lines.entry(object).or_default().push(line);
+            }
         }
-        // A master may hear the last advert of one that yields, or not.
-        lines.retain(|line| !line.contains("RX_LOWER_PRI"));
         Ok(Traces {
             lines,
             adverts,
+            bursts,
             announcements,
             kernel: [as_master, self.kernel(index)?],
         })
@@ -426,6 +446,25 @@ fn is_announcement(frame: &[u8]) -> bool {
                 && matches!(frame.get(74..76), Some([0, 0x51 | 0x52]))
         }
         _ => false,
+    }
+}
+
+/// The virtual router that an advert is of: behind IP's header and, with AH, behind that one.
+fn vrid_of(frame: &[u8]) -> u8 {
+    let payload = match (frame.get(12..14), frame.get(23)) {
+        (Some([0x86, 0xdd]), _) => 54,
+        (_, Some(51)) => 58,
+        _ => 34,
+    };
+    frame.get(payload + 1).copied().unwrap_or_default()
+}
+
+/// The virtual router whose address an announcement is of: all addresses here have its number in the same
+/// place, which IPv6 writes in hexadecimal digits.
+fn announced_for(frame: &[u8]) -> u8 {
+    match frame.get(12..14) {
+        Some([8, 6]) => frame.get(31).copied().unwrap_or_default(),
+        _ => frame.get(75).copied().unwrap_or_default(),
     }
 }
 
@@ -475,10 +514,9 @@ fn run_all(jobs: &[Scenario], run: impl Fn(Scenario) -> Result<()> + Sync) -> Ve
 fn difference(how: &str, mixed: &[Traces; 2], real: &[Traces; 2]) -> Option<String> {
     for (number, (mixed, real)) in (1..).zip(mixed.iter().zip(real)) {
         if mixed.lines != real.lines {
-            let lines = [&mixed.lines, &real.lines].map(|lines| lines.join("\n"));
             return Some(format!(
-                "{how}: lines of router {number}:\n{}\nreal:\n{}",
-                lines[0], lines[1]
+                "{how}: lines of router {number}:\n{:#?}\nreal:\n{:#?}",
+                mixed.lines, real.lines
             ));
         }
         let named = [
@@ -497,12 +535,22 @@ fn difference(how: &str, mixed: &[Traces; 2], real: &[Traces; 2]) -> Option<Stri
         }
         for (what, mixed, real) in [
             ("adverts", &mixed.adverts, &real.adverts),
-            ("announcements", &mixed.announcements, &real.announcements),
+            ("the first burst", &mixed.bursts, &real.bursts),
         ] {
-            let only: Vec<_> = mixed.symmetric_difference(real).collect();
-            if !only.is_empty() {
-                return Some(format!("{how}: {what}, router {number}: {only:02x?}"));
+            if mixed != real {
+                return Some(format!(
+                    "{how}: {what}, router {number}: {mixed:02x?}\nreal: {real:02x?}"
+                ));
             }
+        }
+        let only: Vec<_> = mixed
+            .announcements
+            .symmetric_difference(&real.announcements)
+            .collect();
+        if !only.is_empty() {
+            return Some(format!(
+                "{how}: announcements, router {number}: {only:02x?}"
+            ));
         }
     }
     None
@@ -545,12 +593,26 @@ fn mixed_pairs_show_what_real_ones_do() {
         Stage::set(scenario, [first, second])?.play()
     };
     let compare = |scenario: Scenario| -> Result<()> {
-        let expected = play(scenario, &real, &real)
-            .map_err(|error| Error::new(format!("two real ones: {error}")))?;
-        for (how, first, second) in [("ours first", &ours, &real), ("ours second", &real, &ours)] {
-            let shown = play(scenario, first, second)
-                .map_err(|error| Error::new(format!("{how}: {error}")))?;
-            if let Some(text) = difference(how, &shown, &expected) {
+        let pairs = [
+            ("two real ones", &real, &real),
+            ("ours first", &ours, &real),
+            ("ours second", &real, &ours),
+        ];
+        let shown = std::thread::scope(|scope| {
+            let stories =
+                pairs.map(|(_, first, second)| scope.spawn(move || play(scenario, first, second)));
+            stories.map(|story| story.join().unwrap())
+        });
+        let mut traces = Vec::new();
+        for ((how, ..), shown) in pairs.into_iter().zip(shown) {
+            traces.push((
+                how,
+                shown.map_err(|error| Error::new(format!("{how}: {error}")))?,
+            ));
+        }
+        let (_, expected) = &traces[0];
+        for (how, shown) in &traces[1..] {
+            if let Some(text) = difference(how, shown, expected) {
                 return Err(Error::new(text));
             }
         }

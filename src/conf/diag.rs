@@ -230,6 +230,13 @@ impl Diagnostics {
         self.found.get_mut(index..).unwrap_or_default()
     }
 
+    /// Forgets those from `index` on but for missing words, which end a reading whoever reads.
+    pub(super) fn hush(&mut self, index: usize) {
+        let recent = self.found.split_off(index.min(self.found.len()));
+        let ends = |finding: &Diagnostic| finding.class == Class::MissingParameter;
+        self.found.extend(recent.into_iter().filter(ends));
+    }
+
     /// How many findings there are.
     pub(super) const fn count(&self) -> usize {
         self.found.len()

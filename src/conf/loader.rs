@@ -261,6 +261,11 @@ impl Apart {
         let draft = &mut self.current.binder.draft;
         next.binder.draft.global = draft.global.clone();
         next.binder.draft.scripts = draft.scripts.clone();
+        // They meet these again, which is not twice.
+        let process = &mut next.binder.draft.global.process;
+        process.instance = None;
+        process.net_namespace = None;
+        process.net_namespace_ipvs = Default::default();
         let ended = std::mem::replace(&mut self.current, next);
         let found = ended.finish().diagnostics;
         let aborted = found.misses_a_word();

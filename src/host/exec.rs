@@ -262,7 +262,10 @@ impl Drivers {
                     self.change_routing(&ops, answers);
                     continue;
                 }
-                Effect::Kernel(op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_)), tag) => {
+                Effect::Kernel(
+                    op @ (KernelOp::LinkAdd(_) | KernelOp::LinkDel(_) | KernelOp::SetVrf(..)),
+                    tag,
+                ) => {
                     self.change_link(op, *tag, answers);
                 }
                 Effect::Kernel(KernelOp::PromoteSecondaries(on, wanted), tag) => {
@@ -405,6 +408,7 @@ impl Drivers {
                 self.ledger.add(Entry::link(&spec.name));
                 self.links.add(spec, &mut self.buffer)
             }
+            KernelOp::SetVrf(link, vrf) => self.links.set_vrf(*link, *vrf, &mut self.buffer),
             KernelOp::LinkDel(spec) => {
                 if self.leave.vrrp {
                     return;

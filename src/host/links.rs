@@ -174,6 +174,20 @@ impl OwnLinks {
         self.carry_out(&[(RTM_NEWLINK, message, 0)], buffer)
     }
 
+    /// Puts a link into a VRF, or takes it out of one; the error number, 0 for success.
+    pub(super) fn set_vrf(
+        &mut self,
+        link: IfIndex,
+        vrf: Option<IfIndex>,
+        buffer: &mut [u8],
+    ) -> i32 {
+        let mut message = LinkMessage::default();
+        message.header.index = link.get();
+        let master = vrf.map_or(0, IfIndex::get);
+        message.attributes.push(LinkAttribute::Controller(master));
+        self.carry_out(&[(RTM_NEWLINK, message, 0)], buffer)
+    }
+
     /// Takes a link away that a crashed run left; the error number, 0 for success.
     pub(super) fn remove_by_name(&mut self, name: &str, buffer: &mut [u8]) -> i32 {
         self.carry_out(&[(RTM_DELLINK, message_of(name), 0)], buffer)
@@ -272,6 +286,9 @@ fn create(spec: &LinkSpec) -> Step {
     let mut message = message_of(&spec.name);
     let attributes = &mut message.attributes;
     attributes.push(LinkAttribute::Link(spec.base.get()));
+    if let Some(vrf) = spec.vrf {
+        attributes.push(LinkAttribute::Controller(vrf.get()));
+    }
     let (kind, data) = match spec.kind {
         LinkKind::Macvlan(mac) => {
             attributes.push(LinkAttribute::Address(mac.0.to_vec()));

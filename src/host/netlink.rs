@@ -49,6 +49,9 @@ const RTNLGRP_IPV6_IFADDR: u32 = 9;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_INET6_CONF: u16 = 2;
@@ -401,6 +404,7 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
     let mut mac = None;
     let mut mtu = 0;
     let mut forwards_v6 = false;
+    let (mut master, mut in_vrf) = (None, false);
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..)?).map_while(Result::ok) {
         let value = attribute.value();
         match attribute.kind() {
@@ -410,6 +414,8 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
             }
             IFLA_MTU => mtu = u32::from_ne_bytes(*value.first_chunk()?),
             IFLA_AF_SPEC => forwards_v6 = forwarding_v6(value),
+            IFLA_MASTER => master = IfIndex::new(u32::from_ne_bytes(*value.first_chunk()?)),
+            IFLA_LINKINFO => in_vrf = nested(value, IFLA_INFO_SLAVE_KIND) == Some(b"vrf\0"),
             _ => {}
         }
     }
@@ -420,6 +426,7 @@ fn decode_link(payload: &[u8], present: bool) -> Option<Option<Change>> {
         mac,
         mtu,
         forwards_v6,
+        vrf: master.filter(|_| in_vrf),
     });
     Some(Some(Change::Link(LinkChange {
         index,
@@ -631,6 +638,7 @@ mod tests {
                 mac: None,
                 mtu: 1500,
                 forwards_v6: false,
+                vrf: None,
             }),
         })
     }

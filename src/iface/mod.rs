@@ -44,6 +44,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Whether it forwards IPv6.
     pub forwards_v6: bool,
+    /// The VRF that it belongs to.
+    pub vrf: Option<IfIndex>,
 }
 
 /// The mirror.
@@ -105,6 +107,7 @@ impl Domain {
             mac: state.mac,
             mtu: state.mtu,
             forwards_v6: state.forwards_v6,
+            vrf: state.vrf,
         };
         if self.links.get(&index) != Some(&interface) {
             self.links.insert(index, interface.clone());
@@ -247,6 +250,7 @@ mod tests {
                 mac: Some(Mac([2, 0, 0, 0, 0, 1])),
                 mtu: 1500,
                 forwards_v6: false,
+                vrf: None,
             }),
         }
     }

@@ -17,6 +17,15 @@ const fn activity(facts: Activity) -> &'static str {
     }
 }
 
+/// Whose keyword it is.
+const fn origin(ours: bool) -> &'static str {
+    if ours {
+        "this program; keepalived does not know it here"
+    } else {
+        "keepalived"
+    }
+}
+
 /// What a keyword means in each block that takes it, for people; `None` if no block does.
 #[must_use]
 pub fn human(name: &str) -> Option<String> {
@@ -31,6 +40,7 @@ pub fn human(name: &str) -> Option<String> {
                 let _ = writeln!(text, "    {title:<9} {value}");
             }
         }
+        let _ = writeln!(text, "    origin:   {}", origin(facts.ours));
         let _ = writeln!(text, "    state:    {}\n", activity(facts.activity()));
     }
     (!text.is_empty()).then_some(text)
@@ -62,6 +72,7 @@ struct Item {
     usage: String,
     range: &'static str,
     default: &'static str,
+    origin: &'static str,
     state: &'static str,
 }
 
@@ -77,6 +88,7 @@ pub fn json(name: &str) -> Option<String> {
             usage: facts.usage(),
             range: facts.range,
             default: facts.default,
+            origin: origin(facts.ours),
             state: activity(facts.activity()),
         })
         .collect();
@@ -120,5 +132,56 @@ mod tests {
         );
         let json: serde_json::Value = serde_json::from_str(&json("priority").unwrap()).unwrap();
         assert_eq!(json[0]["blocks"][0], "vrrp_instance");
+    }
+
+    /// Words for which a range says which numbers they may be.
+    const NUMBERS: [&str; 12] = [
+        "SECONDS",
+        "MILLISECONDS",
+        "MICROSECONDS",
+        "COUNT",
+        "NUMBER",
+        "PORT",
+        "BYTES",
+        "TTL",
+        "PRIORITY",
+        "WEIGHT",
+        "NICE",
+        "ID",
+    ];
+
+    // Input: every keyword. Output: what it means in words that stand alone, how it is written, the
+    // range of its numbers, what goes without it, and whose it is.
+    #[test]
+    fn every_keyword_is_explained_whole() {
+        let mut poor = Vec::new();
+        for facts in keyword_facts() {
+            let text = human(facts.name).unwrap();
+            let block = facts.words.contains('{');
+            let first = facts.words.trim_matches(['[', ']']).split(' ').next();
+            let number = first.is_some_and(|word| NUMBERS.contains(&word.trim_matches(['[', ']'])));
+            let leans = ["Its ", "Where to ", "Name there", "The name for that"];
+            for (lacks, what) in [
+                (facts.meaning.split(' ').count() < 2, "a meaning"),
+                (facts.meaning.ends_with('.'), "no point at the end"),
+                (
+                    leans.iter().any(|lean| facts.meaning.starts_with(lean)),
+                    "a meaning of its own",
+                ),
+                (number && facts.range.is_empty(), "a range"),
+                (!block && facts.default.is_empty(), "a default"),
+                (!text.contains(facts.meaning), "its meaning"),
+                (!text.contains("    origin:   "), "an origin"),
+                (
+                    !text.contains(&format!("usage:    {}", facts.usage())),
+                    "a usage",
+                ),
+            ] {
+                if lacks {
+                    poor.push(format!("{} in {} lacks {what}", facts.name, facts.block));
+                }
+            }
+        }
+        assert!(poor.is_empty(), "{}", poor.join("\n"));
     }
 }

@@ -36,6 +36,7 @@ fn link(up: bool) -> Event<'static> {
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
             mtu: 1500,
             forwards_v6: false,
+            vrf: None,
         }),
     })
 }
@@ -138,7 +139,9 @@ fn word(effect: &Effect) -> &'static str {
         Effect::Kernel(KernelOp::AddressDel(_), _) => "remove address",
         Effect::Kernel(KernelOp::Ipvs(IpvsOp::ServiceDel(_)), _) => "remove service",
         Effect::Kernel(KernelOp::Ipvs(_), _) => "change IPVS",
-        Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_), _) => "change link",
+        Effect::Kernel(KernelOp::LinkAdd(_) | KernelOp::LinkDel(_) | KernelOp::SetVrf(..), _) => {
+            "change link"
+        }
         Effect::Kernel(KernelOp::Firewall(_), _) => "change firewall",
         Effect::Kernel(KernelOp::Routing(_), _) => "change routing",
         Effect::ReadIpvs | Effect::LookIpvs(_) | Effect::ReadIpvsTimeouts => "read IPVS",

@@ -201,6 +201,7 @@ impl Node {
                     mac: interface.mac,
                     mtu: interface.mtu,
                     forwards_v6: interface.forwards_v6,
+                    vrf: interface.vrf,
                 }),
                 iface::Action::World(effect) => {
                     out.push(effect);

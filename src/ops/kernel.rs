@@ -42,6 +42,8 @@ pub enum KernelOp {
     /// Sets `promote_secondaries` of an interface, so that secondary addresses outlive their
     /// primary one; `false` gives it the value back that it had.
     PromoteSecondaries(IfIndex, bool),
+    /// Puts a link into a VRF, or takes it out of the one that it is in.
+    SetVrf(IfIndex, Option<IfIndex>),
     /// Changes routes or policy rules.
     Routing(RoutingOp),
 }
@@ -90,6 +92,8 @@ pub struct LinkSpec {
     pub family: Family,
     /// The IPv6 address that adverts come from, which the link has to have as well.
     pub link_local: Option<Ipv6Addr>,
+    /// The VRF of the interface below it.
+    pub vrf: Option<IfIndex>,
 }
 
 /// What a link of our own is.

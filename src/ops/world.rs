@@ -147,6 +147,8 @@ pub struct LinkState {
     pub mtu: u32,
     /// Whether it forwards IPv6 (`net.ipv6.conf.*.forwarding`), as far as the kernel has told.
     pub forwards_v6: bool,
+    /// The VRF that it belongs to.
+    pub vrf: Option<IfIndex>,
 }
 
 /// What was removed.

@@ -520,6 +520,7 @@ impl Instance {
             let missing = Note::NeverHeard {
                 vrid: self.config.vrid.get(),
                 interface: &self.config.interface,
+                to: self.config.transport,
                 stranger: self.link.and_then(|link| cx.links.stranger(link)),
             };
             note(cx.style, &self.config.name, missing);

@@ -324,6 +324,7 @@ mod tests {
             mac: None,
             mtu: 1500,
             forwards_v6: false,
+            vrf: None,
         });
         links
     }
@@ -410,6 +411,7 @@ mod tests {
             mac: None,
             mtu: 1500,
             forwards_v6: false,
+            vrf: None,
         });
         assert_eq!(links.remove(on()), Some("eth0".into()));
         assert_eq!(links.by_name("eth0").map(|facts| facts.index), Some(new));

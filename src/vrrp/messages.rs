@@ -14,10 +14,11 @@ use log::Level;
 
 use super::instance::{FaultReason, State};
 use super::own_link::kind_name;
+use super::strangers;
 use crate::base::ident::VRRP;
 use crate::base::{Duration, Family};
 use crate::conf::model::options::Version;
-use crate::conf::model::{LogStyle, OwnLink, OwnLinkKind, Priority};
+use crate::conf::model::{LogStyle, OwnLink, OwnLinkKind, Priority, Transport};
 use crate::wire::rtnl::Kind;
 
 /// A line about one instance that keepalived has too.
@@ -109,12 +110,19 @@ pub(super) enum Note<'a> {
     NeverHeard {
         vrid: u8,
         interface: &'a str,
+        to: Transport,
         stranger: Option<(u8, IpAddr)>,
     },
     /// The first advert of another router after [`Note::NeverHeard`].
     Heard { from: IpAddr, priority: Priority },
     /// A lower master that goes on although it is answered.
     DeafRival { from: IpAddr },
+    /// A reload has dropped an address of a master.
+    AddressDropped {
+        address: IpAddr,
+        prefix_len: u8,
+        interface: &'a str,
+    },
     /// Somebody else removed an address.
     AddressLost { address: IpAddr, interface: &'a str },
     /// Somebody else removed a route or a rule.
@@ -230,7 +238,7 @@ pub(super) fn say(style: LogStyle, name: &str, line: Line<'_>) {
 pub(super) fn note(style: LogStyle, name: &str, line: Note<'_>) {
     let level = match line {
         // A lone router, or one whose peers are silent as backups should be, is in order.
-        Note::NeverHeard { .. } | Note::Heard { .. } => Level::Info,
+        Note::NeverHeard { .. } | Note::Heard { .. } | Note::AddressDropped { .. } => Level::Info,
         Note::Overslept(_)
         | Note::DeafRival { .. }
         | Note::AddressLost { .. }
@@ -556,22 +564,20 @@ impl fmt::Display for Note<'_> {
                 late.as_secs(),
                 late.subsec_millis()
             ),
+            Self::AddressDropped {
+                address,
+                prefix_len,
+                interface,
+            } => write!(
+                f,
+                "ip address {address}/{prefix_len} dev {interface}, no longer exist"
+            ),
             Self::NeverHeard {
                 vrid,
                 interface,
+                to,
                 stranger,
-            } => {
-                write!(
-                    f,
-                    "is master, and no other router has ever been heard for VRID {vrid} on {interface}; \
-                 if there is one, look for a firewall that drops protocol 112 or 224.0.0.18, for another \
-                 virtual_router_id, or for another interface"
-                )?;
-                match stranger {
-                    Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
-                    None => Ok(()),
-                }
-            }
+            } => strangers::write_unheard(f, (vrid, interface), to, stranger),
             Self::Heard { from, priority } => {
                 write!(
                     f,

@@ -120,6 +120,8 @@ pub struct InterfaceFacts {
     pub mtu: u32,
     /// Whether it forwards IPv6: its neighbour advertisements say so.
     pub forwards_v6: bool,
+    /// The VRF that it belongs to: links on top of it belong there as well.
+    pub vrf: Option<IfIndex>,
 }
 
 /// What the VRRP domain asks for.

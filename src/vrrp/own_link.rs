@@ -16,6 +16,8 @@ use crate::ops::{Blocked, Effect, FirewallOp, KernelOp, LinkKind, LinkSpec};
 /// In operation tags: the link itself, and the firewall. Addresses count from 1.
 pub(super) const LINK_SLOT: u32 = 0;
 pub(super) const FIREWALL_SLOT: u32 = u32::MAX >> 1;
+/// Of what needs no answer: the kernel tells of the VRFs of links.
+const VRF_SLOT: u32 = FIREWALL_SLOT - 1;
 
 const ENODEV: i32 = 19;
 
@@ -51,6 +53,8 @@ struct Brought {
     there: Option<IfIndex>,
     /// The kernel refused to make it.
     refused: Option<i32>,
+    /// The VRF that it was put into last, while the kernel has not told that it is there.
+    moved: Option<Option<IfIndex>>,
     /// The firewall was told of it, with these links.
     reports: Option<(IfIndex, IfIndex)>,
     complained: bool,
@@ -62,6 +66,7 @@ impl Blank for Own {
             asked: None,
             there: None,
             refused: None,
+            moved: None,
             reports: None,
             complained: false,
         },
@@ -128,6 +133,7 @@ impl Brought {
             self.asked = None;
             self.refused = None;
             self.complained = false;
+            self.follow_vrf(cx, id, site, index);
             self.let_reports_leave_below(cx, id, site, (index, base));
             return;
         }
@@ -147,6 +153,21 @@ impl Brought {
         self.asked = Some(cx.now);
         let tag = tag(id, site.slot, Kind::Add);
         cx.effect(Effect::Kernel(KernelOp::LinkAdd(spec), tag));
+    }
+
+    /// The link belongs to the VRF of the interface below it; asked for once for each that it gets.
+    fn follow_vrf(&mut self, cx: &mut Cx<'_>, id: InstanceId, site: &Site, index: IfIndex) {
+        let below = cx.links.by_name(&site.below).map(|facts| facts.vrf);
+        let own = cx.links.by_index(index).map(|facts| facts.vrf);
+        let (Some(wanted), Some(vrf)) = (below, own) else {
+            return;
+        };
+        if wanted == vrf {
+            self.moved = None;
+        } else if self.moved.replace(wanted) != Some(wanted) {
+            let tag = tag(id, VRF_SLOT, Kind::Add);
+            cx.effect(Effect::Kernel(KernelOp::SetVrf(index, wanted), tag));
+        }
     }
 
     /// The kernel refused to make the link.
@@ -231,6 +252,7 @@ impl Site {
             },
             family: self.family,
             link_local,
+            vrf: cx.links.by_index(base).and_then(|facts| facts.vrf),
         })
     }
 }

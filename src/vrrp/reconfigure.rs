@@ -4,13 +4,15 @@
 //! the state because of an edit; a master whose addresses change touches the difference only.
 //! Driven by: `domain` at a reload, for instances in both configurations that differ.
 
+use std::collections::BTreeSet;
+
 use super::addresses::Standing;
 use super::advertise::room;
 use super::instance::{Cx, Instance, State, Timer};
-use super::messages::{Line, say};
+use super::messages::{Line, Note, note, say};
 use super::tracking::weigh;
 use crate::base::{Rare, Shared};
-use crate::conf::model::VrrpInstance;
+use crate::conf::model::{VirtualAddress, VrrpInstance};
 
 impl Instance {
     /// Takes `config`, of the same key, over. Interfaces are looked up anew by the caller, who then
@@ -33,6 +35,7 @@ impl Instance {
         if old.addresses != self.config.addresses
             || old.options.excluded != self.config.options.excluded
         {
+            self.tell_of_dropped(cx, &old);
             self.adopt_addresses(cx);
             self.adopt_address_links(cx);
             self.check_room(cx);
@@ -49,6 +52,26 @@ impl Instance {
             State::Master => self.reconfigure_master(cx, &old),
             State::Backup => self.reconfigure_backup(cx, &old),
             State::Init | State::Fault => {}
+        }
+    }
+
+    /// A master names the addresses that it gives up.
+    fn tell_of_dropped(&self, cx: &Cx<'_>, old: &VrrpInstance) {
+        if self.state != State::Master {
+            return;
+        }
+        let key = |vip: &VirtualAddress| (vip.address, vip.prefix_len, vip.interface.clone());
+        let now = self.config.addresses.iter();
+        let now: BTreeSet<_> = now.chain(&self.config.options.excluded).map(key).collect();
+        for vip in old.addresses.iter().chain(&old.options.excluded) {
+            if !now.contains(&key(vip)) {
+                let dropped = Note::AddressDropped {
+                    address: vip.address,
+                    prefix_len: vip.prefix_len,
+                    interface: vip.interface.as_deref().unwrap_or(self.home()),
+                };
+                note(cx.style, &self.config.name, dropped);
+            }
         }
     }
 

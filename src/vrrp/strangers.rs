@@ -1,13 +1,15 @@
 //! Routers that speak for virtual routers which are not here.
 //!
-//! Owns: telling of them (`log_unknown_vrids`), each once. Never does: answer them. Driven by:
-//! `domain`, for packets that concern no instance.
+//! Owns: telling of them (`log_unknown_vrids`), each once, and the guess why the right ones are not heard. Never
+//! does: answer them. Driven by: `domain`, for packets that concern no instance, and `messages`.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::domain::Domain;
 use crate::base::IfIndex;
 use crate::base::ident::VRRP;
+use crate::conf::model::Transport;
 
 impl Domain {
     /// `log_unknown_vrids`: whether VRIDs that are in no instance are told of, each once.
@@ -36,5 +38,32 @@ impl Domain {
                 facts.name
             );
         }
+    }
+}
+
+/// Why nobody may have been heard for the virtual router `vrid` on that interface, and who speaks for another
+/// one there.
+pub(super) fn write_unheard(
+    f: &mut fmt::Formatter<'_>,
+    (vrid, interface): (u8, &str),
+    to: Transport,
+    stranger: Option<(u8, IpAddr)>,
+) -> fmt::Result {
+    write!(
+        f,
+        "is master, and no other router has ever been heard for VRID {vrid} on {interface}; if there is one, \
+         look for a firewall that drops protocol 112"
+    )?;
+    match to {
+        Transport::Multicast(group) => write!(f, " or {group}")?,
+        Transport::Unicast => write!(f, ", for a unicast_peer that is missing there")?,
+    }
+    write!(
+        f,
+        ", for another virtual_router_id, or for another interface"
+    )?;
+    match stranger {
+        Some((other, from)) => write!(f, " ({from} speaks for VRID {other} there)"),
+        None => Ok(()),
     }
 }

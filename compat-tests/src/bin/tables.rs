@@ -1,7 +1,7 @@
 //! `tables --ours KEEPALIVED --real KEEPALIVED --cases FOLDER [--only TEXT] [--part I/N] [--show]
 //! [--reports]`: the IPVS tables of both daemons side by side.
 //!
-//! With `--traffic SCRIPT` instead of cases: real connections through what ours sets up.
+//! With `--traffic SCRIPT` instead of cases: that script, with the daemons that are given.
 //!
 //! Owns the command line only; [`compat_tests::tables`] does the work. It chooses the ground and
 //! runs itself there with `--inside SCRATCH`.
@@ -49,7 +49,11 @@ fn main() -> ExitCode {
     }
     let result = match (scratch, script) {
         (Some(scratch), _) => inside(&options, &scratch),
-        (None, Some(script)) => traffic(&script, &options.ours),
+        (None, Some(script)) => {
+            let daemons = [options.ours.as_path(), options.real.as_path()];
+            let real = usize::from(!options.real.as_os_str().is_empty());
+            traffic(&script, &daemons[..=real])
+        }
         (None, None) => run(&options),
     };
     match result {

@@ -97,6 +97,7 @@ impl Refusal {
             KernelOp::AddressAdd(_) | KernelOp::AddressDel(_) => self.addresses,
             KernelOp::LinkAdd(_)
             | KernelOp::LinkDel(_)
+            | KernelOp::SetVrf(..)
             | KernelOp::Firewall(_)
             | KernelOp::Routing(_)
             | KernelOp::PromoteSecondaries(..) => false,

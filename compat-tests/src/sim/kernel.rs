@@ -331,6 +331,8 @@ impl Kernel {
                 self.ipvs.execute(op)
             }
             KernelOp::LinkAdd(spec) => self.add_own_link(spec),
+            // There are none here.
+            KernelOp::SetVrf(..) => Err(errno::ENODEV),
             KernelOp::LinkDel(spec) => {
                 let own = self.link_named(&spec.name).map(|(index, _)| index);
                 let removed = own.and_then(|index| self.remove_link(index));
@@ -517,6 +519,7 @@ impl Kernel {
                 mac: Some(link.mac),
                 mtu: 1500,
                 forwards_v6: false,
+                vrf: None,
             }),
         }))
     }

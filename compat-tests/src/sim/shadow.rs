@@ -556,7 +556,7 @@ impl World {
             // The owner's addresses are on the interface already.
             KernelOp::AddressAdd(_) => error == errno::EEXIST && self.has_owner(host),
             // It went with the one below it.
-            KernelOp::LinkDel(_) => error == errno::ENODEV,
+            KernelOp::LinkDel(_) | KernelOp::SetVrf(..) => error == errno::ENODEV,
             KernelOp::LinkAdd(_) | KernelOp::Firewall(_) | KernelOp::PromoteSecondaries(..) => {
                 false
             }

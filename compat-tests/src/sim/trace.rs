@@ -162,6 +162,7 @@ pub fn operation(op: &KernelOp) -> String {
         KernelOp::Ipvs(op) => format!("{op:?}"),
         KernelOp::LinkAdd(spec) => format!("+ link {}", spec.name),
         KernelOp::LinkDel(spec) => format!("- link {}", spec.name),
+        KernelOp::SetVrf(_, vrf) => format!("vrf {vrf:?}"),
         KernelOp::Firewall(op) => format!("{op:?}"),
         KernelOp::Routing(op) => format!("{:?} {:?}", op.change, op.what),
         KernelOp::PromoteSecondaries(_, wanted) => format!("promote secondaries: {wanted}"),

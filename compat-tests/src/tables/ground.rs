@@ -76,18 +76,20 @@ pub fn run(options: &Options) -> Result<bool> {
     outcome
 }
 
-/// Runs `compat-tests/traffic` with our daemon on a kernel that has IPVS; true if no step failed.
+/// Runs a script (`compat-tests/traffic`, `compat-tests/devices`) on a kernel that has IPVS, with the paths
+/// of these daemons and of a scratch folder; true if no step failed.
 ///
 /// # Errors
 /// When there is no such kernel, or it does not come to its end.
-pub fn traffic(script: &Path, ours: &Path) -> Result<bool> {
+pub fn traffic(script: &Path, daemons: &[&Path]) -> Result<bool> {
     let signals = block_signals()?;
     let scratch = tempfile::Builder::new()
         .prefix("keepalived-traffic.")
         .tempdir()?;
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
-    let words = ["bash".as_ref(), script, ours, scratch.path()];
-    let inside = words.map(|word| word.display().to_string());
+    let words = ["bash".as_ref(), script].into_iter();
+    let words = words.chain(daemons.iter().copied()).chain([scratch.path()]);
+    let inside: Vec<String> = words.map(|word| word.display().to_string()).collect();
     let mut child = start((false, false, 512), scratch.path(), &inside)?;
     let outcome = supervise(&mut child, false, signals);
     // Ends the pid namespace and with it everything that runs in it.

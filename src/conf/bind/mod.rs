@@ -413,6 +413,10 @@ impl Binder {
 
     fn close(&mut self, st: &mut Statement<'_>) {
         let outermost = self.frames.len() <= 1;
+        let level = match self.frames.last() {
+            Some(Frame::Keywords { level, .. }) => Some(*level),
+            Some(Frame::Values { .. } | Frame::Skip { .. }) | None => None,
+        };
         match self.frames.last_mut() {
             Some(Frame::Skip { depth, .. }) if *depth > 1 => *depth -= 1,
             Some(Frame::Skip { both, .. }) => {
@@ -423,8 +427,12 @@ impl Binder {
                 }
             }
             Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) if !outermost => {
+                let before = st.diagnostics.count();
                 if let Some(close) = *close {
                     close(&mut self.draft, st);
+                }
+                if level.is_some_and(|level| self.view.is_silent(level)) {
+                    st.diagnostics.hush(before);
                 }
                 let depth = self.frames.len();
                 if let Some(early) = &mut self.early
@@ -482,6 +490,9 @@ impl Binder {
             Some(Form::Leaf(handler)) => {
                 let before = st.diagnostics.count();
                 let more = self.outcome(handler, st, Pending::None);
+                if self.view.is_silent(level) {
+                    st.diagnostics.hush(before);
+                }
                 expected(level, name, before, st);
                 more
             }

@@ -106,9 +106,9 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
     let Some(words) = shell_words(st) else {
         return Ok(());
     };
-    let Some(word) = words.get(1) else {
+    if words.get(1).is_none() {
         return st.need(1).map(drop);
-    };
+    }
     let Draft {
         instances, scripts, ..
     } = draft;
@@ -126,7 +126,8 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         let message = format!(
             "({}) {keyword}{what} already specified - ignoring {}",
             instance.name,
-            to_display(word)
+            // As any other keyword would read it.
+            to_display(st.need(1)?)
         );
         st.error(Class::General, message, Some(1));
         return Ok(());

@@ -470,7 +470,8 @@ pub(in super::super) fn bfd_check(draft: &mut Draft, _: &mut Statement<'_>) -> O
     begin(draft, KindDraft::Bfd(BfdCheckDraft::default()))
 }
 
-/// The server that is being read, as keepalived writes it in front of a message.
+/// The server that is being read, as keepalived writes it in front of a message: a port that it does
+/// not have of its own is 0 as long as the service is read.
 fn owner(draft: &Draft) -> String {
     let Some((service, server)) = draft
         .services
@@ -483,7 +484,7 @@ fn owner(draft: &Draft) -> String {
         "[{}]:{}:{}",
         server.address,
         service.protocol.map_or("none", Protocol::name),
-        server.port.unwrap_or(service.port())
+        server.port.unwrap_or(0)
     )
 }
 

@@ -300,7 +300,7 @@ pub(super) fn script(
         let message = format!(
             "((null)) {} script already specified - ignoring {}",
             st.need(0)?,
-            to_display(&parsed.command)
+            to_display(st.need(1)?)
         );
         st.error(Class::General, message, Some(1));
         return Ok(());

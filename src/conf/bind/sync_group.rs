@@ -144,9 +144,9 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
     let Some(words) = shell_words(st) else {
         return Ok(());
     };
-    let Some(word) = words.get(1) else {
+    if words.get(1).is_none() {
         return st.need(1).map(drop);
-    };
+    }
     let Draft {
         sync_groups,
         scripts,
@@ -162,7 +162,7 @@ pub(in super::super) fn notify(draft: &mut Draft, st: &mut Statement<'_>) -> Out
         let message = format!(
             "vrrp group {}: {keyword} script already specified - ignoring {}",
             group.name,
-            to_display(word)
+            to_display(st.need(1)?)
         );
         st.error(Class::General, message, Some(1));
         return Ok(());

@@ -38,11 +38,12 @@ pub(in super::super) fn script_close(draft: &mut Draft, st: &mut Statement<'_>) 
     let Some(tracker) = draft.trackers.scripts.last() else {
         return;
     };
-    if std::mem::take(&mut draft.unusable_script) {
-        draft.trackers.scripts.pop();
-    } else if tracker.script.argv.is_empty() {
+    let unusable = std::mem::take(&mut draft.unusable_script);
+    if tracker.script.argv.is_empty() {
         let message = format!("No script set for vrrp_script {} - removing", tracker.name);
         st.error(Class::General, message, None);
+        draft.trackers.scripts.pop();
+    } else if unusable {
         draft.trackers.scripts.pop();
     } else if tracker.script.user.is_none()
         && matches!(
@@ -160,7 +161,8 @@ pub(in super::super) fn fall(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let (user, group) = (st.need(1)?, st.word(2));
     let known = check_user(&mut draft.scripts, Some(user), group, st).is_ok();
-    draft.unusable_script |= !known;
+    // The last one counts.
+    draft.unusable_script = !known;
     script_here(draft, |tracker| {
         if !known {
             let argv = tracker.script.argv.iter();

@@ -40,13 +40,17 @@ impl View {
         self != Self::All && !owners.contains(&self)
     }
 
+    /// Whether what is wrong in a block of this level is another's to tell.
+    pub(super) fn is_silent(self, level: Level) -> bool {
+        matches!(level, Level::BfdInstance) && matches!(self, Self::Check | Self::Vrrp)
+    }
+
     /// Whether a setting without its word is passed over: who only wants to know that there is a
     /// session does not look at what the session is like.
     pub(super) fn overlooks(self, level: Level, name: &str, words: usize) -> bool {
         let flag = matches!(name, "passive" | "vrrp" | "checker" | "multihop");
-        matches!(level, Level::BfdInstance)
-            && matches!(self, Self::Check | Self::Vrrp)
-            && words < 2
-            && !flag
+        // Who tracks it asks for its weight.
+        let weight = self == Self::Vrrp && name == "weight";
+        self.is_silent(level) && words < 2 && !flag && !weight
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn facts(up: bool) -> InterfaceFacts {
         mac: Some(Mac([2, 0, 0, 0, 0, 10])),
         mtu: 1500,
         forwards_v6: false,
+        vrf: None,
     }
 }
 
@@ -342,6 +343,7 @@ fn text(effect: &Effect) -> String {
         }
         Effect::Kernel(KernelOp::LinkAdd(spec), _) => format!("+link {}", spec.name),
         Effect::Kernel(KernelOp::LinkDel(spec), _) => format!("-link {}", spec.name),
+        Effect::Kernel(KernelOp::SetVrf(link, vrf), _) => format!("vrf of {link:?}: {vrf:?}"),
         Effect::Kernel(KernelOp::Routing(op), _) => match op.change {
             RoutingChange::Add(_) => format!("+{:?}", op.what),
             RoutingChange::Remove => format!("-{:?}", op.what),

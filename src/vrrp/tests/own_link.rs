@@ -219,3 +219,27 @@ fn a_reload_moves_an_address_off_its_link() {
     assert!(said.contains(&"+192.0.2.111/32".to_owned()), "{said:?}");
     assert_eq!(bench.state(), State::Master);
 }
+
+// Input: the interface below a VMAC comes into a VRF, the kernel tells that the VMAC is there too, and both
+// leave it. Output: the link is put there and taken away once each.
+#[test]
+fn a_vmac_follows_the_interface_below_it_into_its_vrf() {
+    let mut bench = Bench::with(with_vmac());
+    bench.tell(vmac(true, VIRTUAL));
+    let vrf = IfIndex::new(9);
+    let below = |vrf, up| Event::Interface(InterfaceFacts { vrf, ..facts(up) });
+    let own = |vrf| {
+        let Event::Interface(facts) = vmac(true, VIRTUAL) else {
+            unreachable!()
+        };
+        Event::Interface(InterfaceFacts { vrf, ..facts })
+    };
+    let moved = |said: Vec<String>| said.iter().filter(|line| line.starts_with("vrf")).count();
+    assert_eq!(moved(bench.tell(below(vrf, true))), 1);
+    assert_eq!(moved(bench.tell(below(vrf, false))), 0);
+    assert_eq!(moved(bench.tell(below(vrf, true))), 0);
+    assert_eq!(moved(bench.tell(own(vrf))), 0);
+    assert_eq!(moved(bench.tell(below(None, true))), 1);
+    assert_eq!(moved(bench.tell(own(None))), 0);
+    assert_eq!(bench.state(), State::Backup);
+}

@@ -2,7 +2,9 @@
 
 use super::super::Event;
 use super::{Bench, Step, advert, config, ms, vip};
-use crate::conf::model::{LogStyle, VrrpInstance};
+use crate::conf::model::options::Peer;
+use crate::conf::model::plan::Change;
+use crate::conf::model::{LogStyle, Transport, VrrpInstance};
 use crate::tests::logged;
 
 /// The lines of `work`, without the ident, which they all must carry.
@@ -109,6 +111,40 @@ fn a_master_that_never_heard_anybody_says_so_once() {
         !again.iter().any(|line| line.contains("heard")),
         "{again:?}"
     );
+}
+
+// Output: the cause that is guessed fits to how adverts travel.
+#[test]
+fn what_may_be_wrong_depends_on_the_transport() {
+    let said = |config: VrrpInstance| {
+        let mut bench = Bench::with(config);
+        lines(|| drop(bench.run(ms(9000)))).concat()
+    };
+    assert!(said(config()).contains("protocol 112 or 224.0.0.18, for another"));
+    let mut unicast = config();
+    unicast.transport = Transport::Unicast;
+    unicast.options.peers = vec![Peer {
+        address: "192.0.2.2".parse().unwrap(),
+        min_ttl: 0,
+        max_ttl: 255,
+    }];
+    assert!(said(unicast).contains("protocol 112, for a unicast_peer that is missing there"));
+}
+
+// Input: a reload without one address, in a master and in a backup. Output: the line of keepalived, of the
+// master alone.
+#[test]
+fn an_address_that_a_reload_drops_is_named_by_a_master() {
+    let mut other = config();
+    other.addresses = vec![vip("192.0.2.102")];
+    let step = || vec![Step::Update(other.clone(), Change::Live)];
+    let mut bench = Bench::master(config());
+    let said = lines(|| drop(bench.apply(step())));
+    let dropped = "(VI_1) ip address 192.0.2.101/32 dev eth0, no longer exist";
+    assert!(said.iter().any(|line| line == dropped), "{said:?}");
+    let mut bench = Bench::with(config());
+    let said = lines(|| drop(bench.apply(step())));
+    assert!(!said.iter().any(|line| line == dropped), "{said:?}");
 }
 
 #[test]
