@@ -15,7 +15,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::clock_gettime;
 
-use crate::base::Instant;
+use crate::base::{Duration, Instant};
 
 /// Whether the kernel has `CLOCK_BOOTTIME` (2.6.39) and timers that run by it (3.15); else
 /// `CLOCK_MONOTONIC` has to do, which stands still while the machine sleeps.
@@ -40,6 +40,12 @@ pub(super) fn now() -> Instant {
         let micros = u64::try_from(now.tv_nsec()).unwrap_or(0) / 1000;
         Instant::from_micros(seconds * 1_000_000 + micros)
     })
+}
+
+/// The processor's time that this thread has had.
+pub(super) fn thread_time() -> Duration {
+    let time = clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.map_or(Duration::ZERO, Duration::from)
 }
 
 /// Microseconds since 1970.

@@ -42,9 +42,6 @@ const EVENTS: usize = 1024;
 /// Effects, answers and changes that there is always room for.
 const KEPT: usize = 64;
 
-/// How long lines may wait for the log daemon before they are tried again.
-const LOG_RETRY: Duration = Duration::from_millis(20);
-
 /// Rounds of effects and their answers in one turn, before the next turn goes on with them.
 const ROUNDS: usize = 64;
 
@@ -276,7 +273,7 @@ impl EventLoop {
                 self.node.handle_timeout(self.now, &mut self.effects);
             }
         }
-        self.exec();
+        self.go_on();
         if let Some(processes) = self.drivers.programs.processes.go_on() {
             self.handle(Event::Processes(&processes));
         }
@@ -329,11 +326,12 @@ impl EventLoop {
         let mut at_most = |limit: Duration| {
             timeout = Some(timeout.map_or(limit, |timeout| timeout.min(limit)));
         };
-        if logger::flush() {
-            at_most(LOG_RETRY);
-        }
         let looking = self.drivers.programs.processes.is_looking();
-        let waiting = !self.effects.is_empty() || !self.lanes.is_empty();
+        let waiting = self.is_behind();
+        // Who takes very much over announces it first and tells of it then.
+        if !waiting && let Some(again) = logger::flush() {
+            at_most(again);
+        }
         if looking || waiting || !self.still.is_empty() {
             at_most(Duration::ZERO);
         } else if rest {
@@ -588,9 +586,19 @@ impl EventLoop {
         }
     }
 
+    /// Carries out what the node asked for. While something waits it waits behind that: a turn goes
+    /// on with it once, however many events it has.
+    pub(super) fn exec(&mut self) {
+        if self.lanes.is_empty() {
+            self.go_on();
+        } else {
+            self.lanes.take(&mut self.effects);
+        }
+    }
+
     /// Carries out what the node asked for, and what it asks for in answer to the outcome. Of very
     /// much only a part: the rest waits for the next turn.
-    fn exec(&mut self) {
+    fn go_on(&mut self) {
         for _ in 0..ROUNDS {
             if self.effects.is_empty() && self.lanes.is_empty() {
                 return;
@@ -616,11 +624,16 @@ impl EventLoop {
         log::debug!(target: ident::DAEMON, "effects lead to ever more effects; going on in the next turn");
     }
 
+    /// Whether something waits to be carried out.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.effects.is_empty() || !self.lanes.is_empty()
+    }
+
     /// Carries everything out, however long it takes.
     pub(super) fn exec_all(&mut self) {
-        self.exec();
+        self.go_on();
         while !self.lanes.is_empty() {
-            self.exec();
+            self.go_on();
         }
     }
 

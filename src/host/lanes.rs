@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use crate::ops::{Effect, Frame, KernelOp};
 
-/// As many are carried out between two turns, a few milliseconds' worth; fewer never wait.
-pub(super) const CHUNK: usize = 128;
+/// As many are carried out between two turns, some two milliseconds' worth; fewer never wait.
+pub(super) const CHUNK: usize = 32;
 
 /// Effects that wait for their turn.
 #[derive(Debug, Default)]

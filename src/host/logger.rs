@@ -27,8 +27,14 @@ use crate::base::{Instant, ident};
 /// Where the log daemon listens.
 pub const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// Bytes of lines that wait; a burst of some hundred lines.
-const QUEUE_BYTES: usize = 64 * 1024;
+/// Bytes of lines that wait: those of a thousand instances that take over.
+const QUEUE_BYTES: usize = 512 * 1024;
+
+/// Lines that are handed on at once, a millisecond's worth.
+const SOME: usize = 128;
+
+/// How long lines wait for the log daemon before they are tried again.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// Room for a line that is kept.
 const LINE: usize = 256;
@@ -136,28 +142,34 @@ pub fn hold() {
     HELD.store(true, Ordering::Relaxed);
 }
 
-/// Tries to hand waiting lines on; true if some still wait.
-pub fn flush() -> bool {
+/// Tries to hand some of the waiting lines on; when to try again, if some still wait.
+pub fn flush() -> Option<Duration> {
+    flush_some(SOME)
+}
+
+fn flush_some(most: usize) -> Option<Duration> {
     HELD.store(false, Ordering::Relaxed);
     if let Some(logger) = LOGGER.get() {
         logger.in_files(LogFiles::flush);
     }
     if !PENDING.load(Ordering::Relaxed) {
-        return false;
+        return None;
     }
+    let mut sent = 0;
     if let Some(syslog) = LOGGER.get().and_then(|logger| logger.syslog.as_ref()) {
         let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
-        syslog.flush();
+        sent = syslog.flush(most);
         PENDING.store(syslog.waits(), Ordering::Relaxed);
     }
-    PENDING.load(Ordering::Relaxed)
+    let again = if sent < most { RETRY } else { Duration::ZERO };
+    PENDING.load(Ordering::Relaxed).then_some(again)
 }
 
 /// Hands waiting lines on before the process ends, for at most `patience`.
 pub fn flush_at_exit(patience: Duration) {
     let step = Duration::from_millis(5);
     let mut waited = Duration::ZERO;
-    while flush() && waited < patience {
+    while flush_some(usize::MAX).is_some() && waited < patience {
         std::thread::sleep(step);
         waited += step;
     }
@@ -379,7 +391,7 @@ impl Syslog {
     /// is lost until there is room again, as a gap is easier to read than a sieve.
     fn loses(&mut self) -> bool {
         if self.lost > 0 {
-            self.flush();
+            self.flush(usize::MAX);
         }
         if self.lost > 0 {
             self.lost += 1;
@@ -390,7 +402,7 @@ impl Syslog {
     fn push(&mut self, line: &str, hold: bool) {
         let room = |this: &Self| this.queue.bytes() + line.len() <= QUEUE_BYTES;
         if !(hold && room(self)) {
-            self.flush();
+            self.flush(usize::MAX);
         }
         if !hold && self.queue.is_empty() && self.send(line) {
             return;
@@ -402,12 +414,16 @@ impl Syslog {
         }
     }
 
-    fn flush(&mut self) {
+    /// Sends what waits, so many lines at most; how many it has sent.
+    fn flush(&mut self, most: usize) -> usize {
         let mut queue = std::mem::take(&mut self.queue);
-        while let Some(line) = queue.first()
+        let mut sent = 0;
+        while sent < most
+            && let Some(line) = queue.first()
             && self.send(line)
         {
             queue.drop_first();
+            sent += 1;
         }
         self.queue = queue;
         if self.lost > 0 && self.queue.is_empty() {
@@ -421,6 +437,7 @@ impl Syslog {
                 self.lost = 0;
             }
         }
+        sent
     }
 
     /// Sends now; false if the line has to wait.
@@ -505,7 +522,7 @@ mod tests {
         socket
     }
 
-    // Input: a log daemon that reads nothing while 5,000 long lines come. Output: no waiting; once
+    // Input: a log daemon that reads nothing while 20,000 long lines come. Output: no waiting; once
     // it reads, the lines that had room in order, then how many had none.
     #[test]
     fn a_stuck_log_daemon_costs_lines_but_no_time_and_the_loss_is_told() {
@@ -513,7 +530,7 @@ mod tests {
         let path = folder.path().join("log");
         let daemon = listen(&path);
         let mut syslog = Syslog::new(&path);
-        for number in 0..5000 {
+        for number in 0..20_000 {
             if !syslog.loses() {
                 syslog.push(&format!("{number:0100}"), false);
             }
@@ -523,14 +540,14 @@ mod tests {
         let mut lines = Vec::new();
         while syslog.waits() {
             lines.extend(received(&daemon));
-            syslog.flush();
+            syslog.flush(100);
         }
         lines.extend(received(&daemon));
         let told = lines.pop().unwrap();
         for (number, line) in lines.iter().enumerate() {
             assert_eq!(line, &format!("{number:0100}"));
         }
-        let lost = 5000 - lines.len();
+        let lost = 20_000 - lines.len();
         assert!(lost > 0);
         assert!(told.ends_with(&format!(
             "{lost} log messages lost: the log daemon does not keep up"
@@ -549,17 +566,17 @@ mod tests {
         assert_eq!(received(&daemon), [""; 0]);
         let mut lines = vec!["first".to_owned()];
         let mut seen = Vec::new();
-        for number in 0..800 {
+        for number in 0..8000 {
             let line = format!("{number:0100}");
             assert!(!syslog.loses());
             syslog.push(&line, true);
             lines.push(line);
             seen.extend(received(&daemon));
         }
-        syslog.flush();
+        syslog.flush(100);
         while syslog.waits() {
             seen.extend(received(&daemon));
-            syslog.flush();
+            syslog.flush(100);
         }
         seen.extend(received(&daemon));
         assert_eq!(seen, lines);

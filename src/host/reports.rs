@@ -220,7 +220,7 @@ impl Reports {
         let (bytes, running) = match job.sink {
             Sink::File(_) => (PIECE, true),
             // What the log daemon does not take now would be lost.
-            Sink::Log(_) if logger::flush() => return,
+            Sink::Log(_) if logger::flush().is_some() => return,
             Sink::Log(_) => (LOG_PIECE, false),
         };
         let umask = self.umask(event_loop.node.config());

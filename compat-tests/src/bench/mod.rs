@@ -1,7 +1,8 @@
 //! Benchmarks: ours beside the real daemon, measured in the same run on the same machine.
 //!
 //! Owns what is measured and how: configuration test ([`parse`]), steady state and
-//! memory ([`steady`]), TCP checks ([`checks`]), failover ([`failover`]), and on an emulated machine
+//! memory ([`steady`]), TCP checks ([`checks`]), failover ([`failover`]), steps of a reload
+//! ([`reload`]), and on an emulated machine
 //! ([`emulator`]) what the kernel's part is in. Nothing here is a test: figures are compared
 //! with goals in a table for people, never asserted in the ordinary run.
 //! Driven by `bin/bench.rs`, behind the command `compat-tests/bench`.
@@ -11,6 +12,7 @@ pub mod emulator;
 pub mod failover;
 pub mod meters;
 pub mod parse;
+pub mod reload;
 pub mod stats;
 pub mod steady;
 pub mod table;

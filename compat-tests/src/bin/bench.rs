@@ -9,10 +9,15 @@ use std::time::Duration;
 
 use compat_tests::bed::{Error, Result, needs_root};
 use compat_tests::bench::table::Table;
-use compat_tests::bench::{Daemons, checks, emulator, failover, parse, steady};
+use compat_tests::bench::{Daemons, checks, emulator, failover, parse, reload, steady};
 use compat_tests::routers::daemon_from;
 
-const USAGE: &str = "usage: bench [--quick] [parse] [steady] [checks] [failover] [ipvs] [adverts]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
+const USAGE: &str = "usage: bench [--quick] [parse] [steady] [checks] [failover] [ipvs] [adverts] [reload]   (KEEPALIVED_OURS, KEEPALIVED_REAL)";
+
+const PARTS: [&str; 7] = [
+    "parse", "steady", "checks", "failover", "ipvs", "adverts", "reload",
+];
+const NEED_ROOT: [&str; 4] = ["steady", "checks", "failover", "reload"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,10 +53,7 @@ fn run(words: &[&str]) -> Result<()> {
         .copied()
         .filter(|word| *word != "--quick")
         .collect();
-    if parts
-        .iter()
-        .any(|part| !["parse", "steady", "checks", "failover", "ipvs", "adverts"].contains(part))
-    {
+    if parts.iter().any(|part| !PARTS.contains(part)) {
         return Err(Error::new(USAGE));
     }
     let wanted = |part| parts.is_empty() || parts.contains(&part);
@@ -74,8 +76,8 @@ fn run(words: &[&str]) -> Result<()> {
         eprintln!("measuring adverts of very many instances ...");
         emulator::adverts::rows(&daemons, &mut table);
     }
-    if (wanted("steady") || wanted("checks") || wanted("failover")) && !needs_root() {
-        table.note("skipped: steady state, checks and failover");
+    if NEED_ROOT.into_iter().any(wanted) && !needs_root() {
+        table.note("skipped: steady state, checks, failover and steps of a reload");
     } else {
         if wanted("steady") {
             eprintln!("measuring adverts at rest ...");
@@ -92,6 +94,10 @@ fn run(words: &[&str]) -> Result<()> {
         if wanted("failover") {
             eprintln!("measuring takeovers ...");
             failover::measure(&daemons, if quick { 3 } else { 7 }, &mut table);
+        }
+        if wanted("reload") {
+            eprintln!("measuring steps of a reload ...");
+            reload::measure(&daemons, &mut table);
         }
     }
     print!("{table}");

@@ -4,7 +4,7 @@
 //! field's change is carried out (`conf::diff` has that table) or carry it out (the domains do).
 //! Driven by: `node` at a reload and, with an empty running configuration, at the first start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::routing::Statics;
 use super::{BfdInstance, Config, Global, VirtualServer, VrrpInstance};
@@ -64,6 +64,11 @@ impl<T: Planned> Planned for Shared<T> {
 /// Of several objects with one key the first counts; the reader has complained about the others.
 #[must_use]
 pub fn diff<T: Planned>(old: &[T], new: &[T]) -> Vec<Step<T>> {
+    if old.is_empty() {
+        let mut seen = BTreeSet::new();
+        let first = new.iter().filter(|object| seen.insert(object.plan_key()));
+        return first.map(|object| Step::Add(object.clone())).collect();
+    }
     let mut before = BTreeMap::new();
     for object in old {
         before.entry(object.plan_key()).or_insert(object);

@@ -36,6 +36,9 @@ pub(in super::super) struct Services {
     findings: Diagnostics,
 }
 
+/// Those of each name.
+type Groups<'a> = HashMap<&'a str, Vec<&'a ServerGroup>>;
+
 impl Services {
     /// None yet. For a verdict alone those are dropped of which nothing is asked later.
     pub(in super::super) fn new(verdict_only: bool) -> Self {
@@ -64,10 +67,10 @@ impl Services {
 
     /// Resolves about `servers` real servers.
     pub(in super::super) fn step(&mut self, sources: &[Source], servers: usize) {
-        self.resolve(&[], sources, servers);
+        self.resolve(&Groups::new(), sources, servers);
     }
 
-    fn resolve(&mut self, groups: &[ServerGroup], sources: &[Source], servers: usize) {
+    fn resolve(&mut self, groups: &Groups<'_>, sources: &[Source], servers: usize) {
         let mut cx = Context {
             sources,
             diagnostics: &mut self.findings,
@@ -111,8 +114,12 @@ impl Services {
             self.push(draft);
         }
         self.waiting.extend(std::mem::take(&mut self.by_group));
+        let mut by_name = Groups::new();
+        for group in groups {
+            by_name.entry(&group.name).or_default().push(group);
+        }
         while self.has_work() {
-            self.resolve(groups, cx.sources, usize::MAX);
+            self.resolve(&by_name, cx.sources, usize::MAX);
         }
         cx.diagnostics.append(self.findings);
         self.done.sort_by_key(|(order, _)| *order);
@@ -211,7 +218,7 @@ impl Partial {
 }
 
 /// Whether a service has entries with addresses, and one of these without a port.
-fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
+fn addresses(target: &Target, groups: &[&ServerGroup]) -> (bool, bool) {
     match target {
         Target::Address(_, port) => (true, *port == 0),
         Target::Indirect(IndirectTarget::Fwmark(_)) => (false, false),
@@ -231,7 +238,7 @@ fn addresses(target: &Target, groups: &[ServerGroup]) -> (bool, bool) {
 }
 
 /// Whether a service is that of a group with IPv6 addresses.
-fn has_v6(target: &Target, groups: &[ServerGroup]) -> bool {
+fn has_v6(target: &Target, groups: &[&ServerGroup]) -> bool {
     let Target::Indirect(IndirectTarget::Group(name)) = target else {
         return false;
     };
@@ -243,7 +250,7 @@ fn has_v6(target: &Target, groups: &[ServerGroup]) -> bool {
 }
 
 /// What waits for an address cannot be a mark.
-fn clear_suspension(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+fn clear_suspension(draft: &mut ServiceDraft, groups: &[&ServerGroup], cx: &mut Context<'_>) {
     if draft.policy.ha_suspend && has_mark(&draft.target, groups) {
         let message = format!(
             "Virtual server {}: cannot use ha_suspend with fwmarks - clearing ha_suspend",
@@ -255,7 +262,7 @@ fn clear_suspension(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut C
 }
 
 /// Whether a service is, or has among its entries, a mark, which has no address to wait for.
-fn has_mark(target: &Target, groups: &[ServerGroup]) -> bool {
+fn has_mark(target: &Target, groups: &[&ServerGroup]) -> bool {
     match target {
         Target::Address(..) => false,
         Target::Indirect(IndirectTarget::Fwmark(_)) => true,
@@ -271,15 +278,15 @@ fn has_mark(target: &Target, groups: &[ServerGroup]) -> bool {
 
 /// The protocol of a service with addresses; a mark has none.
 fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Option<Protocol> {
-    let label = draft.label();
     let message = match (draft.protocol, by_address) {
         (Some(_), true) | (None, false) => return draft.protocol,
-        (None, true) => {
-            format!("Virtual server {label}: no protocol set - defaulting to UDP")
-        }
+        (None, true) => format!(
+            "Virtual server {}: no protocol set - defaulting to UDP",
+            draft.label()
+        ),
         (Some(_), false) => format!(
-            "Warning: Virtual server {label}: protocol specified for fwmark - protocol will be \
-             ignored"
+            "Warning: Virtual server {}: protocol specified for fwmark - protocol will be ignored",
+            draft.label()
         ),
     };
     cx.report(Class::General, message, draft.place);
@@ -287,7 +294,7 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
 }
 
 /// The kernel takes a service for any port only if its connections persist.
-fn persist(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_>) {
+fn persist(draft: &mut ServiceDraft, groups: &[&ServerGroup], cx: &mut Context<'_>) {
     let message = format!(
         "Virtual server {}: zero port only valid for persistent services - setting",
         draft.label()
@@ -306,12 +313,17 @@ fn persist(draft: &mut ServiceDraft, groups: &[ServerGroup], cx: &mut Context<'_
 fn begin(
     order: u32,
     mut draft: ServiceDraft,
-    groups: &[ServerGroup],
+    groups: &Groups<'_>,
     cx: &mut Context<'_>,
 ) -> Option<Partial> {
     let place = draft.place;
-    if let Target::Indirect(IndirectTarget::Group(name)) = &draft.target
-        && !groups.iter().any(|group| group.name == *name)
+    let groups = match &draft.target {
+        Target::Indirect(IndirectTarget::Group(name)) => groups.get(name.as_str()),
+        Target::Indirect(IndirectTarget::Fwmark(_)) | Target::Address(..) => None,
+    };
+    let groups = groups.map_or(&[][..], Vec::as_slice);
+    if let Target::Indirect(IndirectTarget::Group(_)) = &draft.target
+        && groups.is_empty()
     {
         let message = format!(
             "Virtual server {}: there is no virtual_server_group of this name, the service is \
@@ -410,7 +422,7 @@ fn begin(
 fn target(
     draft: &ServiceDraft,
     family: Family,
-    groups: &[ServerGroup],
+    groups: &[&ServerGroup],
 ) -> Option<(ServiceKey, Vec<GroupEntry>)> {
     match &draft.target {
         // One with an address has a protocol by now.

@@ -12,14 +12,19 @@ use crate::conf::diff::Planning;
 use crate::host::fetch::Fetched;
 use crate::host::reports::Kept;
 
+/// How long a step waits for what is being carried out.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// A new configuration on its way.
 pub(super) struct Reload {
     stage: Stage,
     since: Instant,
     /// `reload_file`
     _marker: Option<Marker>,
-    /// The longest step so far, for the log.
-    longest: Duration,
+    /// When the last step was.
+    stepped: Instant,
+    /// The longest step so far, in the processor's time, and what it was: for the log.
+    longest: (Duration, &'static str),
 }
 
 /// What comes next.
@@ -34,6 +39,17 @@ enum Stage {
     TakeOn,
 }
 
+impl Stage {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Fetch(_) => "reading files",
+            Self::Read(_) => "understanding them",
+            Self::Compare(_) => "comparing",
+            Self::TakeOn => "taking services on",
+        }
+    }
+}
+
 impl Worker<'_> {
     pub(super) fn start_reload(&mut self) {
         for name in self.idents() {
@@ -43,7 +59,8 @@ impl Worker<'_> {
             stage: Stage::Fetch(Box::new(self.known.files())),
             since: clock::now(),
             _marker: self.marker().and_then(Marker::new),
-            longest: Duration::ZERO,
+            stepped: clock::now(),
+            longest: (Duration::ZERO, ""),
         });
     }
 
@@ -61,28 +78,37 @@ impl Worker<'_> {
 
     /// One slice of a reload, and its end.
     pub(super) fn read_on(&mut self) {
+        let now = self.event_loop.now();
         let Some(mut reload) = self.reload.take() else {
             return;
         };
+        // What waits goes first, unless there is no end of it.
+        if self.event_loop.is_behind() && now.saturating_since(reload.stepped) < PATIENCE {
+            self.reload = Some(reload);
+            return;
+        }
+        reload.stepped = now;
         let takes_on = matches!(reload.stage, Stage::TakeOn);
-        let began = clock::now();
+        let (name, began) = (reload.stage.name(), clock::thread_time());
         let next = self.advance(reload.stage);
-        let ended = clock::now();
-        let took = ended.saturating_since(began);
-        reload.longest = reload.longest.max(took);
+        let took = clock::thread_time().saturating_sub(began);
+        if took > reload.longest.0 {
+            reload.longest = (took, name);
+        }
         if let Some(stage) = next {
             reload.stage = stage;
             self.reload = Some(reload);
             return;
         }
         if takes_on {
-            let took = ended.saturating_since(reload.since).as_micros();
+            let took = clock::now().saturating_since(reload.since).as_micros();
             log::info!(target: ident::DAEMON, "Reload finished in {took} usec");
         }
         log::trace!(
             target: ident::DAEMON,
-            "The longest step of the reload took {} usec",
-            reload.longest.as_micros()
+            "The longest step of the reload took {} usec: {}",
+            reload.longest.0.as_micros(),
+            reload.longest.1
         );
         if std::mem::take(&mut self.again) {
             self.start_reload();
@@ -128,7 +154,7 @@ impl Worker<'_> {
                 let now = self.event_loop.refresh();
                 let EventLoop { node, effects, .. } = &mut self.event_loop;
                 let more = node.go_on(now, SLICE, effects);
-                self.event_loop.exec_all();
+                self.event_loop.exec();
                 if more {
                     return Some(Stage::TakeOn);
                 }
@@ -170,7 +196,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.apply_again(now, effects);
-        self.event_loop.exec_all();
+        self.event_loop.exec();
         self.keep_state(Kept::After);
     }
 
@@ -211,7 +237,7 @@ impl Worker<'_> {
         } = &mut self.event_loop;
         drivers.programs.children.forget_names();
         node.begin(now, plan, config, effects);
-        self.event_loop.exec_all();
+        self.event_loop.exec();
         Some(Stage::TakeOn)
     }
 }

@@ -8,8 +8,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    DecodeError, Emitable, NLA_F_NESTED, NLA_TYPE_MASK, Nla, emit_u16, emit_u16_be, emit_u32,
-    parse_string, parse_u8, parse_u16, parse_u16_be, parse_u32,
+    DecodeError, NLA_F_NESTED, NLA_TYPE_MASK, Nla, emit_u16, emit_u16_be, emit_u32, parse_string,
+    parse_u8, parse_u16, parse_u16_be, parse_u32,
 };
 
 use crate::base::Family;
@@ -311,30 +311,38 @@ pub(super) fn each(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// An attribute that holds attributes.
-pub(super) struct Nest<A>(pub(super) u16, pub(super) Vec<A>);
-
-impl<A: Nla> Nest<A> {
-    /// Writes itself to the front of `buffer` and returns what is behind.
-    pub(super) fn emit_into<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
-        let length = self.buffer_len();
-        let (own, rest) = buffer.split_at_mut(length);
-        self.emit(own);
-        rest
+/// Appends an attribute.
+#[inline]
+pub(super) fn put(attribute: &impl Nla, out: &mut Vec<u8>) {
+    let length = attribute.value_len();
+    // No attribute of this family comes near 64 KiB.
+    let whole = u16::try_from(HEAD + length).unwrap_or(u16::MAX);
+    out.extend(whole.to_ne_bytes());
+    out.extend(attribute.kind().to_ne_bytes());
+    let begin = out.len();
+    out.resize(begin + length.next_multiple_of(HEAD), 0);
+    if let Some(value) = out.get_mut(begin..begin + length) {
+        attribute.emit_value(value);
     }
 }
 
-impl<A: Nla> Nla for Nest<A> {
-    fn value_len(&self) -> usize {
-        self.1.as_slice().buffer_len()
+/// Appends attributes one behind the other.
+pub(super) fn put_all<A: Nla>(attributes: &[A], out: &mut Vec<u8>) {
+    for attribute in attributes {
+        put(attribute, out);
     }
+}
 
-    fn kind(&self) -> u16 {
-        self.0 | NLA_F_NESTED
-    }
-
-    fn emit_value(&self, buffer: &mut [u8]) {
-        self.1.as_slice().emit(buffer);
+/// Appends an attribute of this kind that holds those which `fill` appends.
+#[inline]
+pub(super) fn nest(kind: u16, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+    let begin = out.len();
+    out.extend([0; 2]);
+    out.extend((kind | NLA_F_NESTED).to_ne_bytes());
+    fill(out);
+    let length = u16::try_from(out.len() - begin).unwrap_or(u16::MAX);
+    if let Some(place) = out.get_mut(begin..begin + 2) {
+        place.copy_from_slice(&length.to_ne_bytes());
     }
 }
 

@@ -22,7 +22,7 @@ mod tests;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use netlink_packet_core::{DecodeError, Emitable, NetlinkHeader, ParseableParametrized};
+use netlink_packet_core::{DecodeError, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use crate::base::Family;
@@ -223,91 +223,57 @@ impl Request {
     /// Appends the whole netlink message to `out`, so that many of them make one send. `family`
     /// is the number that the kernel gave the family, `flags` are `NLM_F_*`.
     pub fn append(&self, family: u16, flags: u16, sequence: u32, out: &mut Vec<u8>) {
-        let genl = GenlHeader {
-            cmd: self.command(),
-            version: VERSION,
-        };
-        let mut header = NetlinkHeader::default();
-        let own = self.attributes();
-        let length = header.buffer_len() + genl.buffer_len() + own.buffer_len();
-        // Not even the longest request comes near 4 GiB.
-        header.length = u32::try_from(length).unwrap_or(u32::MAX);
-        header.message_type = family;
-        header.flags = flags;
-        header.sequence_number = sequence;
+        // Written in one pass: of a table of ten thousand entries each is such a message.
         let start = out.len();
-        out.resize(start + length, 0);
-        let (_, message) = out.split_at_mut(start);
-        header.emit(message);
-        let (_, rest) = message.split_at_mut(header.buffer_len());
-        genl.emit(rest);
-        let (_, attributes) = rest.split_at_mut(genl.buffer_len());
-        own.emit(attributes);
-    }
-
-    fn attributes(&self) -> Attributes {
-        let (service, destination) = self.nests();
-        Attributes {
-            service: service.map(|attrs| attr::Nest(ATTR_SERVICE, attrs)),
-            destination: destination.map(|attrs| attr::Nest(ATTR_DEST, attrs)),
-            daemon: self.daemon().map(|attrs| attr::Nest(ATTR_DAEMON, attrs)),
-            bare: self.bare(),
+        out.extend([0; LENGTH]);
+        out.extend(family.to_ne_bytes());
+        out.extend(flags.to_ne_bytes());
+        out.extend(sequence.to_ne_bytes());
+        // The port: that of the socket.
+        out.extend([0; 4]);
+        out.extend([self.command(), VERSION, 0, 0]);
+        self.append_attributes(out);
+        // Not even the longest request comes near 4 GiB.
+        let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+        if let Some(place) = out.get_mut(start..start + LENGTH) {
+            place.copy_from_slice(&length.to_ne_bytes());
         }
     }
 
-    /// The attributes of the two nests; `None` where the command has no such nest.
-    fn nests(&self) -> (Option<Vec<ServiceAttr>>, Option<Vec<DestinationAttr>>) {
+    fn append_attributes(&self, out: &mut Vec<u8>) {
+        let name = |id: &ServiceName, out: &mut Vec<u8>| {
+            attr::nest(ATTR_SERVICE, out, |out| put_id(id, out));
+        };
         match self {
             Self::NewService(service) | Self::SetService(service) => {
-                (Some(service_attrs(service)), None)
+                attr::nest(ATTR_SERVICE, out, |out| put_service(service, out));
             }
             Self::DelService(id) | Self::GetDestinations(id) | Self::GetService(id) => {
-                (Some(id_attrs(id)), None)
+                name(id, out);
             }
             Self::NewDestination(id, destination) | Self::SetDestination(id, destination) => {
-                (Some(id_attrs(id)), Some(destination_attrs(destination)))
+                name(id, out);
+                attr::nest(ATTR_DEST, out, |out| put_destination(destination, out));
             }
             Self::DelDestination(id, address) => {
-                (Some(id_attrs(id)), Some(destination_id_attrs(*address)))
+                name(id, out);
+                attr::nest(ATTR_DEST, out, |out| put_destination_id(*address, out));
             }
-            Self::GetServices
-            | Self::GetTimeouts
-            | Self::Flush
-            | Self::SetTimeouts(_)
-            | Self::NewDaemon(..)
-            | Self::DelDaemon(_) => (None, None),
-        }
-    }
-
-    /// The attributes of the nest of a daemon, if the command has one.
-    fn daemon(&self) -> Option<Vec<control::ControlAttr>> {
-        match self {
-            Self::NewDaemon(role, daemon) => Some(control::daemon_attrs(*role, daemon)),
-            Self::DelDaemon(role) => Some(control::role_attrs(*role)),
-            Self::NewService(_)
-            | Self::SetService(_)
-            | Self::DelService(_)
-            | Self::NewDestination(..)
-            | Self::SetDestination(..)
-            | Self::DelDestination(..)
-            | Self::Flush
-            | Self::SetTimeouts(_)
-            | Self::GetService(_)
-            | Self::GetTimeouts
-            | Self::GetServices
-            | Self::GetDestinations(_) => None,
-        }
-    }
-
-    /// The attributes that stand in no nest.
-    fn bare(&self) -> Vec<control::ControlAttr> {
-        if let Self::SetTimeouts(timeouts) = self {
-            control::timeout_attrs(*timeouts)
-        } else {
-            Vec::new()
+            Self::NewDaemon(role, daemon) => attr::nest(ATTR_DAEMON, out, |out| {
+                attr::put_all(&control::daemon_attrs(*role, daemon), out);
+            }),
+            Self::DelDaemon(role) => attr::nest(ATTR_DAEMON, out, |out| {
+                attr::put_all(&control::role_attrs(*role), out);
+            }),
+            // These stand in no nest.
+            Self::SetTimeouts(timeouts) => attr::put_all(&control::timeout_attrs(*timeouts), out),
+            Self::GetServices | Self::GetTimeouts | Self::Flush => {}
         }
     }
 }
+
+/// Length of `nlmsg_len`.
+const LENGTH: usize = 4;
 
 impl GenlFamily for Request {
     fn family_name() -> &'static str {
@@ -337,98 +303,60 @@ impl GenlFamily for Request {
     }
 }
 
-/// What stands behind the two headers of a request.
-struct Attributes {
-    service: Option<attr::Nest<ServiceAttr>>,
-    destination: Option<attr::Nest<DestinationAttr>>,
-    daemon: Option<attr::Nest<control::ControlAttr>>,
-    bare: Vec<control::ControlAttr>,
-}
-
-impl Emitable for Attributes {
-    fn buffer_len(&self) -> usize {
-        self.service.as_ref().map_or(0, Emitable::buffer_len)
-            + self.destination.as_ref().map_or(0, Emitable::buffer_len)
-            + self.daemon.as_ref().map_or(0, Emitable::buffer_len)
-            + self.bare.as_slice().buffer_len()
-    }
-
-    fn emit(&self, buffer: &mut [u8]) {
-        let mut rest = buffer;
-        if let Some(nest) = &self.service {
-            rest = nest.emit_into(rest);
-        }
-        if let Some(nest) = &self.destination {
-            rest = nest.emit_into(rest);
-        }
-        if let Some(nest) = &self.daemon {
-            rest = nest.emit_into(rest);
-        }
-        self.bare.as_slice().emit(rest);
-    }
-}
-
-fn id_attrs(id: &ServiceName) -> Vec<ServiceAttr> {
+fn put_id(id: &ServiceName, out: &mut Vec<u8>) {
     let family = ServiceAttr::Family(attr::family_number(id.family()));
+    attr::put(&family, out);
     match *id {
         ServiceName::Address {
             address,
             port,
             protocol,
-        } => vec![
-            family,
-            ServiceAttr::Protocol(u16::from(protocol)),
-            ServiceAttr::Address(Address::from(address)),
-            ServiceAttr::Port(port),
-        ],
-        ServiceName::Mark { mark, .. } => vec![family, ServiceAttr::Mark(mark)],
+        } => {
+            attr::put(&ServiceAttr::Protocol(u16::from(protocol)), out);
+            attr::put(&ServiceAttr::Address(Address::from(address)), out);
+            attr::put(&ServiceAttr::Port(port), out);
+        }
+        ServiceName::Mark { mark, .. } => attr::put(&ServiceAttr::Mark(mark), out),
     }
 }
 
-fn service_attrs(service: &Service) -> Vec<ServiceAttr> {
-    let mut attrs = id_attrs(&service.id);
-    attrs.extend(service.engine.clone().map(ServiceAttr::Engine));
-    attrs.extend([
-        ServiceAttr::Scheduler(service.scheduler.clone()),
-        // The mask says which flags the value decides: all of them.
-        ServiceAttr::Flags {
-            value: service.flags,
-            mask: u32::MAX,
-        },
-        ServiceAttr::Timeout(service.timeout),
-        ServiceAttr::Netmask(attr::netmask(service.id.family(), service.client_prefix)),
-    ]);
-    attrs
+fn put_service(service: &Service, out: &mut Vec<u8>) {
+    put_id(&service.id, out);
+    if let Some(engine) = &service.engine {
+        attr::put(&ServiceAttr::Engine(engine.clone()), out);
+    }
+    attr::put(&ServiceAttr::Scheduler(service.scheduler.clone()), out);
+    // The mask says which flags the value decides: all of them.
+    let (value, mask) = (service.flags, u32::MAX);
+    attr::put(&ServiceAttr::Flags { value, mask }, out);
+    attr::put(&ServiceAttr::Timeout(service.timeout), out);
+    let mask = attr::netmask(service.id.family(), service.client_prefix);
+    attr::put(&ServiceAttr::Netmask(mask), out);
 }
 
-fn destination_id_attrs(address: SocketAddr) -> Vec<DestinationAttr> {
-    vec![
-        DestinationAttr::Family(attr::family_number(Family::of(address.ip()))),
-        DestinationAttr::Address(Address::from(address.ip())),
-        DestinationAttr::Port(address.port()),
-    ]
+fn put_destination_id(address: SocketAddr, out: &mut Vec<u8>) {
+    let family = attr::family_number(Family::of(address.ip()));
+    attr::put(&DestinationAttr::Family(family), out);
+    attr::put(&DestinationAttr::Address(Address::from(address.ip())), out);
+    attr::put(&DestinationAttr::Port(address.port()), out);
 }
 
-fn destination_attrs(destination: &Destination) -> Vec<DestinationAttr> {
-    let mut attrs = destination_id_attrs(destination.address);
-    attrs.extend([
-        DestinationAttr::Forward(destination.forward),
-        DestinationAttr::Weight(destination.weight),
-    ]);
+fn put_destination(destination: &Destination, out: &mut Vec<u8>) {
+    put_destination_id(destination.address, out);
+    attr::put(&DestinationAttr::Forward(destination.forward), out);
+    attr::put(&DestinationAttr::Weight(destination.weight), out);
     // Kernels before 5.3 do not know these; they are sent only where they say something.
-    if destination.tunnel != Tunnel::default() {
-        attrs.extend([
-            DestinationAttr::TunnelKind(destination.tunnel.kind),
-            DestinationAttr::TunnelPort(destination.tunnel.port),
-            DestinationAttr::TunnelFlags(destination.tunnel.flags),
-        ]);
+    let tunnel = destination.tunnel;
+    if tunnel != Tunnel::default() {
+        attr::put(&DestinationAttr::TunnelKind(tunnel.kind), out);
+        attr::put(&DestinationAttr::TunnelPort(tunnel.port), out);
+        attr::put(&DestinationAttr::TunnelFlags(tunnel.flags), out);
     }
     // The kernel demands both, 0 or not.
-    attrs.extend([
-        DestinationAttr::UpperThreshold(destination.upper_threshold),
-        DestinationAttr::LowerThreshold(destination.lower_threshold),
-    ]);
-    attrs
+    let upper = DestinationAttr::UpperThreshold(destination.upper_threshold);
+    attr::put(&upper, out);
+    let lower = DestinationAttr::LowerThreshold(destination.lower_threshold);
+    attr::put(&lower, out);
 }
 
 impl ParseableParametrized<[u8], GenlHeader> for Reply {

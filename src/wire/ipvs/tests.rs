@@ -482,10 +482,8 @@ proptest! {
 
     #[test]
     fn destinations_come_back_as_they_were_sent(id in any_id(), server in any_destination()) {
-        let nest = attr::Nest(ATTR_DEST, destination_attrs(&server));
         let mut reply = vec![CMD_NEW_DEST, VERSION, 0, 0];
-        reply.resize(4 + nest.buffer_len(), 0xa5);
-        nest.emit_into(&mut reply[4..]);
+        attr::nest(ATTR_DEST, &mut reply, |out| put_destination(&server, out));
         prop_assert_eq!(read(&reply).unwrap(), Reply::Destination(server));
         let message = sent(&Request::NewDestination(id, server));
         prop_assert!(message.ends_with(&reply[4..]));
