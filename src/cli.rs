@@ -8,13 +8,15 @@
 //! by one line.
 
 pub mod check;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
+use self::words::{Words, Wrong};
 use crate::conf::model::LogStyle;
 
 /// What the command line asks for.
@@ -34,8 +36,29 @@ pub enum Command {
     Help(String),
     /// `--signum`, with the function's name.
     Signum(String),
-    /// Nothing: the command line is wrong, and this is why.
+    /// Nothing: the command line is wrong. What to do about it, beside what was told of it already.
     Wrong(String),
+}
+
+/// A command line that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// What is wrong with it, a line each, for standard error: told whatever is done then.
+    pub complaints: Vec<String>,
+    /// What is left over, for standard output.
+    pub unexpected: Option<String>,
+    /// What it asks for.
+    pub command: Command,
+}
+
+impl From<Command> for Parsed {
+    fn from(command: Command) -> Self {
+        Self {
+            complaints: Vec::new(),
+            unexpected: None,
+            command,
+        }
+    }
 }
 
 /// The options of keepalived.
@@ -45,7 +68,6 @@ pub enum Command {
     about = "VRRP virtual addresses and health-checked IPVS load balancing",
     disable_version_flag = true,
     disable_help_flag = true,
-    infer_long_args = true,
     // As with getopt, the last one counts.
     args_override_self = true
 )]
@@ -56,7 +78,9 @@ pub struct Cli {
         short = 'f',
         long = "use-file",
         value_name = "FILE",
-        default_value = "/etc/keepalived/keepalived.conf"
+        default_value = "/etc/keepalived/keepalived.conf",
+        // Also an empty name, as of a variable that is not set: there is no such file.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub config: PathBuf,
 
@@ -85,8 +109,8 @@ pub struct Cli {
     pub log_detail: u8,
 
     /// Set syslog facility to `LOG_LOCAL[0-7]`, user or daemon (default)
-    #[arg(short = 'S', long, value_name = "[0-7]|local[0-7]|user|daemon")]
-    log_facility: Option<String>,
+    #[arg(short = 'S', long, value_name = "[0-7]|local[0-7]|user|daemon", action = ArgAction::Append)]
+    log_facility: Vec<String>,
 
     /// Wording of log lines: 2 (current) or 1.3 (as keepalived 1.3.5)
     #[arg(long, value_name = "1.3|2", value_parser = log_style)]
@@ -106,8 +130,8 @@ pub struct Cli {
     pub no_syslog: bool,
 
     /// umask for file creation (in numeric form)
-    #[arg(short = 'u', long, value_name = "MASK")]
-    umask: Option<String>,
+    #[arg(short = 'u', long, value_name = "MASK", action = ArgAction::Append)]
+    umask: Vec<String>,
 
     /// Remove virtual addresses that were there before at each change of state
     #[arg(short = 'X', long)]
@@ -203,10 +227,6 @@ pub struct Cli {
 
     #[command(flatten)]
     inactive: Inactive,
-
-    /// What is left over; named and ignored, as keepalived does
-    #[arg(hide = true)]
-    stray: Vec<String>,
 }
 
 /// Options of keepalived that this version knows, but does not carry out.
@@ -251,49 +271,38 @@ impl Cli {
             .into_iter()
             .map(|name| format!("option {name} is not active in this version; ignored"))
             .collect();
-        if let Some(text) = self
+        let wrong = self
             .log_facility
-            .as_deref()
-            .filter(|text| facility(text).is_none())
-        {
-            remarks.push(format!("Invalid log facility '{text}'"));
-        }
-        if let Some(text) = self.umask.as_deref().filter(|text| umask(text).is_none()) {
-            remarks.push(format!("Invalid --umask option {text}"));
-        }
+            .iter()
+            .filter(|text| facility(text).is_none());
+        remarks.extend(wrong.map(|text| format!("Invalid log facility '{text}'")));
+        let wrong = self.umask.iter().filter(|text| umask(text).is_none());
+        remarks.extend(wrong.map(|text| format!("Invalid --umask option {text}")));
         if self.log_console && !self.dont_fork && self.config_test.is_none() {
             remarks.push("option --log-console only works with --dont-fork; ignored".to_owned());
         }
         remarks
     }
 
-    /// What stands on the command line and belongs to no option, as keepalived tells of it, on
-    /// standard output.
-    #[must_use]
-    pub fn unexpected(&self) -> Option<String> {
-        let words: String = self.stray.iter().map(|word| format!("{word} ")).collect();
-        (!words.is_empty()).then(|| format!("Unexpected argument(s): {words}"))
-    }
-
-    /// `-S`: the facility's number as in `LOG_DAEMON` (3 << 3), which is the default, also beside a
-    /// word that names none.
+    /// `-S`: the facility's number as in `LOG_DAEMON` (3 << 3), which is the default, also beside
+    /// words that name none.
     #[must_use]
     pub fn facility(&self) -> u8 {
-        let given = self.log_facility.as_deref().and_then(facility);
-        given.unwrap_or(3 << 3)
+        let mut given = self.log_facility.iter().rev();
+        given.find_map(|text| facility(text)).unwrap_or(3 << 3)
     }
 
-    /// Whether `-S` names no facility, which a config test counts as an error.
+    /// Whether a `-S` names no facility, which a config test counts as an error.
     #[must_use]
     pub fn has_wrong_facility(&self) -> bool {
-        let given = self.log_facility.as_deref();
-        given.is_some_and(|text| facility(text).is_none())
+        let mut given = self.log_facility.iter();
+        given.any(|text| facility(text).is_none())
     }
 
     /// `-u`, unless it is no umask.
     #[must_use]
     pub fn umask(&self) -> Option<u32> {
-        self.umask.as_deref().and_then(umask)
+        self.umask.iter().rev().find_map(|text| umask(text))
     }
 
     /// `--config-fd`: the descriptor.
@@ -306,26 +315,51 @@ impl Cli {
 
 /// Reads the command line; `words` begin with the program's name.
 #[must_use]
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
-    let mut words = words.into_iter().peekable();
-    let name = words.next();
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
+    let mut words = words.into_iter().skip(1).peekable();
     // Only as the very first word: behind an option it is a stray word, as it always was.
     if words.next_if(|word| word == "check").is_some() {
         return match check::parse(words) {
-            Ok(check) => Command::Check(check),
-            Err((text, status)) => Command::CheckUsage(text, status),
+            Ok(check) => Command::Check(check).into(),
+            Err((text, status)) => Command::CheckUsage(text, status).into(),
         };
     }
-    let words = name.into_iter().chain(words).map(attached_file);
-    let cli = match Cli::command()
-        .try_get_matches_from(words)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
+    let table = Cli::command();
+    let found = words::read(&table, words);
+    let complaints = found.wrong.iter().map(|wrong| match wrong {
+        Wrong::Unknown(word) => format!("Unknown option {}", word.display()),
+        Wrong::Missing(option) => format!("Missing parameter for option {option}"),
+    });
+    // Nothing is left over where reading has ended before the last word.
+    let stray = found.stray.iter().filter(|_| !found.ended);
+    let stray: String = stray.map(|word| format!("{} ", word.display())).collect();
+    Parsed {
+        complaints: complaints.collect(),
+        // As keepalived tells of it.
+        unexpected: (!stray.is_empty()).then(|| format!("Unexpected argument(s): {stray}")),
+        command: command(table, &found),
+    }
+}
+
+fn command(mut table: clap::Command, found: &Words) -> Command {
+    let mut words = vec![OsString::from("keepalived")];
+    if let (Some(wrong), false) = (found.wrong.first(), found.ended) {
+        // What clap makes of it: the nearest name, and the usage.
+        words.push(match wrong {
+            Wrong::Unknown(word) => word.clone(),
+            Wrong::Missing(option) => option.into(),
+        });
+        let error = table.try_get_matches_from_mut(words).err();
+        return Command::Wrong(error.map_or_else(String::new, |error| error.render().to_string()));
+    }
+    words.extend(found.options.iter().cloned());
+    let matches = table.try_get_matches_from_mut(words);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return Command::Wrong(wrong(&error)),
+        Err(error) => return Command::Wrong(error.render().to_string()),
     };
     if cli.help {
-        return Command::Help(Cli::command().render_help().to_string());
+        return Command::Help(table.render_help().to_string());
     }
     if cli.version {
         return Command::Version;
@@ -343,47 +377,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Command {
     }
 }
 
-/// What is wrong: first the line of keepalived, then what clap makes of it.
-fn wrong(error: &clap::Error) -> String {
-    let invalid = |kind| match error.get(kind) {
-        Some(ContextValue::String(name)) => Some(name.clone()),
-        _ => None,
-    };
-    let option = invalid(ContextKind::InvalidArg);
-    let value = invalid(ContextKind::InvalidValue).filter(|value| !value.is_empty());
-    let line = match (error.kind(), option, value) {
-        (ErrorKind::UnknownArgument, Some(name), _) => format!("Unknown option {name}\n"),
-        (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(name), None) => {
-            let name = name.split([' ', '=']).next().unwrap_or_default();
-            format!("Missing parameter for option {name}\n")
-        }
-        _ => String::new(),
-    };
-    format!("{line}{}", error.render())
-}
-
-/// `-tFILE`, `-gFILE` and `-MPATTERN` have their optional argument attached without a sign, which
-/// clap reads only with one.
-fn attached_file(word: OsString) -> OsString {
-    let Some(text) = word.to_str() else {
-        return word;
-    };
-    for letter in ["-t", "-g", "-M"] {
-        match text.strip_prefix(letter) {
-            Some(rest) if !rest.is_empty() && !rest.starts_with('=') => {
-                return format!("{letter}={rest}").into();
-            }
-            Some(_) | None => {}
-        }
-    }
-    word
-}
-
 fn facility(text: &str) -> Option<u8> {
     const LOCAL0: u8 = 16;
     let number = match text {
         "daemon" => 3,
         "user" => 1,
+        // No number is 0, as C reads it.
+        "" => LOCAL0,
         _ => match text.strip_prefix("local").unwrap_or(text).as_bytes() {
             [digit @ b'0'..=b'7'] => LOCAL0 + digit - b'0',
             _ => return None,
@@ -415,9 +415,14 @@ fn umask(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Command {
+    fn said(line: &str) -> Parsed {
         let words = std::iter::once("keepalived").chain(line.split_whitespace());
-        parse(words.map(OsString::from))
+        // An empty word cannot stand in a line.
+        parse(words.map(|word| OsString::from(word.replace("EMPTY", ""))))
+    }
+
+    fn parsed(line: &str) -> Command {
+        said(line).command
     }
 
     fn run(line: &str) -> Cli {
@@ -468,7 +473,10 @@ mod tests {
         let main = PathBuf::from("/a");
         assert_eq!(file("-t -f /a"), (main.clone(), None));
         assert_eq!(file("--config-test -f /a"), (main.clone(), None));
-        assert_eq!(file("-t/log -f /a"), (main.clone(), Some("/log".into())));
+        for line in ["-t/log -f /a", "-t/log -t -f /a", "-t -t/log -f /a"] {
+            assert_eq!(file(line), (main.clone(), Some("/log".into())), "{line}");
+        }
+        assert_eq!(file("--config-test= -f /a"), (main.clone(), None));
         assert_eq!(
             file("--config-test=/log -f /a"),
             (main, Some("/log".into()))
@@ -480,7 +488,8 @@ mod tests {
         for (text, number) in [("daemon", 3), ("user", 1), ("0", 16), ("local7", 23)] {
             assert_eq!(facility(text), Some(number << 3), "{text}");
         }
-        for text in ["8", "local8", "kern", "", "local"] {
+        assert_eq!(facility(""), facility("0"));
+        for text in ["8", "local8", "kern", "local"] {
             assert_eq!(facility(text), None, "{text}");
         }
     }
@@ -498,17 +507,19 @@ mod tests {
     // Input: options of keepalived that this version lacks. Output: one line each, or an end.
     #[test]
     fn nothing_is_ignored_in_silence() {
-        let cli = run("-n --snmp -d -S 9 -u 8x stray word");
+        let line = "-n --snmp -d -S 9 -S 10 -u 8x stray word";
+        let cli = run(line);
         assert_eq!(
             cli.remarks(),
             [
                 "option --snmp is not active in this version; ignored",
                 "Invalid log facility '9'",
+                "Invalid log facility '10'",
                 "Invalid --umask option 8x",
             ]
         );
         assert_eq!(
-            cli.unexpected().as_deref(),
+            said(line).unexpected.as_deref(),
             Some("Unexpected argument(s): stray word ")
         );
         assert_eq!((cli.facility(), cli.umask()), (3 << 3, None));
@@ -516,18 +527,49 @@ mod tests {
             run("-l").remarks(),
             ["option --log-console only works with --dont-fork; ignored"]
         );
-        for (line, first) in [
-            ("--bogus", "Unknown option --bogus"),
-            ("-n -z", "Unknown option -z"),
-            ("--perf", "Unknown option --perf"),
-            ("-f", "Missing parameter for option --use-file"),
-            ("--pid=", "Missing parameter for option --pid"),
+    }
+
+    // Input: what no option is, alone and among others. Output: keepalived's line for each, and no
+    // start; what is asked for before it is done all the same.
+    #[test]
+    fn what_is_wrong_is_told_in_its_order() {
+        for (line, complaints) in [
+            ("--bogus", &["Unknown option --bogus"][..]),
+            ("-n -z", &["Unknown option -z"]),
+            (
+                "-nz --bogus=1",
+                &["Unknown option -z", "Unknown option --bogus=1"],
+            ),
+            ("--perf", &["Unknown option --perf"]),
+            ("--vrrp=1", &["Unknown option --vrrp=1"]),
+            ("--log", &["Unknown option --log"]),
+            ("-n -f", &["Missing parameter for option -f"]),
+            ("--pid=", &["Missing parameter for option --pid"]),
+            ("--pid EMPTY -n", &["Missing parameter for option --pid"]),
         ] {
-            let Command::Wrong(text) = parsed(line) else {
-                panic!("{line} is taken");
-            };
-            assert_eq!(text.lines().next(), Some(first), "{line}");
+            let said = said(line);
+            assert!(matches!(&said.command, Command::Wrong(text) if !text.is_empty()));
+            assert_eq!(said.complaints, complaints, "{line}");
         }
+        let late = said("-z word --version --bogus");
+        assert_eq!(late.complaints, ["Unknown option -z"]);
+        assert_eq!((late.command, late.unexpected), (Command::Version, None));
+        assert_eq!(
+            said("-- -z").unexpected.as_deref(),
+            Some("Unexpected argument(s): -z ")
+        );
+    }
+
+    // Input: values that look like options, empty ones, and shortened names. Output: as getopt has it.
+    #[test]
+    fn values_are_what_getopt_takes_for_them() {
+        assert_eq!(run("-p -n").pid, Some(PathBuf::from("-n")));
+        assert_eq!(run("-p /p -p EMPTY").pid, Some(PathBuf::from("/p")));
+        assert_eq!(run("-f /a -f EMPTY").config, PathBuf::new());
+        assert_eq!(run("-S 3 -S 9").facility(), 19 << 3);
+        assert_eq!(run("-u 9x -u 022 -u -1").umask(), Some(0o22));
+        assert_eq!(parsed("--h"), parsed("--help"));
+        assert_eq!(run("-g=x").log_file, Some(Some("=x".into())));
     }
 
     #[test]
@@ -562,7 +604,7 @@ mod tests {
         );
         assert!(matches!(parsed("check --help"), Command::CheckUsage(_, 0)));
         assert_eq!(
-            run("-n check").unexpected().as_deref(),
+            said("-n check").unexpected.as_deref(),
             Some("Unexpected argument(s): check ")
         );
         assert_eq!(run("-f check").config, PathBuf::from("check"));

@@ -24,7 +24,14 @@ fn main() -> ExitCode {
         let status = genhash::run(&name, &options);
         return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
-    let status = match cli::parse(arguments) {
+    let said = cli::parse(arguments);
+    for line in &said.complaints {
+        say(&format!("{line}\n"));
+    }
+    if let Some(words) = &said.unexpected {
+        print(&format!("{words}\n"));
+    }
+    let status = match said.command {
         Command::Run(cli) => {
             remark(&cli);
             host::log_panics();
@@ -78,9 +85,6 @@ fn print(text: &str) {
 }
 
 fn remark(cli: &Cli) {
-    if let Some(words) = cli.unexpected() {
-        print(&format!("{words}\n"));
-    }
     for line in cli.remarks() {
         say(&format!("{line}\n"));
     }
@@ -286,11 +290,17 @@ fn config_test(cli: &Cli, file: Option<&Path>) -> i32 {
             let written = OpenOptions::new()
                 .append(true)
                 .create(true)
+                .mode(0o600)
                 .custom_flags(libc::O_NOFOLLOW)
                 .open(path)
                 .and_then(|mut file| file.write_all(text.as_bytes()));
             if let Err(error) = written {
-                say(&format!("{}: {error}\n", path.display()));
+                let number = error.raw_os_error().unwrap_or(0);
+                let text = nix::errno::Errno::from_raw(number).desc();
+                say(&format!(
+                    "Unable to open config-test log file {} {number} - {text}\n",
+                    path.display()
+                ));
                 return 1;
             }
         }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,10 +15,13 @@ use std::time::Duration;
 use compat_tests::bed::{Host, Proc, needs_root, wait_until};
 use compat_tests::exporters::{self, Published};
 use compat_tests::routers::both_daemons;
+use compat_tests::sim::wire::{self, Advert};
 use compat_tests::tables::differs::{Differs, Speaker};
 use compat_tests::text_diff::differing;
+use keepalived_rs::base::Duration as Interval;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// On a loaded machine a daemon may need long for its start.
 const SOON: Duration = Duration::from_secs(30);
@@ -380,6 +384,64 @@ fn the_reports_of_all_states_are_the_real_ones() {
         .unwrap();
     }
     pair.expect("clear", &states);
+    for site in pair.both() {
+        site.neighbour.enter(send_bad_adverts).unwrap().unwrap();
+    }
+    pair.expect("bad adverts", &states);
+    let heard = pair.ours.report(FILES[2]);
+    for line in [
+        "TTL: 1",
+        "Address List: 2",
+        "Type Mismatch: 1",
+        "Failure: 1",
+    ] {
+        let mut lines = heard.lines();
+        assert!(lines.any(|found| found.trim() == line), "{line}\n{heard}");
+    }
+}
+
+/// Adverts to `VI_M`, each wrong in one way, and one that gives the addresses up. Not one with
+/// another interval, which the real one does not count.
+fn send_bad_adverts() -> std::io::Result<()> {
+    let (group, from) = (Ipv4Addr::new(224, 0, 0, 18), Ipv4Addr::new(192, 0, 2, 2));
+    let good = Advert {
+        ends: (from.into(), group.into()),
+        version: 2,
+        vrid: 51,
+        priority: 10,
+        interval: Interval::from_secs(1),
+        auth: (1, *b"s3cret\0\0"),
+        addresses: vec![
+            Ipv4Addr::new(192, 0, 2, 100).into(),
+            Ipv4Addr::new(192, 0, 2, 111).into(),
+        ],
+    };
+    let bad = |change: fn(&mut Advert)| {
+        let mut advert = good.clone();
+        change(&mut advert);
+        advert.write()
+    };
+    let mut packets = vec![
+        bad(|advert| advert.auth.1 = *b"wrong\0\0\0"),
+        bad(|advert| advert.auth.0 = 0),
+        bad(|advert| advert.addresses.truncate(1)),
+        bad(|advert| advert.addresses[1] = Ipv4Addr::new(192, 0, 2, 9).into()),
+        bad(|advert| advert.priority = 0),
+        good.write(),
+        good.write()[..24].to_vec(),
+    ];
+    packets[5][8] = 64;
+    for packet in &mut packets {
+        wire::complete_ip_header(packet, None, 1);
+    }
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
+    socket.set_header_included_v4(true)?;
+    socket.set_multicast_if_v4(&from)?;
+    socket.set_multicast_loop_v4(false)?;
+    let to = SocketAddrV4::new(group, 0).into();
+    packets
+        .iter()
+        .try_for_each(|packet| socket.send_to(packet, &to).map(drop))
 }
 
 /// Input: instances on links of their own, with delays, scripts that have not ended, preemption

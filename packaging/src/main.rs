@@ -205,7 +205,7 @@ mod tests {
                 .unwrap()
                 .split(' ')
                 .filter(|word| !word.starts_with('$'));
-            match keepalived_rs::cli::parse(words.map(Into::into)) {
+            match keepalived_rs::cli::parse(words.map(Into::into)).command {
                 keepalived_rs::cli::Command::Run(cli) => {
                     assert!(cli.dont_fork, "{unit}");
                 }

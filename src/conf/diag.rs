@@ -263,11 +263,14 @@ impl Diagnostics {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         // A missing word ends the reading at once with 2, a demanded include that is missing
-        // with 6, whatever was found before; and with 0 a network namespace that is missing.
+        // with 6, whatever was found before; and with 0 a network namespace that is missing. That
+        // the main file was demanded and is missing counts by its class.
         for finding in &self.found {
             match (finding.class, finding.consequence) {
-                (Class::MissingParameter, Consequence::RefuseStart(status))
-                | (Class::FileNotFound, Consequence::RefuseStart(status)) => return status,
+                (Class::MissingParameter, Consequence::RefuseStart(status)) => return status,
+                (Class::FileNotFound, Consequence::RefuseStart(status)) if finding.at.is_some() => {
+                    return status;
+                }
                 (Class::Advice | Class::Notice, Consequence::RefuseStart(_)) => return 0,
                 _ => {}
             }

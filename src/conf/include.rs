@@ -77,15 +77,17 @@ pub(super) fn include(
             true,
         );
     } else if found.paths.is_empty() {
-        let brace = pattern.contains('{') && checks.has(Checks::BRACE);
-        let fails = brace || !found.wild && checks.has(Checks::MATCH);
-        missing(
-            reader,
-            cx,
-            place,
-            format!("Config files missing '{shown}'."),
-            fails,
-        );
+        let brace = pattern.contains('{');
+        let fails = if brace {
+            checks.has(Checks::BRACE)
+        } else {
+            checks.has(Checks::MATCH) || checks.has(Checks::WILDCARD)
+        };
+        // A folder without a file in it is as good as any other.
+        if brace || !found.wild {
+            let message = format!("Config files missing '{shown}'.");
+            missing(reader, cx, place, message, fails);
+        }
     } else if found.lacking {
         let message = format!("Some config files missing: \"{shown}\".");
         missing(reader, cx, place, message, checks.has(Checks::BRACE));

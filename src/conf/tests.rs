@@ -371,7 +371,10 @@ fn a_missing_include_counts_if_it_is_demanded() {
         ("includem no.conf\n", 6, Some(6)),
         ("includer no.conf\n", 0, None),
         ("include no*.conf\n", 0, None),
+        ("includem no*.conf\n", 0, None),
         ("includew no*.conf\n", 6, Some(6)),
+        ("includew no.conf\n", 6, Some(6)),
+        ("includem {no,none}.conf\n", 0, None),
         ("includea no.conf\n", 6, Some(6)),
         ("includeb {no,none}.conf\n", 6, Some(6)),
         (
@@ -384,6 +387,8 @@ fn a_missing_include_counts_if_it_is_demanded() {
         assert_eq!(loaded.diagnostics.exit_status(), status, "{text}");
         assert_eq!(loaded.diagnostics.blocks_start(), start, "{text}");
     }
+    // A folder that is still empty is nothing to talk about.
+    assert!(read("include no*.conf\n").diagnostics.is_empty());
 }
 
 // Input: no main file. Output: `-t` is content, a daemon does not start (status 6), a running one

@@ -66,12 +66,7 @@ impl Ground for ThisHost {
     }
 
     fn allows(&self, capability: u8) -> Option<bool> {
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        let set = status
-            .lines()
-            .find_map(|line| line.strip_prefix("CapBnd:"))?;
-        let set = u64::from_str_radix(set.trim(), 16).ok()?;
-        Some(set.checked_shr(u32::from(capability))? & 1 == 1)
+        has("CapBnd:", capability)
     }
 
     fn sysctl(&self, name: &str) -> Option<String> {
@@ -113,6 +108,21 @@ fn weak_component(path: &Path) -> Option<WeakComponent> {
             why: format!("{why}, mode {:04o}", mode & 0o7777),
         })
     })
+}
+
+/// Whether this process may send and receive packets of any protocol (`CAP_NET_RAW`), without which
+/// there is no VRRP; true where that cannot be told.
+pub(super) fn may_speak_raw() -> bool {
+    const NET_RAW: u8 = 13;
+    has("CapEff:", NET_RAW).unwrap_or(true)
+}
+
+/// Whether a capability, by its number in capabilities(7), is in one of this process's sets.
+fn has(set: &str, capability: u8) -> Option<bool> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let set = status.lines().find_map(|line| line.strip_prefix(set))?;
+    let set = u64::from_str_radix(set.trim(), 16).ok()?;
+    Some(set.checked_shr(u32::from(capability))? & 1 == 1)
 }
 
 #[cfg(test)]

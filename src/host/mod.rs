@@ -100,5 +100,5 @@ pub fn write_to_descriptor(descriptor: i32, bytes: &[u8]) -> std::io::Result<()>
 
 /// Lets a command-line mode end quietly when its output is cut off, as in `-t | head`.
 pub fn default_sigpipe() {
-    sys::default_sigpipe();
+    sys::dispositions::default_sigpipe();
 }

@@ -156,8 +156,8 @@ fn start(settings: &Settings, ready: &mut Option<PipeWriter>) -> io::Result<i32>
     let mut listened = signals::all();
     if settings.ignore_interrupt {
         listened.retain(|&signal| signal != Unix::SIGINT as i32);
-        sys::ignore_interrupt();
     }
+    sys::dispositions::ignore_others(&listened);
     let signals = sys::add_to_set(&SigSet::from(Unix::SIGCHLD), &listened);
     signals.thread_block()?;
     let mut supervisor = Supervisor {
@@ -627,7 +627,7 @@ impl Supervisor<'_> {
 const fn error_name(status: i32) -> &'static str {
     match status {
         2 => "CONFIG",
-        4 => "PERMISSION",
+        4 => "missing permission",
         6 => "MISSING_CONFIG",
         _ => "FATAL",
     }

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod dispositions;
 pub(super) mod memory;
 pub(super) mod regex;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::resource::rlim_t;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 
 use super::child::Identity;
@@ -164,31 +165,6 @@ pub(super) fn add_to_set(set: &SigSet, signals: &[i32]) -> SigSet {
     }
     // SAFETY: raw was initialised by SigSet and changed by sigaddset only.
     unsafe { SigSet::from_sigset_t_unchecked(raw) }
-}
-
-/// Gives SIGPIPE back its default, for the modes of a command-line tool: `-t | head` then ends
-/// quietly, as every other tool in a pipe does.
-pub(super) fn default_sigpipe() {
-    // SAFETY: setting a disposition to SIG_DFL installs no code of ours.
-    let _before =
-        unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
-}
-
-/// Lets SIGINT pass by, for debuggers.
-pub(super) fn ignore_interrupt() {
-    // SAFETY: setting a disposition to SIG_IGN installs no code of ours.
-    let _before =
-        unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigIgn) };
-}
-
-/// Gives crashes back their default too. The standard library's handler, which tells a stack
-/// overflow from other faults, takes a SIGSEGV that somebody sent for none and goes on.
-pub(super) fn default_crashes() {
-    for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
-        // SAFETY: as above.
-        let _before =
-            unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
-    }
 }
 
 /// Sets the nice value of this process, -20 to 19.

@@ -16,6 +16,7 @@ use super::address_log::AddressLog;
 use super::event_loop::EventLoop;
 use super::exec::Leave;
 use super::fetch::Fetched;
+use super::ground;
 use super::hand_over::{self, Predecessor, Waiting, Wish};
 use super::ledger::Ledger;
 use super::local_reports::LocalReports;
@@ -134,7 +135,7 @@ pub(super) fn run(options: &WorkerOptions, ledger: Ledger, link: Link) -> i32 {
         ready,
     } = link;
     logger::set_pids(parent.as_raw(), getpid().as_raw());
-    sys::default_crashes();
+    sys::dispositions::default_crashes();
     // The other half of this is the supervisor's: it cleans up after a worker that is killed.
     let orphan = nix::sys::prctl::set_pdeathsig(Unix::SIGTERM).is_err() || getppid() != parent;
     if orphan {
@@ -173,6 +174,12 @@ enum Failure {
     /// The network namespace cannot be entered.
     #[error("Unable to set network namespace {0} - exiting ({1})")]
     Namespace(String, std::io::Error),
+    /// There is VRRP to do, and no right to its packets.
+    #[error(
+        "VRRP needs packets of its own protocol, which this process may not send (CAP_NET_RAW): run it \
+         as root, or give it the capabilities NET_ADMIN and NET_RAW"
+    )]
+    Unprivileged,
     /// Another process has the pid file.
     #[error("daemon is already running")]
     Running,
@@ -187,6 +194,7 @@ impl Failure {
             Self::Config(status) => *status,
             Self::Running | Self::Namespace(..) => 1,
             Self::Unwanted => 0,
+            Self::Unprivileged => 4,
             Self::System(error) if error.kind() == std::io::ErrorKind::PermissionDenied => 4,
             Self::System(_) => 1,
         }
@@ -272,6 +280,9 @@ impl<'a> Worker<'a> {
             return Err(Failure::Config(status));
         }
         let config = limit(loaded.config, options);
+        if !config.vrrp_instances.is_empty() && !ground::may_speak_raw() {
+            return Err(Failure::Unprivileged);
+        }
         let terms = Terms::of(&config, options.namespace.as_deref());
         channel.say(&Word::Terms(Box::new(terms.clone())));
         let Some(Word::Go(go)) = channel.hear() else {

@@ -52,10 +52,10 @@ fn write_group(page: &Page<'_>, group: &SyncGroup, out: &mut String) -> fmt::Res
     writeln!(out, " VRRP Sync Group = {}, {state}", group.name)?;
     if page.running {
         // Those that are in FAULT for the sake of the group alone do not count.
-        let faulty = members.iter().filter(|view| view.detail.faults > 0);
+        let faulty = members.iter().filter(|view| view.detail.faulty);
         let waiting = members
             .iter()
-            .filter(|view| view.detail.scripts_unknown > 0);
+            .filter(|view| view.detail.trackers.scripts_unknown > 0);
         writeln!(
             out,
             "   Num member fault {}, num member init {}",

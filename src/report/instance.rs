@@ -74,11 +74,12 @@ fn write_instance(
     writeln!(out, "   Wantstate = {wanted}")?;
     writeln!(out, "   Number of config faults = 0")?;
     if let Some(view) = running {
+        write_faults(page, config, &view.detail, out)?;
         write_timers(page, &view.detail, out)?;
     }
     write_interface(page, config, view, out)?;
     write_settings(page, config, out)?;
-    write_priority(config, running, out)?;
+    write_priority(page, config, running, out)?;
     write_addresses(config, view, out)?;
     write_unicast(config, out)?;
     match view.and_then(|view| view.detail.socket) {
@@ -183,14 +184,43 @@ fn write_flags(page: &Page<'_>, config: &VrrpInstance, out: &mut String) -> fmt:
     Ok(())
 }
 
+/// What keeps it from taking part: trackers by their number, and which kinds of interfaces.
+fn write_faults(
+    page: &Page<'_>,
+    config: &VrrpInstance,
+    detail: &Detail,
+    out: &mut String,
+) -> fmt::Result {
+    let trackers = detail.trackers;
+    writeln!(out, "   Number of tracker faults = {}", trackers.faults)?;
+    let down = |name: &str| {
+        let found = page.snapshot.interface_named(name);
+        found.is_none_or(|link| !link.up)
+    };
+    let base = !config.interface.is_empty() && down(&config.interface);
+    let own = config.own_link.as_ref();
+    let flags = [
+        (trackers.faults > 0, "unspecified"),
+        (
+            trackers.link_down || own.map_or(base, |own| down(&own.name)),
+            "i/f down",
+        ),
+        (own.is_some() && base, "base i/f down"),
+        (detail.source.is_none(), "no source IP address"),
+    ];
+    if flags.iter().any(|(set, _)| *set) {
+        writeln!(out, "   Flags of interface faults:")?;
+        for (_, name) in flags.iter().filter(|(set, _)| *set) {
+            writeln!(out, "     {name}")?;
+        }
+    } else {
+        writeln!(out, "   Flags of interface faults - (none)")?;
+    }
+    let unknown = trackers.scripts_unknown;
+    writeln!(out, "   Number of track scripts init = {unknown}")
+}
+
 fn write_timers(page: &Page<'_>, detail: &Detail, out: &mut String) -> fmt::Result {
-    writeln!(
-        out,
-        "   Number of interface and track script faults = {}",
-        detail.faults
-    )?;
-    let unknown = detail.scripts_unknown;
-    writeln!(out, "   Number of track scripts init = {unknown}")?;
     if let Some(since) = detail.since {
         writeln!(out, "   Last transition = {}", page.facts.moment(since))?;
     }
@@ -347,6 +377,7 @@ pub(super) fn accepts(config: &VrrpInstance) -> bool {
 }
 
 fn write_priority(
+    page: &Page<'_>,
     config: &VrrpInstance,
     running: Option<&InstanceView>,
     out: &mut String,
@@ -374,6 +405,11 @@ fn write_priority(
                 writeln!(out, "   Master advert interval = {interval} milli-sec")?;
             }
         }
+    }
+    if let Some(view) = running {
+        let sent = view.detail.sent.map(|sent| page.facts.moment(sent));
+        let (seconds, micros) = sent.map_or((0, 0), |sent| (sent.seconds, sent.micros));
+        writeln!(out, "   Last advert sent = {seconds}.{micros:06}")?;
     }
     let enabled = super::page::enabled;
     writeln!(out, "   Accept = {}", enabled(accepts(config)))?;

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use super::addresses::{Kind, PROMOTION_SLOT, untag};
 use super::departed::Departed;
+use super::fitness::Trackers;
 use super::group::Groups;
 use super::instance::{Cx, FaultReason, Input, Instance, InstanceId, State, Timer};
 use super::interfaces::Debounce;
@@ -286,10 +287,11 @@ impl Domain {
         // The socket there may be broken.
         fault = fault.or(instance.socket_error.map(FaultReason::Socket));
         let own = fault.map(|reason| (reason, instance.config.interface.clone()));
-        // A link for addresses is down with the one below it, which is counted.
-        let counted = fault.is_some_and(|reason| reason != FaultReason::OwnLinkDown)
-            || own.is_some() && outcome.faults == 0;
-        instance.fitness.counts = (u32::from(counted) + outcome.faults, outcome.scripts_unknown);
+        instance.fitness.trackers = Trackers {
+            faults: outcome.faults,
+            link_down: outcome.link_down,
+            scripts_unknown: outcome.scripts_unknown,
+        };
         instance.fitness.fault = own.or(outcome.fault).map(Box::new);
         instance.fitness.waits = outcome.waits;
         instance.take_adjustment(&mut cx, outcome.adjustment);

@@ -25,9 +25,19 @@ pub(super) struct Fitness {
     pub(super) quiet: bool,
     /// The sum of weights that its trackers add.
     pub(super) adjustment: i64,
-    /// How many reasons of its own keep it in FAULT, and how many scripts have not said whether
-    /// they are one.
-    pub(super) counts: (u32, u32),
+    /// What its trackers come to, for reports.
+    pub(super) trackers: Trackers,
+}
+
+/// What the trackers of an instance come to, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trackers {
+    /// How many scripts, files, processes and sessions keep it in FAULT.
+    pub faults: u32,
+    /// A tracked interface keeps it in FAULT.
+    pub link_down: bool,
+    /// How many scripts have not returned a result yet that could be such a reason.
+    pub scripts_unknown: u32,
 }
 
 impl Fitness {

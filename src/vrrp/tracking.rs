@@ -79,8 +79,10 @@ pub(super) struct Outcome {
     pub(super) fault: Option<(FaultReason, String)>,
     /// The verdict of one that could make a fault is not there yet.
     pub(super) waits: bool,
-    /// How many make a fault.
+    /// How many make a fault, but for interfaces.
     pub(super) faults: u32,
+    /// An interface makes one.
+    pub(super) link_down: bool,
     /// How many scripts that could make one have not returned a result yet.
     pub(super) scripts_unknown: u32,
 }
@@ -277,7 +279,12 @@ pub(super) fn outcome(uses: &[Use], verdicts: &Verdicts, links: &Links) -> Outco
             }
         };
         let effect = one.effect(verdict);
-        outcome.faults += u32::from(matches!(effect, Effect::Fault(_)));
+        let fault = matches!(effect, Effect::Fault(_));
+        if one.kind == TrackerKind::Interface {
+            outcome.link_down |= fault;
+        } else {
+            outcome.faults += u32::from(fault);
+        }
         match effect {
             Effect::Adds(_) if one.mute => {}
             Effect::Adds(weight) => outcome.adjustment += weight,

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use super::domain::Domain;
+use super::fitness::Trackers;
 use super::instance::{Instance, State, Timer};
 use super::stats::Stats;
 use crate::base::{Duration, Family, IfIndex, Instant};
@@ -57,10 +58,12 @@ pub struct Detail {
     pub alone: bool,
     /// Another master that goes on although it was answered so often: it does not hear this one.
     pub rival: Option<(IpAddr, u32)>,
-    /// How many reasons keep it in FAULT.
-    pub faults: u32,
-    /// How many scripts have not returned a result yet that could be such a reason.
-    pub scripts_unknown: u32,
+    /// When it sent its last advert.
+    pub sent: Option<Instant>,
+    /// Something of its own keeps it in FAULT.
+    pub faulty: bool,
+    /// What its trackers come to.
+    pub trackers: Trackers,
     /// Its priority with the weights of its trackers, were it beyond what adverts can carry.
     pub total_priority: i64,
     /// Its socket.
@@ -120,8 +123,9 @@ impl Domain {
             heard: instance.peers.heard,
             alone: instance.peers.missed,
             rival: instance.peers.rival(),
-            faults: instance.fitness.counts.0,
-            scripts_unknown: instance.fitness.counts.1,
+            sent: instance.last_sent,
+            faulty: instance.fitness.fault.is_some(),
+            trackers: instance.fitness.trackers,
             total_priority: instance.total_priority(),
             socket: instance.socket,
             present: addresses

@@ -77,3 +77,32 @@ fn the_capabilities_are_enough_and_read_only_settings_are_said_once() {
     let left = bed.host.must(&["ls", PLACE]).unwrap();
     assert_eq!(left.trim(), "log");
 }
+
+/// Input: VRRP without the right to packets of its own protocol. Output: the end with keepalived's
+/// status for it, the reason on standard error, and no pid file.
+#[test]
+fn without_raw_packets_the_daemon_ends_and_says_why() {
+    if !needs_root() {
+        return;
+    }
+    let bed = Bed::new(VMACS);
+    let capabilities = "-all,+net_admin";
+    let program = binary();
+    let words = [
+        "setpriv",
+        "--bounding-set",
+        capabilities,
+        "--inh-caps",
+        capabilities,
+    ];
+    for options in ["-nG", "-G"] {
+        let started = bed
+            .host
+            .run(&[&words[..], &[program, options]].concat())
+            .unwrap();
+        assert_eq!(started.code, 4, "{options}: {}", started.stderr);
+        assert!(started.stderr.contains("CAP_NET_RAW"), "{}", started.stderr);
+        assert!(bed.host.read("/run/keepalived.pid").is_err());
+    }
+    assert_eq!(bed.host.processes(), Vec::<i32>::new());
+}

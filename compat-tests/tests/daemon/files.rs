@@ -3,6 +3,8 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use compat_tests::bed::{Proc, needs_root, wait_for, wait_until};
@@ -40,6 +42,46 @@ fn adverts(bed: &Bed, from: SystemTime) -> (Vec<Duration>, Vec<u8>) {
     )
 }
 
+/// How late this machine wakes somebody who sleeps, at worst, while something else goes on.
+struct Control {
+    done: Arc<AtomicBool>,
+    watch: std::thread::JoinHandle<Duration>,
+}
+
+impl Control {
+    fn start() -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let watch = std::thread::spawn(move || {
+            let (nap, mut worst) = (Duration::from_millis(5), Duration::ZERO);
+            while !stop.load(Ordering::Relaxed) {
+                let from = Instant::now();
+                std::thread::sleep(nap); // What is measured.
+                worst = worst.max(from.elapsed().saturating_sub(nap));
+            }
+            worst
+        });
+        Self { done, watch }
+    }
+
+    fn worst(self) -> Duration {
+        self.done.store(true, Ordering::Relaxed);
+        self.watch.join().unwrap()
+    }
+}
+
+/// Adverts come every second: no gap is longer by more than a twentieth of that, and by what the
+/// machine was late for anybody. A turn of the loop may wait more than once.
+fn assert_pace(gaps: &[Duration], control: Control) {
+    let late = control.worst();
+    let longest = gaps.iter().max().copied().unwrap_or_default();
+    println!("longest gap {longest:?}, the machine was late by {late:?}");
+    assert!(
+        longest < Duration::from_millis(1050) + late * 5,
+        "{late:?} {gaps:?}"
+    );
+}
+
 /// Input: signals of every kind as fast as they can be sent, to both processes, for four seconds, and
 /// in their midst another configuration. Output: the same worker is master all the time, no rival
 /// would miss an advert for long enough to take over, the configuration is taken on, and each report
@@ -55,6 +97,7 @@ fn a_storm_of_signals_loses_nothing() {
     bed.wait_address(VIP, true);
     bed.wait_log("Entering MASTER STATE");
     let from = SystemTime::now();
+    let control = Control::start();
     let worker = bed.pid("vrrp");
     let number = |name: &str| {
         let told = bed.run(&["--signum", name]).stdout;
@@ -96,9 +139,7 @@ fn a_storm_of_signals_loses_nothing() {
     assert!(strange.is_empty(), "half-written files stay: {strange:?}");
     let (gaps, priorities) = adverts(&bed, from);
     assert!(!priorities.contains(&0), "{priorities:?}");
-    let longest = gaps.iter().max().copied().unwrap_or_default();
-    // A rival waits for three seconds and more; on a busy machine the daemon may come late.
-    assert!(longest < Duration::from_millis(2900), "{gaps:?}");
+    assert_pace(&gaps, control);
     assert_eq!(bed.pid("vrrp"), worker);
     assert!(bed.has(VIP));
     let logged = bed.logged();
@@ -139,6 +180,7 @@ fn no_room_for_reports_is_told_and_changes_nothing_else() {
         "keepalived.log cannot be written, lines are lost - errno 28 (No space left on device)",
     );
     let from = SystemTime::now();
+    let control = Control::start();
     daemon.signal(Signal::SIGUSR1).unwrap();
     bed.wait_log("'/run/place/keepalived_parent.data' - errno 28 (No space left on device)");
     bed.wait_log("'/run/place/keepalived.data' - errno 28 (No space left on device)");
@@ -157,10 +199,7 @@ fn no_room_for_reports_is_told_and_changes_nothing_else() {
     );
     let (gaps, priorities) = adverts(&bed, from);
     assert!(!priorities.contains(&0), "{priorities:?}");
-    assert!(
-        gaps.iter().all(|gap| *gap < Duration::from_millis(2900)),
-        "{gaps:?}"
-    );
+    assert_pace(&gaps, control);
     assert_eq!(bed.stop(&mut daemon), Some(0));
     shell(&bed, &format!("umount {PLACE}"));
 
@@ -314,7 +353,7 @@ fn a_log_file_is_rotated_without_a_signal() {
 }
 
 /// Input: the signals of the Prometheus exporters, which look for the file 10 ms later. Output: it
-/// is there by then, at least once in ten tries also on a busy machine.
+/// is there by then, mostly, where the machine lets the exporter itself look in time.
 #[test]
 fn reports_are_there_when_exporters_look() {
     if !needs_root() {
@@ -325,17 +364,23 @@ fn reports_are_there_when_exporters_look() {
     let mut daemon = daemon(&bed, PLACE, &[]);
     bed.wait_address(VIP, true);
     let path = format!("/proc/{}/root{PLACE}/keepalived.stats", daemon.pid());
-    let mut in_time = 0;
-    for _ in 0..10 {
+    let (mut fair, mut in_time) = (0, 0);
+    for _ in 0..25 {
         daemon.signal(Signal::SIGUSR2).unwrap();
+        let asked = Instant::now();
         std::thread::sleep(Duration::from_millis(10)); // The exporters' own wait.
-        in_time += usize::from(std::fs::remove_file(&path).is_ok());
+        let punctual = asked.elapsed() < Duration::from_millis(12);
+        let there = std::fs::remove_file(&path).is_ok();
+        fair += usize::from(punctual);
+        in_time += usize::from(punctual && there);
         wait_until(SOON, "no report under way", || {
             shell(&bed, &format!("ls -A {PLACE}")).trim().is_empty()
                 || std::fs::remove_file(&path).is_ok()
         })
         .unwrap();
     }
-    assert!(in_time >= 1, "{in_time} of 10");
+    println!("in time: {in_time} of {fair} where the machine was");
+    // Too few to tell is a machine that is too busy for any exporter.
+    assert!(fair < 5 || in_time * 2 > fair, "{in_time} of {fair}");
     assert_eq!(bed.stop(&mut daemon), Some(0));
 }

@@ -4,7 +4,8 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use compat_tests::bed::{needs_root, wait_until};
+use compat_tests::bed::{needs_root, wait_for, wait_until};
+use nix::libc;
 use nix::sys::signal::Signal;
 
 use super::setup::{Bed, CONFIG, SOON, VIP, binary, signal};
@@ -174,6 +175,68 @@ fn an_interrupt_from_the_terminal_is_an_orderly_end() {
     assert_eq!(daemon.wait(SOON).unwrap().code(), Some(0));
     assert!(!bed.has(VIP));
     assert!(!bed.logged().iter().any(|line| line.contains("died")));
+}
+
+/// Input: every signal that means nothing to keepalived, to both processes. Output: both are as they
+/// were, the master keeps its address, and scripts that are started later have all defaults.
+#[test]
+fn signals_without_a_meaning_change_nothing() {
+    if !needs_root() {
+        return;
+    }
+    let script = "#!/bin/sh\ngrep SigIgn /proc/$$/status >/run/ignored\n";
+    let notify = "priority 100\n notify_stop /run/tell";
+    let bed = Bed::new(&CONFIG.replace("priority 100", notify));
+    bed.host.write("/run/tell", script).unwrap();
+    bed.host.must(&["chmod", "755", "/run/tell"]).unwrap();
+    let mut daemon = bed.daemon();
+    bed.wait_address(VIP, true);
+    let (parent, worker) = (daemon.pid(), bed.pid("vrrp"));
+    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    let mut numbers = vec![
+        libc::SIGQUIT,
+        libc::SIGPIPE,
+        libc::SIGALRM,
+        libc::SIGSTKFLT,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+    ];
+    numbers.extend((first..last - 1).filter(|&number| number != first + 2));
+    let from = std::time::SystemTime::now();
+    for pid in [parent, worker] {
+        for number in &numbers {
+            let words = ["kill", &format!("-{number}"), &pid.to_string()];
+            bed.host.must(&words).unwrap();
+        }
+    }
+    let adverts = || {
+        let frames = bed.wire.since(from);
+        let adverts = frames
+            .iter()
+            .filter(|frame| frame.packet().advert().is_some());
+        adverts.count() >= 2
+    };
+    wait_until(SOON, "two more adverts", adverts).unwrap();
+    assert_eq!((bed.pid("keepalived"), bed.pid("vrrp")), (parent, worker));
+    assert!(bed.has(VIP));
+    assert_eq!(bed.stop(&mut daemon), Some(0));
+    let ignored = || {
+        let text = bed.host.read("/run/ignored").ok()?;
+        let mask = text.strip_prefix("SigIgn:")?.strip_suffix('\n')?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    let (mask, _) = wait_for(SOON, "the script", ignored).unwrap();
+    let kept = numbers
+        .iter()
+        .filter(|&number| mask >> (number - 1) & 1 != 0);
+    assert_eq!(kept.count(), 0, "{mask:x}");
 }
 
 /// Input: the master's link goes and comes. Output: no address without the link, and it again.
