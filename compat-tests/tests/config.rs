@@ -12,7 +12,7 @@ use keepalived_rs::conf::model::{
     AuthPass, Config, Forwarding, InitialState, Priority, Protocol, Scheduler, ServiceKey,
 };
 use keepalived_rs::conf::{Class, Files, HostFacts, LoadOptions, Loaded, load};
-use keepalived_rs::host::files::HostFiles;
+use keepalived_rs::host::files::{Facts, HostFiles};
 
 /// A host on which exactly the named interfaces exist.
 struct Host(&'static [&'static str]);
@@ -190,4 +190,32 @@ fn little_stack_is_enough() {
     let (little, much) = (read(256 << 10), read(8 << 20));
     assert_eq!(little.exit_status(), much.exit_status());
     assert_eq!(little.iter().count(), much.iter().count());
+}
+
+// Input: a route through a table whose name stands in a folder of its own. Output: its number, whichever
+// keyword names the folder; without one the name is not known.
+#[test]
+fn names_of_tables_are_looked_up_where_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keepalived.conf");
+    std::fs::write(folder.path().join("rt_tables"), "77 mine\n").unwrap();
+    let routes = "static_routes {\n 10.1.0.0/16 dev lo table mine\n}\n";
+    for keyword in ["iproute_etc_dir", "iproute_usr_dir"] {
+        let settings = format!(
+            "global_defs {{\n {keyword} {}\n}}\n",
+            folder.path().display()
+        );
+        std::fs::write(&path, settings + routes).unwrap();
+        let loaded = load(&path, LoadOptions::default(), &HostFiles, &Facts);
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        assert_eq!(loaded.config.statics.routes[0].table, 77);
+    }
+    std::fs::write(&path, routes).unwrap();
+    let loaded = load(&path, LoadOptions::default(), &HostFiles, &Facts);
+    let said: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|found| found.message.clone())
+        .collect();
+    assert_eq!(said, ["Routing table mine not found for route"]);
 }

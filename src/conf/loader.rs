@@ -12,6 +12,7 @@ use super::copy::copy;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
+use super::names::NamePlaces;
 use super::origin;
 use super::outline::Outline;
 use super::reader::{self, Reader};
@@ -64,6 +65,7 @@ pub struct Loader {
     /// The end of the text was looked at.
     ended: bool,
     slice: Slice,
+    names: NamePlaces,
     diagnostics: Diagnostics,
     view: View,
     /// The readings of keepalived's processes one by one, where these say different things.
@@ -96,6 +98,7 @@ impl Loader {
             reader: None,
             binder: Binder::new(view),
             slice: Slice::default(),
+            names: NamePlaces::default(),
             diagnostics: Diagnostics::default(),
         }
     }
@@ -176,10 +179,18 @@ impl Loader {
                 slice: &self.slice,
                 sources: &reader.sources,
                 facts,
+                names: &self.names,
                 diagnostics: &mut self.diagnostics,
                 line,
             };
             let more = self.binder.line(&mut statement);
+            let interfaces = &self.binder.draft.global.interfaces;
+            if (&interfaces.iproute_etc, &interfaces.iproute_usr)
+                != (&self.names.etc, &self.names.usr)
+            {
+                self.names.etc.clone_from(&interfaces.iproute_etc);
+                self.names.usr.clone_from(&interfaces.iproute_usr);
+            }
             for finding in self.diagnostics.since(before) {
                 origin::explain(finding, reader);
             }
@@ -295,6 +306,7 @@ fn end(
         slice,
         sources: &reader.sources,
         facts,
+        names: &NamePlaces::default(),
         diagnostics,
         line: Line::NONE,
     };

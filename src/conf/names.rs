@@ -4,6 +4,17 @@
 //! Never does: open a file (`host::files` does). Driven by: the handlers of routes and rules,
 //! through `HostFacts::number`.
 
+use std::path::PathBuf;
+
+/// Where files of names stand, if not where iproute2 has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamePlaces {
+    /// `iproute_etc_dir`: the administrator's, which count more.
+    pub etc: Option<PathBuf>,
+    /// `iproute_usr_dir`: those of the system.
+    pub usr: Option<PathBuf>,
+}
+
 /// A table of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameTable {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::names::NameTable;
+use super::names::{NamePlaces, NameTable};
 use super::reader::Place;
 use crate::base::bytes::{byte_char, char_byte};
 
@@ -170,7 +170,7 @@ pub trait HostFacts {
     }
 
     /// The number that the host's tables give to a name.
-    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+    fn number(&self, table: NameTable, name: &str, _places: &NamePlaces) -> Option<u32> {
         table.usual_number(name)
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{child, link_kind};
 use crate::base::command::is_redirection;
-use crate::conf::names::NameTable;
+use crate::conf::names::{NamePlaces, NameTable};
 use crate::conf::{Access, FileError, Files, HostFacts, Identity, Link, Program, Secret, source};
 
 /// The file system.
@@ -157,7 +157,7 @@ fn directory_error(file: &str) -> Option<(i32, String)> {
 const NAMES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
 
 /// The number that the files of this host give to a name.
-fn named(table: NameTable, name: &str) -> Option<u32> {
+fn named(table: NameTable, name: &str, places: &NamePlaces) -> Option<u32> {
     let file = match table {
         NameTable::Tables => "rt_tables",
         NameTable::Protocols => "rt_protos",
@@ -170,8 +170,11 @@ fn named(table: NameTable, name: &str) -> Option<u32> {
             return table.number_in(&text, name);
         }
     };
-    NAMES.iter().find_map(|directory| {
-        let main = Path::new(directory).join(file);
+    let [etc, usr] = NAMES.map(Path::new);
+    let etc = places.etc.as_deref().unwrap_or(etc);
+    let usr = places.usr.as_deref().unwrap_or(usr);
+    [etc, usr].into_iter().find_map(|directory| {
+        let main = directory.join(file);
         let more = fs::read_dir(main.with_extension("d")).into_iter().flatten();
         let more = more.flatten().map(|entry| entry.path());
         let more = more.filter(|path| path.extension().is_some_and(|end| end == "conf"));
@@ -247,8 +250,8 @@ impl HostFacts for Facts {
         Path::new("/run/netns").join(source::to_path(name)).exists()
     }
 
-    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
-        named(table, name).or_else(|| table.usual_number(name))
+    fn number(&self, table: NameTable, name: &str, places: &NamePlaces) -> Option<u32> {
+        named(table, name, places).or_else(|| table.usual_number(name))
     }
 
     fn link(&self, name: &str) -> Option<Link> {
@@ -362,8 +365,8 @@ impl HostFacts for PatientFacts {
         Facts.namespace_exists(name)
     }
 
-    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
-        Facts.number(table, name)
+    fn number(&self, table: NameTable, name: &str, places: &NamePlaces) -> Option<u32> {
+        Facts.number(table, name, places)
     }
 
     fn link(&self, name: &str) -> Option<Link> {
@@ -406,7 +409,7 @@ impl HostFacts for Offline {
         None
     }
 
-    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
+    fn number(&self, table: NameTable, name: &str, _: &NamePlaces) -> Option<u32> {
         // Any number will do for a name of another host's files.
         let first = name.bytes().next()?;
         let known = table.usual_number(name);

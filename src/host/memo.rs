@@ -12,7 +12,7 @@ use std::hash::Hasher as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::conf::names::NameTable;
+use crate::conf::names::{NamePlaces, NameTable};
 use crate::conf::{Access, FileError, Files, HostFacts, Identity, Link, Program};
 
 /// What is asked: one for each function of the two seams.
@@ -31,7 +31,7 @@ enum Question {
     Cpus,
     Server(String),
     Namespace(String),
-    Number(NameTable, String),
+    Number(NameTable, String, NamePlaces),
     Link(String),
     Directory(String),
     Program(String),
@@ -190,7 +190,7 @@ fn ask(question: &Question, files: &dyn Summed, facts: &dyn HostFacts) -> Answer
         Question::Cpus => Answer::Number(Some(facts.cpus())),
         Question::Server(name) => Answer::YesNo(facts.server_exists(name)),
         Question::Namespace(name) => Answer::YesNo(facts.namespace_exists(name)),
-        Question::Number(table, name) => Answer::Number(facts.number(*table, name)),
+        Question::Number(table, name, places) => Answer::Number(facts.number(*table, name, places)),
         Question::Link(name) => Answer::Link(facts.link(name)),
         Question::Directory(file) => Answer::Error(facts.directory_error(file)),
         Question::Program(name) => Answer::Program(facts.program(name)),
@@ -287,9 +287,9 @@ impl<F: Summed, H: HostFacts> HostFacts for Asked<F, H> {
         exists
     }
 
-    fn number(&self, table: NameTable, name: &str) -> Option<u32> {
-        let number = self.facts.number(table, name);
-        let question = Question::Number(table, name.to_owned());
+    fn number(&self, table: NameTable, name: &str, places: &NamePlaces) -> Option<u32> {
+        let number = self.facts.number(table, name, places);
+        let question = Question::Number(table, name.to_owned(), places.clone());
         self.note(question, Answer::Number(number));
         number
     }

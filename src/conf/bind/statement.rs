@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::super::ast::{Line, Slice, Store};
 use super::super::diag::{Class, Consequence, Diagnostic, Diagnostics, Span};
+use super::super::names::NamePlaces;
 use super::super::reader::{Place, span};
 use super::super::source::{HostFacts, Source, to_display};
 use crate::base::Duration;
@@ -30,6 +31,8 @@ pub(in super::super) struct Statement<'s> {
     pub(in super::super) slice: &'s Slice,
     pub(in super::super) sources: &'s [Source],
     pub(in super::super) facts: &'s dyn HostFacts,
+    /// Where names of numbers are looked up.
+    pub(in super::super) names: &'s NamePlaces,
     pub(in super::super) diagnostics: &'s mut Diagnostics,
     pub(in super::super) line: Line,
 }

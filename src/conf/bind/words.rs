@@ -169,6 +169,6 @@ pub(super) fn named(st: &Statement<'_>, table: NameTable, word: &str) -> Option<
     match base0(word) {
         Some(number) if table.max() == u32::MAX => u32::try_from(number & u64::from(u32::MAX)).ok(),
         Some(number) => u32::try_from(number).ok().filter(|n| *n <= table.max()),
-        None => st.facts.number(table, word),
+        None => st.facts.number(table, word, st.names),
     }
 }

@@ -93,6 +93,16 @@ pub(super) static GLOBAL: &[Keyword] = &[
         form: Form::Leaf(global::include_check),
         doc: "how strict an include is",
     },
+    Keyword::leaf(
+        "iproute_etc_dir",
+        daemon::setting,
+        "the administrator's names of routing tables and the like",
+    ),
+    Keyword::leaf(
+        "iproute_usr_dir",
+        daemon::setting,
+        "names of routing tables and the like",
+    ),
     Keyword::leaf("json_dump_file", daemon::setting, "the state as JSON"),
     Keyword::leaf(
         "json_version",

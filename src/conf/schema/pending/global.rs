@@ -29,16 +29,6 @@ pub(super) static GLOBAL: &[Keyword] = &[
     ),
     Keyword::leaf("enable_traps", daemon::setting, "send SNMP notifications"),
     Keyword::leaf(
-        "iproute_etc_dir",
-        daemon::setting,
-        "the administrator's names of routing tables and the like",
-    ),
-    Keyword::leaf(
-        "iproute_usr_dir",
-        daemon::setting,
-        "names of routing tables and the like",
-    ),
-    Keyword::leaf(
         "snmp_rs_stats_update_interval",
         daemon::setting,
         "how old figures of servers may be",
