@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use keepalived_rs::conf::{FileError, Files, HostFacts, LoadOptions, Loaded, Program, load};
+use keepalived_rs::conf::{
+    Access, FileError, Files, HostFacts, Identity, LoadOptions, Loaded, Program, load,
+};
 use keepalived_rs::host::files::HostFiles;
 
 /// The name of the configuration within a case.
@@ -110,9 +112,31 @@ impl HostFacts for Node1 {
     fn program(&self, name: &str) -> Program {
         if name.contains(ABSENT) {
             Program::Missing
+        } else if name.contains("open-to-all") {
+            Program::Insecure
+        } else if name.contains("directory") {
+            Program::Directory
         } else {
             Program::Secure
         }
+    }
+
+    fn access(&self, name: &str) -> Option<Access> {
+        let owner = Identity { uid: 0, gid: 0 };
+        let mode = if name.contains("no-program") {
+            0o644
+        } else if name.contains("for-root") {
+            0o700
+        } else {
+            0o755
+        };
+        Some(Access { owner, mode })
+    }
+
+    fn identity(&self, user: Option<&str>, group: Option<&str>) -> Option<Identity> {
+        let number = |name: Option<&str>| if name == Some("nobody") { 65534 } else { 0 };
+        let (uid, gid) = (number(user), number(group.or(user)));
+        Some(Identity { uid, gid })
     }
 }
 

@@ -525,6 +525,10 @@ impl Domain {
         if let Some(check) = number.and_then(|number| server.config.check(number)) {
             messages::attempt(subject, check, &verdict, asked, news);
             text = messages::mailed(check, &verdict, news);
+            // What an earlier process has left down was told by it.
+            if matches!(news, News::StaysDown { .. }) && check.connect.alpha {
+                out.push(notice::server(owner, &server.config, false));
+            }
         }
         let was_alive = server.is_alive();
         self.timers.set(index, now + after);

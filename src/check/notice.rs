@@ -76,14 +76,6 @@ pub(super) fn quorum(service: &Service, up: bool, came: Came) -> Action {
     notice(script, format!("VS {}", service.key()), up, Some(alert))
 }
 
-/// A service with a sorry server is new and has no quorum: that is mailed, and nothing else.
-pub(super) fn starts_without_quorum(service: &Service) -> Action {
-    Action::Notice(Notice {
-        alert: Some(quorum_alert(service, false, Came::AtStart)),
-        ..Notice::new(Speaker::Check)
-    })
-}
-
 fn quorum_alert(service: &Service, up: bool, came: Came) -> Alert {
     let what = match (came, up) {
         (Came::AtStart, true) => "Starting with quorum up",
@@ -108,7 +100,8 @@ fn quorum_alert(service: &Service, up: bool, came: Came) -> Alert {
     }
 }
 
-/// A check of a server has come up or gone down; `turned`: the server with it.
+/// A check of a server has come up or gone down; `turned`: the server with it. The subject tells how
+/// the server is.
 pub(super) fn check(
     service: &Service,
     server: &Server,
@@ -128,7 +121,7 @@ pub(super) fn check(
                 subject.real(),
                 service.key()
             ),
-            state: state(up).to_owned(),
+            state: state(up && server.is_alive()).to_owned(),
             body,
             asked: policy.and_then(|policy| policy.smtp_alert),
             kind: AlertKind::Server { turned },

@@ -287,7 +287,7 @@ impl Domain {
         match (service.recount(), first_time) {
             (Quorum::Same, true) if service.sorry().is_some() => {
                 messages::starts_without_quorum(self.style, &service);
-                out.push(notice::starts_without_quorum(&service));
+                out.push(notice::quorum(&service, false, notice::Came::AtStart));
                 service.say_sorry(self.style);
             }
             (Quorum::Same, true | false) => {}

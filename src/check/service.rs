@@ -175,7 +175,7 @@ impl Service {
         self.judge()
     }
 
-    /// The weight that has to be alive for the quorum to be gained.
+    /// The weight that has to be alive for the quorum to be gained, but for a quorum of nothing.
     pub(super) fn to_gain(&self) -> u64 {
         let policy = &self.config.policy;
         u64::from(policy.quorum) + u64::from(policy.hysteresis)
@@ -193,7 +193,8 @@ impl Service {
         } else {
             self.to_gain()
         };
-        let up = self.alive_weight >= enough;
+        // Servers without weight take no connections, alive or not: the sorry server is for them too.
+        let up = self.alive_weight >= enough.max(1);
         if up == self.quorum_up {
             return Quorum::Same;
         }

@@ -15,7 +15,7 @@ use super::model::{
     ServerGroup, ServerPolicy, ServicePolicy, SmtpProbe, TlsClient, UdpProbe, VirtualAddress,
 };
 use super::reader::Place;
-use super::source::{HostFacts, Program};
+use super::source::{Access, HostFacts, Identity, Program};
 use crate::base::{Duration, Family, Shared};
 
 /// Everything that was said.
@@ -79,7 +79,9 @@ pub(super) struct ScriptRules {
     /// and by that of the checks.
     pub(super) nobody: [bool; 2],
     /// What the host says of the programs that are named.
-    pub(super) programs: BTreeMap<String, Program>,
+    pub(super) programs: BTreeMap<String, (Program, Option<Access>)>,
+    /// What it says of the users and groups that are named, and of nobody.
+    pub(super) identities: BTreeMap<(Option<String>, Option<String>), Identity>,
 }
 
 impl Draft {

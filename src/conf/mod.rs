@@ -43,4 +43,4 @@ pub use print::print;
 pub use render::{render, render_as, shown};
 pub use schema::facts::{Activity, KeywordFacts, all as keyword_facts, near as near_keyword};
 pub use schema::{KeywordInfo, keywords};
-pub use source::{FileError, Files, HostFacts, Link, Program, Secret};
+pub use source::{Access, FileError, Files, HostFacts, Identity, Link, Program, Secret};

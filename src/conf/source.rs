@@ -64,6 +64,41 @@ pub enum Program {
     Secure,
 }
 
+/// Whom a program runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+/// Whose a program is, and what its mode allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The user and the group that it belongs to.
+    pub owner: Identity,
+    /// The bits of its mode, as in stat(2).
+    pub mode: u32,
+}
+
+impl Access {
+    /// Whether it may be run: by root if anybody may.
+    #[must_use]
+    pub const fn lets(self, who: Identity) -> bool {
+        let bits = if who.uid == 0 {
+            0o111
+        } else if who.uid == self.owner.uid {
+            0o100
+        } else if who.gid == self.owner.gid {
+            0o010
+        } else {
+            0o001
+        };
+        self.mode & bits != 0
+    }
+}
+
 /// What a file with a key holds.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -157,6 +192,16 @@ pub trait HostFacts {
     /// What a script's first word names: a path, or a name that is looked for in `PATH`.
     fn program(&self, _name: &str) -> Program {
         Program::Secure
+    }
+
+    /// Who may run the program of that name; `None` where nothing is known.
+    fn access(&self, _name: &str) -> Option<Access> {
+        None
+    }
+
+    /// Whom a script runs as that names this user and group, or nobody; `None` where nothing is known.
+    fn identity(&self, _user: Option<&str>, _group: Option<&str>) -> Option<Identity> {
+        None
     }
 }
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sys;
 use crate::base::command::shell_line;
+use crate::conf;
 use crate::conf::model::Scripts;
 use crate::ops::{Asker, ChildEnd, ChildId, ChildSignal, Command};
 
@@ -269,6 +270,18 @@ fn end_of(status: ExitStatus) -> ChildEnd {
         (Some(code), _) => ChildEnd::Exited(u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
         (None, signal) => ChildEnd::Killed(signal.unwrap_or(0)),
     }
+}
+
+/// Whom a script runs as that names this user and group, or nobody.
+pub(super) fn runs_as(user: Option<&str>, group: Option<&str>) -> Option<conf::Identity> {
+    let (uid, gid) = match identity(user, group, false).ok()? {
+        Some(other) => (other.uid, other.gid),
+        None => (nix::unistd::geteuid(), nix::unistd::getegid()),
+    };
+    Some(conf::Identity {
+        uid: uid.as_raw(),
+        gid: gid.as_raw(),
+    })
 }
 
 /// `Ok(None)`: the daemon itself.

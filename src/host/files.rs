@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::link_kind;
+use super::{child, link_kind};
 use crate::base::command::is_redirection;
 use crate::conf::names::{NamePlaces, NameTable};
-use crate::conf::{FileError, Files, HostFacts, Link, Program, Secret, source};
+use crate::conf::{Access, FileError, Files, HostFacts, Identity, Link, Program, Secret, source};
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,6 +96,20 @@ fn reason(error: &std::io::Error) -> FileError {
         ErrorKind::PermissionDenied => FileError::Denied,
         _ => FileError::Other(error.to_string()),
     }
+}
+
+/// The file that a script's first word names, and what it is.
+fn find(name: &str) -> Option<(PathBuf, Program)> {
+    let name = std::ffi::OsString::from(source::to_display(name).into_owned());
+    let judged = |path: PathBuf| {
+        let program = program(&path);
+        (program != Program::Missing).then_some((path, program))
+    };
+    if name.as_encoded_bytes().contains(&b'/') {
+        return judged(PathBuf::from(name));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).find_map(|directory| judged(directory.join(&name)))
 }
 
 /// Whether a file can be run, and by whom it and the directories above it can be changed.
@@ -256,15 +270,25 @@ impl HostFacts for Facts {
         if is_redirection(name) {
             return Program::Redirection;
         }
-        let name = std::ffi::OsString::from(source::to_display(name).into_owned());
-        if name.as_encoded_bytes().contains(&b'/') {
-            return program(Path::new(&name));
+        find(name).map_or(Program::Missing, |(_, program)| program)
+    }
+
+    fn access(&self, name: &str) -> Option<Access> {
+        use std::os::unix::fs::MetadataExt as _;
+        if is_redirection(name) {
+            return None;
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .map(|directory| program(&directory.join(&name)))
-            .find(|program| *program != Program::Missing)
-            .unwrap_or(Program::Missing)
+        let facts = fs::metadata(find(name)?.0).ok()?;
+        let owner = Identity {
+            uid: facts.uid(),
+            gid: facts.gid(),
+        };
+        let mode = facts.mode();
+        Some(Access { owner, mode })
+    }
+
+    fn identity(&self, user: Option<&str>, group: Option<&str>) -> Option<Identity> {
+        child::runs_as(user, group)
     }
 }
 
@@ -359,6 +383,14 @@ impl HostFacts for PatientFacts {
 
     fn program(&self, name: &str) -> Program {
         Facts.program(name)
+    }
+
+    fn access(&self, name: &str) -> Option<Access> {
+        Facts.access(name)
+    }
+
+    fn identity(&self, user: Option<&str>, group: Option<&str>) -> Option<Identity> {
+        Facts.identity(user, group)
     }
 }
 

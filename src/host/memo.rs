@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::conf::names::{NamePlaces, NameTable};
-use crate::conf::{FileError, Files, HostFacts, Link, Program};
+use crate::conf::{Access, FileError, Files, HostFacts, Identity, Link, Program};
 
 /// What is asked: one for each function of the two seams.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +35,8 @@ enum Question {
     Link(String),
     Directory(String),
     Program(String),
+    Access(String),
+    Identity(Option<String>, Option<String>),
 }
 
 /// Length and two digests of different beginnings.
@@ -116,6 +118,8 @@ enum Answer {
     Link(Option<Link>),
     Error(Option<(i32, String)>),
     Program(Program),
+    Access(Option<Access>),
+    Identity(Option<Identity>),
 }
 
 /// The questions of a load that has ended.
@@ -190,6 +194,10 @@ fn ask(question: &Question, files: &dyn Summed, facts: &dyn HostFacts) -> Answer
         Question::Link(name) => Answer::Link(facts.link(name)),
         Question::Directory(file) => Answer::Error(facts.directory_error(file)),
         Question::Program(name) => Answer::Program(facts.program(name)),
+        Question::Access(name) => Answer::Access(facts.access(name)),
+        Question::Identity(user, group) => {
+            Answer::Identity(facts.identity(user.as_deref(), group.as_deref()))
+        }
     }
 }
 
@@ -304,6 +312,21 @@ impl<F: Summed, H: HostFacts> HostFacts for Asked<F, H> {
         let told = Answer::Program(program);
         self.note(Question::Program(name.to_owned()), told);
         program
+    }
+
+    fn access(&self, name: &str) -> Option<Access> {
+        let access = self.facts.access(name);
+        self.note(Question::Access(name.to_owned()), Answer::Access(access));
+        access
+    }
+
+    fn identity(&self, user: Option<&str>, group: Option<&str>) -> Option<Identity> {
+        let identity = self.facts.identity(user, group);
+        let names = [user, group].map(|name| name.map(str::to_owned));
+        let [user, group] = names;
+        let told = Answer::Identity(identity);
+        self.note(Question::Identity(user, group), told);
+        identity
     }
 }
 

@@ -106,7 +106,8 @@ fn wanted(
     };
     let alive = service.real_servers.iter().filter(|s| serves(s, servers));
     let weight: u32 = alive.map(|server| server.weight).sum();
-    let quorum = weight >= policy.quorum;
+    // Servers without weight take no connections.
+    let quorum = weight >= policy.quorum.max(1);
     let open = quorum || policy.sorry_server.is_none();
     let destination = |ip, port, weight, forwarding: Forwarding| {
         let port = match (&service.key, forwarding, name) {

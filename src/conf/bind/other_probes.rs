@@ -147,8 +147,10 @@ pub(in super::super) fn dns_name(draft: &mut Draft, st: &mut Statement<'_>) -> O
             return Ok(());
         }
         let word = st.need(1)?;
-        let labels = word.strip_suffix('.').unwrap_or(word);
-        if word != "." && labels.split('.').any(str::is_empty) {
+        // One letter before a dot is an empty label to keepalived.
+        let empty = |label: &str| label.len() < 2;
+        let mut before_dots = word.rsplit('.').skip(1);
+        if word != "." && before_dots.any(empty) {
             let message = format!(
                 "DNS_CHECK name '{}' has empty label - ignoring",
                 to_display(word)
@@ -241,12 +243,14 @@ pub(in super::super) fn misc_dynamic(draft: &mut Draft, _: &mut Statement<'_>) -
 
 /// `user USER [GROUP]`
 pub(in super::super) fn misc_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
+    let (user, group) = (st.word(1), st.word(2));
+    let known = check_user(&mut draft.scripts, user, group, st).is_ok();
     misc(draft, |misc| {
         if misc.refused {
             return Ok(());
         }
         match st.word(1) {
-            Some(user) if check_user(Some(user), st.word(2), st).is_err() => {
+            Some(_) if !known => {
                 misc.refused = true;
                 let command = quoted(misc.command.as_deref().unwrap_or_default());
                 let message =

@@ -56,7 +56,7 @@ pub(super) fn script_of(
     let command = words.next().ok_or(NoScript::Empty)?;
     let argv = argv(rules, &command, st, index).ok_or(NoScript::Empty)?;
     let (user, group) = (words.next(), words.next());
-    check_user(user.as_deref(), group.as_deref(), st)?;
+    check_user(rules, user.as_deref(), group.as_deref(), st)?;
     if user.is_none() {
         default_user_of(side, rules, st, index)?;
     }
@@ -65,6 +65,7 @@ pub(super) fn script_of(
 
 /// Whether a user and a group that are named exist.
 pub(super) fn check_user(
+    rules: &mut ScriptRules,
     user: Option<&str>,
     group: Option<&str>,
     st: &Statement<'_>,
@@ -72,6 +73,10 @@ pub(super) fn check_user(
     if user.is_none_or(|user| st.facts.user_exists(user))
         && group.is_none_or(|group| st.facts.group_exists(group))
     {
+        if let Some(identity) = st.facts.identity(user, group) {
+            let names = (user.map(str::to_owned), group.map(str::to_owned));
+            rules.identities.insert(names, identity);
+        }
         Ok(())
     } else {
         Err(NoScript::NoUser)
@@ -169,8 +174,11 @@ fn open_quote(st: &mut Statement<'_>, text: &str, quote: char, index: Option<usi
 /// Asks the host about a program, once.
 pub(super) fn look_up(rules: &mut ScriptRules, name: &str, st: &Statement<'_>) {
     if !rules.programs.contains_key(name) {
-        let program = st.facts.program(name);
-        rules.programs.insert(name.to_owned(), program);
+        let found = (st.facts.program(name), st.facts.access(name));
+        rules.programs.insert(name.to_owned(), found);
+        if let Some(identity) = st.facts.identity(None, None) {
+            rules.identities.insert((None, None), identity);
+        }
     }
 }
 

@@ -305,7 +305,7 @@ pub(super) fn script(
         st.error(Class::General, message, Some(1));
         return Ok(());
     }
-    if check_user(parsed.user.as_deref(), parsed.group.as_deref(), st).is_err() {
+    if check_user(rules, parsed.user.as_deref(), parsed.group.as_deref(), st).is_err() {
         let message = "the user or group that the script is to run as does not exist; the script \
                        is left out";
         st.error(Class::Advice, message, Some(2));

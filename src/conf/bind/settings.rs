@@ -7,7 +7,7 @@ use super::super::draft::Draft;
 use super::super::model::options::Version;
 use super::super::source::to_display;
 use super::daemon::fifo_of;
-use super::script::{NoScript, Side, script_of};
+use super::script::{NoScript, Side, check_user, script_of};
 use super::{Outcome, Statement};
 
 /// `enable_script_security`
@@ -23,7 +23,7 @@ pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -
         return Ok(());
     };
     let group = st.word(2);
-    if st.facts.user_exists(user) && group.is_none_or(|group| st.facts.group_exists(group)) {
+    if check_user(&mut draft.scripts, Some(user), group, st).is_ok() {
         draft.scripts.nobody = [false, false];
         draft.scripts.user = Some(user.to_owned());
         draft.scripts.group = group.map(str::to_owned);

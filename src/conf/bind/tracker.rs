@@ -9,7 +9,7 @@ use super::super::model::options::{
     ArgumentMatch, Script, TrackFile, TrackProcess, TrackScript, Weight,
 };
 use super::super::source::to_display;
-use super::script::{NoScript, command, default_user};
+use super::script::{NoScript, check_user, command, default_user};
 use super::tracking::own_weight;
 use super::{Outcome, Statement};
 use crate::base::Duration;
@@ -160,7 +160,7 @@ pub(in super::super) fn fall(draft: &mut Draft, st: &mut Statement<'_>) -> Outco
 /// `user USER [GROUP]`
 pub(in super::super) fn script_user(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     let (user, group) = (st.need(1)?, st.word(2));
-    let known = st.facts.user_exists(user) && group.is_none_or(|name| st.facts.group_exists(name));
+    let known = check_user(&mut draft.scripts, Some(user), group, st).is_ok();
     // The last one counts.
     draft.unusable_script = !known;
     script_here(draft, |tracker| {

@@ -400,7 +400,7 @@ fn probe() -> impl Strategy<Value = Probe> {
             }),
         proptest::option::of("[a-z]{1,5}([.][a-z]{1,5}){0,2}")
             .prop_map(|helo_name| ProbeKind::Smtp(SmtpProbe { helo_name })),
-        proptest::option::of("[a-z]{1,5}([.][a-z]{1,5}){0,2}").prop_map(|name| ProbeKind::Dns(
+        proptest::option::of("[a-z]{2,5}([.][a-z]{2,5}){0,2}").prop_map(|name| ProbeKind::Dns(
             DnsProbe {
                 record: DnsType::Aaaa,
                 name

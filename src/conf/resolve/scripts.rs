@@ -70,22 +70,16 @@ pub(super) fn check(rules: &ScriptRules, found: Found<'_>, cx: &mut Context<'_>)
     let has_vrrp = !instances.is_empty() || !groups.is_empty() || *trackers != Trackers::default();
     trackers.scripts.retain(|tracker| {
         let program = look(&tracker.script, rules);
-        let why = match program {
-            Program::Missing => "since not found/accessible",
-            Program::Directory => {
-                seen.of(program);
-                "due to insecure"
-            }
-            Program::Insecure if rules.secure => "due to insecure",
-            Program::Insecure | Program::Secure | Program::Redirection => {
-                seen.of(program);
-                return true;
-            }
-        };
-        let message = format!("Disabling track script {} {why}", tracker.name);
-        cx.diagnostics
-            .push(Diagnostic::new(Class::General, message));
-        false
+        if program != Program::Insecure || !rules.secure {
+            seen.of(program);
+        }
+        let stays = runs(&tracker.script, program, rules, cx);
+        if let Some(why) = disabled(program, rules) {
+            let message = format!("Disabling track script {} {why}", tracker.name);
+            cx.diagnostics
+                .push(Diagnostic::new(Class::General, message));
+        }
+        stays
     });
     for mut notify in given_up {
         let scripts = slots(&mut notify).into_iter();
@@ -192,7 +186,15 @@ fn check_server(
         }
     }
     server.probes.retain(|probe| match &probe.kind {
-        ProbeKind::Misc(misc) => stays(&misc.script, rules, seen, cx),
+        ProbeKind::Misc(misc) => {
+            let stays = stays(&misc.script, rules, seen, cx);
+            let name = program_of(&misc.script.command).unwrap_or_default();
+            if let Some(why) = disabled(named(&name, rules), rules) {
+                let message = format!("Disabling misc script '{}' {why}", to_display(&name));
+                cx.diagnostics.push(Diagnostic::new(Class::Advice, message));
+            }
+            stays
+        }
         ProbeKind::Http(_)
         | ProbeKind::Smtp(_)
         | ProbeKind::Dns(_)
@@ -214,35 +216,94 @@ fn retain(
 
 fn stays(script: &CheckScript, rules: &ScriptRules, seen: &mut Seen, cx: &mut Context<'_>) -> bool {
     let name = program_of(&script.command).unwrap_or_default();
-    let program = rules.programs.get(&name).copied();
-    let program = program.unwrap_or(Program::Missing);
+    let program = named(&name, rules);
     seen.of(program);
-    can_run(&name, program, rules, cx)
+    can_run(&name, (&script.user, &script.group), program, rules, cx)
 }
 
 fn look(script: &Script, rules: &ScriptRules) -> Program {
-    script
-        .argv
-        .first()
-        .and_then(|name| rules.programs.get(name).copied())
-        .unwrap_or(Program::Missing)
+    let name = script.argv.first();
+    name.map_or(Program::Missing, |name| named(name, rules))
+}
+
+fn named(name: &str, rules: &ScriptRules) -> Program {
+    let found = rules.programs.get(name);
+    found.map_or(Program::Missing, |(program, _)| *program)
 }
 
 /// Whether a script can run; keepalived only logs that it cannot.
 fn runs(script: &Script, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
     let name = script.argv.first().map_or("", String::as_str);
-    can_run(name, program, rules, cx)
+    can_run(name, (&script.user, &script.group), program, rules, cx)
 }
 
-fn can_run(name: &str, program: Program, rules: &ScriptRules, cx: &mut Context<'_>) -> bool {
-    let why = match program {
-        Program::Missing => "is not there",
-        Program::Directory => "is a directory",
-        Program::Insecure if rules.secure => "can be changed by others than root",
-        Program::Insecure | Program::Secure | Program::Redirection => return true,
+/// Why a tracker or a check goes, in keepalived's words, but for a program that may not be run.
+const fn disabled(program: Program, rules: &ScriptRules) -> Option<&'static str> {
+    match program {
+        Program::Missing => Some("since not found/accessible"),
+        Program::Directory => Some("due to insecure"),
+        Program::Insecure if rules.secure => Some("due to insecure"),
+        Program::Insecure | Program::Secure | Program::Redirection => None,
+    }
+}
+
+/// Looks at one use of a script; keepalived says these things when it starts, not in a config test.
+fn can_run(
+    name: &str,
+    (user, group): (&Option<String>, &Option<String>),
+    program: Program,
+    rules: &ScriptRules,
+    cx: &mut Context<'_>,
+) -> bool {
+    let shown = to_display(name);
+    let mut say = |message: String, help: &str| {
+        let finding = Diagnostic::new(Class::Advice, message).help(help);
+        cx.diagnostics.push(finding);
     };
-    let message = format!("script '{}' {why}; it is left out", to_display(name));
-    cx.diagnostics.push(Diagnostic::new(Class::Advice, message));
+    let closed = "chown it to root and take the right to write from its group and others; \
+                  `keepalived check` names the part of the path";
+    match program {
+        Program::Redirection => return true,
+        Program::Missing => {
+            let message = format!("Script {shown} cannot be accessed - No such file or directory");
+            say(message, "it is left out until it is there at a reload");
+            return false;
+        }
+        Program::Directory => {
+            let message = format!("Wrong file type found in script path '{shown}'.");
+            say(message, "it is a directory, and is left out");
+            return false;
+        }
+        Program::Insecure if rules.secure => {
+            let message = format!("Unsafe permissions found for script '{shown}' - disabling.");
+            say(message, closed);
+            return false;
+        }
+        Program::Insecure => {
+            let message = format!("Unsafe permissions found for script '{shown}'.");
+            say(message, closed);
+        }
+        Program::Secure => {}
+    }
+    let named = if user.is_some() {
+        (user.clone(), group.clone())
+    } else {
+        (rules.user.clone(), rules.group.clone())
+    };
+    let access = rules.programs.get(name).and_then(|(_, access)| *access);
+    let who = rules.identities.get(&named);
+    let Some((access, who)) = access.zip(who).filter(|(access, who)| !access.lets(**who)) else {
+        return true;
+    };
+    let message = format!(
+        "WARNING - script '{shown}' is not executable for uid:gid {}:{} - disabling.",
+        who.uid, who.gid
+    );
+    let help = format!(
+        "its mode is {:04o}: chmod +x, or another `user`",
+        access.mode & 0o7777
+    );
+    say(message, &help);
     false
 }
 
