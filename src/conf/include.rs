@@ -68,7 +68,7 @@ pub(super) fn include(
         .unwrap_or_default();
     let found = find(cx.files, &directory, pattern);
     let shown = to_display(pattern);
-    if found.paths.is_empty() && found.wild && checks.has(Checks::WILDCARD) {
+    if found.paths.is_empty() && found.empty && checks.has(Checks::WILDCARD) {
         missing(
             reader,
             cx,
@@ -84,7 +84,7 @@ pub(super) fn include(
             checks.has(Checks::MATCH) || checks.has(Checks::WILDCARD)
         };
         // A folder without a file in it is as good as any other.
-        if brace || !found.wild {
+        if brace || !found.empty {
             let message = format!("Config files missing '{shown}'.");
             missing(reader, cx, place, message, fails);
         }
@@ -120,8 +120,8 @@ fn shown_name(path: &Path, directory: &Path, pattern: &str) -> Arc<str> {
 /// What a pattern matches.
 pub(super) struct Found {
     pub(super) paths: Vec<PathBuf>,
-    /// There is a wildcard in it.
-    wild: bool,
+    /// There is a wildcard in it, in a folder that is there.
+    empty: bool,
     /// One of the alternatives in braces is not there.
     lacking: bool,
 }
@@ -131,7 +131,10 @@ pub(super) fn find(files: &dyn Files, directory: &Path, pattern: &str) -> Found 
     let alternatives = braces(pattern);
     let mut found = Found {
         paths: Vec::new(),
-        wild: pattern.contains(['*', '?', '[']),
+        empty: pattern.find(['*', '?', '[']).is_some_and(|wildcard| {
+            let folder = pattern[..wildcard].rfind('/').map(|end| &pattern[..=end]);
+            folder.is_none_or(|folder| files.exists(&directory.join(to_path(folder))))
+        }),
         lacking: false,
     };
     for alternative in &alternatives {
