@@ -438,6 +438,10 @@ impl Stage {
 
 /// A gratuitous ARP, or a neighbour advertisement to all nodes, of a virtual address.
 fn is_announcement(frame: &[u8]) -> bool {
+    // The kernel's answer to one, from whoever has the address still, goes to its sender alone.
+    if frame.first().is_none_or(|first| first & 1 == 0) {
+        return false;
+    }
     match frame.get(12..14) {
         Some([8, 6]) => frame.get(28..32) == frame.get(38..42) && frame.get(30) == Some(&0),
         Some([0x86, 0xdd]) => {
