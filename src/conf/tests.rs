@@ -9,7 +9,7 @@ use super::ast::{Kind, Slice, Store};
 use super::diag::{Class, Diagnostics};
 use super::include::{self, Demanded};
 use super::reader::{Context, Reader};
-use super::source::{FileError, Files, HostFacts};
+use super::source::{Access, FileError, Files, HostFacts, Identity};
 use super::{LoadOptions, Loaded, laws, load};
 
 /// Files in memory.
@@ -71,6 +71,16 @@ impl HostFacts for Host {
     }
     fn working_directory(&self) -> PathBuf {
         PathBuf::from("/")
+    }
+    fn access(&self, name: &str) -> Option<Access> {
+        let owner = Identity { uid: 7, gid: 8 };
+        let mode = u32::from_str_radix(name.rsplit('-').next()?, 8).ok()?;
+        Some(Access { owner, mode })
+    }
+    fn identity(&self, user: Option<&str>, group: Option<&str>) -> Option<Identity> {
+        let uid = user.map_or(Some(0), |user| user.parse().ok())?;
+        let gid = group.map_or(Some(uid), |group| group.parse().ok())?;
+        Some(Identity { uid, gid })
     }
 }
 
@@ -672,4 +682,40 @@ fn a_slice_has_no_more_lines_than_its_budget() {
         }
         assert!(all >= 3_000, "{all}");
     }
+}
+
+// Input: a script of user 7 and group 8 with a mode, and whom it runs as: by its own words, by those of
+// `script_user`, or by none. Output: the trackers that stay, and what is said of those that go.
+#[test]
+fn whom_a_script_runs_as_has_to_be_allowed_to() {
+    let read = |mode: &str, user: &str, own: &str| {
+        let text = format!(
+            "global_defs {{\n enable_script_security\n {user}\n}}\nvrrp_script chk {{\n script \
+             \"/bin/chk-{mode} x\"\n {own}\n}}\nvrrp_instance A {{\n interface eth0\n \
+             virtual_router_id 5\n track_script {{\n chk\n }}\n virtual_ipaddress {{\n 192.0.2.1\n \
+             }}\n}}\n"
+        );
+        let loaded = read(&text);
+        (loaded.config.trackers.scripts.len(), log(&loaded))
+    };
+    let refused = |mode: &str, who: &str| {
+        let line = format!(
+            "WARNING - script '/bin/chk-{mode}' is not executable for uid:gid {who} - disabling."
+        );
+        (0, vec![line])
+    };
+    let fine = (1, Vec::new());
+    assert_eq!(read("001", "", ""), fine);
+    assert_eq!(read("644", "", ""), refused("644", "0:0"));
+    assert_eq!(read("700", "script_user 7", ""), fine);
+    assert_eq!(read("700", "script_user 9", ""), refused("700", "9:9"));
+    assert_eq!(read("710", "script_user 9 8", ""), fine);
+    assert_eq!(
+        read("700", "script_user 7", "user 9 8"),
+        refused("700", "9:8")
+    );
+    assert_eq!(
+        read("601", "script_user 9", "user 7"),
+        refused("601", "7:7")
+    );
 }
