@@ -636,10 +636,10 @@ fn send_one(
 
 /// `SIOCGIFFLAGS`, `SIOCETHTOOL`, `SIOCGMIIPHY`, `SIOCGMIIREG` (linux/sockios.h); the libc crate has them with types
 /// that differ between platforms.
-const SIOCGIFFLAGS: u32 = 0x8913;
-const SIOCETHTOOL: u32 = 0x8946;
-const SIOCGMIIPHY: u32 = 0x8947;
-const SIOCGMIIREG: u32 = 0x8948;
+const SIOCGIFFLAGS: libc::Ioctl = 0x8913;
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+const SIOCGMIIPHY: libc::Ioctl = 0x8947;
+const SIOCGMIIREG: libc::Ioctl = 0x8948;
 /// linux/ethtool.h
 const ETHTOOL_GLINK: u32 = 0x0a;
 /// linux/mii.h: the basic mode status register, and "link" in it.
@@ -675,10 +675,10 @@ pub(super) fn link_carrier(socket: &impl AsRawFd, name: &str, how: LinkProbe) ->
         *to = from.cast_signed();
     }
     let fd = socket.as_raw_fd();
-    let call = |request: &mut libc::ifreq, number: u32| {
+    let call = |request: &mut libc::ifreq, number: libc::Ioctl| {
         // SAFETY: the request is an ifreq that outlives the call, and what it points to, if the
         // number is one that follows a pointer, was put there by the caller and lives as long.
-        match unsafe { libc::ioctl(fd, number.into(), std::ptr::from_mut(request)) } {
+        match unsafe { libc::ioctl(fd, number, std::ptr::from_mut(request)) } {
             0.. => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
