@@ -249,15 +249,21 @@ fn strangers(draft: &ServiceDraft, groups: &[&ServerGroup]) -> Option<(Family, I
     };
     let families = [Family::V4, Family::V6].map(|family| (family, has(family)));
     // A method that the service names behind a server comes too late, as with keepalived.
-    let bound = |server: &&RealServerDraft| !matches!(server.forwarding, Some(Forwarding::Tun(_)));
-    let servers = draft.real_servers.iter().filter(bound);
-    let mut pairs = servers.filter_map(|server| {
-        let own = Family::of(server.address);
-        let mut others = families
-            .iter()
-            .filter(|(family, has)| *has && *family != own);
-        others.next().map(|(family, _)| (*family, server.address))
-    });
+    let servers = draft.real_servers.iter();
+    let servers = servers.map(|server| (server.address, server.forwarding));
+    let sorry = draft.policy.sorry_server.as_ref();
+    let sorry = sorry.map(|sorry| (sorry.address, sorry.forwarding.or(draft.forwarding)));
+    let bound = |(_, way): &(IpAddr, Option<Forwarding>)| !matches!(way, Some(Forwarding::Tun(_)));
+    let mut pairs = servers
+        .chain(sorry)
+        .filter(bound)
+        .filter_map(|(address, _)| {
+            let own = Family::of(address);
+            let mut others = families
+                .iter()
+                .filter(|(family, has)| *has && *family != own);
+            others.next().map(|(family, _)| (*family, address))
+        });
     pairs.next()
 }
 
