@@ -267,6 +267,24 @@ fn strangers(draft: &ServiceDraft, groups: &[&ServerGroup]) -> Option<(Family, I
     pairs.next()
 }
 
+/// Why there is no such service, which keepalived leaves out without a word.
+fn left_out(draft: &ServiceDraft, groups: &[&ServerGroup]) -> Option<String> {
+    let by_group = matches!(draft.target, Target::Indirect(IndirectTarget::Group(_)));
+    if by_group && groups.is_empty() {
+        let why = "there is no virtual_server_group of this name, the service is left out";
+        return Some(why.to_owned());
+    }
+    let (family, server) = strangers(draft, groups)?;
+    let family = match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    Some(format!(
+        "the service is left out, as its server {server} is of another family than the {family} \
+         entries of its group, and only TUN leads from one to the other"
+    ))
+}
+
 /// What waits for an address cannot be a mark.
 fn clear_suspension(draft: &mut ServiceDraft, groups: &[&ServerGroup], cx: &mut Context<'_>) {
     if draft.policy.ha_suspend && has_mark(&draft.target, groups) {
@@ -334,28 +352,8 @@ fn begin(
         Target::Indirect(IndirectTarget::Fwmark(_)) | Target::Address(..) => None,
     };
     let groups = groups.map_or(&[][..], Vec::as_slice);
-    if let Target::Indirect(IndirectTarget::Group(_)) = &draft.target
-        && groups.is_empty()
-    {
-        let message = format!(
-            "Virtual server {}: there is no virtual_server_group of this name, the service is \
-             left out",
-            draft.label()
-        );
-        cx.report(Class::Advice, message, place);
-        return None;
-    }
-    if let Some((family, server)) = strangers(&draft, groups) {
-        // keepalived leaves it out without a word.
-        let message = format!(
-            "Virtual server {}: the service is left out, as its server {server} is of another \
-             family than the {} entries of its group, and only TUN leads from one to the other",
-            draft.label(),
-            match family {
-                Family::V4 => "IPv4",
-                Family::V6 => "IPv6",
-            }
-        );
+    if let Some(why) = left_out(&draft, groups) {
+        let message = format!("Virtual server {}: {why}", draft.label());
         cx.report(Class::Advice, message, place);
         return None;
     }
