@@ -269,7 +269,7 @@ impl Binder {
             return false;
         };
         let form = schema::find(*level, st.word(0).unwrap_or_default());
-        let takes = form.is_some_and(schema::Form::is_block);
+        let takes = form.is_some_and(Form::is_block);
         st.line.count -= u32::from(takes);
         takes
     }
