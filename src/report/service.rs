@@ -110,8 +110,8 @@ fn alive_in(page: &Page<'_>, group: &ServerGroup) -> Alive {
             None => {}
         }
         match service.family {
-            Family::V4 => alive.v4 += count,
-            Family::V6 => alive.v6 += count,
+            Family::V4 if !is_mixed(service) => alive.v4 += count,
+            Family::V4 | Family::V6 => alive.v6 += count,
         }
     }
     alive
@@ -169,12 +169,7 @@ fn write_group(page: &Page<'_>, group: &ServerGroup, out: &mut String) -> fmt::R
                     None => "",
                 };
                 writeln!(out, "   FWMARK = {mark}{suffix}")?;
-                let all = alive.v4 + alive.v6;
-                let (v4, v6) = match family {
-                    Some(Family::V4) => (all, 0),
-                    Some(Family::V6) => (0, all),
-                    None => (alive.v4, alive.v6),
-                };
+                let Alive { v4, v6, .. } = alive;
                 writeln!(out, "     Alive: {v4} IPv4, {v6} IPv6")?;
             }
         }
@@ -194,6 +189,17 @@ fn name_of(protocol: Option<Protocol>) -> &'static str {
     }
 }
 
+/// Whether a service is for addresses, or marks, of both families.
+fn is_mixed(service: &VirtualServer) -> bool {
+    let has = |wanted: Family| {
+        service.entries.iter().any(|entry| match entry {
+            GroupEntry::Addresses { first, .. } => Family::of(*first) == wanted,
+            GroupEntry::Fwmark { family, .. } => *family == Some(wanted),
+        })
+    };
+    has(Family::V4) && has(Family::V6)
+}
+
 fn family(service: &VirtualServer) -> &'static str {
     let given = service.policy.family;
     let address = match &service.key {
@@ -204,6 +210,7 @@ fn family(service: &VirtualServer) -> &'static str {
     let server = server.map(|server| server.key.address);
     let family = address.or(server).map(Family::of);
     match given.or(family) {
+        None | Some(_) if is_mixed(service) => "IPv4 & IPv6",
         Some(Family::V4) => "inet",
         Some(Family::V6) => "inet6",
         None => "unspecified",
