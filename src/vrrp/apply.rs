@@ -37,6 +37,7 @@ impl Domain {
         self.known = Known::new(&config.trackers, &config.bfd_instances);
         self.sync_groups.clone_from(&config.sync_groups);
         self.priority_changes = config.global.fifos.priority_changes;
+        self.groups.reloading = self.started;
         // Removals come first in a plan; all are claimed before any starts, so that an address
         // that moves from one instance to another is not taken for a leftover.
         let mut new = Vec::new();
@@ -56,6 +57,9 @@ impl Domain {
             } else {
                 self.settle_fitness(now, id, out);
             }
+        }
+        if self.started {
+            self.reunite(now, out);
         }
         if config.global.interfaces.dynamic != Dynamic::No {
             self.tell_missing(&new);

@@ -119,10 +119,15 @@ impl Domain {
             let name = name.to_owned();
             self.restrain(&name);
         }
+        // All of a group together.
+        let settles_later = self.groups.reloading && self.group_of(id).is_some();
         let Some((instance, mut cx)) = self.split(now, id, out) else {
             return;
         };
         let fault = instance.fitness.fault.as_deref().map(|(reason, _)| *reason);
+        if settles_later && !instance.fitness.quiet {
+            return;
+        }
         match (fault, instance.state) {
             (Some(reason), State::Backup | State::Master) => {
                 self.step(now, id, Input::Unable(reason), out);

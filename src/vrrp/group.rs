@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::Action;
 use super::domain::Domain;
-use super::instance::{Input, InstanceId, State, Timer};
+use super::instance::{Input, Instance, InstanceId, State, Timer};
 use super::messages::say_group;
 use super::tell::{GROUP, Told, notice};
 use crate::base::Instant;
@@ -46,6 +46,8 @@ pub(super) struct Groups {
     of: BTreeMap<InstanceId, String>,
     /// A change is being carried out: transitions that it makes lead to no further ones.
     busy: bool,
+    /// A configuration is being taken over: what members are fit for is settled at its end.
+    pub(super) reloading: bool,
 }
 
 #[derive(Debug)]
@@ -173,6 +175,90 @@ impl Domain {
         if changed {
             self.tell_group(&name, Told::State(to), out);
         }
+    }
+
+    /// At the end of a reload: members that were not together before come to one state, in the order
+    /// in which keepalived does it. One that cannot take part keeps all in FAULT; all are master only
+    /// if all of them were; else all are backups, of which the group tells first.
+    pub(super) fn reunite(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.groups.reloading = false;
+        let names: Vec<String> = self.groups.groups.keys().cloned().collect();
+        for name in names {
+            self.restrain(&name);
+            let Some(group) = self.groups.groups.get(&name) else {
+                continue;
+            };
+            let (members, before) = (group.members.clone(), group.state);
+            let Some(to) = self.common_state(&members) else {
+                continue;
+            };
+            if let Some(group) = self.groups.groups.get_mut(&name) {
+                group.state = to;
+            }
+            let (changed, told) = (before != to, Told::State(to));
+            if changed && to == State::Backup {
+                self.tell_group(&name, told, out);
+            }
+            let moved = self.bring_to(now, &members, to, out);
+            // Masters that find together are no news.
+            if changed && (to == State::Fault || to == State::Master && moved) {
+                self.tell_group(&name, told, out);
+            }
+        }
+    }
+
+    /// The state that members have or have to come to; `None` if none has started, or as long as
+    /// one waits for the first verdict of a tracker.
+    fn common_state(&self, members: &[InstanceId]) -> Option<State> {
+        let members = members.iter().filter_map(|id| self.instances.get(id));
+        let members: Vec<_> = members.collect();
+        let holds = |hold| members.iter().any(|it| it.fitness.hold() == Some(hold));
+        // Those that start now start together (`begin_groups`).
+        let new = members.iter().all(|it| it.state == State::Init);
+        if new || holds(Hold::Waits) && !holds(Hold::Fault) {
+            return None;
+        }
+        let leads = |it: &Instance| match it.state {
+            State::Master => true,
+            State::Init | State::Fault => it.owns_addresses(),
+            State::Backup => false,
+        };
+        Some(if holds(Hold::Fault) {
+            State::Fault
+        } else if members.iter().all(|it| leads(it)) {
+            State::Master
+        } else {
+            State::Backup
+        })
+    }
+
+    /// Brings those that have started to this state; returns whether any was in another one.
+    fn bring_to(
+        &mut self,
+        now: Instant,
+        members: &[InstanceId],
+        to: State,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let mut moved = false;
+        let busy = std::mem::replace(&mut self.groups.busy, true);
+        for &id in members {
+            let Some(instance) = self.instances.get(&id) else {
+                continue;
+            };
+            let fault = instance.fitness.fault.as_deref().map(|(reason, _)| *reason);
+            let input = match (instance.state, to) {
+                (State::Init, _) => continue,
+                (state, to) if state == to => continue,
+                (State::Fault, _) => Input::Able,
+                (_, State::Fault) => fault.map_or(Input::Sync(to), Input::Unable),
+                (_, to) => Input::Sync(to),
+            };
+            moved = true;
+            self.step(now, id, input, out);
+        }
+        self.groups.busy = busy;
+        moved
     }
 
     /// States of groups that have just begun: all members together, told before those that are

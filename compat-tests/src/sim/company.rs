@@ -4,14 +4,15 @@
 //! processes. Never does: judge; `tracking` says what it should come to. Driven by: `random` and
 //! `edit`.
 //!
-//! Groups are alike on all hosts: the same members, and on each host one priority for all of them.
-//! Where hosts disagree about who leads, keepalived's groups may leave an address to nobody.
+//! Groups are alike on all hosts, or each host has its own, of which an administrator may make others
+//! at any time. Where hosts disagree about who leads, an address may be left to nobody, as by
+//! keepalived; `agreement` says where that is.
 
 use keepalived_rs::base::{Duration, Instant, Rng, Shared};
 use keepalived_rs::conf::model::options::{
     Notify, Script, SyncGroup, TrackFile, TrackProcess, TrackScript, Tracked, Tracking, Weight,
 };
-use keepalived_rs::conf::model::{Config, VrrpInstance};
+use keepalived_rs::conf::model::{Config, Priority, VrrpInstance};
 use keepalived_rs::ops::{ChildEnd, Process};
 
 use super::outside::Conduct;
@@ -25,46 +26,101 @@ pub const FIFO: &str = "/run/vrrp";
 /// The program that processes are counted of.
 const PROCESS: &str = "haproxy";
 
-/// Makes the first routers of a world a sync group, sometimes: on each host all of them or none.
-pub(super) fn unite(rng: &mut Rng, routers: &mut [Vec<Option<VrrpInstance>>]) -> Option<SyncGroup> {
+/// Makes instances of each host sync groups, sometimes: the first routers of the world on all hosts
+/// alike, or on each host what it likes. Returns the groups of each host.
+pub(super) fn unite(
+    rng: &mut Rng,
+    routers: &mut [Vec<Option<VrrpInstance>>],
+) -> Vec<Vec<SyncGroup>> {
+    let hosts = routers.first().map_or(0, Vec::len);
     if routers.len() < 2 || rng.below(2) == 0 {
-        return None;
+        return vec![Vec::new(); hosts];
+    }
+    if rng.below(3) == 0 {
+        return (0..hosts)
+            .map(|host| own_groups(rng, routers, host))
+            .collect();
     }
     let count = 2 + usize::from(small(rng, 2)).min(routers.len() - 2);
-    let (first, others) = routers.get_mut(..count)?.split_first_mut()?;
-    let mut members = Vec::new();
-    for host in 0..first.len() {
-        let leader = first[host].clone();
-        for other in others.iter_mut() {
-            // Where one is left out all are.
-            let (Some(leader), Some(other)) = (&leader, &mut other[host]) else {
-                other[host] = None;
-                first[host] = None;
-                continue;
-            };
-            other.priority = leader.priority;
-            other.initial_state = leader.initial_state;
-            other.no_preempt = leader.no_preempt;
-            other.preempt_delay = leader.preempt_delay;
+    let together = |host| {
+        let members: Vec<&mut Option<VrrpInstance>> = routers
+            .iter_mut()
+            .take(count)
+            .map(|router| &mut router[host])
+            .collect();
+        // Where one is left out all are.
+        if members.iter().any(|member| member.is_none()) {
+            for member in members {
+                *member = None;
+            }
+            return Vec::new();
         }
-        if first[host].is_none() {
-            for other in others.iter_mut() {
-                other[host] = None;
+        let mut members: Vec<&mut VrrpInstance> = members.into_iter().flatten().collect();
+        let names = members.iter().map(|one| one.name.clone()).collect();
+        align(&mut members);
+        vec![group("VG", names)]
+    };
+    (0..hosts).map(together).collect()
+}
+
+/// Gives all members what the first one has of what decides who is master.
+fn align(members: &mut [&mut VrrpInstance]) {
+    let Some((leader, others)) = members.split_first_mut() else {
+        return;
+    };
+    for other in others {
+        other.priority = leader.priority;
+        other.initial_state = leader.initial_state;
+        other.no_preempt = leader.no_preempt;
+        other.preempt_delay = leader.preempt_delay;
+    }
+}
+
+/// One or two groups of whatever instances a host has; mostly it ranks all members of one alike.
+fn own_groups(
+    rng: &mut Rng,
+    routers: &mut [Vec<Option<VrrpInstance>>],
+    host: usize,
+) -> Vec<SyncGroup> {
+    let mut free: Vec<&mut VrrpInstance> = routers
+        .iter_mut()
+        .filter_map(|router| router[host].as_mut())
+        .collect();
+    let mut groups = Vec::new();
+    while free.len() > 1 && rng.below(4) != 0 {
+        let count = 2 + usize::from(small(rng, 3)).min(free.len() - 2);
+        let mut members = Vec::new();
+        for _ in 0..count {
+            let at = rng.below(u64::try_from(free.len()).unwrap_or(1));
+            members.push(free.swap_remove(usize::try_from(at).unwrap_or(0)));
+        }
+        for member in &mut members {
+            if member.priority.is_owner() {
+                member.priority = Priority(254);
             }
         }
-        if let Some(leader) = &first[host] {
-            members = vec![leader.name.clone()];
-            let others = others.iter().filter_map(|other| other[host].as_ref());
-            members.extend(others.map(|other| other.name.clone()));
+        if rng.below(4) != 0 {
+            align(&mut members);
+        }
+        let names = members.iter().map(|one| one.name.clone()).collect();
+        groups.push(group(pick(rng, &["VG", "VG_A"]), names));
+        if let [first, .., last] = &mut groups[..]
+            && first.name == last.name
+        {
+            last.name.push_str("_2");
         }
     }
-    (members.len() > 1).then(|| SyncGroup {
-        name: "VG".to_owned(),
+    groups
+}
+
+pub(super) fn group(name: &str, members: Vec<String>) -> SyncGroup {
+    SyncGroup {
+        name: name.to_owned(),
         members,
         tracking: Tracking::default(),
         notify: told(),
         weights_apply: true,
-    })
+    }
 }
 
 fn told() -> Notify {
@@ -81,23 +137,21 @@ fn script(program: &str) -> Script {
     }
 }
 
-/// Gives a host its group, trackers, and somebody to tell.
-pub(super) fn outfit(rng: &mut Rng, config: &mut Config, group: Option<&SyncGroup>, segments: u8) {
+/// Gives a host its groups, trackers, and somebody to tell.
+pub(super) fn outfit(rng: &mut Rng, config: &mut Config, groups: &[SyncGroup], segments: u8) {
     config.global.fifos.vrrp.path = Some(FIFO.into());
-    let grouped = |name: &String| group.is_some_and(|group| group.members.contains(name));
     config.global.scripts.security = true;
     define(rng, config);
-    let members: Vec<_> = config.vrrp_instances.iter().collect();
-    let members = members.into_iter().filter(|one| grouped(&one.name));
-    let owner = members.clone().any(|one| one.priority.is_owner());
-    if let Some(group) = group.filter(|group| members.count() == group.members.len()) {
+    for group in groups {
         let mut group = group.clone();
+        let mut members = config.vrrp_instances.iter();
+        let owner = members.any(|one| one.priority.is_owner() && group.members.contains(&one.name));
         if !owner && rng.below(2) == 0 {
             group.tracking = tracking(rng, config, segments, true);
             // Every member ignores its own.
             group.tracking.interfaces.clear();
         }
-        config.sync_groups = vec![group];
+        config.sync_groups.push(group);
     }
     for at in 0..config.vrrp_instances.len() {
         let mut instance = VrrpInstance::clone(&config.vrrp_instances[at]);
@@ -271,8 +325,65 @@ pub(super) fn any_mood(world: &mut World, host: usize, until: Option<Instant>) {
     }
 }
 
+/// Somebody joins a group, leaves it, or goes to another one; a group comes, goes, or has another name.
+fn regroup(rng: &mut Rng, config: &mut Config) {
+    let names: Vec<String> = config
+        .vrrp_instances
+        .iter()
+        .filter(|one| !one.priority.is_owner())
+        .map(|one| one.name.clone())
+        .collect();
+    let groups = &mut config.sync_groups;
+    match rng.below(5) {
+        0 => {
+            groups.pop();
+        }
+        1 => {
+            if let Some(group) = groups.first_mut() {
+                group.name = pick(rng, &["VG", "VG_B"]).to_owned();
+            }
+        }
+        _ => {
+            let count = u64::try_from(names.len()).unwrap_or(0);
+            if count < 2 {
+                return;
+            }
+            let at = usize::try_from(rng.below(count)).unwrap_or(0);
+            let was = groups
+                .iter()
+                .position(|one| one.members.contains(&names[at]));
+            if let Some(was) = was {
+                groups[was].members.retain(|one| *one != names[at]);
+                if rng.below(2) == 0 {
+                    groups.retain(|group| group.members.len() > 1);
+                    return;
+                }
+            }
+            match groups
+                .iter_mut()
+                .enumerate()
+                .find(|(other, _)| Some(*other) != was)
+            {
+                Some((_, group)) => group.members.push(names[at].clone()),
+                None => {
+                    let other = names[(at + 1) % names.len()].clone();
+                    if was.is_none() {
+                        groups.push(group("VG_C", vec![names[at].clone(), other]));
+                    }
+                }
+            }
+        }
+    }
+    groups.retain(|group| group.members.len() > 1);
+    let mut seen = std::collections::BTreeSet::new();
+    groups.retain(|group| seen.insert(group.name.clone()));
+}
+
 /// An administrator changes what is tracked, or what it weighs, or who goes together.
 pub(super) fn edit(rng: &mut Rng, config: &mut Config) {
+    if rng.below(3) == 0 {
+        regroup(rng, config);
+    }
     for script in &mut config.trackers.scripts {
         if rng.below(4) == 0 {
             script.interval = Duration::from_millis(pick(rng, &[500, 1_000, 2_000]));

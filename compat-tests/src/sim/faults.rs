@@ -159,6 +159,7 @@ impl World {
             "the plan misses or invents a change"
         );
         let kept = unaffected(&before, &config);
+        let groups = before.sync_groups.clone();
         self.shadow.reloading(Some(before));
         self.hosts[host].config = config.clone();
         let told = self.told(host);
@@ -169,6 +170,7 @@ impl World {
         });
         self.shadow.reloading(None);
         self.check_kept(host, &kept, &told);
+        self.masters_find_together(host, &groups);
         if !changed {
             let name = &self.hosts[host].name;
             assert_eq!(

@@ -10,6 +10,7 @@
 //! one that ships. Driven by: `tests/simulate.rs`. A failure names the seed; `SIM_SEED=n` repeats
 //! it.
 
+mod agreement;
 pub mod balance;
 pub mod company;
 pub mod converge;

@@ -16,7 +16,9 @@ impl World {
             return;
         }
         for router in self.routers() {
-            if !self.quiet_for(self.settle_time(router)) {
+            // In either part others are eligible, so nobody can say who should lead by groups.
+            let alike = self.is_alike(&self.companions(router));
+            if !alike || !self.quiet_for(self.settle_time(router)) {
                 continue;
             }
             let owners = self.owners(router);
@@ -44,6 +46,13 @@ impl World {
         let before: Vec<_> = (0..self.hosts.len()).map(|host| self.told(host)).collect();
         self.mend(segment);
         self.settle();
+        let alike = self.routers().into_iter();
+        if !alike
+            .map(|router| self.companions(router))
+            .all(|all| self.is_alike(&all))
+        {
+            return;
+        }
         for (host, before) in before.iter().enumerate() {
             for (object, count) in self.told(host) {
                 let was = before.get(&object).copied().unwrap_or(0);

@@ -201,10 +201,10 @@ pub(super) fn build(seed: u64) -> World {
     let segments = 1 + small(&mut rng, 2);
     let mut world = World::new(seed, segments.into());
     let hosts = 2 + pick(&mut rng, &[0, 0, 1, 1, 2, 3, 4, 5]);
-    let mut routers: Vec<_> = (0..=small(&mut rng, 3))
+    let mut routers: Vec<_> = (0..pick(&mut rng, &[1, 1, 2, 2, 3, 3, 4]))
         .map(|n| virtual_router(&mut rng, 51 + n, segments, hosts))
         .collect();
-    let group = company::unite(&mut rng, &mut routers);
+    let together = company::unite(&mut rng, &mut routers);
     let services = services(&mut rng, &mut world);
     let late = pick(&mut rng, &[0, 0, 50, 300]);
     for number in 0..hosts {
@@ -218,7 +218,12 @@ pub(super) fn build(seed: u64) -> World {
             server_groups: groups(&services),
             ..Config::default()
         };
-        company::outfit(&mut rng, &mut config, group.as_ref(), segments);
+        company::outfit(
+            &mut rng,
+            &mut config,
+            &together[usize::from(number)],
+            segments,
+        );
         let traits = Traits {
             promote_secondaries: rng.below(2) == 0,
             address_protocol: rng.below(2) == 0,

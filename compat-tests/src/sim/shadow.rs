@@ -43,6 +43,8 @@ pub struct Shadow {
     owners: BTreeMap<Router, usize>,
     /// The last advert of a master, by sender.
     adverts: BTreeMap<(usize, Router), (Instant, u8)>,
+    /// Two masters of a virtual router: since when, and who.
+    pub(super) doubles: BTreeMap<Router, (Instant, Vec<usize>)>,
     /// When a master last heard a lesser one.
     losers_heard: BTreeMap<(usize, Router), Instant>,
     /// Routers that resigned in this turn.
@@ -105,7 +107,7 @@ pub(super) const fn version(instance: &VrrpInstance) -> u8 {
 
 /// Down time, skew and one advert until a router has its owner, whatever the phase of its timers.
 /// A preempt delay begins when the wrong master is heard, and ends with a down time of its own.
-fn settle_time(instance: &VrrpInstance) -> Duration {
+pub(super) fn settle_time(instance: &VrrpInstance) -> Duration {
     let election = instance.advert_interval * 4 + Duration::from_secs(1);
     if instance.preempt_delay.is_zero() {
         election + MARGIN
@@ -242,14 +244,19 @@ impl World {
         }
         let mut all_calm = true;
         for router in self.routers() {
-            if self.calm_for(self.settle_time(router)) {
+            if !self.calm_for(self.settle_time(router)) {
+                all_calm = false;
+            } else if self.is_agreed(router) {
                 let owner = self.check_router(router);
                 self.check_stability(router, owner);
             } else {
-                all_calm = false;
+                self.check_doubles(router, self.settle_time(router));
             }
         }
         for host in 0..self.hosts.len() {
+            if self.hosts[host].awake() && self.calm_for(MARGIN) {
+                self.check_groups(host);
+            }
             let settle = balance::settle_time(&self.hosts[host].config);
             let patience = self.shadow.patience.get(&host).copied();
             if self.calm_for(settle) && patience.is_none_or(|until| self.now > until) {
@@ -264,21 +271,6 @@ impl World {
                 self.shadow.tolerant.clear();
             }
         }
-    }
-
-    /// How long it may take until a virtual router has its owner: trackers notice first, then groups
-    /// and elections.
-    pub(super) fn settle_time(&self, router: Router) -> Duration {
-        let instances = self.instances(router).into_iter();
-        let times = instances.map(|(host, instance)| {
-            let config = &self.hosts[host].config;
-            let members = tracking::company(config, &instance).into_iter();
-            let election = members.map(settle_time).max().unwrap_or_default();
-            let grouped = tracking::group_of(config, &instance.name).is_some();
-            let election = if grouped { election * 2 } else { election };
-            election + tracking::settle_time(config)
-        });
-        times.max().unwrap_or_default()
     }
 
     /// Every virtual router of the world.
@@ -306,7 +298,7 @@ impl World {
         })
     }
 
-    fn instances(&self, router: Router) -> Vec<(usize, VrrpInstance)> {
+    pub(super) fn instances(&self, router: Router) -> Vec<(usize, VrrpInstance)> {
         let hosts: Range<usize> = 0..self.hosts.len();
         hosts
             .filter_map(|host| Some((host, self.instance(host, router)?.clone())))
@@ -352,7 +344,7 @@ impl World {
     }
 
     /// Whether a host can be master of an instance: nothing keeps it or its group in FAULT.
-    fn eligible(&self, host: usize, instance: &VrrpInstance) -> bool {
+    pub(super) fn eligible(&self, host: usize, instance: &VrrpInstance) -> bool {
         let config = &self.hosts[host].config;
         let mut company = tracking::company(config, instance).into_iter();
         company.all(|member| self.able(host, member))

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use keepalived_rs::conf::model::options::SyncGroup;
 use keepalived_rs::conf::model::{Config, VrrpInstance};
 
 use super::company::{FIFO, TELL};
@@ -28,7 +29,7 @@ pub(super) struct Transcript {
 
 impl Transcript {
     /// The last word on an object.
-    fn last(&self, kind: &str, name: &str) -> Option<&str> {
+    pub(super) fn last(&self, kind: &str, name: &str) -> Option<&str> {
         let object = (kind.to_owned(), name.to_owned());
         self.last.get(&object).map(String::as_str)
     }
@@ -140,6 +141,23 @@ impl World {
                     config.vrrp_instances.iter().any(|one| one.name == *name)
                 }
             });
+        }
+    }
+
+    /// Masters that a reload makes a group are no news: nothing was told of it, and it is master.
+    pub(super) fn masters_find_together(&mut self, host: usize, before: &[SyncGroup]) {
+        let groups = &self.hosts[host].config.sync_groups;
+        let Some(transcript) = self.transcripts.get_mut(&host) else {
+            return;
+        };
+        for group in groups {
+            let mut old = before.iter();
+            let same = old.any(|old| old.name == group.name && old.members == group.members);
+            let mut members = group.members.iter();
+            if !same && members.all(|name| transcript.last("INSTANCE", name) == Some("MASTER")) {
+                let object = ("GROUP".to_owned(), group.name.clone());
+                transcript.last.insert(object, "MASTER".to_owned());
+            }
         }
     }
 

@@ -344,6 +344,68 @@ fn a_group_without_its_failed_member_recovers() {
     assert_eq!(states(&bench), vec![State::Backup]);
 }
 
+/// The lines of `bench` after a reload that makes a group `G` of these members.
+fn regrouped(bench: &mut Bench, members: &[&str], all: &[VrrpInstance]) -> Vec<String> {
+    bench.config.sync_groups = vec![SyncGroup {
+        name: "G".into(),
+        members: members.iter().map(|&name| name.to_owned()).collect(),
+        ..SyncGroup::default()
+    }];
+    bench.told.clear();
+    bench.apply(all.iter().cloned().map(Step::Keep).collect());
+    std::mem::take(&mut bench.told)
+}
+
+// Input: A, B and C (which tracks the script) without a group; reloads that put masters together, a backup to masters, a
+// member in FAULT to masters, and take it out again. Output: what keepalived 2.2.7 and 2.3.4 tell for it: nothing; the
+// group before those that step back; the members before the group; as the second.
+#[test]
+fn a_reload_puts_instances_together() {
+    let mut bench = Bench::new();
+    bench.config.trackers.scripts.push(script(0));
+    let a = VrrpInstance {
+        name: "A".into(),
+        ..config()
+    };
+    let mut c = member("C", 3);
+    c.options.tracking.scripts = tracked("chk");
+    let all = [a, member("B", 2), c];
+    bench.apply(all.iter().cloned().map(Step::Add).collect());
+    bench.verdict(Verdict::Up);
+    bench.run(ms(5000));
+    assert_eq!(states(&bench), vec![State::Master; 3]);
+    assert_eq!(
+        regrouped(&mut bench, &["A", "B"], &all),
+        Vec::<String>::new()
+    );
+    assert_eq!(regrouped(&mut bench, &[], &all), Vec::<String>::new());
+
+    bench.hear("192.0.2.9", 200);
+    let together = regrouped(&mut bench, &["A", "B"], &all);
+    assert_eq!(
+        together,
+        ["GROUP \"G\" BACKUP 0", "INSTANCE \"B\" BACKUP 100"]
+    );
+
+    bench.run(ms(9000));
+    bench.verdict(Verdict::Down);
+    assert_eq!(states(&bench), [State::Master, State::Master, State::Fault]);
+    let together = regrouped(&mut bench, &["A", "B", "C"], &all);
+    let fault = [
+        "INSTANCE \"A\" FAULT 100",
+        "INSTANCE \"B\" FAULT 100",
+        "GROUP \"G\" FAULT 0",
+    ];
+    assert_eq!(together, fault);
+    let apart = regrouped(&mut bench, &["A", "B"], &all);
+    let backup = [
+        "GROUP \"G\" BACKUP 0",
+        "INSTANCE \"A\" BACKUP 100",
+        "INSTANCE \"B\" BACKUP 100",
+    ];
+    assert_eq!(apart, backup);
+}
+
 // Input: a master gets a script that it did not have, without a verdict, then up; a reload without a
 // change; one that asks for states. Output: it stays master and tells nothing; its line alone, no script.
 #[test]
