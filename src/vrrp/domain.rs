@@ -475,6 +475,7 @@ impl Domain {
                 instance.step(cx, Input::Advert(heard));
             }
         });
+        self.insist_together(now, id, out);
     }
 
     fn socket_failed(&mut self, now: Instant, socket: SocketId, errno: i32, out: &mut Vec<Action>) {

@@ -28,6 +28,8 @@ pub(super) struct Bond {
     pub(super) may_lead: bool,
     /// Its master down timer has run out, and the group is not ready.
     pub(super) would_lead: bool,
+    /// It has just told the segment again where its addresses are, against a lesser master.
+    pub(super) insisted: bool,
 }
 
 /// What keeps a member from taking part.
@@ -220,8 +222,8 @@ impl Domain {
         }
         let leads = |it: &Instance| match it.state {
             State::Master => true,
-            State::Init | State::Fault => it.owns_addresses(),
-            State::Backup => false,
+            State::Init => it.starts_as_owner(),
+            State::Fault | State::Backup => false,
         };
         Some(if holds(Hold::Fault) {
             State::Fault
@@ -261,6 +263,22 @@ impl Domain {
         moved
     }
 
+    /// A member has insisted against a lesser master, who may have announced the addresses of the others
+    /// as well: they insist too, as with keepalived.
+    pub(super) fn insist_together(&mut self, now: Instant, id: InstanceId, out: &mut Vec<Action>) {
+        let instance = self.instances.get_mut(&id);
+        if !instance.is_some_and(|it| std::mem::take(&mut it.bond.insisted)) {
+            return;
+        }
+        let members = self.group_of(id).map(|(_, members)| members.to_vec());
+        for other in members.unwrap_or_default() {
+            let split = self.split(now, other, out).filter(|_| other != id);
+            if let Some((instance, mut cx)) = split {
+                instance.insist_along(&mut cx);
+            }
+        }
+    }
+
     /// States of groups that have just begun: all members together, told before those that are
     /// not in FAULT.
     pub(super) fn begin_groups(&mut self, out: &mut Vec<Action>) {
@@ -277,7 +295,7 @@ impl Domain {
             let holds = |hold| members.iter().any(|it| it.fitness.hold() == Some(hold));
             let mut states = members.iter().map(|it| match it.state {
                 // About to start.
-                State::Init if it.owns_addresses() => State::Master,
+                State::Init if it.starts_as_owner() => State::Master,
                 State::Init => State::Backup,
                 state => state,
             });

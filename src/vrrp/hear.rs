@@ -153,6 +153,14 @@ impl Instance {
         may
     }
 
+    /// Another member of the group has insisted.
+    pub(super) fn insist_along(&mut self, cx: &mut Cx<'_>) {
+        if self.state == State::Master {
+            self.announce(cx, self.config.garp.lower_priority_repeat);
+            self.arm_burst(cx, Timer::LowerBurst, self.config.garp.lower_priority_delay);
+        }
+    }
+
     /// Tells a lower master that there is a higher one, and the segment where the addresses are:
     /// the other has announced its own MAC address. In a flood of such adverts the addresses are
     /// announced twice an interval at most, and once more when it is over.
@@ -171,6 +179,7 @@ impl Instance {
         let pause = self.config.advert_interval / 2;
         if self.insisted.is_none_or(|at| cx.now >= at + pause) {
             self.insisted = Some(cx.now);
+            self.bond.insisted = self.bond.grouped;
             self.tell(cx, Told::LowerPriority);
             self.announce(cx, self.config.garp.lower_priority_repeat);
         }

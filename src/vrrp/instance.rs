@@ -322,6 +322,11 @@ impl Instance {
         self.config.priority.is_owner()
     }
 
+    /// Whether it is master from its start on.
+    pub(super) fn starts_as_owner(&self) -> bool {
+        self.priority().is_owner() && self.config.initial_state == InitialState::Master
+    }
+
     /// Feeds the machine.
     pub(super) fn step(&mut self, cx: &mut Cx<'_>, input: Input) {
         match self.state {
@@ -460,8 +465,8 @@ impl Instance {
             // Not a word until the verdict is there.
             self.fitness.quiet = true;
             self.move_to(cx, State::Fault, true);
-        } else if self.priority().is_owner() {
-            // RFC 3768 §6.4.1: the owner asks nobody.
+        } else if self.starts_as_owner() {
+            // RFC 3768 §6.4.1: the owner asks nobody; with keepalived, if `state` says so too.
             self.move_to(cx, State::Master, true);
         } else {
             self.move_to(cx, State::Backup, true);
@@ -472,10 +477,9 @@ impl Instance {
         }
     }
 
-    /// RFC 3768 §6.4.1 again: the owner asks nobody, everybody else listens first.
+    /// Takes part again. It listens first, the owner too, as with keepalived.
     pub(super) fn recover(&mut self, cx: &mut Cx<'_>) {
-        let owner = self.priority().is_owner();
-        self.enter(cx, if owner { State::Master } else { State::Backup });
+        self.enter(cx, State::Backup);
     }
 
     pub(super) fn say_fault(&self, cx: &Cx<'_>, reason: FaultReason) {

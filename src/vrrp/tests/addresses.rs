@@ -5,8 +5,8 @@ use super::super::instance::{Input, InstanceId, Timer};
 use super::super::{Event, State};
 use super::machine::heard;
 use super::{Bench, Step, address, config, facts, index, ms, vip};
-use crate::conf::model::Priority;
 use crate::conf::model::routing::Prefix;
+use crate::conf::model::{InitialState, Priority};
 
 #[test]
 fn exactly_the_own_leftovers_of_a_crashed_run_are_taken_away_at_the_start() {
@@ -79,6 +79,7 @@ fn a_leftover_that_two_instances_have_is_taken_away_once() {
 fn the_owners_own_address_is_neither_added_nor_removed() {
     let mut owner = config();
     owner.priority = Priority::OWNER;
+    owner.initial_state = InitialState::Master;
     owner.addresses = vec![vip("192.0.2.1")];
     let mut bench = Bench::new();
     let said = bench.apply(vec![Step::Add(owner)]);
@@ -91,6 +92,7 @@ fn the_owners_own_address_is_neither_added_nor_removed() {
 fn what_an_owner_left_behind_is_not_taken_for_the_hosts_own() {
     let mut owner = config();
     owner.priority = Priority::OWNER;
+    owner.initial_state = InitialState::Master;
     let mut bench = Bench::new();
     let mut left = address("192.0.2.101", 32, true);
     left.protocol = 18;
@@ -138,6 +140,7 @@ fn an_owner_in_fault_takes_only_marked_leftovers_away() {
     for (protocol, expected) in [(18, Some("-192.0.2.101/32".to_owned())), (0, None)] {
         let mut owner = config();
         owner.priority = Priority::OWNER;
+        owner.initial_state = InitialState::Master;
         let mut bench = Bench::new();
         let mut left = address("192.0.2.101", 32, true);
         left.protocol = protocol;

@@ -3,12 +3,13 @@
 use super::super::State;
 use super::{Bench, Step, config, ms, vip};
 use crate::conf::model::plan::Change;
-use crate::conf::model::{Priority, VrrpInstance};
+use crate::conf::model::{InitialState, Priority, VrrpInstance};
 use crate::tests::logged;
 
 fn owner() -> VrrpInstance {
     let mut owner = config();
     owner.priority = Priority::OWNER;
+    owner.initial_state = InitialState::Master;
     owner
 }
 

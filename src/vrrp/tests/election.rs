@@ -1,7 +1,7 @@
 //! Who becomes master, when, and what it says.
 
 use super::super::{Event, State};
-use super::{Bench, config, ms};
+use super::{Bench, config, facts, ms};
 use crate::base::Duration;
 use crate::conf::model::{InitialState, Priority};
 
@@ -52,10 +52,31 @@ fn the_heir_of_a_master_is_master_at_once() {
     assert_eq!(bench.state(), State::Backup);
 }
 
+// Input: an owner with `state BACKUP`; one with `state MASTER` whose link goes and comes. Output: both
+// wait for the master down interval first, as with keepalived 2.2.7 and 2.3.4.
+#[test]
+fn an_owner_may_have_to_listen() {
+    let mut owner = config();
+    owner.priority = Priority::OWNER;
+    let mut bench = Bench::with(owner.clone());
+    assert_eq!(bench.state(), State::Backup);
+    bench.run(ms(3010));
+    assert_eq!(bench.state(), State::Master);
+    owner.initial_state = InitialState::Master;
+    let mut bench = Bench::with(owner);
+    assert_eq!(bench.state(), State::Master);
+    bench.tell(Event::Interface(facts(false)));
+    bench.tell(Event::Interface(facts(true)));
+    assert_eq!(bench.state(), State::Backup);
+    bench.run(ms(3010));
+    assert_eq!(bench.state(), State::Master);
+}
+
 #[test]
 fn the_owner_is_master_at_once() {
     let mut owner = config();
     owner.priority = Priority::OWNER;
+    owner.initial_state = InitialState::Master;
     let mut bench = Bench::new();
     assert_eq!(
         bench.apply(vec![super::Step::Add(owner)]),

@@ -7,7 +7,7 @@ use super::{Bench, Event, Step, US, address, config, facts, ms, vip};
 use crate::base::{IfIndex, Mac};
 use crate::conf::model::options::{Script, TrackScript};
 use crate::conf::model::plan::Change;
-use crate::conf::model::{OwnLink, OwnLinkKind, Priority, Vrid, VrrpInstance};
+use crate::conf::model::{InitialState, OwnLink, OwnLinkKind, Priority, Vrid, VrrpInstance};
 use crate::vrrp::addresses::{Kind, tag};
 use crate::vrrp::instance::InstanceId;
 use crate::vrrp::{InterfaceFacts, State, TrackerKind, Verdict};
@@ -340,6 +340,7 @@ fn a_new_owner_looks_before_it_speaks() {
     bench.tell(Event::Refused(tag(InstanceId::MIN, 1, Kind::Del), 17));
     bench.run(ms(1000));
     without.priority = Priority::OWNER;
+    without.initial_state = InitialState::Master;
     let said = bench.apply(vec![Step::Update(without, Change::Live)]);
     assert_eq!(said, NOTHING);
     assert_eq!(bench.run(ms(0)), NOTHING);

@@ -5,7 +5,7 @@ use super::super::addresses::{Kind, tag};
 use super::super::instance::InstanceId;
 use super::{Bench, Step, config, ms, vip};
 use crate::conf::model::plan::Change;
-use crate::conf::model::{AuthPass, Priority, VrrpInstance};
+use crate::conf::model::{AuthPass, InitialState, Priority, VrrpInstance};
 
 fn edited(edit: impl FnOnce(&mut VrrpInstance)) -> VrrpInstance {
     let mut new = config();
@@ -103,6 +103,7 @@ fn a_backup_that_becomes_the_owner_takes_over() {
     let mut bench = Bench::with(config());
     let said = update(&mut bench, Change::Live, |new| {
         new.priority = Priority::OWNER;
+        new.initial_state = InitialState::Master;
     });
     assert_eq!(said, [""; 0]);
     let said = ["0 advert 255", "0 +192.0.2.101/32", "0 garp 192.0.2.101"];
@@ -158,6 +159,7 @@ fn an_address_can_move_between_instances() {
     let new = edited(|new| {
         new.vrid = crate::conf::model::Vrid::new(52).unwrap();
         new.priority = Priority::OWNER;
+        new.initial_state = InitialState::Master;
     });
     let said = bench.apply(vec![Step::Remove(config()), Step::Add(new)]);
     assert_eq!(
@@ -220,7 +222,10 @@ fn what_a_reload_could_not_drop_stays_if_it_is_wanted_again() {
     let mut bench = Bench::master(config());
     bench.apply(vec![Step::Remove(config())]);
     bench.tell(not_removed(1));
-    let owner = edited(|new| new.priority = Priority::OWNER);
+    let owner = edited(|new| {
+        new.priority = Priority::OWNER;
+        new.initial_state = InitialState::Master;
+    });
     let said = bench.apply(vec![Step::Add(owner)]);
     assert!(said.contains(&"+192.0.2.101/32".to_owned()), "{said:?}");
     let lines = bench.run(ms(3000));

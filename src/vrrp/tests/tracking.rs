@@ -7,7 +7,7 @@ use super::{Bench, Event, Step, config, facts, ms, vip};
 use crate::conf::model::options::{
     Notify, Script, SyncGroup, TrackFile, TrackScript, Tracked, Tracking, Weight,
 };
-use crate::conf::model::{Priority, Vrid, VrrpInstance};
+use crate::conf::model::{InitialState, Priority, Vrid, VrrpInstance};
 use crate::vrrp::{State, TrackerKind, Verdict};
 
 pub(super) fn tracked(name: &str) -> Vec<Tracked> {
@@ -138,6 +138,7 @@ fn weights_do_not_count_for_owners() {
     bench.config.trackers.scripts.push(script(10));
     let mut owner = config();
     owner.priority = Priority::OWNER;
+    owner.initial_state = InitialState::Master;
     owner.options.tracking.scripts = tracked("chk");
     bench.apply(vec![Step::Add(owner)]);
     bench.verdict(Verdict::Down);
@@ -404,6 +405,29 @@ fn a_reload_puts_instances_together() {
         "INSTANCE \"B\" BACKUP 100",
     ];
     assert_eq!(apart, backup);
+}
+
+// Input: two masters of a group, one alone; the first hears a lesser one. Output: the first and the other
+// member announce their addresses, as with keepalived 2.2.7 and 2.3.4; the third says nothing.
+#[test]
+fn members_insist_together() {
+    let mut bench = Bench::new();
+    let first = VrrpInstance {
+        name: "A".into(),
+        ..config()
+    };
+    let all = [first, member("B", 2), member("C", 3)];
+    bench.config.sync_groups = vec![SyncGroup {
+        name: "G".into(),
+        members: vec!["A".into(), "B".into()],
+        ..SyncGroup::default()
+    }];
+    bench.apply(all.iter().cloned().map(Step::Add).collect());
+    bench.run(ms(9000));
+    assert_eq!(states(&bench), vec![State::Master; 3]);
+    let said = bench.hear("192.0.2.9", 50);
+    let expected = ["advert 100", "garp 192.0.2.101", "garp 192.0.2.102"];
+    assert_eq!(said, expected);
 }
 
 // Input: a master gets a script that it did not have, without a verdict, then up; a reload without a

@@ -7,7 +7,9 @@ use super::super::{Event, InterfaceFacts, State};
 use super::{Bench, US, address, advert, config, facts, index, ms, vip};
 use crate::base::{Duration, Family, IfIndex};
 use crate::conf::model::options::{Peer, Version};
-use crate::conf::model::{AuthPass, Priority, Transport, VRRP_GROUP_V6, VrrpInstance};
+use crate::conf::model::{
+    AuthPass, InitialState, Priority, Transport, VRRP_GROUP_V6, VrrpInstance,
+};
 use crate::ops::{RxMeta, SocketId};
 use crate::wire::ah::{self, AH_LEN};
 use crate::wire::ip::{self, Ipv4};
@@ -493,6 +495,7 @@ fn a_new_master_goes_on_with_the_sequence_that_it_has_heard() {
 fn an_owner_may_ignore_adverts() {
     let mut owner = VrrpInstance {
         priority: Priority::OWNER,
+        initial_state: InitialState::Master,
         ..config()
     };
     owner.options.owner_ignores = Some(true);
