@@ -49,7 +49,8 @@ fn compare(ours: &Path, real: &Path, arguments: &[&str]) -> (bool, String) {
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Configurations with checks of every kind, whose reports are compared as well.
-const REPORTED: &str = "dns-and-udp,file-weights,http-variants,older-words,ping,smtp,tunnel-g";
+const REPORTED: &str = "dns-and-udp,file-weights,group-mixed,group-v6,http-variants,\
+                        inhibit-and-sorry,misc,older-words,ping,reload-weight,smtp,tunnel-g";
 
 /// Input: a signal at each stage of checks of every kind. Output: `keepalived_check.data` as that of the
 /// real daemon, line by line.

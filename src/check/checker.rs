@@ -139,6 +139,8 @@ impl Checker {
             has_run: self.has_run,
             retried: self.retried,
             weight: 0,
+            run: None,
+            failed_url: None,
         }
     }
 

@@ -37,6 +37,11 @@ impl Course {
         self.place
     }
 
+    /// The place of the resource that has failed and stays due.
+    pub(super) const fn failed_at(&self) -> Option<usize> {
+        if self.stuck { Some(self.place) } else { None }
+    }
+
     /// The resource that was due has answered as it should.
     pub(super) fn passed(&mut self, probe: &HttpProbe, up: bool, has_run: bool) -> Passed {
         let part = Passed::Part {

@@ -22,6 +22,7 @@ use super::notice;
 use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
 use super::reload::TakingOn;
 use super::service::{CheckerIndex, Service, ServiceIndex};
+use super::view::ProgramRun;
 use super::weight::Shift;
 use super::{Action, Event};
 use crate::base::{Duration, IfIndex, Instant, Rng, TimerQueue};
@@ -81,6 +82,8 @@ pub struct Domain {
     pub(super) files: BTreeMap<String, TrackedFile>,
     /// The configuration that is being taken on.
     pub(super) taking_on: Option<TakingOn>,
+    /// The last run of each check's program.
+    pub(super) programs: BTreeMap<CheckerIndex, ProgramRun>,
     /// The BFD sessions that `BFD_CHECK`s go by.
     pub(super) sessions: BTreeMap<String, TrackedSession>,
 }
@@ -95,7 +98,7 @@ pub(super) struct Entry {
     pub(super) check: usize,
     pub(super) checker: Checker,
     /// Where it is among the resources of its check.
-    course: Course,
+    pub(super) course: Course,
     /// What it makes of its server's weight.
     pub(super) shift: Shift,
     /// The first number of its file is worth a word.
@@ -159,6 +162,7 @@ impl Domain {
             down_before: BTreeSet::new(),
             files: BTreeMap::new(),
             taking_on: None,
+            programs: BTreeMap::new(),
             sessions: BTreeMap::new(),
         }
     }
@@ -289,6 +293,7 @@ impl Domain {
         self.give_up(index, out);
         self.timers.cancel(index);
         self.checkers.try_remove(index);
+        self.programs.remove(&index);
     }
 
     /// Lets a checker rest until it is scheduled again.
@@ -339,7 +344,8 @@ impl Domain {
             return self.follow_session(index, &name, out);
         }
         if let Some(ProbeKind::Misc(probe)) = check.kind {
-            let (command, timeout) = (misc::command(probe), probe.timeout);
+            let timeout = probe.timeout.unwrap_or(check.connect.delay_loop);
+            let command = misc::command(probe);
             self.commands = commands;
             self.start_misc(now, (index, id), command, timeout, out);
             return;
@@ -373,6 +379,10 @@ impl Domain {
             return;
         };
         entry.running = Some((id, Attempt::Misc(misc::Phase::Running)));
+        let before = self.programs.get(&index);
+        let status = before.map_or(0, |run| run.status);
+        self.programs
+            .insert(index, ProgramRun { began: now, status });
         self.timers.set(index, now + timeout);
         out.push(Action::Spawn(id.0, command));
     }
@@ -410,6 +420,9 @@ impl Domain {
         if *running == id {
             let verdict = misc::judge(probe, *phase, end);
             entry.running = None;
+            if let (ChildEnd::Exited(status), Some(run)) = (end, self.programs.get_mut(&index)) {
+                run.status = status;
+            }
             self.settle(now, index, verdict, out);
         }
     }

@@ -29,7 +29,7 @@ mod weight;
 use std::net::{IpAddr, SocketAddr};
 
 pub use domain::{Domain, STARTS_PER_TURN, ServerView, View};
-pub use view::{CheckView, ServiceView};
+pub use view::{CheckView, ProgramRun, ServerReport, ServiceView};
 
 use crate::base::IfIndex;
 use crate::ops::{

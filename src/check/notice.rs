@@ -87,12 +87,16 @@ fn quorum_alert(service: &Service, up: bool, came: Came) -> Alert {
     Alert {
         about: format!("Virtualserver {}", service.key()),
         state: state(up).to_owned(),
-        // keepalived adds the hysteresis and writes "at most" in each of these.
+        // keepalived writes a plus and "at most" in each of these.
         body: format!(
             "=> {what} {}+{}={} <= {} <=",
             policy.quorum,
             policy.hysteresis,
-            service.to_gain(),
+            if up {
+                service.to_gain()
+            } else {
+                service.to_keep()
+            },
             service.alive_weight
         ),
         asked: policy.smtp_alert,

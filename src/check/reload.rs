@@ -63,6 +63,11 @@ impl Domain {
 
     /// The same, a slice at a time: nothing is done yet. What was begun before is done first.
     pub fn begin(&mut self, plan: Vec<Step<Shared<VirtualServer>>>) {
+        if self.started {
+            for (_, service) in &mut self.services {
+                service.note_reload();
+            }
+        }
         match &mut self.taking_on {
             Some(taking) => taking.steps.extend(plan),
             None => {
@@ -259,6 +264,7 @@ impl Domain {
             let before = &service.config.entries;
             for entry in config.entries.iter().filter(|e| !before.contains(e)) {
                 messages::group_entry_added(&config.key, *entry);
+                service.new_entries.push(*entry);
             }
         }
         let sorry_before = service
@@ -387,6 +393,7 @@ impl Domain {
             weight: config.weight,
             config,
             checkers,
+            weight_before: None,
         }
     }
 

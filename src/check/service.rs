@@ -45,6 +45,10 @@ pub(super) struct Service {
     pub(super) quorum_up: bool,
     /// `ha_suspend`: its address is not here, so its checks rest.
     pub(super) suspended: bool,
+    /// It was there before the last reload.
+    pub(super) reloaded: bool,
+    /// Entries of its group that came with the last reload.
+    pub(super) new_entries: Vec<GroupEntry>,
 }
 
 /// A real server.
@@ -58,6 +62,8 @@ pub(super) struct Server {
     pub(super) checkers: Vec<CheckerIndex>,
     /// How many of them are down.
     pub(super) failing: usize,
+    /// Its weight before the last reload, if it was there.
+    pub(super) weight_before: Option<u32>,
 }
 
 /// What became of the quorum.
@@ -123,6 +129,8 @@ impl Service {
             alive_weight: 0,
             quorum_up: false,
             suspended: false,
+            reloaded: false,
+            new_entries: Vec::new(),
         }
     }
 
@@ -224,6 +232,23 @@ impl Service {
     /// How the server at `place` should look in IPVS; `None`: not be there.
     pub(super) fn destination(&self, place: usize) -> Option<DestinationSpec> {
         self.servers.get(place)?.destination(self.is_open())
+    }
+
+    /// How many destinations it has under each of its names.
+    pub(super) fn destinations(&self) -> usize {
+        let open = self.is_open();
+        let servers = self.servers.iter();
+        let set = servers.filter(|server| server.destination(open).is_some());
+        set.count() + usize::from(self.sorry_destination().is_some())
+    }
+
+    /// A reload begins: what is there now was there before it.
+    pub(super) fn note_reload(&mut self) {
+        self.reloaded = true;
+        self.new_entries.clear();
+        for server in &mut self.servers {
+            server.weight_before = Some(server.weight);
+        }
     }
 
     /// Hands what one destination should look like under each name to `each`.

@@ -6,11 +6,11 @@
 
 use super::Node;
 use crate::base::{Duration, Family, IfIndex};
-use crate::conf::model::{BfdKey, Config, InstanceKey, ServiceKey};
+use crate::conf::model::{BfdKey, Config, GroupEntry, InstanceKey, ServiceKey};
 use crate::{bfd, check, iface, track, vrrp};
 
 pub use crate::bfd::SessionView;
-pub use crate::check::{CheckView, ServerView, ServiceView};
+pub use crate::check::{CheckView, ProgramRun, ServerReport, ServiceView};
 pub use crate::iface::Interface;
 pub use crate::ops::{AddressChange, LinkState, SocketId};
 pub use crate::track::{Phase, ProcessView, ScriptView};
@@ -104,9 +104,15 @@ impl<'a> Snapshot<'a> {
         self.check.view().service(key)
     }
 
-    /// A real server by its place in its service, with how many of its checks are down.
+    /// Whether a service of a group had an entry of it before the last reload.
     #[must_use]
-    pub fn server(&self, key: &ServiceKey, place: usize) -> Option<(ServerView, usize)> {
+    pub fn had_entry(&self, key: &ServiceKey, entry: &GroupEntry) -> bool {
+        self.check.view().had_entry(key, entry)
+    }
+
+    /// A real server by its place in its service.
+    #[must_use]
+    pub fn server(&self, key: &ServiceKey, place: usize) -> Option<ServerReport> {
         self.check.view().server(key, place)
     }
 

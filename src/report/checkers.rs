@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use super::page::{command, heading, seconds, yes};
-use super::{Cursor, Page};
+use super::{Cursor, Moment, Page};
 use crate::base::{Duration, Shared};
 use crate::conf::model::{
     BfdAudience, CheckRef, Config, DnsProbe, DnsType, FileProbe, HttpProbe, HttpProtocol,
@@ -49,32 +49,20 @@ pub(super) fn section(
     };
     let place = cursor.part;
     cursor.part += 1;
-    for (number, check) in server.tcp_checks.iter().enumerate() {
-        let view = page.snapshot.check(service.key, place, number);
-        write_head(&service, server, view, out)?;
-        let timed = CheckRef {
-            connect: check,
-            kind: None,
-        };
-        write_timing(timed, view, out)?;
-        write_connection(check, out)?;
-        writeln!(out, "   Keepalive method = TCP_CHECK")?;
-    }
-    for (probe, number) in numbered(server) {
-        if !matches!(probe.kind, ProbeKind::File(_)) {
+    for (check, number) in in_order(server) {
+        if !matches!(check.kind, Some(ProbeKind::File(_))) {
             let view = page.snapshot.check(service.key, place, number);
             write_head(&service, server, view, out)?;
-            write_probe(page, probe, view, out)?;
+            write_check(page, check, view, out)?;
         }
     }
     Ok(true)
 }
 
-/// The checks of a server but those by TCP, each with its place among all of them.
-fn numbered(server: &RealServer) -> impl Iterator<Item = (&Probe, usize)> {
-    let first = server.tcp_checks.len();
-    let probes = server.probes.iter().enumerate();
-    probes.map(move |(place, probe)| (probe, first + place))
+/// The checks of a server in the order of the file, each with its place in `RealServer::checks`.
+fn in_order(server: &RealServer) -> impl Iterator<Item = (CheckRef<'_>, usize)> {
+    let places = server.places_in_file().into_iter();
+    places.filter_map(|number| Some((server.check(number)?, number)))
 }
 
 /// The checks of files, which stand at the end.
@@ -92,11 +80,11 @@ pub(super) fn file_checks(
     };
     let place = cursor.part;
     cursor.part += 1;
-    for (probe, number) in numbered(server) {
-        if matches!(probe.kind, ProbeKind::File(_)) {
+    for (check, number) in in_order(server) {
+        if matches!(check.kind, Some(ProbeKind::File(_))) {
             let view = page.snapshot.check(service.key, place, number);
             write_head(&service, server, view, out)?;
-            write_probe(page, probe, view, out)?;
+            write_check(page, check, view, out)?;
         }
     }
     Ok(true)
@@ -170,8 +158,10 @@ fn write_timing(check: CheckRef<'_>, view: Option<CheckView>, out: &mut String) 
     writeln!(out, "   Delay loop = {delay} us")?;
     writeln!(out, "   Warmup = {} us", check.warmup.as_micros())?;
     writeln!(out, "   Retries = {}", check.retries)?;
-    let before = check.delay_before_retry.as_micros();
-    writeln!(out, "   Delay before retry = {before} us")?;
+    if check.retries > 0 {
+        let before = check.delay_before_retry.as_micros();
+        writeln!(out, "   Delay before retry = {before} us")?;
+    }
     let running = view.filter(|view| view.has_run);
     // The first failure counts at once, as if all retries had been made.
     let retried = match running {
@@ -180,7 +170,9 @@ fn write_timing(check: CheckRef<'_>, view: Option<CheckView>, out: &mut String) 
         Some(view) if web && !view.up => check.retries + 1,
         Some(view) => view.retried,
     };
-    writeln!(out, "   Retries iterations = {retried}")?;
+    if check.retries > 0 {
+        writeln!(out, "   Retries iterations = {retried}")?;
+    }
     writeln!(
         out,
         "   Default delay before retry = {} us",
@@ -209,49 +201,47 @@ fn write_connection(check: &TcpCheck, out: &mut String) -> fmt::Result {
     writeln!(out, "     Timeout = {}", seconds(check.connect_timeout))
 }
 
-fn write_probe(
+fn write_check(
     page: &Page<'_>,
-    probe: &Probe,
+    check: CheckRef<'_>,
     view: Option<CheckView>,
     out: &mut String,
 ) -> fmt::Result {
-    match &probe.kind {
-        ProbeKind::File(file) => {
-            let all = yes(probe.connect.log_all_failures);
+    match check.kind {
+        Some(ProbeKind::File(file)) => {
+            let all = yes(check.connect.log_all_failures);
             writeln!(out, "   Log all failures = {all}")?;
             return write_file(file, out);
         }
-        ProbeKind::Bfd(session) => {
+        Some(ProbeKind::Bfd(session)) => {
             writeln!(out, "   Keepalive method = BFD_CHECK")?;
             let name = session.name.as_deref().unwrap_or_default();
             writeln!(out, "   Name = {name}")?;
-            let alpha = super::page::upper_on(probe.connect.alpha);
+            let alpha = super::page::upper_on(check.connect.alpha);
             return writeln!(out, "   Alpha is {alpha}");
         }
-        ProbeKind::Http(_)
-        | ProbeKind::Smtp(_)
-        | ProbeKind::Dns(_)
-        | ProbeKind::Misc(_)
-        | ProbeKind::Udp(_)
-        | ProbeKind::Ping => {
-            let timed = CheckRef {
-                connect: &probe.connect,
-                kind: Some(&probe.kind),
-            };
-            write_timing(timed, view, out)?;
-        }
+        None
+        | Some(
+            ProbeKind::Http(_)
+            | ProbeKind::Smtp(_)
+            | ProbeKind::Dns(_)
+            | ProbeKind::Misc(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Ping,
+        ) => write_timing(check, view, out)?,
     }
-    if !matches!(probe.kind, ProbeKind::Misc(_)) {
-        write_connection(&probe.connect, out)?;
+    if !matches!(check.kind, Some(ProbeKind::Misc(_))) {
+        write_connection(check.connect, out)?;
     }
-    match &probe.kind {
-        ProbeKind::Http(http) => write_http(http, out),
-        ProbeKind::Smtp(smtp) => write_smtp(smtp, out),
-        ProbeKind::Dns(dns) => write_dns(dns, out),
-        ProbeKind::Misc(misc) => write_misc(page, misc, out),
-        ProbeKind::Udp(udp) => write_udp(udp, out),
-        ProbeKind::Ping => writeln!(out, "   Keepalive method = PING_CHECK"),
-        ProbeKind::File(_) | ProbeKind::Bfd(_) => Ok(()),
+    match check.kind {
+        None => writeln!(out, "   Keepalive method = TCP_CHECK"),
+        Some(ProbeKind::Http(http)) => write_http(http, view, out),
+        Some(ProbeKind::Smtp(smtp)) => write_smtp(smtp, out),
+        Some(ProbeKind::Dns(dns)) => write_dns(dns, out),
+        Some(ProbeKind::Misc(misc)) => write_misc(page, misc, view, out),
+        Some(ProbeKind::Udp(udp)) => write_udp(udp, out),
+        Some(ProbeKind::Ping) => writeln!(out, "   Keepalive method = PING_CHECK"),
+        Some(ProbeKind::File(_) | ProbeKind::Bfd(_)) => Ok(()),
     }
 }
 
@@ -259,7 +249,7 @@ fn set(value: bool) -> &'static str {
     if value { "set" } else { "unset" }
 }
 
-fn write_http(http: &HttpProbe, out: &mut String) -> fmt::Result {
+fn write_http(http: &HttpProbe, view: Option<CheckView>, out: &mut String) -> fmt::Result {
     let kind = if http.secure { "SSL_GET" } else { "HTTP_GET" };
     let protocol = match http.protocol {
         HttpProtocol::Http10 => "1.0",
@@ -277,12 +267,17 @@ fn write_http(http: &HttpProbe, out: &mut String) -> fmt::Result {
     if let Some(name) = &http.sni_name {
         writeln!(out, "   SNI name = {name}")?;
     }
-    if http.tls_compliant {
-        writeln!(out, "   TLS compliant set")?;
-    }
     writeln!(out, "   Fast recovery {}", set(http.fast_recovery))?;
+    if http.tls_compliant {
+        writeln!(out, "   tls_compliant set")?;
+    }
     for url in &http.urls {
         write_url(url, out)?;
+    }
+    let failed = view.and_then(|view| view.failed_url);
+    if let Some(url) = failed.and_then(|place| http.urls.get(place)) {
+        let path = url.path.as_deref().unwrap_or_default();
+        writeln!(out, "   Failed URL = {path}")?;
     }
     Ok(())
 }
@@ -297,6 +292,9 @@ fn write_url(url: &HttpUrl, out: &mut String) -> fmt::Result {
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(out, "     digest = {digest}")?;
     }
+    // Its own word alone, whatever holds for all of them.
+    let compliant = set(url.tls_compliant == Some(true));
+    writeln!(out, "     tls_compliant {compliant}")?;
     writeln!(out, "     HTTP Status Code(s)")?;
     if url.status_codes.is_empty() {
         writeln!(out, "       200-299")?;
@@ -310,9 +308,6 @@ fn write_url(url: &HttpUrl, out: &mut String) -> fmt::Result {
     }
     if let Some(host) = &url.virtual_host {
         writeln!(out, "     Virtual host = {host}")?;
-    }
-    if url.tls_compliant == Some(true) {
-        writeln!(out, "     TLS compliant set")?;
     }
     match &url.regex {
         Some(regex) => write_regex(regex, out),
@@ -377,17 +372,31 @@ fn write_dns(dns: &DnsProbe, out: &mut String) -> fmt::Result {
     writeln!(out, "   Name = {name}")
 }
 
-fn write_misc(page: &Page<'_>, misc: &MiscProbe, out: &mut String) -> fmt::Result {
+fn write_misc(
+    page: &Page<'_>,
+    misc: &MiscProbe,
+    view: Option<CheckView>,
+    out: &mut String,
+) -> fmt::Result {
     let words = misc.script.argv().unwrap_or_default();
     writeln!(out, "   Keepalive method = MISC_CHECK")?;
     writeln!(out, "   script = {}", command(&words))?;
-    writeln!(out, "   timeout = {}", misc.timeout.as_secs())?;
+    writeln!(
+        out,
+        "   timeout = {}",
+        misc.timeout.map_or(0, |time| time.as_secs())
+    )?;
     let dynamic = if misc.dynamic { "YES" } else { "NO" };
     writeln!(out, "   dynamic = {dynamic}")?;
     let (user, group) = page
         .facts
         .ids(misc.script.user.as_deref(), misc.script.group.as_deref());
-    writeln!(out, "   uid:gid = {user}:{group}")
+    writeln!(out, "   uid:gid = {user}:{group}")?;
+    let run = view.and_then(|view| view.run);
+    let began = run.map_or_else(Moment::epoch, |run| page.facts.moment(run.began));
+    writeln!(out, "   Last ran = {}", began.year_inside())?;
+    let status = run.map_or(0, |run| run.status);
+    writeln!(out, "   Last status = {status}")
 }
 
 fn write_udp(udp: &UdpProbe, out: &mut String) -> fmt::Result {

@@ -35,6 +35,29 @@ impl fmt::Display for Moment {
     }
 }
 
+impl Moment {
+    /// What is told of something that has never happened.
+    pub(super) fn epoch() -> Self {
+        Self {
+            seconds: 0,
+            micros: 0,
+            text: "Thu Jan  1 00:00:00".to_owned(),
+            year: 1970,
+        }
+    }
+
+    /// With the year before the microseconds, as what is told of programs has it.
+    pub(super) fn year_inside(&self) -> String {
+        let Self {
+            seconds,
+            micros,
+            text,
+            year,
+        } = self;
+        format!("{seconds}.{micros:06} ({text} {year}.{micros:06})")
+    }
+}
+
 /// What the host knows and reports tell.
 pub trait Facts {
     /// Wall clock and local time at `instant`.

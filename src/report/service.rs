@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 
 use super::page::{command, enabled, heading, seconds, upper_on, yes};
 use super::{Cursor, Page};
-use crate::base::{Duration, Family};
+use crate::base::{Duration, Family, Shared};
 use crate::conf::model::{
     CheckDefaults, CheckScript, Config, Forwarding, GroupEntry, Persistence, ProbeKind, Protocol,
     RealServer, Scheduler, ServerGroup, ServiceKey, SorryServer, TunnelChecksum, TunnelKind,
     VirtualServer,
 };
+use crate::node::snapshot::ServiceView;
 
 /// `SSL definitions`.
 pub(super) fn tls(
@@ -63,11 +64,9 @@ pub(super) fn topology(
         writeln!(out, " System is compiled with LVS v1.2.1")?;
     }
     if let Some(group) = config.server_groups.get(cursor.item) {
-        if cursor.item == 0 {
-            writeln!(out, " ------< Virtual server group >------")?;
-        }
+        writeln!(out, " ------< Virtual server group >------")?;
         cursor.next_item();
-        write_group(config, group, out)?;
+        write_group(page, group, out)?;
         return Ok(true);
     }
     let Some(service) = config.virtual_servers.get(cursor.item - groups) else {
@@ -87,20 +86,54 @@ pub(super) fn topology(
     Ok(true)
 }
 
-/// How many services of each protocol use a group.
-fn users(config: &Config, group: &ServerGroup) -> [usize; 3] {
-    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| {
-        let services = config.virtual_servers.iter();
-        services
-            .filter(|service| {
-                service.key.protocol() == Some(protocol)
-                    && matches!(&service.key, ServiceKey::Group { name, .. } if *name == group.name)
-            })
-            .count()
-    })
+/// What the services of a group have in IPVS, under each of its entries.
+#[derive(Debug, Clone, Copy, Default)]
+struct Alive {
+    tcp: usize,
+    udp: usize,
+    sctp: usize,
+    v4: usize,
+    v6: usize,
 }
 
-fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::Result {
+fn alive_in(page: &Page<'_>, group: &ServerGroup) -> Alive {
+    let mut alive = Alive::default();
+    for service in users(page, group) {
+        let Some(view) = page.snapshot.service(&service.key) else {
+            continue;
+        };
+        let count = view.destinations;
+        match service.key.protocol() {
+            Some(Protocol::Tcp) => alive.tcp += count,
+            Some(Protocol::Udp) => alive.udp += count,
+            Some(Protocol::Sctp) => alive.sctp += count,
+            None => {}
+        }
+        match service.family {
+            Family::V4 if !is_mixed(service) => alive.v4 += count,
+            Family::V4 | Family::V6 => alive.v6 += count,
+        }
+    }
+    alive
+}
+
+/// The services that use a group.
+fn users<'a>(
+    page: &Page<'a>,
+    group: &ServerGroup,
+) -> impl Iterator<Item = &'a Shared<VirtualServer>> {
+    let services = page.snapshot.config().virtual_servers.iter();
+    services.filter(
+        |service| matches!(&service.key, ServiceKey::Group { name, .. } if *name == group.name),
+    )
+}
+
+/// Whether an entry was there before the last reload.
+fn was_there(page: &Page<'_>, group: &ServerGroup, entry: &GroupEntry) -> bool {
+    users(page, group).any(|service| page.snapshot.had_entry(&service.key, entry))
+}
+
+fn write_group(page: &Page<'_>, group: &ServerGroup, out: &mut String) -> fmt::Result {
     let has = |wanted: Family| {
         group.entries.iter().any(|entry| match entry {
             GroupEntry::Addresses { first, .. } => Family::of(*first) == wanted,
@@ -114,8 +147,7 @@ fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::R
         yes(has(Family::V4)),
         yes(has(Family::V6))
     )?;
-    let [tcp, udp, sctp] = users(config, group);
-    let all = tcp + udp + sctp;
+    let alive = alive_in(page, group);
     // Addresses first, then marks, whatever the file's order is.
     let marks = |entry: &&GroupEntry| matches!(entry, GroupEntry::Fwmark { .. });
     let addresses = group.entries.iter().filter(|entry| !marks(entry));
@@ -127,6 +159,7 @@ fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::R
                 } else {
                     writeln!(out, "   VIP Range = {first}-{last}, VPORT = {port}")?;
                 }
+                let Alive { tcp, udp, sctp, .. } = alive;
                 writeln!(out, "     Alive: {tcp} tcp, {udp} udp, {sctp} sctp")?;
             }
             GroupEntry::Fwmark { mark, family } => {
@@ -136,14 +169,13 @@ fn write_group(config: &Config, group: &ServerGroup, out: &mut String) -> fmt::R
                     None => "",
                 };
                 writeln!(out, "   FWMARK = {mark}{suffix}")?;
-                let (v4, v6) = match family {
-                    Some(Family::V6) => (0, all),
-                    Some(Family::V4) | None => (all, 0),
-                };
+                let Alive { v4, v6, .. } = alive;
                 writeln!(out, "     Alive: {v4} IPv4, {v6} IPv6")?;
             }
         }
-        writeln!(out, "     reloaded = False")?;
+        let reloaded = was_there(page, group, entry);
+        let reloaded = if reloaded { "True" } else { "False" };
+        writeln!(out, "     reloaded = {reloaded}")?;
     }
     Ok(())
 }
@@ -157,6 +189,17 @@ fn name_of(protocol: Option<Protocol>) -> &'static str {
     }
 }
 
+/// Whether a service is for addresses, or marks, of both families.
+fn is_mixed(service: &VirtualServer) -> bool {
+    let has = |wanted: Family| {
+        service.entries.iter().any(|entry| match entry {
+            GroupEntry::Addresses { first, .. } => Family::of(*first) == wanted,
+            GroupEntry::Fwmark { family, .. } => *family == Some(wanted),
+        })
+    };
+    has(Family::V4) && has(Family::V6)
+}
+
 fn family(service: &VirtualServer) -> &'static str {
     let given = service.policy.family;
     let address = match &service.key {
@@ -167,6 +210,7 @@ fn family(service: &VirtualServer) -> &'static str {
     let server = server.map(|server| server.key.address);
     let family = address.or(server).map(Family::of);
     match given.or(family) {
+        None | Some(_) if is_mixed(service) => "IPv4 & IPv6",
         Some(Family::V4) => "inet",
         Some(Family::V6) => "inet6",
         None => "unspecified",
@@ -222,13 +266,14 @@ fn write_service(page: &Page<'_>, service: &VirtualServer, out: &mut String) -> 
     };
     let method = forwarding(service.forwarding);
     writeln!(out, "   {default}forwarding method = {method}")?;
+    let view = page.snapshot.service(&service.key);
     if let Some(sorry) = &policy.sorry_server {
-        write_sorry(service, sorry, out)?;
+        write_sorry(service, sorry, view, out)?;
     }
-    if let Some(view) = page.snapshot.service(&service.key) {
-        writeln!(out, "   alive = 1")?;
+    if let Some(view) = view {
+        writeln!(out, "   VS alive = 1")?;
         writeln!(out, "   quorum_state_up = {}", u8::from(view.quorum_up))?;
-        writeln!(out, "   reloaded = 0")?;
+        writeln!(out, "   reloaded = {}", u8::from(view.reloaded))?;
     }
     Ok(())
 }
@@ -325,9 +370,6 @@ fn write_persistence(
         let mask = Ipv4Addr::from(mask);
         writeln!(out, "   persistence granularity = {mask}")?;
     }
-    if let Some(engine) = &service.policy.persistence_engine {
-        writeln!(out, "   persistence engine = {engine}")?;
-    }
     Ok(())
 }
 
@@ -354,7 +396,12 @@ pub(super) fn forwarding(forwarding: Forwarding) -> String {
     }
 }
 
-fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -> fmt::Result {
+fn write_sorry(
+    service: &VirtualServer,
+    sorry: &SorryServer,
+    view: Option<ServiceView>,
+    out: &mut String,
+) -> fmt::Result {
     let port = match &service.key {
         ServiceKey::Address(key) => key.port,
         ServiceKey::Fwmark { .. } | ServiceKey::Group { .. } => 0,
@@ -369,7 +416,12 @@ fn write_sorry(service: &VirtualServer, sorry: &SorryServer, out: &mut String) -
     let method = forwarding(sorry.forwarding.unwrap_or(service.forwarding));
     writeln!(out, "     forwarding method = {method}")?;
     let inhibit = upper_on(sorry.inhibit);
-    writeln!(out, "     Inhibit on failure is {inhibit}")
+    writeln!(out, "     Inhibit on failure is {inhibit}")?;
+    if let Some(view) = view {
+        writeln!(out, "     set = {}", u8::from(view.sorry_set))?;
+        writeln!(out, "     alive = {}", u8::from(!view.quorum_up))?;
+    }
+    Ok(())
 }
 
 /// A script of checks with whom it runs as.
@@ -390,7 +442,7 @@ fn write_server(
 ) -> fmt::Result {
     let view = page.snapshot.server(&service.key, place);
     let (ip, port, weight) = (server.key.address, server.key.port, server.weight);
-    let effective = view.as_ref().map_or(weight, |(view, _)| view.weight);
+    let effective = view.map_or(weight, |view| view.weight);
     writeln!(out, "   ------< Real server >------")?;
     writeln!(
         out,
@@ -427,13 +479,17 @@ fn write_server(
     writeln!(out, "   Using smtp notification = {}", yes(mail))?;
     writeln!(out, "   initial weight = {weight}")?;
     writeln!(out, "   effective weight = {effective}")?;
-    writeln!(out, "   previous effective_weight = 0")?;
-    if let Some((view, failing)) = view {
-        let alive = u8::from(view.alive);
-        writeln!(out, "   alive = {alive}")?;
-        writeln!(out, "   num failed checkers = {failing}")?;
-        writeln!(out, "   RS set = {alive}")?;
-        writeln!(out, "   reloaded = 0")?;
+    let before = view.and_then(|view| view.weight_before);
+    writeln!(
+        out,
+        "   previous effective_weight = {}",
+        before.unwrap_or(0)
+    )?;
+    if let Some(view) = view {
+        writeln!(out, "   alive = {}", u8::from(view.alive))?;
+        writeln!(out, "   num failed checkers = {}", view.failing)?;
+        writeln!(out, "   RS set = {}", u8::from(view.set))?;
+        writeln!(out, "   reloaded = {}", u8::from(before.is_some()))?;
     }
     write_trackers(page.snapshot.config(), server, out)
 }

@@ -210,6 +210,7 @@ fn report(pairs: &mut [(Side, Side)]) -> Result<()> {
             .replace(&folder, "@DIR@")
             .lines()
             .map(|line| line.replace("/usr/bin/", "/bin/"))
+            .map(|line| without_time(&line))
             .collect();
     }
     Ok(())
@@ -462,6 +463,14 @@ fn text_of(line: &str) -> &str {
     match line.get(..24).zip(line.get(24..)) {
         Some((_, rest)) => rest.strip_prefix(": ").unwrap_or(line),
         None => line,
+    }
+}
+
+/// A line of a report without when that was, unless it was never.
+fn without_time(line: &str) -> String {
+    match line.strip_prefix("   Last ran = ") {
+        Some(when) if !when.starts_with("0.") => "   Last ran = N".to_owned(),
+        Some(_) | None => line.to_owned(),
     }
 }
 

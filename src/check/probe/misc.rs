@@ -101,7 +101,7 @@ mod tests {
                 user: Some("nobody".to_owned()),
                 group: None,
             },
-            timeout: Duration::from_secs(5),
+            timeout: Some(Duration::from_secs(5)),
             dynamic,
         }
     }

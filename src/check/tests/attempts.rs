@@ -22,7 +22,7 @@ fn kinds() -> Vec<(Option<ProbeKind>, Option<Duration>)> {
             user: None,
             group: None,
         },
-        timeout: TIMEOUT,
+        timeout: Some(TIMEOUT),
         dynamic: true,
     };
     let http = HttpProbe {
@@ -68,7 +68,11 @@ fn checked(kind: Option<ProbeKind>) -> Shared<VirtualServer> {
     let connect = server.tcp_checks.remove(0);
     match kind {
         None => server.tcp_checks.push(connect),
-        Some(kind) => server.probes.push(Probe { connect, kind }),
+        Some(kind) => server.probes.push(Probe {
+            connect,
+            kind,
+            tcp_before: 0,
+        }),
     }
     service
 }

@@ -5,6 +5,7 @@ mod pool;
 mod properties;
 mod rest;
 mod survival;
+mod told;
 
 use std::net::{IpAddr, SocketAddr};
 

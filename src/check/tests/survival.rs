@@ -27,7 +27,11 @@ fn with_check(kind: ProbeKind) -> Shared<VirtualServer> {
     config.real_servers.truncate(1);
     let first = &mut config.real_servers[0];
     let connect = first.tcp_checks.remove(0);
-    first.probes.push(Probe { connect, kind });
+    first.probes.push(Probe {
+        connect,
+        kind,
+        tcp_before: 0,
+    });
     config
 }
 
@@ -139,7 +143,7 @@ fn weights_and_verdicts_of_programs_files_and_sessions_stay() {
     };
     let misc = with_check(ProbeKind::Misc(MiscProbe {
         script,
-        timeout: 3 * SECOND,
+        timeout: Some(3 * SECOND),
         dynamic: true,
     }));
     let mut bench = Bench::new();

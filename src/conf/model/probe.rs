@@ -15,6 +15,8 @@ pub struct Probe {
     pub connect: TcpCheck,
     /// What it asks for.
     pub kind: ProbeKind,
+    /// How many `TCP_CHECK`s of its server stand before it in the file.
+    pub tcp_before: u16,
 }
 
 /// One check of a server, of whatever kind.
@@ -46,6 +48,20 @@ impl RealServer {
             connect: &probe.connect,
             kind: Some(&probe.kind),
         }))
+    }
+
+    /// Places in [`RealServer::checks`], in the order of the file.
+    pub fn places_in_file(&self) -> Vec<usize> {
+        let tcp = self.tcp_checks.len();
+        let mut places = Vec::with_capacity(tcp + self.probes.len());
+        for (number, probe) in self.probes.iter().enumerate() {
+            let before = usize::from(probe.tcp_before).min(tcp);
+            let written = places.len() - number;
+            places.extend(written..before.max(written));
+            places.push(tcp + number);
+        }
+        places.extend(places.len() - self.probes.len()..tcp);
+        places
     }
 
     /// The `index`th of [`RealServer::checks`].
@@ -207,8 +223,8 @@ pub struct DnsProbe {
 pub struct MiscProbe {
     /// `misc_path` and `user`.
     pub script: CheckScript,
-    /// `misc_timeout`: when it is killed; the period of the check if not given.
-    pub timeout: Duration,
+    /// `misc_timeout`: when it is killed; after the period of the check if not given.
+    pub timeout: Option<Duration>,
     /// `misc_dynamic`: the exit status sets the weight.
     pub dynamic: bool,
 }

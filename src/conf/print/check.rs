@@ -198,11 +198,12 @@ fn real_server(out: &mut Printer, server: &RealServer) {
             out.line(format!("warmup {}", seconds(connect.warmup)));
             out.line(format!("alpha {}", on_or_off(connect.alpha)));
         }
-        for check in &server.tcp_checks {
-            out.block("TCP_CHECK", |out| connection(out, check));
-        }
-        for check in &server.probes {
-            probe(out, check);
+        let mut probes = server.probes.iter();
+        for place in server.places_in_file() {
+            match server.tcp_checks.get(place) {
+                Some(check) => out.block("TCP_CHECK", |out| connection(out, check)),
+                None => probes.by_ref().take(1).for_each(|check| probe(out, check)),
+            }
         }
     });
 }
@@ -289,8 +290,7 @@ fn probe(out: &mut Printer, probe: &Probe) {
                 let group = group.map_or(String::new(), |group| format!(" {}", quoted(group)));
                 out.line(format!("user {}{group}", quoted(user)));
             }
-            let whole = misc.timeout.subsec_micros() == 0;
-            out.value("misc_timeout", whole.then_some(misc.timeout.as_secs()));
+            out.value("misc_timeout", misc.timeout.map(|time| time.as_secs()));
             out.flag("misc_dynamic", misc.dynamic);
         }),
         ProbeKind::Udp(udp) => out.block("UDP_CHECK", |out| {

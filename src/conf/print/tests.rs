@@ -412,7 +412,11 @@ fn probe() -> impl Strategy<Value = Probe> {
         })),
         Just(ProbeKind::Ping),
     ];
-    (connection(), kind).prop_map(|(connect, kind)| Probe { connect, kind })
+    (connection(), kind).prop_map(|(connect, kind)| Probe {
+        connect,
+        kind,
+        tcp_before: 0,
+    })
 }
 
 fn server_policy() -> impl Strategy<Value = ServerPolicy> {
@@ -443,7 +447,7 @@ fn real_server() -> impl Strategy<Value = RealServer> {
         proptest::option::of(server_policy()),
     )
         .prop_map(
-            |(weight, forwarding, tcp_checks, probes, policy)| RealServer {
+            |(weight, forwarding, tcp_checks, mut probes, policy)| RealServer {
                 key: RealServerKey {
                     address: IpAddr::V4(Ipv4Addr::LOCALHOST),
                     // Only where addresses are translated ports may be too.
@@ -455,8 +459,14 @@ fn real_server() -> impl Strategy<Value = RealServer> {
                 },
                 weight,
                 forwarding,
+                probes: {
+                    for (place, probe) in probes.iter_mut().enumerate() {
+                        let before = place.min(tcp_checks.len());
+                        probe.tcp_before = u16::try_from(before).unwrap();
+                    }
+                    probes
+                },
                 tcp_checks,
-                probes,
                 policy: policy.map(Box::new),
             },
         )

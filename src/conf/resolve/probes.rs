@@ -62,7 +62,14 @@ pub(super) fn checks(
     for draft in drafts {
         match draft.kind {
             None => checks.push(connect(draft.connect, server, above)),
-            Some(kind) => probe(*kind, draft.connect, (server, above), &mut probes),
+            Some(kind) => {
+                let known = probes.len();
+                probe(*kind, draft.connect, (server, above), &mut probes);
+                let before = u16::try_from(checks.len()).unwrap_or(u16::MAX);
+                for probe in probes.iter_mut().skip(known) {
+                    probe.tcp_before = before;
+                }
+            }
         }
     }
     (checks, probes)
@@ -85,6 +92,7 @@ fn probe(
                 probes.push(Probe {
                     connect: connect(host, server, inherit(own, above)),
                     kind: ProbeKind::Smtp(smtp.probe.clone()),
+                    tcp_before: 0,
                 });
             }
             if !alone {
@@ -92,7 +100,7 @@ fn probe(
             }
             ProbeKind::Smtp(smtp.probe)
         }
-        KindDraft::Misc(misc) => ProbeKind::Misc(misc_probe(misc, delay_loop)),
+        KindDraft::Misc(misc) => ProbeKind::Misc(misc_probe(misc)),
         KindDraft::Http(probe) => ProbeKind::Http(probe),
         KindDraft::Dns(probe) => ProbeKind::Dns(probe),
         KindDraft::Udp(probe) => ProbeKind::Udp(probe),
@@ -103,10 +111,11 @@ fn probe(
     probes.push(Probe {
         connect: connect(draft, server, above),
         kind,
+        tcp_before: 0,
     });
 }
 
-fn misc_probe(draft: MiscDraft, delay_loop: Option<Duration>) -> MiscProbe {
+fn misc_probe(draft: MiscDraft) -> MiscProbe {
     let (user, group) = draft
         .user
         .map_or((None, None), |(user, group)| (Some(user), group));
@@ -116,9 +125,8 @@ fn misc_probe(draft: MiscDraft, delay_loop: Option<Duration>) -> MiscProbe {
             user,
             group,
         },
-        timeout: draft
-            .timeout
-            .unwrap_or_else(|| delay_loop.unwrap_or(DELAY_LOOP)),
+        // No time at all is that of the period.
+        timeout: draft.timeout.filter(|time| *time > Duration::ZERO),
         dynamic: draft.dynamic,
     }
 }
