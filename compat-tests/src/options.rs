@@ -111,6 +111,7 @@ pub fn configuration(block: &str, line: &str) -> String {
         None => match block {
             "global_defs" => within(block) + &instance("") + &service(plain, "", ""),
             "vrrp_instance" => TRACKERS.to_owned() + &instance(line),
+            "authentication" => instance(&within(block)),
             // Another key than any that the line may define.
             "auth_hmac" => {
                 let key = "0123456789abcdef".repeat(2);

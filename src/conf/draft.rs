@@ -73,6 +73,8 @@ pub(super) struct Draft {
 pub(super) struct ScriptRules {
     /// `enable_script_security`
     pub(super) secure: bool,
+    /// A script was taken although there is nobody to run it, as nobody had asked for security.
+    pub(super) taken_for_open: bool,
     /// `script_user`
     pub(super) user: Option<String>,
     /// Its second word.
@@ -92,9 +94,13 @@ impl Draft {
         self.will_be_dynamic || self.global.interfaces.dynamic != Dynamic::No
     }
 
-    /// Whether an interface was missed above the line that lets it come later.
+    /// Whether an interface was missed above the line that lets it come later, or nobody to run
+    /// scripts was not, above the line that asks for security.
     pub(super) fn missed_too_soon(&self) -> bool {
-        self.missing_interface && !self.will_be_dynamic && self.is_dynamic()
+        let interface = self.missing_interface && !self.will_be_dynamic && self.is_dynamic();
+        let user =
+            self.scripts.taken_for_open && self.scripts.secure && self.scripts.user.is_none();
+        interface || user
     }
 
     /// Whether an interface is missing that has to be there; without it nothing starts.
@@ -219,10 +225,21 @@ impl ServiceDraft {
         match self.target {
             Target::Address(address, _) => Some(Family::of(address)),
             Target::Indirect(_) => self.policy.family.or_else(|| {
-                let first = self.real_servers.first()?;
-                let tunnel = matches!(first.forwarding, Some(Forwarding::Tun(_)));
-                (!tunnel).then(|| Family::of(first.address))
+                // That of the first server that is reached without a tunnel.
+                let bound = |server: &&RealServerDraft| {
+                    !matches!(server.forwarding, Some(Forwarding::Tun(_)))
+                };
+                let first = self.real_servers.iter().find(bound)?;
+                Some(Family::of(first.address))
             }),
+        }
+    }
+
+    /// The group of its entries, if it has one.
+    pub(super) const fn group(&self) -> Option<&str> {
+        match &self.target {
+            Target::Indirect(IndirectTarget::Group(name)) => Some(name.as_str()),
+            Target::Indirect(IndirectTarget::Fwmark(_)) | Target::Address(..) => None,
         }
     }
 

@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use super::ast::{Kind, Slice, Store};
 use super::diag::{Class, Diagnostic};
 use super::include::{self, Demanded};
-use super::model::options::LinkSettings;
-use super::model::routing::Statics;
 use super::model::{
     CheckDefaults, Config, GroupEntry, ProbeKind, RealServer, ServerPolicy, ServicePolicy,
 };
@@ -353,13 +351,6 @@ fn meaning(config: &Config) -> Config {
         }
     }
     let mut config = config.clone();
-    // The printer names these as not printed.
-    config.statics = Statics::default();
-    config.links = LinkSettings::default();
-    for instance in &mut config.vrrp_instances {
-        instance.options.routes.clear();
-        instance.options.rules.clear();
-    }
     for one in &mut config.virtual_servers {
         let one = &mut **one;
         service(&mut one.policy, &mut one.real_servers);

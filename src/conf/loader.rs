@@ -151,8 +151,13 @@ impl Loader {
     /// stack to the parser.
     fn read_again(&mut self) {
         let outline = self.binder.outline.is_some();
+        let (dynamic, secure) = {
+            let draft = &self.binder.draft;
+            (draft.is_dynamic(), draft.scripts.secure)
+        };
         *self = Self::of(&self.main, self.options.clone(), self.view);
-        self.binder.draft.will_be_dynamic = true;
+        self.binder.draft.will_be_dynamic = dynamic;
+        self.binder.draft.scripts.secure = secure;
         self.binder.outline = outline.then(Outline::default);
     }
 

@@ -75,11 +75,18 @@ pub(in super::super) fn close(draft: &mut Draft, st: &mut Statement<'_>) {
         draft.disabled_bfd.push(bfd.name);
         return;
     }
-    let taken = |other: &BfdInstance| other.neighbor == neighbor;
+    // Two sessions with one neighbor have sources of their own.
+    let taken = |other: &BfdInstance| {
+        let apart = other.source.zip(bfd.source);
+        other.neighbor == neighbor && apart.is_none_or(|(one, own)| one == own)
+    };
     if draft.bfd_instances.iter().any(taken) {
+        let what = match bfd.source {
+            Some(source) => format!("source/neighbor address {source}/{neighbor}"),
+            None => format!("neighbor address {neighbor}"),
+        };
         let message = format!(
-            "Configuration error: BFD instance {name} has duplicate neighbor address {neighbor}, \
-             ignoring instance"
+            "Configuration error: BFD instance {name} has duplicate {what}, ignoring instance"
         );
         st.error(Class::General, message, None);
         return;

@@ -100,6 +100,8 @@ pub(in super::super) fn interface(draft: &mut Draft, st: &mut Statement<'_>) -> 
                 instance.name
             );
             st.error(Class::General, message, Some(1));
+            // One that was named before is forgotten, as by keepalived.
+            instance.interface = None;
             return Ok(());
         }
         if name.len() > MAX_INTERFACE_NAME {

@@ -9,7 +9,7 @@ use super::super::model::Scope;
 use super::super::model::routing::{
     Insertion, KEEPALIVED, MAIN_TABLE, NextHop, Prefix, Route, RouteKind, RouteMetrics,
 };
-use super::super::names::NameTable;
+use super::super::names::{NameTable, base0};
 use super::super::source::{Link, to_display};
 use super::encap::encap;
 use super::instance::current;
@@ -153,6 +153,17 @@ fn option(
         let word = words.next()?;
         return destination(words, word, found);
     }
+    if let Some(number) = base0(word).filter(|number| *number <= 255) {
+        let next = words.next()?;
+        let Some(kind) = KINDS.into_iter().find(|kind| *kind as u64 == number) else {
+            // keepalived asks the kernel for it, which refuses it.
+            return words.leave_out(format!(
+                "the kernel has no kind of route with the number {number}: the route is left out"
+            ));
+        };
+        found.route.kind = kind;
+        return destination(words, next, found);
+    }
     match word {
         "inet" | "inet6" => family(words, word, found)?,
         "add" => found.route.insertion = Insertion::Add,
@@ -184,6 +195,21 @@ fn option(
     }
     Ok(())
 }
+
+/// Every kind, which a line may name by its number as well.
+const KINDS: [RouteKind; 11] = [
+    RouteKind::Unicast,
+    RouteKind::Local,
+    RouteKind::Broadcast,
+    RouteKind::Anycast,
+    RouteKind::Multicast,
+    RouteKind::Blackhole,
+    RouteKind::Unreachable,
+    RouteKind::Prohibit,
+    RouteKind::Throw,
+    RouteKind::Nat,
+    RouteKind::Xresolve,
+];
 
 pub(super) fn kind(word: &str) -> Option<RouteKind> {
     Some(match word {

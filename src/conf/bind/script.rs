@@ -109,6 +109,9 @@ pub(super) fn default_user_of(
     if said {
         return Err(NoScript::NoDefaultUser);
     }
+    if !rules.secure && rules.user.is_none() && !st.facts.user_exists(DEFAULT_USER) {
+        rules.taken_for_open = true;
+    }
     if !rules.secure || rules.user.is_some() || st.facts.user_exists(DEFAULT_USER) {
         return Ok(());
     }

@@ -48,17 +48,28 @@ fn threshold(st: &mut Statement<'_>, slot: &mut u32) -> Outcome {
     Ok(())
 }
 
+/// The group of the service that is being read, if it is one by group.
+fn group_of(draft: &Draft) -> Option<String> {
+    draft.services.last()?.group().map(str::to_owned)
+}
+
 /// `notify_up SCRIPT [USER [GROUP]]`
 pub(in super::super) fn notify_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     with_scripts(draft, |draft, rules| {
-        current(draft, |policy| script(st, rules, &mut policy.notify_up))
+        let group = group_of(draft);
+        current(draft, |policy| {
+            script(st, rules, (&mut policy.notify_up, group.as_deref()))
+        })
     })
 }
 
 /// `notify_down SCRIPT [USER [GROUP]]`
 pub(in super::super) fn notify_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     with_scripts(draft, |draft, rules| {
-        current(draft, |policy| script(st, rules, &mut policy.notify_down))
+        let group = group_of(draft);
+        current(draft, |policy| {
+            script(st, rules, (&mut policy.notify_down, group.as_deref()))
+        })
     })
 }
 

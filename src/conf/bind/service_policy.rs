@@ -262,7 +262,8 @@ pub(in super::super) fn hysteresis(draft: &mut Draft, st: &mut Statement<'_>) ->
 pub(in super::super) fn quorum_up(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     with_scripts(draft, |draft, rules| {
         current(draft, |service| {
-            script(st, rules, &mut service.policy.quorum_up)
+            let group = service.group().map(str::to_owned);
+            script(st, rules, (&mut service.policy.quorum_up, group.as_deref()))
         })
     })
 }
@@ -271,7 +272,12 @@ pub(in super::super) fn quorum_up(draft: &mut Draft, st: &mut Statement<'_>) -> 
 pub(in super::super) fn quorum_down(draft: &mut Draft, st: &mut Statement<'_>) -> Outcome {
     with_scripts(draft, |draft, rules| {
         current(draft, |service| {
-            script(st, rules, &mut service.policy.quorum_down)
+            let group = service.group().map(str::to_owned);
+            script(
+                st,
+                rules,
+                (&mut service.policy.quorum_down, group.as_deref()),
+            )
         })
     })
 }
@@ -287,18 +293,20 @@ pub(super) fn with_scripts(
     outcome
 }
 
-/// A script with the user and group that run it; the first one that is given counts.
+/// A script with the user and group that run it; the first one that is given counts. Messages name
+/// the group of the service, if it has one.
 pub(super) fn script(
     st: &mut Statement<'_>,
     rules: &mut ScriptRules,
-    slot: &mut Option<CheckScript>,
+    (slot, group): (&mut Option<CheckScript>, Option<&str>),
 ) -> Outcome {
     let Some(parsed) = parse_script(st)? else {
         return Ok(());
     };
     if slot.is_some() {
         let message = format!(
-            "((null)) {} script already specified - ignoring {}",
+            "({}) {} script already specified - ignoring {}",
+            to_display(group.unwrap_or("(null)")),
             st.need(0)?,
             to_display(st.need(1)?)
         );

@@ -115,8 +115,12 @@ pub(in super::super) fn group_open(draft: &mut Draft, st: &mut Statement<'_>) ->
         return Ok(());
     }
     let message = format!("Group list already specified for sync group {}", group.name);
-    st.error(Class::General, message, Some(0));
-    Err(Stop::SkipBlock)
+    let finding = st.finding(Class::General, message, Some(0)).note(
+        "this list is skipped, and with keepalived nothing that follows it in this block counts",
+        None,
+    );
+    st.diagnostics.push(finding);
+    Err(Stop::SkipBoth)
 }
 
 /// A line of `group`: names.

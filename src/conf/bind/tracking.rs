@@ -147,6 +147,14 @@ pub(super) fn line(
     }
     let weight = match st.word(1) {
         None => None,
+        Some("weight") if st.word(2).is_none() => {
+            let message = format!(
+                "({owner}) weight without value specified for {} {shown} - ignoring",
+                kind.name()
+            );
+            st.error(Class::General, message, Some(1));
+            return Ok(false);
+        }
         Some("weight") => weight(st, owner, kind, &shown, own)?,
         Some(option) => {
             unknown_option(st, owner, kind, option);
@@ -180,14 +188,7 @@ fn weight(
     shown: &str,
     own: Weight,
 ) -> Result<Option<Weight>, super::Stop> {
-    let Some(word) = st.word(2) else {
-        let message = format!(
-            "({owner}) weight without value specified for {} {shown} - ignoring",
-            kind.name()
-        );
-        st.error(Class::General, message, Some(1));
-        return Ok(None);
-    };
+    let word = st.need(2)?;
     let most = if kind == Kind::Bfd { 253 } else { 254 };
     let Some(value) = st.signed(2, -most, most)? else {
         let word = to_display(word);

@@ -69,6 +69,13 @@ impl<'s> Words<'_, 's> {
         self.st.error(Class::General, message, Some(index));
     }
 
+    /// Gives the line up, which keepalived takes: it changes no verdict.
+    pub(super) fn leave_out<T>(&mut self, message: impl Into<String>) -> Step<T> {
+        let index = self.at.saturating_sub(1);
+        self.st.error(Class::Advice, message, Some(index));
+        Err(Fail::Skip)
+    }
+
     /// Reports something, and that nothing comes of the line.
     ///
     /// # Errors

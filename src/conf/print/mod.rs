@@ -9,6 +9,7 @@ mod global;
 mod routing;
 mod vrrp;
 
+use super::model::options::{LinkPoll, LinkSettings};
 use super::model::{BfdAudience, BfdInstance, Config, TlsClient};
 use crate::base::Duration;
 
@@ -28,16 +29,7 @@ pub fn print(config: &Config) -> String {
     for group in &config.sync_groups {
         vrrp::group(&mut out, group);
     }
-    for group in &config.links.garp_groups {
-        out.block("garp_group", |out| {
-            out.value("garp_interval", group.garp_interval.map(seconds));
-            out.value("gna_interval", group.gna_interval.map(seconds));
-            out.list(
-                "interfaces",
-                group.interfaces.iter().map(|name| quoted(name)),
-            );
-        });
-    }
+    links(&mut out, &config.links);
     routing::statics(&mut out, &config.statics);
     for instance in &config.vrrp_instances {
         vrrp::instance(&mut out, instance);
@@ -48,25 +40,36 @@ pub fn print(config: &Config) -> String {
     for service in &config.virtual_servers {
         check::service(&mut out, service);
     }
-    unprinted(&mut out, config);
     out.text
 }
 
-/// Names what this version cannot print, where there is any of it, so that nobody takes the text
-/// for the whole.
-fn unprinted(out: &mut Printer, config: &Config) {
-    let links = &config.links;
-    let counts = [
-        ("linkbeat_interfaces", links.polled.len()),
-        ("interface_up_down_delays", links.delays.len()),
-    ];
-    for (keyword, count) in counts {
-        if count > 0 {
-            out.line(format!(
-                "! not printed in this version: {count} of {keyword}"
-            ));
-        }
+/// What is said of interfaces outside of any instance.
+fn links(out: &mut Printer, links: &LinkSettings) {
+    for group in &links.garp_groups {
+        out.block("garp_group", |out| {
+            out.value("garp_interval", group.garp_interval.map(seconds));
+            out.value("gna_interval", group.gna_interval.map(seconds));
+            out.list(
+                "interfaces",
+                group.interfaces.iter().map(|name| quoted(name)),
+            );
+        });
     }
+    let polled = links.polled.iter().map(|(name, poll)| {
+        let how = match poll {
+            LinkPoll::Any => "",
+            LinkPoll::Mii => " MII",
+            LinkPoll::Ethtool => " ETHTOOL",
+            LinkPoll::Ioctl => " IOCTL",
+        };
+        format!("{}{how}", quoted(name))
+    });
+    out.list("linkbeat_interfaces", polled);
+    let delays = links.delays.iter().map(|delay| {
+        let (down, up) = (seconds(delay.down), seconds(delay.up));
+        format!("{} {down} {up}", quoted(&delay.interface))
+    });
+    out.list("interface_up_down_delays", delays);
 }
 
 /// The text so far, and how deep it is in blocks.

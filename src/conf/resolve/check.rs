@@ -172,8 +172,6 @@ impl Partial {
                 address: draft.address,
                 port: draft.port.unwrap_or(self.inherited.port),
             };
-            let mut server = real_server(draft, &self.inherited, cx);
-            let key = server.key;
             let inherited = &self.inherited;
             if !self.seen.insert(written) {
                 let message = format!(
@@ -181,7 +179,11 @@ impl Partial {
                     inherited.label, written.address, inherited.protocol, written.port
                 );
                 cx.report(Class::General, message, place);
-            } else if self.rewritten.contains(&key)
+                continue;
+            }
+            let mut server = real_server(draft, inherited, cx);
+            let key = server.key;
+            if self.rewritten.contains(&key)
                 || written != key && (self.seen.contains(&key) || !self.rewritten.insert(key))
             {
                 let message = format!(
