@@ -2,11 +2,16 @@
 //!
 //! Owns: which seeds run, and scenarios whose outcome is known to the microsecond. Never does:
 //! need anything of the machine. `SIM_SEED=n` runs one seed (`SIM_TRACE=1` prints its trace),
-//! `SIM_SEEDS=n` that many.
+//! `SIM_SEEDS=n` that many, from `SIM_FIRST` on. Millions, with every check of the code switched on:
+//!
+//! ```sh
+//! SIM_SEEDS=1000000 cargo test --profile simulation -p compat-tests --test simulate seeds -- --nocapture
+//! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::thread;
 
@@ -24,12 +29,24 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+/// `SIM_SEEDS` seeds, or these many, from `SIM_FIRST` on.
+fn from_first(count: u64) -> RangeInclusive<u64> {
+    let first = number("SIM_FIRST").unwrap_or(1);
+    first..=first + number("SIM_SEEDS").unwrap_or(count).saturating_sub(1)
+}
+
 /// Runs `seeds`, as many at a time as the machine has processors; returns the failures in the order
 /// of their seeds, and how often the invariants were looked at. A run knows nothing of others: what
 /// it keeps outside of its world it keeps by thread.
 fn run(seeds: impl Iterator<Item = u64> + Send) -> (Vec<random::Failure>, u64) {
     let seeds = Mutex::new(seeds);
-    let next = || seeds.lock().unwrap().next();
+    let next = || {
+        let seed = seeds.lock().unwrap().next()?;
+        if seed.is_multiple_of(10_000) {
+            println!("seed {seed}");
+        }
+        Some(seed)
+    };
     let some = || {
         let (mut failures, mut checks) = (Vec::new(), 0);
         while let Some(seed) = next() {
@@ -60,7 +77,7 @@ fn run(seeds: impl Iterator<Item = u64> + Send) -> (Vec<random::Failure>, u64) {
 fn seeds_keep_every_invariant() {
     let seeds = match number("SIM_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("SIM_SEEDS").unwrap_or(SEEDS),
+        None => from_first(SEEDS),
     };
     let count = seeds.clone().count();
     let (failures, checks) = run(seeds);
@@ -98,7 +115,7 @@ fn a_seed_replays_exactly() {
 fn where_a_reload_comes_from_leaves_no_trace() {
     let seeds = match number("SIM_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("SIM_SEEDS").unwrap_or(64),
+        None => from_first(64),
     };
     let failures: Vec<_> = seeds.filter_map(|seed| converge::run(seed).err()).collect();
     for failure in failures.iter().take(2) {

@@ -88,14 +88,6 @@ impl Slice {
         self.text.clear();
     }
 
-    /// Forgets the lines from `lines` on, with their words.
-    pub(super) fn truncate(&mut self, lines: usize) {
-        if let Some(line) = self.lines.get(lines) {
-            self.words.truncate(line.first as usize);
-            self.lines.truncate(lines);
-        }
-    }
-
     /// The words of a line.
     pub(super) fn words(&self, line: &Line) -> &[Word] {
         self.words

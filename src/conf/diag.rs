@@ -144,6 +144,13 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// Whether an include is missing; the main file has no place that names it.
+    fn is_of_a_file(&self) -> bool {
+        self.class == Class::FileNotFound && self.at.is_some()
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// The log line in upstream's form: `(FILE: Line N) text`, or `text` without a place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,6 +227,13 @@ impl Diagnostics {
         })
     }
 
+    /// Whether an include is missing that has to be there.
+    pub(super) fn misses_a_file(&self) -> bool {
+        self.found.iter().any(|finding| {
+            finding.is_of_a_file() && matches!(finding.consequence, Consequence::RefuseStart(_))
+        })
+    }
+
     /// The findings in the order in which they were made.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.found.iter()
@@ -262,18 +276,22 @@ impl Diagnostics {
     /// The exit status of a config test (`-t`): 0, 2, 4, 5 or 6.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
-        // A missing word ends the reading at once with 2, a demanded include that is missing
-        // with 6, whatever was found before; and with 0 a network namespace that is missing. That
-        // the main file was demanded and is missing counts by its class.
-        for finding in &self.found {
-            match (finding.class, finding.consequence) {
-                (Class::MissingParameter, Consequence::RefuseStart(status)) => return status,
-                (Class::FileNotFound, Consequence::RefuseStart(status)) if finding.at.is_some() => {
-                    return status;
-                }
-                (Class::Advice | Class::Notice, Consequence::RefuseStart(_)) => return 0,
-                _ => {}
-            }
+        // A missing word ends the reading at once with 2; at its end a demanded include that is
+        // missing comes to 6, whatever else was found, and after that a network namespace that is
+        // missing to 0. That the main file was demanded and is missing counts by its class.
+        let refused = |wanted: fn(&Diagnostic) -> bool| {
+            let mut refusals = self.found.iter().filter(|finding| wanted(finding));
+            refusals.find_map(|finding| match finding.consequence {
+                Consequence::RefuseStart(status) => Some(status),
+                Consequence::Continue | Consequence::KeepRunning => None,
+            })
+        };
+        let word = refused(|finding| finding.class == Class::MissingParameter);
+        if let Some(status) = word.or_else(|| refused(Diagnostic::is_of_a_file)) {
+            return status;
+        }
+        if refused(|finding| matches!(finding.class, Class::Advice | Class::Notice)).is_some() {
+            return 0;
         }
         match self.worst_class {
             None | Some(Class::Advice | Class::Notice) => 0,

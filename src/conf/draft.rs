@@ -45,6 +45,8 @@ pub(super) struct Draft {
     pub(super) group_places: Vec<Place>,
     /// The network namespace does not exist that all but `global_defs` is about.
     pub(super) elsewhere: bool,
+    /// It is read by one of keepalived's children: where it lives its parent has decided.
+    pub(super) of_child: bool,
     pub(super) statics: Statics,
     /// Static addresses that name no interface, by their place in the list, with what is said if
     /// there is none for them.

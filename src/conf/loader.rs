@@ -118,8 +118,10 @@ impl Loader {
             return Progress::More;
         }
         let apart = self.diagnostics.misses_a_word() || self.binder.torn;
-        if self.view == View::All && apart && !self.binder.draft.elsewhere {
-            self.read_apart();
+        // Then nobody reads but the parent.
+        let alone = self.binder.draft.elsewhere || self.diagnostics.misses_a_file();
+        if self.view == View::All && (apart || alone) {
+            self.read_apart(alone);
             return Progress::More;
         }
         Progress::Done
@@ -134,10 +136,13 @@ impl Loader {
         self.binder.outline = outline.then(Outline::default);
     }
 
-    /// Begins the readings of the processes one by one.
-    fn read_apart(&mut self) {
+    /// Begins the readings of the processes one by one; `alone`: that of the parent.
+    fn read_apart(&mut self, alone: bool) {
         let mut rest = View::EACH.iter();
         let first = rest.next().copied().unwrap_or_default();
+        if alone {
+            rest = [].iter();
+        }
         self.apart = Some(Box::new(Apart {
             current: Self::of(&self.main, self.options.clone(), first),
             rest,
@@ -260,7 +265,8 @@ impl Loader {
 }
 
 impl Apart {
-    /// As [`Loader::step`]. Who misses a word ends the reading, also that of those behind it.
+    /// As [`Loader::step`]. Who misses a word ends the reading, also that of those behind it; so does
+    /// the parent that misses an include or the network namespace.
     fn step(&mut self, files: &dyn Files, facts: &dyn HostFacts, lines: usize) -> Progress {
         if self.current.advance(files, facts, lines) == Progress::More {
             return Progress::More;
@@ -277,9 +283,12 @@ impl Apart {
         process.instance = None;
         process.net_namespace = None;
         process.net_namespace_ipvs = Default::default();
+        next.binder.draft.of_child = true;
         let ended = std::mem::replace(&mut self.current, next);
+        let elsewhere = ended.binder.draft.elsewhere;
         let found = ended.finish().diagnostics;
-        let aborted = found.misses_a_word();
+        // A missing include the parent's reading alone finds: the others read what it has copied.
+        let aborted = found.misses_a_word() || elsewhere || found.misses_a_file();
         self.findings.append_new(found);
         if aborted || self.current.view == View::All {
             Progress::Done

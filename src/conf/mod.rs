@@ -20,6 +20,7 @@ mod expand;
 mod expansion;
 mod include;
 pub mod laws;
+mod lines;
 mod loader;
 pub mod model;
 pub mod names;

@@ -16,6 +16,7 @@ use super::diag::{Class, Consequence, Diagnostic, Span};
 use super::expand::Definitions;
 use super::expansion::{Expansion, NAMESPACE_KEYWORD};
 use super::include::{self, Checks};
+use super::lines::Lines;
 use super::source::{Files, HostFacts, Source, to_display};
 use super::syntax::{self, Directive, Piece};
 
@@ -76,6 +77,7 @@ pub(super) struct Reader {
     /// What of the physical line is still to be taken.
     pub(super) expansion: Expansion,
     pub(super) config_id: String,
+    lines: Lines,
     wide_seen: bool,
     abort: bool,
 }
@@ -93,6 +95,7 @@ impl Reader {
             parent_alone: false,
             expansion: Expansion::default(),
             config_id,
+            lines: Lines::default(),
             wide_seen: false,
             abort: false,
         }
@@ -160,51 +163,33 @@ impl Reader {
         let depth = self.stack.len();
         let source = self.sources.get(place.source.0 as usize);
         let careful = self.careful || source.is_some_and(|source| source.binary);
-        let body = &text[begin..end];
-        let (mut last, mut resume) = (0, 0);
-        let mut line_first = cx.slice.lines.len();
-        let mut in_text = false;
+        let first = place.number;
+        let mut lines = std::mem::take(&mut self.lines);
+        let feeds = lines.take(&text[begin..end], is_special);
         let mut left_early = false;
-        syntax::chunk(body, |piece| {
-            let (start, stop) = extent(piece);
-            if start < resume {
-                return true;
-            }
-            let gap = &body.as_bytes()[last.max(resume)..start];
-            let breaks = count_lines(gap);
-            if breaks > 0 || start == 0 || last < resume {
-                place.number += breaks;
-                if let Some(at) = body[..start].rfind('\n') {
-                    place.offset = begin + at + 1;
+        for (row, pieces) in lines.rows() {
+            place.number = first + row.number;
+            place.offset = begin + row.start;
+            if !(row.special || careful) {
+                let mut in_text = false;
+                for &piece in pieces {
+                    in_text = push(&mut cx.slice, place, piece, place.offset, in_text);
                 }
-                line_first = cx.slice.lines.len();
-                in_text = false;
+                continue;
             }
-            last = stop;
-            let special = is_special(body, piece) || !in_text && starts_special(body, piece);
-            if special || careful {
-                cx.slice.truncate(line_first);
-                let line_end = body[start..].find('\n').map_or(body.len(), |n| start + n);
-                let after = self.special(cx, text, place, begin + line_end);
-                in_text = false;
-                line_first = cx.slice.lines.len();
-                let moved = after != begin + line_end || self.stack.len() != depth;
-                if moved || self.abort || self.expansion.quota == 0 {
-                    left_early = true;
-                    let counted = count_lines(&text.as_bytes()[place.offset..after]);
-                    self.seek(depth, after, place.number + counted);
-                    return false;
-                }
-                resume = line_end;
-                last = line_end;
-                return true;
+            let line_end = begin + row.end;
+            let after = self.special(cx, text, place, line_end);
+            let moved = after != line_end || self.stack.len() != depth;
+            if moved || self.abort || self.expansion.quota == 0 {
+                left_early = true;
+                let counted = count_lines(&text.as_bytes()[place.offset..after]);
+                self.seek(depth, after, place.number + counted);
+                break;
             }
-            in_text = push(&mut cx.slice, place, piece, begin, in_text);
-            true
-        });
+        }
+        self.lines = lines;
         if !left_early {
-            let tail = count_lines(&body.as_bytes()[last.max(resume)..]);
-            self.seek(depth, end, place.number + tail);
+            self.seek(depth, end, first + feeds);
         }
     }
 
@@ -409,6 +394,15 @@ pub(super) const fn extent(piece: Piece) -> (usize, usize) {
     }
 }
 
+/// Whether a line of these pieces has to go through the rules per line.
+fn is_special(line: &str, pieces: &[Piece]) -> bool {
+    let mut in_text = false;
+    pieces.iter().any(|&piece| {
+        let begins = !std::mem::replace(&mut in_text, is_text(piece));
+        is_unusual(line, piece) || begins && starts_special(line, piece)
+    })
+}
+
 /// Whether a line that begins like this has to go through the rules per line.
 fn starts_special(body: &str, piece: Piece) -> bool {
     match piece {
@@ -445,7 +439,7 @@ static UNUSUAL: [bool; 256] = {
 };
 
 /// Whether the piece makes its line go through the rules per line.
-fn is_special(body: &str, piece: Piece) -> bool {
+fn is_unusual(body: &str, piece: Piece) -> bool {
     match piece {
         Piece::Word(start, end) => body.as_bytes()[start..end]
             .iter()
@@ -454,6 +448,13 @@ fn is_special(body: &str, piece: Piece) -> bool {
             .iter()
             .any(|&byte| matches!(byte, 0 | b'$' | b'\\')),
         Piece::OddQuote(..) => true,
+        Piece::Open(_) | Piece::Close(_) => false,
+    }
+}
+
+const fn is_text(piece: Piece) -> bool {
+    match piece {
+        Piece::Word(..) | Piece::Quoted(..) | Piece::OddQuote(..) => true,
         Piece::Open(_) | Piece::Close(_) => false,
     }
 }

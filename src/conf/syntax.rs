@@ -29,6 +29,28 @@ pub(super) enum Piece {
     OddQuote(usize, usize),
 }
 
+impl Piece {
+    /// Where it begins, a quote included.
+    pub(super) const fn begin(self) -> usize {
+        match self {
+            Self::Word(start, _) | Self::OddQuote(start, _) => start,
+            Self::Quoted(start, _) => start - 1,
+            Self::Open(at) | Self::Close(at) => at,
+        }
+    }
+
+    /// The same, counted from so many bytes further on.
+    pub(super) const fn back(self, by: usize) -> Self {
+        match self {
+            Self::Word(start, end) => Self::Word(start - by, end - by),
+            Self::Quoted(start, end) => Self::Quoted(start - by, end - by),
+            Self::OddQuote(start, end) => Self::OddQuote(start - by, end - by),
+            Self::Open(at) => Self::Open(at - by),
+            Self::Close(at) => Self::Close(at - by),
+        }
+    }
+}
+
 /// Parses `text` with a total rule.
 fn parse(rule: Rule, text: &str) -> Option<Pairs<'_, Rule>> {
     let parsed = Grammar::parse(rule, text);

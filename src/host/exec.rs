@@ -336,12 +336,14 @@ impl Drivers {
             return;
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
-        for op in &ops {
-            if let AddressOp::Add(spec) = op {
-                self.unclaimed.remove(&entry_of(spec));
-                self.ledger.add(entry_of(spec));
-            }
+        let added = ops.iter().filter_map(|op| match op {
+            AddressOp::Add(spec) => Some(entry_of(spec)),
+            AddressOp::Remove(_) => None,
+        });
+        for entry in added.clone() {
+            self.unclaimed.remove(&entry);
         }
+        self.ledger.add_all(added);
         let results = self.addresses.carry_out(&ops, &mut self.buffer);
         for ((op, tag), errno) in ops.iter().zip(tags).zip(results) {
             let gone = match op {
@@ -464,14 +466,12 @@ impl Drivers {
         }
         let (ops, tags): (Vec<_>, Vec<_>) = ops.iter().copied().unzip();
         let mut noted = None;
-        for op in &ops {
-            if !matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..))
-                && let Some(service) = op.service()
-                && noted.replace(service) != Some(service)
-            {
-                self.ledger.add(Entry::Service(service));
-            }
-        }
+        let added = ops.iter().filter_map(|op| {
+            let removes = matches!(op, IpvsOp::ServiceDel(_) | IpvsOp::DestDel(..));
+            let service = op.service().filter(|_| !removes)?;
+            (noted.replace(service) != Some(service)).then_some(Entry::Service(service))
+        });
+        self.ledger.add_all(added);
         let results = self.ipvs.carry_out(&ops, &mut self.buffer);
         for ((op, tag), errno) in ops.iter().zip(tags).zip(results) {
             let gone = match op {

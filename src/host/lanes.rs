@@ -56,11 +56,38 @@ impl Lanes {
             &mut self.waiting
         };
         next.extend(lane.drain(..lane.len().min(CHUNK)));
+        join_pairs(&mut next);
         if self.is_empty() {
             *self = Self::default();
         }
         next
     }
+}
+
+/// Of neighbours that are each an address and its announcement, all addresses come first, so that
+/// the kernel takes them in one go, and then the announcements. Who has many addresses does not wait
+/// for that with its first: behind that come two addresses, not one.
+fn join_pairs(effects: &mut [Effect]) {
+    let mut begin = 0;
+    while begin < effects.len() {
+        let rest = effects.get_mut(begin..).unwrap_or_default();
+        let pairs = rest
+            .chunks_exact(2)
+            .take_while(|pair| is_pair(pair))
+            .count();
+        rest[..2 * pairs].sort_by_key(|effect| matches!(effect, Effect::Send(..)));
+        begin += (2 * pairs).max(1);
+    }
+}
+
+const fn is_pair(pair: &[Effect]) -> bool {
+    matches!(
+        pair,
+        [
+            Effect::Kernel(KernelOp::AddressAdd(_), _),
+            Effect::Send(_, Frame::Link { again: false, .. })
+        ]
+    )
 }
 
 /// What others depend on that come with it or before it: a socket that is opened, an address that
@@ -139,6 +166,49 @@ mod tests {
             advert(0),
             Effect::Exit(0),
         ];
+        assert_eq!(all(&mut lanes), expected);
+    }
+
+    fn address(number: u8) -> Effect {
+        let spec = crate::ops::AddressSpec {
+            interface: IfIndex::new(1).unwrap(),
+            address: [10, 0, 0, number].into(),
+            prefix_len: 32,
+            scope: 0,
+            broadcast: None,
+            label: None,
+            more: crate::ops::AddressTraits::default(),
+        };
+        let tag = crate::ops::OpTag {
+            owner: crate::ops::OpOwner::Vrrp,
+            serial: u64::from(number),
+        };
+        Effect::Kernel(KernelOp::AddressAdd(spec), tag)
+    }
+
+    // Input: three instances that become masters with an address each, then one with three
+    // addresses. Output: the addresses of the three, their announcements; the fourth announces its
+    // first address before it adds the others.
+    #[test]
+    fn addresses_of_many_go_together_and_of_one_the_first_goes_first() {
+        let mut lanes = Lanes::default();
+        for number in [1, 2, 3] {
+            lanes.take(&mut vec![address(number), announcement(number, false)]);
+        }
+        let said = |number| announcement(number, false);
+        let many = vec![
+            said(9),
+            address(4),
+            said(4),
+            address(5),
+            address(6),
+            said(5),
+            said(6),
+        ];
+        lanes.take(&mut many.clone());
+        let mut expected: Vec<Effect> = [1, 2, 3].map(address).into();
+        expected.extend([1, 2, 3].map(said));
+        expected.extend(many);
         assert_eq!(all(&mut lanes), expected);
     }
 

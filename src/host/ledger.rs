@@ -6,9 +6,9 @@
 //!
 //! An entry is written before the object is made and struck out after it is gone, so at any
 //! moment the file names at least everything that exists. Slots have a fixed size and are written
-//! in one piece; a reader never sees half an entry.
+//! in one piece, neighbours together; a reader never sees half an entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -233,15 +233,35 @@ impl Ledger {
 
     /// Notes something that is about to be made.
     pub(super) fn add(&mut self, entry: Entry) {
-        if self.slots.contains_key(&entry) {
-            return;
+        self.add_all(std::iter::once(entry));
+    }
+
+    /// The same for several; those that come to stand one behind the other are written at once.
+    pub(super) fn add_all(&mut self, entries: impl Iterator<Item = Entry>) {
+        let (mut first, mut behind) = (0, 0);
+        let mut bytes = Vec::new();
+        for entry in entries {
+            let btree_map::Entry::Vacant(place) = self.slots.entry(entry) else {
+                continue;
+            };
+            let slot = self.free.pop().unwrap_or_else(|| {
+                self.next += 1;
+                self.next - 1
+            });
+            place.insert(slot);
+            if slot != behind && !bytes.is_empty() {
+                self.write(first, &bytes);
+                bytes.clear();
+            }
+            if bytes.is_empty() {
+                first = slot;
+            }
+            bytes.extend(encode(entry));
+            behind = slot + 1;
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            self.next - 1
-        });
-        self.slots.insert(entry, slot);
-        self.write(slot, &encode(entry));
+        if !bytes.is_empty() {
+            self.write(first, &bytes);
+        }
     }
 
     /// Strikes out something that is gone.

@@ -248,7 +248,11 @@ impl Logger {
             if !syslog.loses() {
                 let mut line = std::mem::take(&mut syslog.line);
                 line.clear();
-                self.write_line(record, syslog.time.now(), &mut line);
+                let time = syslog.time.now();
+                let head = self.head(record, time, &mut syslog.head);
+                line.push_str(head);
+                // Writing to a String does not fail.
+                let _ = write!(line, "{}", record.args());
                 syslog.push(&line, held);
                 line.shrink_to(LINE);
                 syslog.line = line;
@@ -257,11 +261,13 @@ impl Logger {
         }
     }
 
-    fn write_line(&self, record: &Record<'_>, time: LocalTime, line: &mut String) {
-        let tag = if is_ident(record.target()) {
-            record.target()
-        } else {
-            ident::DAEMON
+    /// What the line begins with, worked out once for all lines that begin so.
+    fn head<'a>(&self, record: &Record<'_>, time: LocalTime, head: &'a mut Head) -> &'a str {
+        let tag = match record.target() {
+            ident::VRRP => ident::VRRP,
+            ident::CHECK => ident::CHECK,
+            ident::BFD => ident::BFD,
+            _ => ident::DAEMON,
         };
         let pid = match tag {
             ident::DAEMON => PARENT.load(Ordering::Relaxed),
@@ -269,8 +275,22 @@ impl Logger {
         };
         let suffix = SUFFIX.get().map_or("", String::as_str);
         let priority = self.facility | severity(record.level());
-        format_line(priority, time, (tag, suffix), pid, record.args(), line);
+        let of = (priority, time, (tag, suffix), pid);
+        if head.of != Some(of) {
+            head.of = Some(of);
+            head.text.clear();
+            format_head(priority, time, (tag, suffix), pid, &mut head.text);
+        }
+        &head.text
     }
+}
+
+/// The beginning of the last line.
+#[derive(Default)]
+struct Head {
+    /// Priority, time, tag with suffix, process id.
+    of: Option<(u8, LocalTime, (&'static str, &'static str), i32)>,
+    text: String,
 }
 
 const fn severity(level: Level) -> u8 {
@@ -338,15 +358,27 @@ pub(super) fn asctime(time: LocalTime) -> String {
 fn format_line(
     priority: u8,
     time: LocalTime,
-    (tag, suffix): (&str, &str),
+    tag: (&str, &str),
     pid: i32,
     text: &std::fmt::Arguments<'_>,
     line: &mut String,
 ) {
+    format_head(priority, time, tag, pid, line);
     // Writing to a String does not fail.
+    let _ = write!(line, "{text}");
+}
+
+/// What comes before the text.
+fn format_head(
+    priority: u8,
+    time: LocalTime,
+    (tag, suffix): (&str, &str),
+    pid: i32,
+    line: &mut String,
+) {
     let _ = write!(
         line,
-        "<{priority}>{} {:2} {:02}:{:02}:{:02} {tag}{suffix}[{pid}]: {text}",
+        "<{priority}>{} {:2} {:02}:{:02}:{:02} {tag}{suffix}[{pid}]: ",
         month(time),
         time.day,
         time.hour,
@@ -365,6 +397,7 @@ struct Syslog {
     lost: u64,
     /// The line that is being written; kept for its memory.
     line: String,
+    head: Head,
     time: Time,
 }
 
@@ -377,6 +410,7 @@ impl Syslog {
             queue: Backlog::default(),
             lost: 0,
             line: String::new(),
+            head: Head::default(),
             time: Time::default(),
         }
     }

@@ -82,6 +82,8 @@ impl RawSocket {
                     socket.set_multicast_loop_v4(false)?;
                 }
                 socket.set_header_included_v4(true)?;
+                // As keepalived since 2.3: an address that comes later is heard on then.
+                socket.set_freebind_v4(true)?;
                 socket.bind(&SocketAddrV4::new(own, 0).into())?;
             }
             IpAddr::V6(own) => {
@@ -91,6 +93,8 @@ impl RawSocket {
                 }
                 socket.set_header_included_v6(true)?;
                 socket.set_recv_hoplimit_v6(true)?;
+                // Linux 4.15 and newer; without it such an address has to be there.
+                socket.set_freebind_v6(true).ok();
                 socket.bind(&SocketAddrV6::new(own, 0, 0, interface.get()).into())?;
             }
         }

@@ -401,43 +401,48 @@ pub fn directory() -> PathBuf {
     named.unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
-/// Where a report stands: as `state_dump_file` says, a directory, a name or both, with the part's
-/// suffix; else in the directory of temporary files. keepalived reads the other two keywords and
-/// leaves its statistics and JSON where they are; so the exporters look for them there.
+/// Where a report stands: data as `state_dump_file` and `data_use_instance` say, with the part's
+/// suffix; statistics and JSON always in the directory of temporary files, where the exporters look
+/// for them: keepalived reads the other two keywords and leaves them at that.
 fn path(dumps: &Dumps, kind: Kind, names: &str) -> PathBuf {
+    let suffix = match kind {
+        Kind::Data(Part::Parent) => "_parent",
+        Kind::Data(Part::Vrrp) => "",
+        Kind::Data(Part::Check) => "_check",
+        Kind::Data(Part::Bfd) => "_bfd",
+        Kind::Stats => return directory().join("keepalived.stats"),
+        Kind::Json(_) => return directory().join("keepalived.json"),
+    };
     // `_blue_foo` stands before the extension, as `.blue_foo`.
     let names = match names.strip_prefix('_') {
         Some(names) if dumps.with_instance => format!(".{names}"),
         Some(_) | None => String::new(),
     };
-    let (suffix, extension) = match kind {
-        Kind::Data(Part::Parent) => ("_parent", "data"),
-        Kind::Data(Part::Vrrp) => ("", "data"),
-        Kind::Data(Part::Check) => ("_check", "data"),
-        Kind::Data(Part::Bfd) => ("_bfd", "data"),
-        Kind::Stats => return directory().join(format!("keepalived{names}.stats")),
-        Kind::Json(_) => return directory().join(format!("keepalived{names}.json")),
-    };
     let (folder, stem, extension) = match &dumps.state {
-        None => (directory(), "keepalived".to_owned(), extension.to_owned()),
-        Some(given) => split(given, extension),
+        None => (directory(), "keepalived".to_owned(), ".data".to_owned()),
+        Some(given) => split(given),
     };
-    folder.join(format!("{stem}{suffix}{names}.{extension}"))
+    folder.join(format!("{stem}{suffix}{names}{extension}"))
 }
 
-/// Directory, name and extension of what `state_dump_file` says.
-fn split(given: &Path, extension: &str) -> (PathBuf, String, String) {
+/// Directory, name and extension, with its dot, of what `state_dump_file` says: a directory that
+/// ends with a slash, a name, or both. As with keepalived only an absolute path has a directory,
+/// and a name without a dot gets no extension.
+fn split(given: &Path) -> (PathBuf, String, String) {
     let text = given.to_string_lossy();
     let (folder, name) = match text.rsplit_once('/') {
-        None => (directory(), &*text),
         Some(("", name)) => (PathBuf::from("/"), name),
-        Some((folder, name)) => (PathBuf::from(folder), name),
+        Some((folder, name)) if given.is_absolute() => (PathBuf::from(folder), name),
+        Some((_, name)) => (directory(), name),
+        None => (directory(), &*text),
     };
-    match name.rsplit_once('.') {
-        _ if name.is_empty() => (folder, "keepalived".to_owned(), extension.to_owned()),
-        Some((stem, own)) if !stem.is_empty() => (folder, stem.to_owned(), own.to_owned()),
-        Some(_) | None => (folder, name.to_owned(), extension.to_owned()),
-    }
+    let name = if name.is_empty() {
+        "keepalived.data"
+    } else {
+        name
+    };
+    let (stem, extension) = name.split_at(name.rfind('.').unwrap_or(name.len()));
+    (folder, stem.to_owned(), extension.to_owned())
 }
 
 #[cfg(test)]
@@ -481,22 +486,44 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
+    // Input: what the keyword says. Output: the files of VRRP and of the checks, which keepalived
+    // 2.3.4 writes at the same places.
     #[test]
     fn the_state_dump_file_moves_directory_and_name() {
-        let at = |given: &str| {
+        let at = |given: &str, with_instance| {
             let state = Some(PathBuf::from(given));
             let dumps = Dumps {
                 state,
+                with_instance,
                 ..Dumps::default()
             };
-            [Part::Vrrp, Part::Check].map(|part| path(&dumps, Kind::Data(part), "_blue"))
+            [Part::Vrrp, Part::Check].map(|part| path(&dumps, Kind::Data(part), "_blue_foo"))
         };
-        let paths = |first: &str, second: &str| [PathBuf::from(first), PathBuf::from(second)];
-        assert_eq!(at("/a/b.txt"), paths("/a/b.txt", "/a/b_check.txt"));
-        assert_eq!(
-            at("/a/"),
-            paths("/a/keepalived.data", "/a/keepalived_check.data")
-        );
-        assert_eq!(at("/a/b"), paths("/a/b.data", "/a/b_check.data"));
+        let here = |name: &str| directory().join(name);
+        for (given, first, second) in [
+            ("/a/b.txt", "/a/b.txt", "/a/b_check.txt"),
+            ("/a/", "/a/keepalived.data", "/a/keepalived_check.data"),
+            ("/a/b", "/a/b", "/a/b_check"),
+            ("/b", "/b", "/b_check"),
+            ("/a/b.y.z", "/a/b.y.z", "/a/b.y_check.z"),
+            ("/a/.b", "/a/.b", "/a/_check.b"),
+            ("b.", "b.", "b_check."),
+            ("sub/b", "b", "b_check"),
+        ] {
+            assert_eq!(at(given, false), [here(first), here(second)], "{given}");
+        }
+        assert_eq!(at("/a/b.c", true)[1], here("/a/b_check.blue_foo.c"));
+        assert_eq!(at("/a/b", true)[0], here("/a/b.blue_foo"));
+    }
+
+    #[test]
+    fn statistics_and_json_have_one_place() {
+        let dumps = Dumps {
+            stats: Some(PathBuf::from("/a/stats")),
+            with_instance: true,
+            ..Dumps::default()
+        };
+        let stats = path(&dumps, Kind::Stats, "_blue_foo");
+        assert_eq!(stats, directory().join("keepalived.stats"));
     }
 }

@@ -142,12 +142,6 @@ pub trait Ground {
     }
 }
 
-/// Nothing is known.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Nowhere;
-
-impl Ground for Nowhere {}
-
 /// A part of a path that should be root's alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeakComponent {

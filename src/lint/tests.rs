@@ -44,6 +44,11 @@ impl HostFacts for Anywhere {
     }
 }
 
+/// Nothing is known.
+struct Nowhere;
+
+impl Ground for Nowhere {}
+
 fn reports(texts: &[&str]) -> Report {
     reports_on(texts, &Nowhere)
 }

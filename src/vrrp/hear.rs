@@ -111,7 +111,7 @@ impl Instance {
             self.insist(cx, from);
             return;
         }
-        self.last_word(cx);
+        self.last_word(cx, Some(from));
         // RFC 9568 §6.4.3: the timer that is armed now runs with the interval of the new master.
         self.master_interval = heard.interval;
         self.enter(cx, State::Backup);
@@ -122,9 +122,14 @@ impl Instance {
 
     /// One more advert of a master that yields, where that is asked for, and after a partition: only
     /// so does the other learn that somebody else has announced its addresses, and announces them once
-    /// more. Who took over from a master that had resigned, or from nobody, says nothing.
-    pub(super) fn last_word(&mut self, cx: &mut Cx<'_>) {
-        let lost = self.peers.lost && !self.config.strict;
+    /// more. Who took over from nobody says nothing, nor to the master that had resigned and is back;
+    /// another one may have been master all the while.
+    pub(super) fn last_word(&mut self, cx: &mut Cx<'_>, to: Option<IpAddr>) {
+        let other = self
+            .peers
+            .heir_of
+            .is_some_and(|left| to.is_some_and(|to| to != left));
+        let lost = (self.peers.lost || other) && !self.config.strict;
         if self.config.options.higher_send_advert.unwrap_or(lost) {
             self.send_advert(cx, self.priority());
         }

@@ -241,6 +241,8 @@ pub(super) struct Peers {
     pub(super) rival: Option<(IpAddr, u32)>,
     /// The last thing that the master followed said was that it resigns.
     pub(super) resigned: bool,
+    /// This one is master because that one resigned.
+    pub(super) heir_of: Option<IpAddr>,
     /// This one is master because a master that it followed fell silent without a word: that one may
     /// go on behind a partition.
     pub(super) lost: bool,
@@ -263,6 +265,7 @@ impl Default for Peers {
             complaints: 0,
             rival: None,
             resigned: false,
+            heir_of: None,
             lost: false,
         }
     }
@@ -382,7 +385,7 @@ impl Instance {
         match input {
             Input::Unable(reason) => self.fault(cx, reason),
             Input::Sync(State::Backup) => {
-                self.last_word(cx);
+                self.last_word(cx, None);
                 self.enter(cx, State::Backup);
             }
             Input::Sync(State::Fault) => self.enter(cx, State::Fault),
@@ -637,7 +640,7 @@ impl Instance {
         self.peers.lost = self.peers.master.is_some()
             && !self.peers.resigned
             && self.peers.master_priority >= self.priority();
-        self.peers.master = None;
+        self.peers.heir_of = self.peers.master.take().filter(|_| self.peers.resigned);
         self.advertise(cx, cx.now);
         self.settle_firewall(cx, true);
         for excluded in [false, true] {

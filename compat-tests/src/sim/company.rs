@@ -381,7 +381,7 @@ fn regroup(rng: &mut Rng, config: &mut Config) {
 
 /// An administrator changes what is tracked, or what it weighs, or who goes together.
 pub(super) fn edit(rng: &mut Rng, config: &mut Config) {
-    if rng.below(3) == 0 {
+    if rng.below(3) != 0 {
         regroup(rng, config);
     }
     for script in &mut config.trackers.scripts {

@@ -86,5 +86,8 @@ pub fn run(seed: u64) -> Result<(), Failure> {
         assert_eq!(image(&reloaded), from_a, "a -> b -> a is not a");
         reloaded.stop(0);
     };
-    guarded(seed, false, laws).map(|_| ())
+    match guarded(seed, false, laws) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(failure.of_test("where_a_reload_comes_from_leaves_no_trace")),
+    }
 }

@@ -4,6 +4,7 @@
 //! itself (a clean stop leaves nothing, a reload without a change does nothing). Never does:
 //! choose; scenarios and `random` do. Driven by: these two.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use keepalived_rs::base::{Duration, IfIndex};
@@ -15,6 +16,7 @@ use super::host::Refusal;
 use super::kernel::Link;
 use super::network::{Place, Weather};
 use super::outside::Conduct;
+use super::shadow::Router;
 use super::text;
 use super::transcript::unaffected;
 use super::world::{Cause, Server, World};
@@ -27,15 +29,16 @@ impl World {
         }
         self.note(format_args!("stop {}", self.hosts[host].name));
         self.disturb();
-        let mut mastered = self.mastered(host);
-        self.shadow.forget_resignations();
+        let mastered: BTreeSet<Router> = self.mastered(host).into_iter().collect();
+        // The stop itself makes news.
+        let machine = &self.hosts[host];
+        let uninformed = machine.overflow || machine.netlink_clock >= self.now;
         self.turn(host, Cause::Stop, |host, now, out| {
             if let Some(process) = &mut host.process {
                 process.node.handle(now, Event::Stop, out);
             }
         });
         let machine = &self.hosts[host];
-        let uninformed = machine.overflow || machine.netlink_clock >= self.now;
         if machine.refusal.is_some() {
             // What the kernel did not let go stays, as after a crash.
             self.shadow.killed(host);
@@ -44,9 +47,7 @@ impl World {
         if uninformed {
             return;
         }
-        let mut resigned = self.shadow.resignations().to_vec();
-        resigned.sort_unstable();
-        mastered.sort_unstable();
+        let resigned = self.shadow.resignations();
         let name = &self.hosts[host].name;
         assert_eq!(
             resigned, mastered,

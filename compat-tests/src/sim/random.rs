@@ -45,12 +45,20 @@ pub struct Report {
 #[derive(Debug, Clone)]
 pub struct Failure {
     seed: u64,
+    /// The test that replays the seed.
+    test: &'static str,
     message: String,
     tail: Vec<String>,
     lines: u64,
 }
 
 impl Failure {
+    /// The same, of another test.
+    #[must_use]
+    pub(super) fn of_test(self, test: &'static str) -> Self {
+        Self { test, ..self }
+    }
+
     /// Seed and message on one line.
     #[must_use]
     pub fn headline(&self) -> String {
@@ -74,8 +82,8 @@ impl fmt::Display for Failure {
         }
         write!(
             f,
-            "replay: SIM_SEED={} cargo test -p compat-tests --test simulate seeds",
-            self.seed
+            "replay: SIM_SEED={} cargo test -p compat-tests --test simulate {}",
+            self.seed, self.test
         )
     }
 }
@@ -119,6 +127,7 @@ pub fn guarded<T>(
         Ok(value) => Ok((value, summary)),
         Err(_) => Err(Failure {
             seed,
+            test: "seeds_keep_every_invariant",
             message: PANIC.take().unwrap_or_default(),
             tail: summary.tail,
             lines: summary.lines,

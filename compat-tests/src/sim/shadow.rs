@@ -47,8 +47,8 @@ pub struct Shadow {
     pub(super) doubles: BTreeMap<Router, (Instant, Vec<usize>)>,
     /// When a master last heard a lesser one.
     losers_heard: BTreeMap<(usize, Router), Instant>,
-    /// Routers that resigned in this turn.
-    resigned: Vec<Router>,
+    /// Routers that resigned in this turn, and to whom.
+    resigned: BTreeSet<(Router, IpAddr)>,
     /// Whom a host that slept has to acknowledge before it speaks again.
     bow: BTreeMap<usize, BTreeSet<Router>>,
     /// Until when a master that slept too long has to listen.
@@ -182,8 +182,8 @@ impl Shadow {
         self.resigned.clear();
     }
 
-    pub(super) fn resignations(&self) -> &[Router] {
-        &self.resigned
+    pub(super) fn resignations(&self) -> BTreeSet<Router> {
+        self.resigned.iter().map(|(router, _)| *router).collect()
     }
 
     pub(super) fn reloading(&mut self, before: Option<Config>) {
@@ -620,7 +620,8 @@ impl World {
                 ) || tracks,
                 "{name} resigns from {router:?} because of {cause:?}"
             );
-            self.shadow.resigned.push(router);
+            let first = self.shadow.resigned.insert((router, advert.ends.1));
+            assert!(first, "{name} resigns from {router:?} twice");
             self.shadow.adverts.remove(&(host, router));
             return;
         }

@@ -88,6 +88,9 @@ impl World {
             "{who}: {kind} {name} is {state} because of {cause:?}"
         );
         let object = (kind.clone(), name.clone());
+        if kind == "INSTANCE" && state == "FAULT" {
+            self.check_resigned(host, name);
+        }
         let transcript = self.transcripts.entry(host).or_default();
         let before = transcript.last.insert(object.clone(), state.clone());
         assert_ne!(
@@ -96,6 +99,31 @@ impl World {
             "{who}: {kind} {name} is told to be {state} twice"
         );
         transcript.told.push((object, state.clone()));
+    }
+
+    /// An instance is in FAULT now: if it was master, and could still speak, it has resigned.
+    fn check_resigned(&self, host: usize, name: &str) {
+        let machine = &self.hosts[host];
+        let transcript = self.transcripts.get(&host);
+        let led = transcript.and_then(|it| it.last("INSTANCE", name)) == Some("MASTER");
+        let mut instances = machine.config.vrrp_instances.iter();
+        let Some(instance) = instances.find(|one| one.name == name).filter(|_| led) else {
+            return;
+        };
+        // What the daemon has not been told yet it cannot know.
+        if machine.overflow || machine.netlink_clock >= self.now {
+            return;
+        }
+        let Some((index, link)) = machine.kernel.link_named(&instance.interface) else {
+            return;
+        };
+        let router = (link.segment, instance.vrid.get());
+        let speaks = link.works() && machine.kernel.primary(index, instance.family).is_some();
+        assert!(
+            !speaks || self.shadow.resignations().contains(&router),
+            "{}: {name} leaves MASTER for FAULT and does not resign",
+            machine.name
+        );
     }
 
     /// A daemon starts: nothing was told yet.

@@ -338,6 +338,7 @@ impl World {
             "events and effects go round in circles"
         );
         self.cause = cause;
+        self.shadow.forget_resignations();
         trace::at(self.now, &self.hosts[host].name);
         let mut effects = Vec::new();
         self.hosts[host].tell_time(self.now);

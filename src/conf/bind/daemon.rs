@@ -58,7 +58,7 @@ pub(in super::super) fn net_namespace(draft: &mut Draft, st: &mut Statement<'_>)
     let Some(name) = &draft.global.process.net_namespace else {
         return Ok(());
     };
-    if !draft.elsewhere && !st.facts.namespace_exists(name) {
+    if !draft.elsewhere && !draft.of_child && !st.facts.namespace_exists(name) {
         draft.elsewhere = true;
         let message = format!(
             "there is no network namespace '{}'; nothing but global_defs is looked at, and \

@@ -91,8 +91,11 @@ pub(in super::super) fn entry(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
     }
     let word = st.need(0)?;
     let shown = to_display(word);
+    // A port of zero, however it is written, is none.
+    let none = |word: &str| word.parse() == Ok(0_u32);
     let port = match st.word(1) {
-        None | Some("0") => Some(0),
+        None => Some(0),
+        Some(word) if none(word) => Some(0),
         Some(_) => st
             .number(1, 1, 65_535)?
             .and_then(|port| u16::try_from(port).ok()),
@@ -107,6 +110,7 @@ pub(in super::super) fn entry(draft: &mut Draft, st: &mut Statement<'_>) -> Outc
         _ => {
             let port = st
                 .word(1)
+                .filter(|word| !none(word))
                 .map_or(String::new(), |port| format!("/port/{}", to_display(port)));
             let message =
                 format!("Invalid virtual server group IP address {shown} {port} - skipping");

@@ -86,6 +86,21 @@ enum Frame {
     },
     /// Skipped whole; how many blocks are open in it, and whether the block around it ends too.
     Skip { depth: usize, both: bool },
+    /// Of a block that was to be skipped and has no `{`: keepalived reads its lines nevertheless, of
+    /// an object that there is not.
+    Void { level: Level, opened: Opened },
+}
+
+/// Says that a block does not begin.
+fn missing_open(st: &mut Statement<'_>, class: Class, opened: &Opened) {
+    let finding = st
+        .finding(class, MISSING_OPEN, None)
+        .note(
+            format!("`{}` needs a block", opened.name),
+            Some(st.span_at(opened.mark)),
+        )
+        .consequence(Consequence::KeepRunning);
+    st.diagnostics.push(finding);
 }
 
 /// Tells with the first complaint about a line what would have been right.
@@ -140,7 +155,10 @@ enum Pending {
         close: Close,
         opened: Opened,
     },
-    Skip,
+    /// Skipped if it begins, else read for nothing if keywords are to stand in it.
+    Skip(Option<(Level, Opened)>),
+    /// Read for nothing.
+    Void(Level, Opened),
     /// Skipped if it begins, and the block around it ends with it.
     SkipBoth,
     /// A block that is another process's: skipped if it begins, else as if it were not there.
@@ -212,6 +230,15 @@ impl Binder {
                 true
             }
             Kind::Text if st.line.count == 0 => true,
+            Kind::Text if !self.is_skipping() && st.word(0) == Some("}") => {
+                self.pending_without_open(st);
+                self.close(st);
+                true
+            }
+            Kind::Text if !self.is_skipping() && st.word(0) == Some("{") => {
+                self.open(st);
+                true
+            }
             Kind::Text => {
                 if let Pending::Values { opened, .. } = &self.pending
                     && opened.name.split(syntax::is_space).next() == Some(group::KEYWORD)
@@ -221,9 +248,35 @@ impl Binder {
                     return false;
                 }
                 self.pending_without_open(st);
-                self.text(st)
+                let opens = self.takes_brace(st);
+                let more = self.text(st);
+                if opens && more {
+                    self.open(st);
+                }
+                more
             }
         }
+    }
+
+    /// Whether the line is that of a block and ends with its brace, in quotes: it is taken off.
+    fn takes_brace(&self, st: &mut Statement<'_>) -> bool {
+        let last = st.count() - 1;
+        if last == 0 || st.word(last) != Some("{") {
+            return false;
+        }
+        let Some(Frame::Keywords { level, .. } | Frame::Void { level, .. }) = self.frames.last()
+        else {
+            return false;
+        };
+        let form = schema::find(*level, st.word(0).unwrap_or_default());
+        let takes = form.is_some_and(Form::is_block);
+        st.line.count -= u32::from(takes);
+        takes
+    }
+
+    /// Whether nothing but braces counts; in quotes they are none there.
+    fn is_skipping(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame::Skip { .. }))
     }
 
     /// Reports what is left open at the end of the text.
@@ -239,7 +292,8 @@ impl Binder {
                     opened: Some(opened),
                     ..
                 }
-                | Frame::Values { opened, .. } = frame
+                | Frame::Values { opened, .. }
+                | Frame::Void { opened, .. } = frame
                 {
                     let text = format!("`{}` opened here is not closed", opened.name);
                     finding = finding.note(text, Some(span(opened.mark)));
@@ -257,7 +311,11 @@ impl Binder {
                     close(&mut self.draft, st);
                 }
             }
-            Pending::None | Pending::Skip | Pending::SkipBoth | Pending::Foreign => {}
+            Pending::None
+            | Pending::Skip(_)
+            | Pending::Void(..)
+            | Pending::SkipBoth
+            | Pending::Foreign => {}
         }
         while self.frames.len() > 1 {
             if let Some(Frame::Values { close, .. } | Frame::Keywords { close, .. }) =
@@ -289,10 +347,11 @@ impl Binder {
                 close,
                 opened,
             }),
-            Pending::Skip | Pending::Foreign => self.enter(Frame::Skip {
+            Pending::Skip(_) | Pending::Foreign => self.enter(Frame::Skip {
                 depth: 1,
                 both: false,
             }),
+            Pending::Void(level, opened) => self.enter(Frame::Void { level, opened }),
             Pending::SkipBoth => self.enter(Frame::Skip {
                 depth: 1,
                 both: true,
@@ -334,26 +393,26 @@ impl Binder {
         self.torn |= !matches!(self.pending, Pending::None);
         match std::mem::replace(&mut self.pending, Pending::None) {
             Pending::None | Pending::SkipBoth | Pending::Foreign => {}
-            Pending::Skip => {
+            Pending::Skip(inner) => {
                 let finding = st
                     .finding(Class::MissingOpen, MISSING_OPEN, None)
                     .note("the block is skipped, but it has no beginning", None)
                     .consequence(Consequence::KeepRunning);
                 st.diagnostics.push(finding);
+                if let Some((level, opened)) = inner {
+                    self.enter(Frame::Void { level, opened });
+                }
+            }
+            Pending::Void(level, opened) => {
+                missing_open(st, Class::MissingOpen, &opened);
+                self.enter(Frame::Void { level, opened });
             }
             Pending::Keywords {
                 level,
                 close,
                 opened,
             } => {
-                let finding = st
-                    .finding(Class::MissingOpen, MISSING_OPEN, None)
-                    .note(
-                        format!("`{}` needs a block", opened.name),
-                        Some(st.span_at(opened.mark)),
-                    )
-                    .consequence(Consequence::KeepRunning);
-                st.diagnostics.push(finding);
+                missing_open(st, Class::MissingOpen, &opened);
                 self.enter(Frame::Keywords {
                     level,
                     close,
@@ -365,14 +424,7 @@ impl Binder {
                 close,
                 opened,
             } => {
-                let finding = st
-                    .finding(Class::Advice, MISSING_OPEN, None)
-                    .note(
-                        format!("`{}` needs a block", opened.name),
-                        Some(st.span_at(opened.mark)),
-                    )
-                    .consequence(Consequence::KeepRunning);
-                st.diagnostics.push(finding);
+                missing_open(st, Class::Advice, &opened);
                 self.enter(Frame::Values {
                     line,
                     close,
@@ -415,9 +467,10 @@ impl Binder {
         let outermost = self.frames.len() <= 1;
         let level = match self.frames.last() {
             Some(Frame::Keywords { level, .. }) => Some(*level),
-            Some(Frame::Values { .. } | Frame::Skip { .. }) | None => None,
+            Some(Frame::Values { .. } | Frame::Skip { .. } | Frame::Void { .. }) | None => None,
         };
         match self.frames.last_mut() {
+            Some(Frame::Void { .. }) => self.leave(),
             Some(Frame::Skip { depth, .. }) if *depth > 1 => *depth -= 1,
             Some(Frame::Skip { both, .. }) => {
                 let both = *both;
@@ -458,6 +511,10 @@ impl Binder {
         }
         let level = match self.frames.last() {
             Some(Frame::Skip { .. }) => return true,
+            Some(Frame::Void { level, .. }) => {
+                self.in_void(*level, st);
+                return true;
+            }
             Some(Frame::Values { line, .. }) => {
                 let line = *line;
                 return self.outcome(line, st, Pending::None);
@@ -474,7 +531,7 @@ impl Binder {
         }
         match schema::find(level, name) {
             Some(form) if self.draft.elsewhere && level == Level::Root && form.is_foreign() => {
-                self.pending = Pending::Skip;
+                self.pending = Pending::Foreign;
                 true
             }
             Some(form) if level == Level::Root && form.is_block() && self.view.skips(name) => {
@@ -545,6 +602,25 @@ impl Binder {
         }
     }
 
+    /// Takes a line of a block that there is not: all that it tells is what is unknown in it.
+    fn in_void(&mut self, level: Level, st: &mut Statement<'_>) {
+        let name = st.word(0).unwrap_or_default();
+        match schema::find(level, name) {
+            // A list has nobody to whom it belongs, so its brace is unexpected.
+            Some(
+                Form::Leaf(_) | Form::Obsolete(_) | Form::Values { .. } | Form::NamedValues { .. },
+            ) => {}
+            Some(Form::Block { inner, .. }) => {
+                let opened = Opened {
+                    name: st.whole(),
+                    mark: st.mark(0),
+                };
+                self.pending = Pending::Void(inner, opened);
+            }
+            None => self.unknown(level, name, st),
+        }
+    }
+
     fn outcome(&mut self, handler: Handler, st: &mut Statement<'_>, pending: Pending) -> bool {
         match handler(&mut self.draft, st) {
             Ok(()) => {
@@ -552,7 +628,10 @@ impl Binder {
                 true
             }
             Err(Stop::SkipBlock) => {
-                self.pending = Pending::Skip;
+                self.pending = Pending::Skip(match pending {
+                    Pending::Keywords { level, opened, .. } => Some((level, opened)),
+                    _ => None,
+                });
                 true
             }
             Err(Stop::SkipBoth) => {
@@ -619,7 +698,8 @@ impl Binder {
                     opened: Some(opened),
                     ..
                 }
-                | Frame::Values { opened, .. },
+                | Frame::Values { opened, .. }
+                | Frame::Void { opened, .. },
             ) => format!("`{}`", opened.name),
             Some(Frame::Keywords { .. } | Frame::Skip { .. }) | None => {
                 Level::Root.name().to_owned()

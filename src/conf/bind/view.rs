@@ -33,7 +33,7 @@ impl View {
             // What the parent made of it the others have.
             "global_defs" => &[Self::Parent],
             "virtual_server" | "virtual_server_group" | "SSL" => &[Self::Check],
-            "track_file" => &[Self::Check, Self::Vrrp],
+            "track_file" | "vrrp_track_file" => &[Self::Check, Self::Vrrp],
             "bfd_instance" => &[Self::Check, Self::Vrrp, Self::Bfd],
             _ => &[Self::Vrrp],
         };

@@ -4,6 +4,7 @@
 //! `resolve`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 
 use super::super::diag::{Class, Diagnostics};
 use super::super::draft::{RealServerDraft, ServiceDraft, Target};
@@ -237,16 +238,51 @@ fn addresses(target: &Target, groups: &[&ServerGroup]) -> (bool, bool) {
     }
 }
 
-/// Whether a service is that of a group with IPv6 addresses.
-fn has_v6(target: &Target, groups: &[&ServerGroup]) -> bool {
-    let Target::Indirect(IndirectTarget::Group(name)) = target else {
-        return false;
+/// An entry of a service's group and one of its servers between which only a tunnel would lead.
+fn strangers(draft: &ServiceDraft, groups: &[&ServerGroup]) -> Option<(Family, IpAddr)> {
+    let entries = || groups.iter().flat_map(|group| &group.entries);
+    let has = |family| {
+        entries().any(|entry| match entry {
+            GroupEntry::Addresses { first, .. } => Family::of(*first) == family,
+            GroupEntry::Fwmark { family: own, .. } => *own == Some(family),
+        })
     };
-    let mut entries = groups
-        .iter()
-        .filter(|group| group.name == *name)
-        .flat_map(|group| &group.entries);
-    entries.any(|entry| matches!(entry, GroupEntry::Addresses { first, .. } if first.is_ipv6()))
+    let families = [Family::V4, Family::V6].map(|family| (family, has(family)));
+    // A method that the service names behind a server comes too late, as with keepalived.
+    let servers = draft.real_servers.iter();
+    let servers = servers.map(|server| (server.address, server.forwarding));
+    let sorry = draft.policy.sorry_server.as_ref();
+    let sorry = sorry.map(|sorry| (sorry.address, sorry.forwarding.or(draft.forwarding)));
+    let bound = |(_, way): &(IpAddr, Option<Forwarding>)| !matches!(way, Some(Forwarding::Tun(_)));
+    let mut pairs = servers
+        .chain(sorry)
+        .filter(bound)
+        .filter_map(|(address, _)| {
+            let own = Family::of(address);
+            let mut others = families
+                .iter()
+                .filter(|(family, has)| *has && *family != own);
+            others.next().map(|(family, _)| (*family, address))
+        });
+    pairs.next()
+}
+
+/// Why there is no such service, which keepalived leaves out without a word.
+fn left_out(draft: &ServiceDraft, groups: &[&ServerGroup]) -> Option<String> {
+    let by_group = matches!(draft.target, Target::Indirect(IndirectTarget::Group(_)));
+    if by_group && groups.is_empty() {
+        let why = "there is no virtual_server_group of this name, the service is left out";
+        return Some(why.to_owned());
+    }
+    let (family, server) = strangers(draft, groups)?;
+    let family = match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    Some(format!(
+        "the service is left out, as its server {server} is of another family than the {family} \
+         entries of its group, and only TUN leads from one to the other"
+    ))
 }
 
 /// What waits for an address cannot be a mark.
@@ -294,18 +330,12 @@ fn protocol(draft: &ServiceDraft, by_address: bool, cx: &mut Context<'_>) -> Opt
 }
 
 /// The kernel takes a service for any port only if its connections persist.
-fn persist(draft: &mut ServiceDraft, groups: &[&ServerGroup], cx: &mut Context<'_>) {
+fn persist(draft: &mut ServiceDraft, cx: &mut Context<'_>) {
     let message = format!(
         "Virtual server {}: zero port only valid for persistent services - setting",
         draft.label()
     );
-    // keepalived does not look at groups with IPv6.
-    let class = if has_v6(&draft.target, groups) {
-        Class::Advice
-    } else {
-        Class::General
-    };
-    cx.report(class, message, draft.place);
+    cx.report(Class::General, message, draft.place);
     draft.persistence_timeout = Some(DEFAULT_PERSISTENCE);
 }
 
@@ -322,14 +352,8 @@ fn begin(
         Target::Indirect(IndirectTarget::Fwmark(_)) | Target::Address(..) => None,
     };
     let groups = groups.map_or(&[][..], Vec::as_slice);
-    if let Target::Indirect(IndirectTarget::Group(_)) = &draft.target
-        && groups.is_empty()
-    {
-        let message = format!(
-            "Virtual server {}: there is no virtual_server_group of this name, the service is \
-             left out",
-            draft.label()
-        );
+    if let Some(why) = left_out(&draft, groups) {
+        let message = format!("Virtual server {}: {why}", draft.label());
         cx.report(Class::Advice, message, place);
         return None;
     }
@@ -338,7 +362,7 @@ fn begin(
     draft.protocol = protocol(&draft, by_address, cx);
     let label = draft.label();
     if any_port && draft.persistence_timeout.is_none() && draft.granularity.is_none() {
-        persist(&mut draft, groups, cx);
+        persist(&mut draft, cx);
     }
     let scheduler = draft.scheduler.unwrap_or_else(|| {
         let message = format!("Virtual server {label}: no scheduler set, setting default 'wlc'");

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::instance::InstanceId;
 use super::super::{Event, InterfaceFacts, State};
-use super::{Bench, US, address, config, facts, index, ms, vip};
+use super::{Bench, US, address, advert, config, facts, index, ms, vip};
 use crate::base::{Duration, Family, IfIndex};
 use crate::conf::model::options::{Peer, Version};
 use crate::conf::model::{AuthPass, Priority, Transport, VRRP_GROUP_V6, VrrpInstance};
@@ -468,7 +468,7 @@ fn an_authentication_header_has_to_be_right_and_new() {
     }
     // A password or nothing instead is no header.
     let mut bench = Bench::with(guarded);
-    assert!(!good(&mut bench, &super::advert(PEER, 200, 255, |_| {})));
+    assert!(!good(&mut bench, &advert(PEER, 200, 255, |_| {})));
 }
 
 // Who comes back and has heard the others goes on with their numbers.
@@ -543,6 +543,13 @@ fn who_took_over_from_a_silent_master_has_a_last_word() {
     assert!(!after(false, None, &[200, 0]));
     assert!(!after(false, Some(false), &[200]));
     assert!(!after(true, None, &[200]));
+    // The one that resigned is not the one that is heard: that one may have been master all along.
+    let mut bench = Bench::with(config());
+    bench.hear(PEER, 200);
+    bench.hear(PEER, 0);
+    bench.run(Duration::from_secs(5));
+    let other = advert("192.0.2.9", 200, 255, |_| {});
+    assert_eq!(bench.receive(&other)[0], "advert 100");
 }
 
 #[test]
