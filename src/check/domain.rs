@@ -555,7 +555,12 @@ impl Domain {
             return;
         }
         self.note_way(index, verdict);
-        let at = self.next_at(now, index, after);
+        // One that had to be ended leaves room for others first.
+        let at = if outcome == Outcome::Timeout {
+            now + after
+        } else {
+            self.next_at(now, index, after)
+        };
         self.timers.set(index, at);
         self.pass_on(news, (service, place), out);
         if matches!(news, News::Down { .. }) {
