@@ -139,6 +139,7 @@ impl Checker {
             has_run: self.has_run,
             retried: self.retried,
             weight: 0,
+            unreachable: false,
             run: None,
             failed_url: None,
         }

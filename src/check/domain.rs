@@ -19,7 +19,7 @@ use super::file::TrackedFile;
 use super::marks;
 use super::messages::{self, Asked, Subject};
 use super::notice;
-use super::probe::{Attempt, Outcome, Setting, Verdict, http_of, misc};
+use super::probe::{Attempt, Detail, Outcome, Setting, Verdict, http_of, misc};
 use super::reload::TakingOn;
 use super::service::{CheckerIndex, Service, ServiceIndex};
 use super::view::ProgramRun;
@@ -82,6 +82,8 @@ pub struct Domain {
     pub(super) files: BTreeMap<String, TrackedFile>,
     /// The configuration that is being taken on.
     pub(super) taking_on: Option<TakingOn>,
+    /// Checks whose servers could not be reached at their last attempt.
+    pub(super) unreachable: BTreeSet<CheckerIndex>,
     /// The last run of each check's program.
     pub(super) programs: BTreeMap<CheckerIndex, ProgramRun>,
     /// The BFD sessions that `BFD_CHECK`s go by.
@@ -162,6 +164,7 @@ impl Domain {
             down_before: BTreeSet::new(),
             files: BTreeMap::new(),
             taking_on: None,
+            unreachable: BTreeSet::new(),
             programs: BTreeMap::new(),
             sessions: BTreeMap::new(),
         }
@@ -294,6 +297,7 @@ impl Domain {
         self.timers.cancel(index);
         self.checkers.try_remove(index);
         self.programs.remove(&index);
+        self.unreachable.remove(&index);
     }
 
     /// Lets a checker rest until it is scheduled again.
@@ -537,18 +541,27 @@ impl Domain {
         let mut text = None;
         if let Some(check) = number.and_then(|number| server.config.check(number)) {
             messages::attempt(subject, check, &verdict, asked, news);
-            text = messages::mailed(check, &verdict, news);
+            text = messages::mailed(server.key(), check, &verdict, news);
             // What an earlier process has left down was told by it.
             if matches!(news, News::StaysDown { .. }) && check.connect.alpha {
                 out.push(notice::server(owner, &server.config, false));
             }
         }
         let was_alive = server.is_alive();
-        self.timers.set(index, now + after);
         if let Outcome::Unknown(errno) = outcome {
-            self.shortage.say(now, subject, errno);
+            let check = number.and_then(|number| server.config.check(number));
+            self.shortage.say(now, (subject, check), errno);
+            self.timers.set(index, now + after);
             return;
         }
+        self.note_way(index, verdict);
+        // One that had to be ended leaves room for others first.
+        let at = if outcome == Outcome::Timeout {
+            now + after
+        } else {
+            self.next_at(now, index, after)
+        };
+        self.timers.set(index, at);
         self.pass_on(news, (service, place), out);
         if matches!(news, News::Down { .. }) {
             self.unshift(index);
@@ -559,6 +572,27 @@ impl Domain {
         {
             let turned = server.is_alive() != was_alive;
             out.push(notice::check(service, server, (up, turned), text));
+        }
+    }
+
+    /// Keeps whether there was a way to the server.
+    fn note_way(&mut self, index: CheckerIndex, verdict: Verdict) {
+        if verdict.detail == Detail::Unreachable {
+            self.unreachable.insert(index);
+        } else if !self.unreachable.is_empty() {
+            self.unreachable.remove(&index);
+        }
+    }
+
+    /// When the next attempt is due, `after` an outcome. Programs begin every `delay_loop`, however
+    /// long they take; anything else is paused between.
+    fn next_at(&mut self, now: Instant, index: CheckerIndex, after: Duration) -> Instant {
+        let began = self.programs.get(&index).map(|run| run.began);
+        let period = self.checker_and_check(index);
+        let period = period.map(|(_, check, _)| check.connect.delay_loop);
+        match began.filter(|_| Some(after) == period) {
+            Some(began) => (began + after).max(now),
+            None => now + after,
         }
     }
 
@@ -669,12 +703,19 @@ impl Domain {
 }
 
 impl Shortage {
-    fn say(&mut self, now: Instant, subject: Subject<'_>, errno: i32) {
+    fn say(
+        &mut self,
+        now: Instant,
+        (subject, check): (Subject<'_>, Option<CheckRef<'_>>),
+        errno: i32,
+    ) {
         if self.silent_until.is_some_and(|until| now < until) {
             self.skipped += 1;
             return;
         }
-        messages::local_failure(subject, errno, std::mem::take(&mut self.skipped));
+        let check = check.map(|check| check.connect);
+        let skipped = std::mem::take(&mut self.skipped);
+        messages::local_failure(subject, check, errno, skipped);
         self.silent_until = Some(now + SHORTAGE_PAUSE);
     }
 }

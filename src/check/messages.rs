@@ -14,11 +14,15 @@ use super::service::{Quorum, Service};
 use crate::base::ident::CHECK;
 pub(super) use attempt::{Asked, attempt, mailed};
 
-use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey};
+use crate::conf::model::{GroupEntry, LogStyle, Protocol, RealServerKey, ServiceKey, TcpCheck};
 use crate::ops::ServiceName;
 
 /// Linux's number for a key that is refused; the host's word for a certificate that cannot be shown.
 const EKEYREJECTED: i32 = 129;
+/// The address is none of this host.
+const EADDRNOTAVAIL: i32 = 99;
+/// There is no such interface.
+const ENODEV: i32 = 19;
 
 /// Which server of which service, in which style.
 #[derive(Debug, Clone, Copy)]
@@ -384,14 +388,31 @@ pub(super) fn heard_session(name: &str, up: bool) {
 }
 
 /// Checks could not be made for a reason that lies in this host; said at most once a minute.
-pub(super) fn local_failure(subject: Subject<'_>, errno: i32, skipped: u64) {
+pub(super) fn local_failure(
+    subject: Subject<'_>,
+    check: Option<&TcpCheck>,
+    errno: i32,
+    skipped: u64,
+) {
     let others = match skipped {
         0 => String::new(),
         _ => format!(" (and {skipped} more checks in the last minute)"),
     };
-    let why = match errno {
-        EKEYREJECTED => "it may want a certificate, and that of SSL cannot be used",
-        _ => "this host lacks descriptors, ports or memory",
+    let bound = check.and_then(|check| check.bind);
+    let bound = bound.filter(|bind| !bind.ip().is_unspecified());
+    let interface = check.and_then(|check| check.bind_interface.as_deref());
+    let why = match (errno, bound, interface) {
+        (EKEYREJECTED, _, _) => {
+            "it may want a certificate, and that of SSL cannot be used".to_owned()
+        }
+        (EADDRNOTAVAIL, Some(bind), _) => {
+            format!(
+                "no interface of this host has the address {} of bindto",
+                bind.ip()
+            )
+        }
+        (ENODEV, _, Some(name)) => format!("there is no interface {name}, that of bind_if"),
+        _ => "this host lacks descriptors, ports or memory".to_owned(),
     };
     log::warn!(
         target: CHECK,

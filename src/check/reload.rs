@@ -290,10 +290,17 @@ impl Domain {
                 out.push(notice::server(&service, &server.config, true));
             }
         }
+        let is_other = |sorry| sorry_before != Some(sorry);
         match (service.recount(), first_time) {
             (Quorum::Same, true) if service.sorry().is_some() => {
                 messages::starts_without_quorum(self.style, &service);
                 out.push(notice::quorum(&service, false, notice::Came::AtStart));
+                service.say_sorry(self.style);
+            }
+            // Another one than before, or the first.
+            (Quorum::Same, false)
+                if !service.quorum_up && service.sorry_key().is_some_and(is_other) =>
+            {
                 service.say_sorry(self.style);
             }
             (Quorum::Same, true | false) => {}

@@ -57,6 +57,8 @@ pub struct CheckView {
     pub weight: i64,
     /// The last run of its program.
     pub run: Option<ProgramRun>,
+    /// There was no way to its server at the last attempt.
+    pub unreachable: bool,
     /// The place of the resource that has failed last, as long as it is asked for.
     pub failed_url: Option<usize>,
 }
@@ -108,6 +110,7 @@ impl<'a> View<'a> {
         let weight = entry.shift.beyond(server.config.weight);
         Some(CheckView {
             weight,
+            unreachable: self.0.unreachable.contains(&index),
             run: self.0.programs.get(&index).copied(),
             failed_url: entry.course.failed_at(),
             ..entry.checker.view()

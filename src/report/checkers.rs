@@ -13,6 +13,9 @@ use crate::conf::model::{
 };
 use crate::node::snapshot::CheckView;
 
+/// The system's error where there is no way to an address.
+const ENETUNREACH: i32 = 101;
+
 /// A service with its checks.
 struct Checked<'a> {
     key: &'a ServiceKey,
@@ -233,6 +236,10 @@ fn write_check(
     if !matches!(check.kind, Some(ProbeKind::Misc(_))) {
         write_connection(check.connect, out)?;
     }
+    // Told of this kind alone.
+    if matches!(check.kind, Some(ProbeKind::Udp(_))) && view.is_some_and(|view| view.unreachable) {
+        writeln!(out, "     Last errno = {ENETUNREACH}")?;
+    }
     match check.kind {
         None => writeln!(out, "   Keepalive method = TCP_CHECK"),
         Some(ProbeKind::Http(http)) => write_http(http, view, out),
@@ -368,7 +375,7 @@ const fn dns_type(record: DnsType) -> &'static str {
 fn write_dns(dns: &DnsProbe, out: &mut String) -> fmt::Result {
     writeln!(out, "   Keepalive method = DNS_CHECK")?;
     writeln!(out, "   Type = {}", dns_type(dns.record))?;
-    let name = dns.name.as_deref().unwrap_or(".");
+    let name = dns.name.as_deref().unwrap_or_default();
     writeln!(out, "   Name = {name}")
 }
 

@@ -7,7 +7,7 @@ use super::super::checker::News;
 use super::super::probe::{Detail, DnsFault, HttpFault, MiscEnd, Outcome, SmtpFault, Verdict};
 use super::{Subject, check_failed, tcp_failure, tcp_success};
 use crate::base::ident::CHECK;
-use crate::conf::model::{CheckRef, CheckScript, HttpProbe, LogStyle, ProbeKind};
+use crate::conf::model::{CheckRef, CheckScript, HttpProbe, LogStyle, ProbeKind, RealServerKey};
 use crate::ops::ChildEnd;
 
 /// The circumstances of an attempt.
@@ -138,7 +138,7 @@ const fn http_fault(fault: HttpFault, secure: bool) -> &'static str {
 fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Asked, news: News) {
     let counts = matches!(news, News::Down { .. } | News::StaysDown { .. });
     let heard = asked.log_all && (asked.was_up || !asked.has_run);
-    if let Some(text) = smtp_failure(verdict.detail, check)
+    if let Some(text) = smtp_failure(subject.server, verdict.detail, check)
         && (counts || heard)
     {
         log::info!(target: CHECK, "SMTP_CHECK {text}");
@@ -153,15 +153,15 @@ fn smtp(subject: Subject<'_>, check: CheckRef<'_>, verdict: &Verdict, asked: Ask
 }
 
 /// What went wrong in `SMTP_CHECK`.
-fn smtp_failure(detail: Detail, check: CheckRef<'_>) -> Option<String> {
+fn smtp_failure(server: RealServerKey, detail: Detail, check: CheckRef<'_>) -> Option<String> {
     let target = check.connect.target;
     match detail {
         Detail::Smtp(fault) => Some(smtp_fault(fault, check)),
         Detail::Unreachable => Some(format!(
             "Network unreachable for server {} - real server [{}]:{}",
             target.ip(),
-            target.ip(),
-            target.port()
+            server.address,
+            server.port
         )),
         Detail::None
         | Detail::Http(_)
@@ -188,6 +188,7 @@ fn smtp_fault(fault: SmtpFault, check: CheckRef<'_>) -> String {
 
 /// What is mailed of an attempt, and whether as good news: if the check has come up or gone down.
 pub(in super::super) fn mailed(
+    server: RealServerKey,
     check: CheckRef<'_>,
     verdict: &Verdict,
     news: News,
@@ -219,7 +220,7 @@ pub(in super::super) fn mailed(
     };
     let why = match (up, check.kind, verdict.detail) {
         (false, Some(ProbeKind::Http(_)), _) => " : HTTP request failed".to_owned(),
-        (false, Some(ProbeKind::Smtp(_)), detail) => smtp_failure(detail, check)
+        (false, Some(ProbeKind::Smtp(_)), detail) => smtp_failure(server, detail, check)
             .map(|text| format!(" : {text}"))
             .unwrap_or_default(),
         _ => String::new(),

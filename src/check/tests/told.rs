@@ -3,7 +3,8 @@
 use super::*;
 use crate::check::{ProgramRun, ServerReport};
 use crate::conf::model::{
-    CheckScript, HttpProbe, HttpUrl, MiscProbe, Probe, ProbeKind, ServerPolicy, SorryServer,
+    CheckScript, HttpProbe, HttpUrl, MiscProbe, Probe, ProbeKind, ServerPolicy, SmtpProbe,
+    SorryServer, UdpProbe,
 };
 use crate::ops::ChildEnd;
 
@@ -140,4 +141,150 @@ fn the_resource_that_has_failed_is_told() {
     assert_eq!(tell(&bench).failed_url, None);
     bench.round(|_| false);
     assert_eq!(tell(&bench).failed_url, Some(0));
+}
+
+// Input: a check by a program that takes most of a period, and one by connections that do. Output:
+// the program begins every period, as keepalived 2.2.7's does; the others are a period apart.
+#[test]
+fn programs_begin_every_period_however_long_they_take() {
+    let mut service = mysql();
+    service.real_servers.truncate(1);
+    service.real_servers[0].tcp_checks.clear();
+    let script = CheckScript {
+        command: "/bin/check".to_owned(),
+        user: None,
+        group: None,
+    };
+    let misc = MiscProbe {
+        script,
+        timeout: Some(20 * SECOND),
+        dynamic: false,
+    };
+    let kind = ProbeKind::Misc(misc);
+    service.real_servers[0].probes.push(probe(kind, 0));
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(service));
+    let mut gaps = Vec::new();
+    for took in [5, 0, 9] {
+        let started = bench.tick();
+        let Some(Action::Spawn(number, _)) = started.first() else {
+            panic!("{started:?}");
+        };
+        let began = bench.now;
+        bench.now += took * SECOND;
+        bench.handle(Event::Child(*number, ChildEnd::Exited(0)));
+        let next = bench.domain.next_deadline().unwrap();
+        gaps.push(next.saturating_since(began));
+    }
+    assert_eq!(gaps, [6 * SECOND, 6 * SECOND, 9 * SECOND]);
+}
+
+// Input: no address like that of `bindto` on this host, no interface like that of `bind_if`, and no
+// descriptors. Output: the cause, by name.
+#[test]
+fn what_this_host_lacks_for_a_check_is_named() {
+    let said = |errno, change: fn(&mut TcpCheck)| {
+        let mut service = mysql();
+        service.real_servers.truncate(1);
+        change(&mut service.real_servers[0].tcp_checks[0]);
+        let mut bench = Bench::new();
+        bench.apply(Step::Add(service));
+        logged(|| {
+            for action in bench.tick() {
+                if let Action::Probe(id, ProbeCmd::Connect(_)) = action {
+                    let failed = ProbeIo::Failed(ProbeFailure::Local(errno));
+                    bench.handle(Event::Probe(id, failed));
+                }
+            }
+        })
+        .concat()
+    };
+    let bound = said(99, |check| check.bind = "192.0.2.77:0".parse().ok());
+    assert!(
+        bound.contains("no interface of this host has the address 192.0.2.77 of bindto"),
+        "{bound}"
+    );
+    let port = said(99, |check| check.bind = "0.0.0.0:7".parse().ok());
+    assert!(port.contains("descriptors, ports or memory"), "{port}");
+    let link = said(19, |check| check.bind_interface = Some("eth7".into()));
+    assert!(link.contains("there is no interface eth7"), "{link}");
+    let full = said(24, |check| check.bind = "192.0.2.77:0".parse().ok());
+    assert!(full.contains("descriptors, ports or memory"), "{full}");
+}
+
+// Input: without quorum, a reload with another sorry server, then one without. Output: the one is
+// said to go, the other to come.
+#[test]
+fn another_sorry_server_is_said_to_come() {
+    let mut service = mysql();
+    service.policy.quorum = 6;
+    for server in &mut service.real_servers {
+        server.tcp_checks[0].retries = 0;
+    }
+    let sorry = |last| SorryServer {
+        address: IpAddr::from([182, 148, 15, last]),
+        port: Some(80),
+        forwarding: None,
+        inhibit: false,
+    };
+    service.policy.sorry_server = Some(sorry(9));
+    let mut bench = Bench::new();
+    bench.apply(Step::Add(service.clone()));
+    while bench.alive() != [true, false] {
+        bench.round(|to| to.ip() == ip("182.148.15.233"));
+    }
+    service.policy.sorry_server = Some(sorry(8));
+    let log = logged(|| {
+        bench.apply(Step::Update(service.clone(), Change::Live));
+    });
+    let has = |start: &str| log.iter().any(|line| line.contains(start));
+    assert!(
+        has("Removing sorry server [182.148.15.9]:tcp:80"),
+        "{log:?}"
+    );
+    assert!(has("Adding sorry server [182.148.15.8]:tcp:80"), "{log:?}");
+    let again = logged(|| {
+        service.policy.hysteresis = 1;
+        bench.apply(Step::Update(service.clone(), Change::Live));
+    });
+    assert!(!again.concat().contains("sorry server"), "{again:?}");
+}
+
+// Input: checks by UDP and by mail of a server that there is no way to, then one that answers.
+// Output: the report tells of it until then; the line about mail names the real server too.
+#[test]
+fn that_there_is_no_way_to_a_server_is_told() {
+    for kind in [
+        ProbeKind::Udp(UdpProbe::default()),
+        ProbeKind::Smtp(SmtpProbe::default()),
+    ] {
+        let mut service = mysql();
+        service.real_servers.truncate(1);
+        service.real_servers[0].tcp_checks.clear();
+        let mut probe = probe(kind, 0);
+        probe.connect.retries = 0;
+        probe.connect.target = "192.0.2.77:25".parse().unwrap();
+        service.real_servers[0].probes.push(probe);
+        let mut bench = Bench::new();
+        bench.apply(Step::Add(service.clone()));
+        let tell = |bench: &Bench| bench.domain.view().check(&service.key, 0, 0).unwrap();
+        assert!(!tell(&bench).unreachable);
+        let try_it = |bench: &mut Bench, what: ProbeIo<'_>| {
+            logged(|| {
+                for action in bench.tick() {
+                    if let Action::Probe(id, ProbeCmd::Connect(_)) = action {
+                        bench.handle(Event::Probe(id, what));
+                    }
+                }
+            })
+        };
+        let said = try_it(&mut bench, ProbeIo::Failed(ProbeFailure::Remote(101))).concat();
+        let whom = "server 192.0.2.77 - real server [182.148.15.233]:3306";
+        assert!(
+            said.contains(whom) || said.contains("UDP connect error 101"),
+            "{said}"
+        );
+        try_it(&mut bench, ProbeIo::Failed(ProbeFailure::Remote(111)));
+        assert!(!tell(&bench).unreachable);
+    }
 }
