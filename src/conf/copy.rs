@@ -2,81 +2,131 @@
 //!
 //! Owns: keepalived's layout of such a copy: every file after a line `# NAME` and before a line `!`,
 //! where it was included, without comments and outer blanks; conditions, definitions and repetitions
-//! stay as they were written. Never does: read a file. Driven by: `Loader::finish`.
+//! stay as they were written. Never does: read a file. Driven by: `Loader`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::diag::Diagnostics;
 use super::source::Source;
 use super::syntax::{self, Directive};
 
-/// The copy of what was read, with what was found about includes.
-pub(super) fn copy(sources: &[Source], diagnostics: &Diagnostics) -> String {
-    let mut copier = Copier {
-        sources,
-        included: BTreeMap::new(),
-        told: BTreeMap::new(),
-        out: String::new(),
-    };
-    for (index, source) in sources.iter().enumerate() {
-        if let Some(place) = source.included {
-            let at = (place.source.0 as usize, place.number);
-            copier.included.entry(at).or_default().push(index);
-        }
-    }
-    for finding in diagnostics {
-        if let Some(span) = &finding.at {
-            let at = (&*span.file, span.line);
-            copier.told.entry(at).or_default().push(&finding.message);
-        }
-    }
-    for (index, source) in sources.iter().enumerate() {
-        if source.included.is_none() {
-            copier.file(index);
-        }
-    }
-    copier.out
-}
-
-struct Copier<'a> {
-    sources: &'a [Source],
+/// A copy that is being made, a part at a time.
+pub(super) struct Copier {
     /// The files that the line of a file includes.
     included: BTreeMap<(usize, u32), Vec<usize>>,
     /// What was found at the line of a file.
-    told: BTreeMap<(&'a str, u32), Vec<&'a str>>,
+    told: BTreeMap<(Arc<str>, u32), Vec<String>>,
+    /// Files that are still to come, and those within which the copy is; the last one goes on. Files
+    /// within files are as deep as the reader lets them be.
+    stack: Vec<Place>,
     out: String,
 }
 
-impl Copier<'_> {
-    /// Files within files are as deep as the reader lets them be.
-    fn file(&mut self, index: usize) {
-        let Some(source) = self.sources.get(index) else {
-            return;
+/// Where the copy of a file stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    file: usize,
+    offset: usize,
+    /// Number of the line there, from 1; 0: it has not begun.
+    number: u32,
+}
+
+impl Place {
+    const fn before(file: usize) -> Self {
+        Self {
+            file,
+            offset: 0,
+            number: 0,
+        }
+    }
+}
+
+impl Copier {
+    /// Nothing of these files is copied yet; with what was found about includes.
+    pub(super) fn new(sources: &[Source], diagnostics: &Diagnostics) -> Self {
+        let mut this = Self {
+            included: BTreeMap::new(),
+            told: BTreeMap::new(),
+            stack: Vec::new(),
+            out: String::new(),
         };
-        self.out.push_str(&format!("# {}\n", source.name));
-        for (line, number) in source.text.lines().zip(1..) {
-            let line = stripped(line);
-            if let Directive::Include { .. } = syntax::directive(&line) {
-                self.out.push('\n');
-                for text in self
-                    .told
-                    .remove(&(&*source.name, number))
-                    .into_iter()
-                    .flatten()
-                {
-                    self.out.push_str(&format!("#! {text}\n"));
+        for (index, source) in sources.iter().enumerate() {
+            match source.included {
+                Some(place) => {
+                    let at = (place.source.0 as usize, place.number);
+                    this.included.entry(at).or_default().push(index);
                 }
-            } else {
-                self.out.push_str(&line);
-                self.out.push('\n');
-            }
-            let included = self.included.remove(&(index, number));
-            for inner in included.into_iter().flatten() {
-                self.file(inner);
+                None => this.stack.push(Place::before(index)),
             }
         }
-        self.out.push_str("!\n");
+        this.stack.reverse();
+        for finding in diagnostics {
+            if let Some(span) = &finding.at {
+                let at = (span.file.clone(), span.line);
+                this.told
+                    .entry(at)
+                    .or_default()
+                    .push(finding.message.clone());
+            }
+        }
+        this
+    }
+
+    /// Copies about so many lines more; whether there are more.
+    pub(super) fn step(&mut self, sources: &[Source], lines: usize) -> bool {
+        for _ in 0..lines {
+            let Some(mut place) = self.stack.pop() else {
+                return false;
+            };
+            let Some(source) = sources.get(place.file) else {
+                continue;
+            };
+            if place.number == 0 {
+                self.out.push_str(&format!("# {}\n", source.name));
+                place.number = 1;
+            }
+            let rest = source.text.get(place.offset..).unwrap_or_default();
+            if rest.is_empty() {
+                self.out.push_str("!\n");
+                continue;
+            }
+            let end = rest.find('\n');
+            let line = &rest[..end.unwrap_or(rest.len())];
+            place.offset += end.map_or(rest.len(), |end| end + 1);
+            self.line(
+                source,
+                place.number,
+                line.strip_suffix('\r').unwrap_or(line),
+            );
+            let included = self.included.remove(&(place.file, place.number));
+            place.number += 1;
+            self.stack.push(place);
+            let inner = included.into_iter().flatten().rev();
+            self.stack.extend(inner.map(Place::before));
+        }
+        !self.stack.is_empty()
+    }
+
+    /// The copy of what was read.
+    pub(super) fn finish(mut self, sources: &[Source]) -> String {
+        while self.step(sources, usize::MAX) {}
+        self.out
+    }
+
+    fn line(&mut self, source: &Source, number: u32, line: &str) {
+        let line = stripped(line);
+        if let Directive::Include { .. } = syntax::directive(&line) {
+            self.out.push('\n');
+            let told = self.told.remove(&(source.name.clone(), number));
+            for text in told.into_iter().flatten() {
+                self.out.push_str(&format!("#! {text}\n"));
+            }
+        } else {
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
     }
 }
 
@@ -137,6 +187,10 @@ mod tests {
         let wanted = "# k.conf\n\nglobal_defs {\nrouter_id \"a # b\"\n}\n\n\
                       # inc/a.conf\n\na\n!\n# inc/b.conf\nb {\n}\n!\n\
                       $X = a\\\nb\n@host1 vrrp_x\n\n#! Config files missing 'none.conf'.\n!\n";
-        assert_eq!(copy(&sources, &diagnostics), wanted);
+        for lines in [1, 2, 1000] {
+            let mut copier = Copier::new(&sources, &diagnostics);
+            while copier.step(&sources, lines) {}
+            assert_eq!(copier.finish(&sources), wanted);
+        }
     }
 }

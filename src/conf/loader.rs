@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::ast::{Line, Slice};
 use super::bind::{Binder, Statement, View, statics};
-use super::copy::copy;
+use super::copy::Copier;
 use super::diag::{Class, Consequence, Diagnostic, Diagnostics};
 use super::include::{self, Demanded};
 use super::model::Config;
@@ -68,6 +68,8 @@ pub struct Loader {
     names: NamePlaces,
     diagnostics: Diagnostics,
     view: View,
+    /// The text as one, if that is wanted.
+    copier: Option<Copier>,
     /// The readings of keepalived's processes one by one, where these say different things.
     apart: Option<Box<Apart>>,
 }
@@ -90,6 +92,7 @@ impl Loader {
     fn of(main: &Path, options: LoadOptions, view: View) -> Self {
         Self {
             view,
+            copier: None,
             apart: None,
             main: main.to_owned(),
             services: Services::new(options.verdict_only),
@@ -124,7 +127,24 @@ impl Loader {
             self.read_apart(alone);
             return Progress::More;
         }
-        Progress::Done
+        self.copy(lines)
+    }
+
+    /// Copies about `lines` lines, if a copy is wanted.
+    fn copy(&mut self, lines: usize) -> Progress {
+        let wanted = self.binder.draft.global.dumps.configurations.is_some() || self.options.copy;
+        let Some(reader) = self.reader.as_ref().filter(|_| wanted) else {
+            return Progress::Done;
+        };
+        let sources = &reader.sources;
+        let copier = self
+            .copier
+            .get_or_insert_with(|| Copier::new(sources, &self.diagnostics));
+        if copier.step(sources, lines) {
+            Progress::More
+        } else {
+            Progress::Done
+        }
     }
 
     /// Begins anew, with what is known now. In functions of their own, this and the next leave the
@@ -254,7 +274,11 @@ impl Loader {
         config.files = reader.files();
         let outline = self.binder.outline.unwrap_or_default();
         let kept = config.global.dumps.configurations.is_some();
-        let copy = (kept || self.options.copy).then(|| copy(&reader.sources, &self.diagnostics));
+        let copier = self.copier;
+        let copy = (kept || self.options.copy).then(|| {
+            let copier = copier.unwrap_or_else(|| Copier::new(&reader.sources, &self.diagnostics));
+            copier.finish(&reader.sources)
+        });
         let loaded = Loaded {
             config,
             diagnostics: self.diagnostics,

@@ -7,8 +7,8 @@
 //! there and nothing else, and unlike inotify it works where the directory appears later or lies on
 //! a network file system.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -25,6 +25,8 @@ use crate::conf::source::to_bytes;
 const LOOK: Duration = Duration::from_secs(1);
 /// More than any time takes.
 const LONGEST: u64 = 64;
+/// Bytes of a kept configuration that are written at once.
+const PART: usize = 256 << 10;
 const DAY: i64 = 24 * 60 * 60;
 
 /// `reload_file`: exists as long as this value does.
@@ -79,27 +81,34 @@ impl Archive {
     }
 
     /// Keeps what was read, if it says that it is to be kept.
-    pub(super) fn keep(&mut self, loaded: &Loaded) {
-        self.directory = None;
-        let dumps = &loaded.config.global.dumps;
-        if let (Some(directory), Some(copy)) = (&dumps.configurations, &loaded.copy) {
-            self.add(directory.clone(), &to_bytes(copy));
+    pub(super) fn keep(&mut self, loaded: &mut Loaded) {
+        if let Some(mut keeping) = self.begin(loaded) {
+            while self.step(&mut keeping) {}
         }
     }
 
-    /// Keeps the last one once more: nothing has changed.
-    pub(super) fn keep_again(&mut self) {
-        let Some(directory) = self.directory.take() else {
-            return;
-        };
+    /// Begins to keep what was read, if it says that it is to be kept; takes the copy.
+    pub(super) fn begin(&mut self, loaded: &mut Loaded) -> Option<Keeping> {
+        self.directory = None;
+        let directory = loaded.config.global.dumps.configurations.clone()?;
+        let copy = loaded.copy.take()?;
+        Some(self.add(directory, Text::Read(copy, 0)))
+    }
+
+    /// Begins to keep the last one once more: nothing has changed.
+    pub(super) fn begin_again(&mut self) -> Option<Keeping> {
+        let directory = self.directory.take()?;
         let last = file_of(&directory, self.parent, self.count.saturating_sub(1));
-        match fs::read(&last) {
-            Ok(text) => self.add(directory, &text),
-            Err(error) => log::warn!(
-                target: ident::DAEMON,
-                "the configuration cannot be kept again: {}: {error}",
-                last.display()
-            ),
+        match File::open(&last) {
+            Ok(file) => Some(self.add(directory, Text::Kept(file))),
+            Err(error) => {
+                log::warn!(
+                    target: ident::DAEMON,
+                    "the configuration cannot be kept again: {}: {error}",
+                    last.display()
+                );
+                None
+            }
         }
     }
 
@@ -109,36 +118,86 @@ impl Archive {
         Some((directory, self.count.saturating_sub(1)))
     }
 
-    fn add(&mut self, directory: PathBuf, text: &[u8]) {
-        let kept = keep(
-            &directory,
-            &file_of(&directory, self.parent, self.count),
-            text,
-        );
+    fn add(&mut self, directory: PathBuf, text: Text) -> Keeping {
+        let path = file_of(&directory, self.parent, self.count);
         self.count += 1;
-        match kept {
-            Ok(()) => self.directory = Some(directory),
+        Keeping {
+            directory,
+            path,
+            draft: None,
+            text,
+        }
+    }
+
+    /// Writes one part more; whether there are more.
+    pub(super) fn step(&mut self, keeping: &mut Keeping) -> bool {
+        match keeping.step() {
+            Ok(true) => return true,
+            Ok(false) => self.directory = Some(std::mem::take(&mut keeping.directory)),
             Err(error) => log::warn!(
                 target: ident::DAEMON,
                 "the configuration cannot be kept in {}: {error}",
-                directory.display()
+                keeping.directory.display()
             ),
         }
+        false
+    }
+}
+
+/// A configuration that is being kept, a part at a time.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    directory: PathBuf,
+    path: PathBuf,
+    draft: Option<Draft>,
+    text: Text,
+}
+
+/// What is to be kept.
+#[derive(Debug)]
+enum Text {
+    /// What was read, and how far it has been written.
+    Read(String, usize),
+    /// The one that was kept before.
+    Kept(File),
+}
+
+impl Keeping {
+    /// Writes one part; false: that was the last one.
+    fn step(&mut self) -> io::Result<bool> {
+        let Some(draft) = &mut self.draft else {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.directory)?;
+            self.draft = Some(Draft::create(&self.path, UMASK)?);
+            return Ok(true);
+        };
+        let more = match &mut self.text {
+            Text::Read(text, done) => {
+                let end = text.ceil_char_boundary(*done + PART);
+                let part = text.get(*done..end).unwrap_or_default();
+                draft.write(&to_bytes(part))?;
+                *done = end;
+                end < text.len()
+            }
+            Text::Kept(file) => {
+                let mut part = Vec::with_capacity(PART);
+                let most = u64::try_from(PART).unwrap_or(u64::MAX);
+                let read = Read::by_ref(file).take(most).read_to_end(&mut part)?;
+                draft.write(&part)?;
+                read > 0
+            }
+        };
+        if !more {
+            draft.publish()?;
+        }
+        Ok(more)
     }
 }
 
 fn file_of(directory: &Path, parent: Pid, number: u32) -> PathBuf {
     directory.join(format!("keepalived.conf.{parent}.{number}"))
-}
-
-fn keep(directory: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    let mut draft = Draft::create(path, UMASK)?;
-    draft.write(text)?;
-    draft.publish()
 }
 
 /// A time as a file says it: of a day, or of any day to come.

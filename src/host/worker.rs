@@ -264,9 +264,9 @@ impl<'a> Worker<'a> {
         parent: Pid,
         mut channel: Channel,
     ) -> Result<Self, Failure> {
-        let (loaded, known) = load(options)?;
+        let (mut loaded, known) = load(options)?;
         let mut archive = Archive::of(parent);
-        archive.keep(&loaded);
+        archive.keep(&mut loaded);
         for file in &loaded.config.files {
             log::info!(target: ident::DAEMON, "Opening file '{}'.", file.display());
         }

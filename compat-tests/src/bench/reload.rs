@@ -40,8 +40,9 @@ const CASES: [Case; 5] = [
         (kept.clone(), weigh(&kept, 1000))
     }),
     ("a file that is new", || {
-        let new = "include /etc/keepalived/more.conf\n".to_owned();
-        ("include /etc/keepalived/none.conf\n".to_owned(), new)
+        let few = parse::configuration(10);
+        let new = format!("{few}include /etc/keepalived/more.conf\n");
+        (format!("{few}include /etc/keepalived/none.conf\n"), new)
     }),
 ];
 

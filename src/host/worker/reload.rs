@@ -10,6 +10,7 @@ use super::{
 };
 use crate::conf::diff::Planning;
 use crate::host::fetch::Fetched;
+use crate::host::reloading::Keeping;
 use crate::host::reports::Kept;
 
 /// How long a step waits for what is being carried out.
@@ -33,6 +34,10 @@ enum Stage {
     Fetch(Box<Fetched>),
     /// They are understood.
     Read(Box<Reading>),
+    /// What was read is kept (`config_save_dir`).
+    Keep(Box<(Keeping, Loaded, Known)>),
+    /// The same where nothing has changed.
+    KeepAgain(Box<Keeping>),
     /// What they say is compared with what runs.
     Compare(Box<Planning>),
     /// Services are taken on.
@@ -44,6 +49,7 @@ impl Stage {
         match self {
             Self::Fetch(_) => "reading files",
             Self::Read(_) => "understanding them",
+            Self::Keep(_) | Self::KeepAgain(_) => "keeping a copy",
             Self::Compare(_) => "comparing",
             Self::TakeOn => "taking services on",
         }
@@ -123,11 +129,14 @@ impl Worker<'_> {
                     return Some(Stage::Fetch(files));
                 }
                 if self.known.holds(&files) {
-                    if !reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
-                        self.archive.keep_again();
-                        self.keep_state(Kept::Before);
-                        self.unchanged(None);
+                    if reading::refuses(&self.known.diagnostics, self.tests_reloads()) {
+                        return None;
                     }
+                    if let Some(keeping) = self.archive.begin_again() {
+                        return Some(Stage::KeepAgain(Box::new(keeping)));
+                    }
+                    self.keep_state(Kept::Before);
+                    self.unchanged(None);
                     return None;
                 }
                 let options = self.options;
@@ -138,8 +147,26 @@ impl Worker<'_> {
                 if reading.step(SLICE) == Progress::More {
                     return Some(Stage::Read(reading));
                 }
-                let config = self.accept(reading.finish())?;
-                Some(Stage::Compare(Box::new(Planning::new(config))))
+                let (mut loaded, known) = reading.finish();
+                match self.archive.begin(&mut loaded) {
+                    Some(keeping) => Some(Stage::Keep(Box::new((keeping, loaded, known)))),
+                    None => self.accept(loaded, known),
+                }
+            }
+            Stage::Keep(mut kept) => {
+                if self.archive.step(&mut kept.0) {
+                    return Some(Stage::Keep(kept));
+                }
+                let (_, loaded, known) = *kept;
+                self.accept(loaded, known)
+            }
+            Stage::KeepAgain(mut keeping) => {
+                if self.archive.step(&mut keeping) {
+                    return Some(Stage::KeepAgain(keeping));
+                }
+                self.keep_state(Kept::Before);
+                self.unchanged(None);
+                None
             }
             Stage::Compare(planning) if self.reports.holds() => Some(Stage::Compare(planning)),
             Stage::Compare(mut planning) => {
@@ -200,15 +227,15 @@ impl Worker<'_> {
         self.keep_state(Kept::After);
     }
 
-    /// The configuration that was read, if it is to run.
-    fn accept(&mut self, (loaded, known): (Loaded, Known)) -> Option<Config> {
-        self.archive.keep(&loaded);
+    /// Goes on with what was read, if it is to run.
+    fn accept(&mut self, loaded: Loaded, known: Known) -> Option<Stage> {
         if reading::refuses(&loaded.diagnostics, self.tests_reloads()) {
             return None;
         }
         self.known = known;
         self.keep_state(Kept::Before);
-        Some(limit(loaded.config, self.options))
+        let config = limit(loaded.config, self.options);
+        Some(Stage::Compare(Box::new(Planning::new(config))))
     }
 
     /// Takes all on but services.
