@@ -169,7 +169,7 @@ impl Router {
         self.host.write(CONFIGURATION, text)
     }
 
-    /// Starts the daemon in the foreground, its log to a file inside the host.
+    /// Starts the daemon in the foreground, its log to a file inside the host, its reports in /run.
     ///
     /// # Errors
     /// When it cannot be executed.
@@ -183,6 +183,8 @@ impl Router {
         let mut command = Command::new(&self.daemon);
         // The console log (-l) goes to standard error; -G keeps the machine's syslog clean.
         command.args(["-n", "-l", "-D", "-G", "-f", CONFIGURATION]);
+        // For its reports: /tmp is everybody's.
+        command.env("TMPDIR", "/run");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

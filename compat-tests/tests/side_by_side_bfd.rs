@@ -3,7 +3,8 @@
 //! Owns the story that every pair plays: sessions of both families come up, an instance that tracks
 //! them takes part; the neighbour stands still, the sessions are down within the detection time; it
 //! goes on; it is stopped in order. What the first router tells its notify script has to be the
-//! same for every pair. Needs root and both binaries (KEEPALIVED_OURS, KEEPALIVED_REAL), else says
+//! same for every pair, and so has its report of the sessions when they are up and when they are
+//! down again. Needs root and both binaries (KEEPALIVED_OURS, KEEPALIVED_REAL), else says
 //! `skipped:` with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use compat_tests::bed::{Error, Result, needs_root, wait_until};
 use compat_tests::routers::{PATIENCE, Router, Segment, both_daemons};
+use compat_tests::text_diff::differing;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const NOTES: &str = "/run/notes.log";
+const REPORT: &str = "/run/keepalived_bfd.data";
 /// Five packets of 100 ms, and what a busy machine adds.
 const DETECTION: Duration = Duration::from_millis(500);
 const SLACK: Duration = Duration::from_secs(2);
@@ -55,8 +58,50 @@ fn signal(router: &Router, signal: Signal) {
     }
 }
 
-/// Plays the story; returns what the notify script of the first router was told.
-fn play(first: &Path, second: &Path) -> Result<String> {
+/// What the report says of the sessions. Left out: keepalived's threads and deadlines, for which ours
+/// has the times of the next packet and of the end. `*`: what is of the moment.
+fn sessions(router: &Router) -> Result<Vec<String>> {
+    let host = router.host();
+    host.must(&["rm", "-f", REPORT])?;
+    let parent = router.parent().ok_or_else(|| Error::new("not started"))?;
+    kill(parent, Signal::SIGUSR1).map_err(|error| Error::new(error.to_string()))?;
+    let report = || host.read(REPORT).unwrap_or_default();
+    let whole = |text: &str| text.ends_with('\n') && text.matches("   last").count() == 2;
+    wait_until(PATIENCE, REPORT, || whole(&report()))?;
+    let report = report();
+    let (_, told) = report
+        .split_once("------< BFD Topology >------")
+        .ok_or_else(|| Error::new("no sessions in the report"))?;
+    let mut out = Vec::new();
+    for line in told.lines().filter(|line| !line.is_empty()) {
+        let name = line.trim_start();
+        let own = ["thread_", "sands_", "send error", "next packet", "expires"];
+        if own.iter().any(|own| name.starts_with(own)) {
+            continue;
+        }
+        let of_the_moment = ["fd_out ", "last seen = ", "local discriminator = 0x"];
+        let known = of_the_moment.iter().find(|known| name.starts_with(**known));
+        out.push(match known {
+            Some(known) => format!("{known}*"),
+            None if name.starts_with("remote discriminator") && !name.ends_with(" 0x0") => {
+                "remote discriminator = *".to_owned()
+            }
+            None => name.to_owned(),
+        });
+    }
+    Ok(out)
+}
+
+/// What the first router has told.
+#[derive(Debug, PartialEq, Eq)]
+struct Story {
+    notes: String,
+    up: Vec<String>,
+    down: Vec<String>,
+}
+
+/// Plays the story.
+fn play(first: &Path, second: &Path) -> Result<Story> {
     let mut segment = Segment::dual_stack([first, second])?;
     let [one, two] = &mut segment.routers;
     one.host()
@@ -72,6 +117,16 @@ fn play(first: &Path, second: &Path) -> Result<String> {
     }
     until(one, "Tracked BFD instance b6 is UP", 1)?;
     until(one, "(VI_1) Entering MASTER STATE", 1)?;
+    // The pace is agreed on (a poll, its answer) some packets after that.
+    let mut up = Vec::new();
+    wait_until(PATIENCE, "the pace of both sessions", || {
+        up = sessions(one).unwrap_or_default();
+        let both = |what: &str| up.iter().filter(|line| *line == what).count() == 2;
+        both("remote tx intv = 100000 us")
+            && both("local tx intv = 100000 us")
+            && both("!poll, !final")
+    })
+    .map_err(|error| Error::new(format!("{error}\n{up:#?}")))?;
     let stopped = Instant::now();
     signal(two, Signal::SIGSTOP);
     let down = until(one, "Tracked BFD instance b4 is DOWN", 1)?;
@@ -83,6 +138,7 @@ fn play(first: &Path, second: &Path) -> Result<String> {
                 Remote diagnostic - No Diagnostic)";
     until(one, text, 2)?;
     until(one, "(VI_1) Entering FAULT STATE", 1)?;
+    let down = sessions(one)?;
     signal(two, Signal::SIGCONT);
     until(one, "Tracked BFD instance b4 is UP", 2)?;
     until(one, "Tracked BFD instance b6 is UP", 2)?;
@@ -102,10 +158,14 @@ fn play(first: &Path, second: &Path) -> Result<String> {
         let words: Vec<&str> = line.split_whitespace().take(3).collect();
         format!("{}\n", words.join(" "))
     });
-    Ok(states.collect())
+    Ok(Story {
+        notes: states.collect(),
+        up,
+        down,
+    })
 }
 
-/// Input: each pair of daemons. Output: the same story in the notify script.
+/// Input: each pair of daemons. Output: the same story in the notify script and in the reports.
 #[test]
 fn sessions_are_the_same_with_either_daemon() {
     if !needs_root() {
@@ -129,7 +189,7 @@ fn sessions_are_the_same_with_either_daemon() {
         });
         threads.map(|thread| thread.join().unwrap())
     });
-    let told: Vec<(&str, String)> = stories
+    let told: Vec<(&str, Story)> = stories
         .into_iter()
         .map(|(name, story)| {
             (
@@ -141,7 +201,17 @@ fn sessions_are_the_same_with_either_daemon() {
     let expected = "INSTANCE VI_1 FAULT\nINSTANCE VI_1 BACKUP\nINSTANCE VI_1 MASTER\n\
                     INSTANCE VI_1 FAULT\nINSTANCE VI_1 BACKUP\nINSTANCE VI_1 MASTER\n\
                     INSTANCE VI_1 FAULT\nINSTANCE VI_1 STOP\n";
-    for (name, story) in told {
-        assert_eq!(story, expected, "{name}");
+    for (name, story) in &told {
+        assert_eq!(story.notes, expected, "{name}");
+    }
+    let (_, model) = &told[0];
+    for (name, story) in &told[1..] {
+        for (stage, model, found) in [
+            ("up", &model.up, &story.up),
+            ("down", &model.down, &story.down),
+        ] {
+            let lines = differing(found, model);
+            assert!(lines.is_empty(), "{name}, {stage}: {lines:#?}");
+        }
     }
 }

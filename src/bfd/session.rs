@@ -52,6 +52,30 @@ pub(super) struct Remote {
     pub(super) demand: bool,
 }
 
+/// The neighbour's state and times, and those that follow from them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) state: State,
+    pub(super) min_tx: Duration,
+    pub(super) min_rx: Duration,
+    pub(super) multiplier: u8,
+    /// Between its packets.
+    pub(super) interval: Duration,
+    /// How long it waits for us.
+    pub(super) detection: Duration,
+}
+
+impl Heard {
+    const NOTHING: Self = Self {
+        state: State::Down,
+        min_tx: Duration::ZERO,
+        min_rx: Duration::ZERO,
+        multiplier: 0,
+        interval: Duration::ZERO,
+        detection: Duration::ZERO,
+    };
+}
+
 impl Remote {
     /// Before anything was heard: the one interval that has to be assumed is a microsecond.
     const UNKNOWN: Self = Self {
@@ -97,6 +121,8 @@ pub(super) struct Session {
     pub(super) discriminator: u32,
     pub(super) diagnostic: Diagnostic,
     pub(super) remote: Remote,
+    /// What it had said when it fell silent last: for reports.
+    pub(super) heard: Heard,
     poll: Poll,
     /// What is sent by: lags behind what packets say while an increase is not confirmed.
     tx_used: Duration,
@@ -125,6 +151,7 @@ impl Session {
             discriminator,
             diagnostic: Diagnostic::NONE,
             remote: Remote::UNKNOWN,
+            heard: Heard::NOTHING,
             poll: Poll::Idle,
             tx_used: config.idle_tx,
             rx_used: config.min_rx,
@@ -166,6 +193,22 @@ impl Session {
     /// How long the neighbour waits for us (§6.8.4).
     pub(super) fn remote_detection(&self) -> Duration {
         self.local_interval() * u32::from(self.config.multiplier)
+    }
+
+    /// What the neighbour says, or said last; zeros if it never said anything.
+    pub(super) fn heard(&self) -> Heard {
+        let remote = &self.remote;
+        if remote.discriminator == 0 {
+            return self.heard;
+        }
+        Heard {
+            state: remote.state,
+            min_tx: remote.min_tx,
+            min_rx: remote.min_rx,
+            multiplier: remote.multiplier,
+            interval: self.remote_interval(),
+            detection: self.remote_detection(),
+        }
     }
 
     /// The lowest TTL that a packet may have left (RFC 5881 §5, with `max_hops` for what routers on
@@ -343,6 +386,7 @@ impl Session {
     /// Nothing was heard for the detection time: the session is down, and its number there is no
     /// longer known (§6.8.1, §6.8.4).
     fn silence(&mut self, cx: &mut Cx<'_>, at: Instant) {
+        self.heard = self.heard();
         match self.state {
             State::Init | State::Up => {
                 let silent = self

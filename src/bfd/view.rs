@@ -14,7 +14,7 @@ pub struct SessionView {
     pub state: State,
     /// What those who track it were told last.
     pub up: bool,
-    /// As the neighbour says it is there.
+    /// As the neighbour says it is there, or said last.
     pub remote_state: State,
     /// Its number here.
     pub discriminator: u32,
@@ -24,7 +24,7 @@ pub struct SessionView {
     pub diagnostic: Diagnostic,
     /// Why it went down there.
     pub remote_diagnostic: Diagnostic,
-    /// What the neighbour would like to send by.
+    /// What the neighbour would like to send by; this and what follows from it: as it said last.
     pub remote_min_tx: Duration,
     /// What it can take.
     pub remote_min_rx: Duration,
@@ -36,7 +36,7 @@ pub struct SessionView {
     pub poll: bool,
     /// The time between packets, without its jitter.
     pub interval: Duration,
-    /// The same of the neighbour.
+    /// The same of the neighbour; zero: it never said.
     pub remote_interval: Duration,
     /// So long may nothing be heard; zero: nothing was heard yet.
     pub detection: Duration,
@@ -58,24 +58,24 @@ impl SessionView {
         transmit_at: Option<Instant>,
         expires_at: Option<Instant>,
     ) -> Self {
-        let remote = &session.remote;
+        let (remote, heard) = (&session.remote, session.heard());
         Self {
             state: session.state,
             up: session.told,
-            remote_state: remote.state,
+            remote_state: heard.state,
             discriminator: session.discriminator,
             remote_discriminator: remote.discriminator,
             diagnostic: session.diagnostic,
             remote_diagnostic: remote.diagnostic,
-            remote_min_tx: remote.min_tx,
-            remote_min_rx: remote.min_rx,
+            remote_min_tx: heard.min_tx,
+            remote_min_rx: heard.min_rx,
             remote_demand: remote.demand,
-            remote_multiplier: remote.multiplier,
+            remote_multiplier: heard.multiplier,
             poll: session.polls(),
             interval: session.local_interval(),
-            remote_interval: session.remote_interval(),
+            remote_interval: heard.interval,
             detection: session.detection,
-            remote_detection: session.remote_detection(),
+            remote_detection: heard.detection,
             last_seen: session.last_seen,
             socket: session.socket,
             transmit_at,

@@ -22,8 +22,11 @@ pub(super) fn section(
         if page.running {
             heading(out, "BFD Data")?;
             let family = Family::of(session.neighbor);
-            let listener = page.snapshot.bfd_listener(family, session.multihop);
-            writeln!(out, " fd_in = {}", descriptor(page, listener))?;
+            for (multihop, name) in [(false, "fd_in"), (true, "multihop fd_in")] {
+                if let Some(socket) = page.snapshot.bfd_listener(family, multihop) {
+                    writeln!(out, " {name} = {}", descriptor(page, Some(socket)))?;
+                }
+            }
         }
         heading(out, "BFD Topology")?;
     }
@@ -56,9 +59,6 @@ fn write_session(session: &BfdInstance, out: &mut String) -> fmt::Result {
     writeln!(out, "   {limit} = {}", session.ttl)?;
     let hops = session.max_hops.map_or(-1, i16::from);
     writeln!(out, "   max_hops = {hops}")?;
-    if session.multihop {
-        writeln!(out, "   multihop = true")?;
-    }
     writeln!(out, "   passive = {}", session.passive)?;
     let vrrp = session.audience != BfdAudience::Checker;
     let check = session.audience != BfdAudience::Vrrp;
@@ -91,9 +91,9 @@ fn write_state(page: &Page<'_>, view: &SessionView, out: &mut String) -> fmt::Re
     writeln!(out, "   expires = {}", due(page, view.expires_at))?;
     writeln!(out, "   local state = {}", view.state)?;
     writeln!(out, "   remote state = {}", view.remote_state)?;
-    writeln!(out, "   local discriminator = {:#010x}", view.discriminator)?;
+    writeln!(out, "   local discriminator = {:#x}", view.discriminator)?;
     let remote = view.remote_discriminator;
-    writeln!(out, "   remote discriminator = {remote:#010x}")?;
+    writeln!(out, "   remote discriminator = {remote:#x}")?;
     writeln!(out, "   local diag = {}", view.diagnostic)?;
     writeln!(out, "   remote diag = {}", view.remote_diagnostic)?;
     writeln!(out, "   remote min tx intv = {}", us(view.remote_min_tx))?;
@@ -109,8 +109,8 @@ fn write_state(page: &Page<'_>, view: &SessionView, out: &mut String) -> fmt::Re
     let detection = us(view.remote_detection);
     writeln!(out, "   remote detection time = {detection}")?;
     let seen = view.last_seen.map_or_else(
-        || "[never]".to_owned(),
-        |at| page.facts.moment(at).to_string(),
+        || "last_seen = [never]".to_owned(),
+        |at| format!("last seen = {}", page.facts.moment(at).year_inside()),
     );
-    writeln!(out, "   last seen = {seen}")
+    writeln!(out, "   {seen}")
 }
