@@ -27,8 +27,9 @@ use crate::base::{Instant, ident};
 /// Where the log daemon listens.
 pub const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// Bytes of lines that wait: those of a thousand instances that take over.
-const QUEUE_BYTES: usize = 512 * 1024;
+/// Bytes of lines that wait: those of a start with some ten thousands of real servers, which are
+/// said before the loop first turns. The memory is given back when nothing waits.
+const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Lines that are handed on at once, a millisecond's worth.
 const SOME: usize = 128;
@@ -556,7 +557,7 @@ mod tests {
         socket
     }
 
-    // Input: a log daemon that reads nothing while 20,000 long lines come. Output: no waiting; once
+    // Input: a log daemon that reads nothing while 60,000 long lines come. Output: no waiting; once
     // it reads, the lines that had room in order, then how many had none.
     #[test]
     fn a_stuck_log_daemon_costs_lines_but_no_time_and_the_loss_is_told() {
@@ -564,7 +565,7 @@ mod tests {
         let path = folder.path().join("log");
         let daemon = listen(&path);
         let mut syslog = Syslog::new(&path);
-        for number in 0..20_000 {
+        for number in 0..60_000 {
             if !syslog.loses() {
                 syslog.push(&format!("{number:0100}"), false);
             }
@@ -581,7 +582,7 @@ mod tests {
         for (number, line) in lines.iter().enumerate() {
             assert_eq!(line, &format!("{number:0100}"));
         }
-        let lost = 20_000 - lines.len();
+        let lost = 60_000 - lines.len();
         assert!(lost > 0);
         assert!(told.ends_with(&format!(
             "{lost} log messages lost: the log daemon does not keep up"
