@@ -152,7 +152,7 @@ virtual_server_group G {
 }
 virtual_server group G {
     lb_algo rr
-    lb_kind DR
+    lb_kind TUN
     protocol TCP
     real_server 192.0.2.1 80 {
     }
