@@ -84,9 +84,8 @@ fn servers_tell_whether_they_are_in_the_table_and_what_a_reload_found() {
     assert!(view.reloaded && view.quorum_up && !view.sorry_set);
 }
 
-// Input: a program that has not run, runs, has ended. Output: when it began, and its status.
-#[test]
-fn programs_tell_when_they_ran_and_how_they_ended() {
+/// A service with one server and one check, a program.
+fn judged_by_a_program(timeout: Option<Duration>) -> Shared<VirtualServer> {
     let mut service = mysql();
     service.real_servers.truncate(1);
     service.real_servers[0].tcp_checks.clear();
@@ -97,11 +96,18 @@ fn programs_tell_when_they_ran_and_how_they_ended() {
     };
     let misc = MiscProbe {
         script,
-        timeout: None,
+        timeout,
         dynamic: false,
     };
     let kind = ProbeKind::Misc(misc);
     service.real_servers[0].probes.push(probe(kind, 0));
+    service
+}
+
+// Input: a program that has not run, runs, has ended. Output: when it began, and its status.
+#[test]
+fn programs_tell_when_they_ran_and_how_they_ended() {
+    let service = judged_by_a_program(None);
     let mut bench = Bench::new();
     bench.apply(Step::Add(service.clone()));
     let tell = |bench: &Bench| bench.domain.view().check(&service.key, 0, 0).unwrap().run;
@@ -147,21 +153,7 @@ fn the_resource_that_has_failed_is_told() {
 // the program begins every period, as keepalived 2.2.7's does; the others are a period apart.
 #[test]
 fn programs_begin_every_period_however_long_they_take() {
-    let mut service = mysql();
-    service.real_servers.truncate(1);
-    service.real_servers[0].tcp_checks.clear();
-    let script = CheckScript {
-        command: "/bin/check".to_owned(),
-        user: None,
-        group: None,
-    };
-    let misc = MiscProbe {
-        script,
-        timeout: Some(20 * SECOND),
-        dynamic: false,
-    };
-    let kind = ProbeKind::Misc(misc);
-    service.real_servers[0].probes.push(probe(kind, 0));
+    let service = judged_by_a_program(Some(20 * SECOND));
     let mut bench = Bench::new();
     bench.apply(Step::Add(service));
     let mut gaps = Vec::new();
