@@ -719,3 +719,24 @@ fn whom_a_script_runs_as_has_to_be_allowed_to() {
         refused("601", "7:7")
     );
 }
+
+// Input: `misc_timeout` of nothing, of 0 and of 3 seconds. Output: a timeout of its own in the last
+// alone; a program without one has the period of its check, it is never ended at once.
+#[test]
+fn a_program_without_time_has_that_of_its_period() {
+    let timeout = |line: &str| {
+        let text = format!(
+            "virtual_server 192.0.2.1 80 {{\nreal_server 192.0.2.2 80 {{\nMISC_CHECK {{\n\
+             misc_path /bin/true\n{line}\n}}\n}}\n}}\n"
+        );
+        let read = read(&text);
+        let service = read.config.virtual_servers.first().unwrap();
+        match &service.real_servers[0].probes[0].kind {
+            super::model::ProbeKind::Misc(misc) => misc.timeout,
+            other => panic!("{other:?}"),
+        }
+    };
+    let three = Some(crate::base::Duration::from_secs(3));
+    let found = ["", "misc_timeout 0", "misc_timeout 3"].map(timeout);
+    assert_eq!(found, [None, None, three]);
+}
